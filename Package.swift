@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// The module table of Docs/Architecture.md, floor by floor. A module imports only what stands here;
+// Tests/ArchitectureTests reads this file and every `import` line and fails on any other arrow.
+
+/// The three C libraries and the kernel: floor 0.
+let system: [Target] = [
+  .systemLibrary(
+    name: "CSodium", path: "Sources/CSodium", pkgConfig: "libsodium",
+    providers: [.apt(["libsodium-dev"])]),
+  .systemLibrary(
+    name: "CRocksDB", path: "Sources/CRocksDB", pkgConfig: "rocksdb",
+    providers: [.apt(["librocksdb-dev"])]),
+  .systemLibrary(
+    name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "libssl libcrypto",
+    providers: [.apt(["libssl-dev"])]),
+  .target(name: "CSystem", path: "Sources/CSystem"),
+]
+
+func module(_ name: String, _ imports: [String]) -> Target {
+  .target(name: name, dependencies: imports.map { .byName(name: $0) }, path: "Sources/\(name)")
+}
+
+func program(_ name: String, at path: String, _ imports: [String]) -> Target {
+  .executableTarget(name: name, dependencies: imports.map { .byName(name: $0) }, path: path)
+}
+
+func tests(_ name: String, _ imports: [String]) -> Target {
+  .testTarget(name: name, dependencies: imports.map { .byName(name: $0) }, path: "Tests/\(name)")
+}
+
+let modules: [Target] = [
+  // Floor 1
+  module("Crypto", ["CSodium", "COpenSSL"]),
+  module("Raft", []),
+  module("Wire", []),
+  // Floor 2
+  module("Canonical", ["Crypto"]),
+  module("FROST", ["Crypto"]),
+  module("Merkle", ["Crypto"]),
+  module("EventLoop", ["CSystem"]),
+  // Floor 3
+  module("Schema", ["Canonical"]),
+  module("Archive", ["Crypto"]),
+  module("Records", ["Canonical", "Merkle", "Crypto"]),
+  module("Network", ["Wire", "EventLoop", "COpenSSL", "CSystem"]),
+  // Floor 4
+  module("ClawLedger", ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
+  module("ClawShield", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  module("OpenExec", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  // Floor 5
+  module(
+    "GovernanceNode",
+    [
+      "Raft", "ClawLedger", "ClawShield", "FROST", "Records", "Schema", "Wire", "Canonical",
+      "Merkle", "Crypto",
+    ]),
+  module("RocksStore", ["ClawLedger", "CRocksDB", "Raft"]),
+  module(
+    "Sandbox", ["OpenExec", "Archive", "Wire", "EventLoop", "CSystem", "Crypto", "Canonical"]),
+]
+
+let programs: [Target] = [
+  // Floor 6
+  program(
+    "clawshield", at: "Cluster/clawshield",
+    [
+      "GovernanceNode", "RocksStore", "Network", "EventLoop", "Wire", "Records", "ClawLedger",
+      "ClawShield", "FROST", "Raft", "Merkle", "Canonical", "Crypto", "CSystem",
+    ]),
+  program(
+    "openexec", at: "Cluster/openexec",
+    [
+      "OpenExec", "Sandbox", "Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical",
+      "Crypto", "CSystem",
+    ]),
+  program(
+    "claw", at: "Cluster/claw",
+    [
+      "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
+      "Merkle", "Canonical", "Crypto", "CSystem",
+    ]),
+  program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "CSystem"]),
+  .target(
+    name: "Simulator",
+    dependencies: [
+      "GovernanceNode", "OpenExec", "ClawShield", "ClawLedger", "Raft", "FROST", "Records",
+      "Wire", "Merkle", "Canonical", "Crypto",
+    ], path: "Simulation/Simulator"),
+  program("clawsim", at: "Simulation/clawsim", ["Simulator"]),
+]
+
+let testing: [Target] = [
+  tests("ArchitectureTests", []),
+  tests("CryptoTests", ["Crypto"]),
+  tests("RaftTests", ["Raft"]),
+  tests("WireTests", ["Wire"]),
+  tests("CanonicalTests", ["Canonical", "Crypto"]),
+  tests("FROSTTests", ["FROST", "Crypto"]),
+  tests("MerkleTests", ["Merkle", "Crypto"]),
+  tests("EventLoopTests", ["EventLoop", "CSystem"]),
+  tests("SchemaTests", ["Schema", "Canonical"]),
+  tests("RecordsTests", ["Records", "Canonical", "Merkle", "Crypto"]),
+  tests("NetworkTests", ["Network", "Wire", "EventLoop", "CSystem"]),
+  tests("ClawLedgerTests", ["ClawLedger", "Records", "Raft", "Merkle", "Canonical", "Crypto"]),
+  tests("ClawShieldTests", ["ClawShield", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
+  tests("SandboxTests", ["Sandbox", "OpenExec", "Wire", "EventLoop", "CSystem", "Canonical"]),
+  tests(
+    "GovernanceNodeTests",
+    [
+      "GovernanceNode", "Simulator", "Raft", "ClawLedger", "ClawShield", "FROST", "Records",
+      "Wire", "Merkle", "Canonical", "Crypto",
+    ]),
+  tests("SimulatorTests", ["Simulator", "GovernanceNode"]),
+  tests(
+    "ClusterTests",
+    ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem"]),
+]
+
+let package = Package(
+  name: "openexec",
+  products: [
+    .executable(name: "clawshield", targets: ["clawshield"]),
+    .executable(name: "openexec", targets: ["openexec"]),
+    .executable(name: "claw", targets: ["claw"]),
+    .executable(name: "openexec-guest", targets: ["openexec-guest"]),
+    .executable(name: "clawsim", targets: ["clawsim"]),
+  ],
+  targets: system + modules + programs + testing,
+  swiftLanguageModes: [.v6])
+
+for target in package.targets where target.type != .system && target.name != "CSystem" {
+  target.swiftSettings = [.treatAllWarnings(as: .error)]
+}

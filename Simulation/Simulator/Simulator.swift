@@ -1,0 +1,1 @@
+// Module Simulator: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module Archive: begun, see Docs/Status.md.

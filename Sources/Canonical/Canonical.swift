@@ -1,0 +1,1 @@
+// Module Canonical: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module ClawLedger: begun, see Docs/Status.md.

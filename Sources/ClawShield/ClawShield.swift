@@ -1,0 +1,1 @@
+// Module ClawShield: begun, see Docs/Status.md.

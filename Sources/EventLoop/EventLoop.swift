@@ -1,0 +1,1 @@
+// Module EventLoop: begun, see Docs/Status.md.

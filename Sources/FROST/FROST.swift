@@ -1,0 +1,1 @@
+// Module FROST: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module GovernanceNode: begun, see Docs/Status.md.

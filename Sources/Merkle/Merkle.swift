@@ -1,0 +1,1 @@
+// Module Merkle: begun, see Docs/Status.md.

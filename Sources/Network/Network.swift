@@ -1,0 +1,1 @@
+// Module Network: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module OpenExec: begun, see Docs/Status.md.

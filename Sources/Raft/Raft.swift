@@ -1,0 +1,1 @@
+// Module Raft: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module Records: begun, see Docs/Status.md.

@@ -1,0 +1,1 @@
+// Module RocksStore: begun, see Docs/Status.md.

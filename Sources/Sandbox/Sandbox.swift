@@ -1,0 +1,1 @@
+// Module Sandbox: begun, see Docs/Status.md.

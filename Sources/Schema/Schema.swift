@@ -1,0 +1,1 @@
+// Module Schema: begun, see Docs/Status.md.

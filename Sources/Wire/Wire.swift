@@ -1,0 +1,1 @@
+// Module Wire: begun, see Docs/Status.md.
