@@ -99,7 +99,7 @@ public struct SHA512 {
   /// The 64-byte digest of what was added. The instance must not be used again.
   public mutating func finalize() -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: 64) { out, count in
-      crypto_hash_sha512_final(&state, out.baseAddress)
+      if let base = out.baseAddress { crypto_hash_sha512_final(&state, base) }
       count = 64
     }
   }

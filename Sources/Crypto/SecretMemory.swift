@@ -70,7 +70,7 @@ public struct SystemRandom: RandomNumberGenerator, Sendable {
 
   public mutating func next() -> UInt64 {
     var word: UInt64 = 0
-    withUnsafeMutableBytes(of: &word) { randombytes_buf($0.baseAddress, $0.count) }
+    withUnsafeMutableBytes(of: &word) { randombytes_buf($0.octets, $0.count) }
     return word
   }
 }
