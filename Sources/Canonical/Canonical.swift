@@ -1,1 +1,0 @@
-// Module Canonical: begun, see Docs/Status.md.

@@ -1,0 +1,175 @@
+/// A JSON value (RFC 8259) as it is hashed, signed and evaluated.
+///
+/// Strings are compared by their bytes, never by Unicode equivalence: two spellings of "é" are two
+/// strings here. Members of an object are kept in canonical order (RFC 8785 §3.2.3), so equal objects
+/// are equal values.
+public enum JSON: Sendable {
+  case null
+  case bool(Bool)
+  /// Any number; integers beyond 2^53 travel as strings.
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object(JSONObject)
+
+  /// An object of `members`; the last of two members with one name stays.
+  public static func object(_ members: [(String, JSON)]) -> JSON { .object(JSONObject(members)) }
+
+  /// A whole number that a double holds exactly. Larger ones travel as strings.
+  public static func integer(_ value: Int) -> JSON {
+    precondition(value.magnitude <= 1 << 53, "integers beyond 2^53 travel as strings")
+    return .number(Double(value))
+  }
+
+  /// The string, where this is one.
+  public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The boolean, where this is one.
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The elements, where this is an array.
+  public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+  /// The members, where this is an object.
+  public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
+  /// The number, where this is one.
+  public var number: Double? { if case .number(let value) = self { value } else { nil } }
+  /// The number, where this is one that is whole and within ±2^53.
+  public var integer: Int? {
+    guard case .number(let value) = self, value.magnitude <= 0x1p53 else { return nil }
+    return Int(exactly: value)
+  }
+
+  /// What kind of value this is, for messages.
+  public var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+
+  /// The member named `name`, where this is an object that has it.
+  public subscript(name: String) -> JSON? { object?[name] }
+}
+
+extension JSON: Equatable {
+  public static func == (left: JSON, right: JSON) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let a), .bool(let b)): a == b
+    case (.number(let a), .number(let b)): a == b
+    case (.string(let a), .string(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.array(let a), .array(let b)): a == b
+    case (.object(let a), .object(let b)): a == b
+    case (.null, _), (.bool, _), (.number, _), (.string, _), (.array, _), (.object, _): false
+    }
+  }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
+  ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
+}
+
+/// The members of an object, ascending by the UTF-16 code units of their names (RFC 8785 §3.2.3).
+public struct JSONObject: Sendable, Equatable {
+  /// One name and its value.
+  public struct Member: Sendable, Equatable {
+    /// The name; unique in its object by bytes.
+    public let name: String
+    /// The value.
+    public var value: JSON
+
+    public static func == (left: Member, right: Member) -> Bool {
+      left.name.utf8.elementsEqual(right.name.utf8) && left.value == right.value
+    }
+  }
+
+  /// Invariant: strictly ascending by name.
+  public private(set) var members: [Member]
+
+  /// No members.
+  public init() { members = [] }
+
+  /// The members in canonical order; the last of two members with one name stays.
+  public init(_ unordered: [(String, JSON)]) {
+    members = []
+    members.reserveCapacity(unordered.count)
+    for (name, value) in unordered { self[name] = value }
+  }
+
+  /// Takes members in any order; nil, with the name, where one occurs twice.
+  init(unique unordered: [Member]) throws(DuplicateName) {
+    let sorted = unordered.sorted { canonicalOrder($0.name, $1.name) == .ascending }
+    for position in sorted.indices.dropFirst()
+    where canonicalOrder(sorted[position - 1].name, sorted[position].name) == .same {
+      throw DuplicateName(name: sorted[position].name)
+    }
+    members = sorted
+  }
+
+  struct DuplicateName: Error { let name: String }
+
+  /// The value named `name`. Setting nil removes the member.
+  public subscript(name: String) -> JSON? {
+    get {
+      let (position, found) = locate(name)
+      return found ? members[position].value : nil
+    }
+    set {
+      let (position, found) = locate(name)
+      switch (newValue, found) {
+      case (.some(let value), true): members[position].value = value
+      case (.some(let value), false):
+        members.insert(Member(name: name, value: value), at: position)
+      case (.none, true): members.remove(at: position)
+      case (.none, false): break
+      }
+    }
+  }
+
+  private func locate(_ name: String) -> (position: Int, found: Bool) {
+    var low = 0
+    var high = members.count
+    while low < high {
+      let middle = (low + high) / 2
+      switch canonicalOrder(members[middle].name, name) {
+      case .ascending: low = middle + 1
+      case .descending: high = middle
+      case .same: return (middle, true)
+      }
+    }
+    return (low, false)
+  }
+}
+
+/// How two strings stand to each other.
+public enum Order: Sendable { case ascending, same, descending }
+
+/// The order of RFC 8785 §3.2.3: by UTF-16 code units.
+///
+/// On UTF-8 bytes that is the byte order, except that code points beyond U+FFFF (lead bytes F0…F4,
+/// surrogates D800… in UTF-16) come before U+E000…U+FFFF (lead bytes EE, EF).
+public func canonicalOrder(_ left: String, _ right: String) -> Order {
+  var a = left.utf8.makeIterator()
+  var b = right.utf8.makeIterator()
+  while true {
+    switch (a.next(), b.next()) {
+    case (.none, .none): return .same
+    case (.none, .some): return .ascending
+    case (.some, .none): return .descending
+    case (.some(let x), .some(let y)):
+      if x == y { continue }
+      if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+        return x >= 0xF0 ? .ascending : .descending
+      }
+      return x < y ? .ascending : .descending
+    }
+  }
+}

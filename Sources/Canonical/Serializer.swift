@@ -1,0 +1,71 @@
+import Crypto
+
+extension JSON {
+  /// The canonical bytes (RFC 8785): what is hashed, signed and stored.
+  public func canonicalBytes() -> [UInt8] {
+    var out: [UInt8] = []
+    write(into: &out)
+    return out
+  }
+
+  /// The canonical text.
+  public var canonical: String { String(decoding: canonicalBytes(), as: UTF8.self) }
+
+  /// SHA-256 of the canonical bytes.
+  public var contentHash: Digest { SHA256.hash(canonicalBytes()) }
+
+  /// SHA-256 over `salt` and the canonical bytes: what stands in a leaf for content that can be erased.
+  public func saltedHash(_ salt: [UInt8]) -> Digest {
+    var hash = SHA256()
+    hash.update(salt)
+    hash.update(canonicalBytes())
+    return hash.finalize()
+  }
+
+  private func write(into out: inout [UInt8]) {
+    switch self {
+    case .null: out.append(contentsOf: "null".utf8)
+    case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
+    case .number(let value): out.append(contentsOf: canonicalNumber(value).utf8)
+    case .string(let value): writeString(value, into: &out)
+    case .array(let elements):
+      out.append(UInt8(ascii: "["))
+      for (position, element) in elements.enumerated() {
+        if position > 0 { out.append(UInt8(ascii: ",")) }
+        element.write(into: &out)
+      }
+      out.append(UInt8(ascii: "]"))
+    case .object(let object):
+      out.append(UInt8(ascii: "{"))
+      for (position, member) in object.members.enumerated() {
+        if position > 0 { out.append(UInt8(ascii: ",")) }
+        writeString(member.name, into: &out)
+        out.append(UInt8(ascii: ":"))
+        member.value.write(into: &out)
+      }
+      out.append(UInt8(ascii: "}"))
+    }
+  }
+}
+
+/// RFC 8785 §3.2.2.2: only the quote, the backslash and control characters are escaped.
+private func writeString(_ text: String, into out: inout [UInt8]) {
+  out.append(UInt8(ascii: "\""))
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+      out.append(UInt8(ascii: "\\"))
+      out.append(byte)
+    case 0x08: out.append(contentsOf: "\\b".utf8)
+    case 0x09: out.append(contentsOf: "\\t".utf8)
+    case 0x0A: out.append(contentsOf: "\\n".utf8)
+    case 0x0C: out.append(contentsOf: "\\f".utf8)
+    case 0x0D: out.append(contentsOf: "\\r".utf8)
+    case 0..<0x20:
+      out.append(contentsOf: "\\u00".utf8)
+      out.append(contentsOf: Hex.encode([byte]).utf8)
+    default: out.append(byte)
+    }
+  }
+  out.append(UInt8(ascii: "\""))
+}

@@ -1,1 +1,0 @@
-// Module Merkle: begun, see Docs/Status.md.
