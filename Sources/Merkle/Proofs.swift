@@ -143,13 +143,19 @@ public enum Proof {
   }
 
   /// Checks that the subtree `range` with root `subtreeRoot` is part of the tree (`size`, `root`).
+  /// The empty subtree is part of every tree, whatever that tree's root.
   public static func verifySubtreeConsistency(
     range: Range<UInt64>, subtreeRoot: Digest, size: UInt64, root: Digest, proof: [Digest]
   ) throws(ProofError) {
-    try checkSubtree(range)
     guard range.upperBound <= size else {
       throw .outOfRange("subtree \(range) is not in a tree of \(size)")
     }
+    if range.isEmpty {
+      guard proof.isEmpty else { throw .wrongLength(expected: 0, found: proof.count) }
+      guard subtreeRoot == TreeHash.empty else { throw .rootMismatch }
+      return
+    }
+    try checkSubtree(range)
     var walk = ConsistencyWalk(proof: proof, subtreeRoot: subtreeRoot)
     let (subtree, whole) = try walk.roots(
       start: range.lowerBound, end: range.upperBound, count: size, known: true)

@@ -13,10 +13,11 @@ private func unsigned(_ entry: [String: Any], _ key: String) throws -> UInt64 {
   try #require(entry[key] as? NSNumber).uint64Value
 }
 
-/// A digest field; nil where the vector holds something that is not 32 bytes.
+/// A digest field. The vectors treat roots as opaque bytes; what is not 32 bytes long stands in as a
+/// hash of its own, equal exactly where the bytes are.
 private func digest(_ value: Any?) -> Digest? {
   guard let text = value as? String, let bytes = Data(base64Encoded: text) else { return nil }
-  return Digest(Array(bytes))
+  return Digest(Array(bytes)) ?? SHA256.hash([0xFF] + Array(bytes))
 }
 
 /// The proof; nil where one of its elements is not a digest.
