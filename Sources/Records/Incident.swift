@@ -1,0 +1,172 @@
+import Canonical
+import Crypto
+
+/// What an incident power is aimed at.
+public enum IncidentTarget: Hashable, Sendable {
+  /// Everything: the global kill (IR-2).
+  case all
+  case tenant(String)
+  case principal(Principal)
+  /// One token, by its id (IR-4).
+  case token(String)
+
+  init?(text: String) {
+    if text == "all" {
+      self = .all
+    } else if text.hasPrefix("token/") {
+      let name = String(text.dropFirst(6))
+      guard Identifier.isValid(name) else { return nil }
+      self = .token(name)
+    } else if let principal = Principal(path: text) {
+      self = .principal(principal)
+    } else if text.hasPrefix("tenant/") {
+      let name = String(text.dropFirst(7))
+      guard Identifier.isValid(name) else { return nil }
+      self = .tenant(name)
+    } else {
+      return nil
+    }
+  }
+
+  /// `all`, `tenant/<t>`, `token/<id>` or a principal's path.
+  public var text: String {
+    switch self {
+    case .all: "all"
+    case .tenant(let name): "tenant/\(name)"
+    case .principal(let principal): principal.path
+    case .token(let id): "token/\(id)"
+    }
+  }
+}
+
+/// The powers for a bad day (group H). The first three bind a party the moment it holds a signed one.
+public enum IncidentKind: String, Sendable, CaseIterable {
+  /// Halt what the target runs and refuse everything of it.
+  case kill
+  /// Freeze the target: nothing new, logs kept.
+  case quarantine
+  /// Make a token, or every token of an agent or executor, void.
+  case revoke
+  /// Take named restrictions back; at least two people.
+  case lift
+
+  /// Whether it forbids something, and so binds at once.
+  public var isRestriction: Bool { self != .lift }
+}
+
+/// A signed use of an incident power.
+public struct IncidentAct: StatementContent {
+  public static let type = RecordType.incident
+
+  /// Names the restriction; a lifted id never binds again.
+  public var incidentID: String
+  public var kind: IncidentKind
+  public var target: IncidentTarget
+  /// 1 to 3 (IR-1).
+  public var severity: Int
+  /// Salted hash of the reason; the reason travels as the attachment.
+  public var reasonHash: Digest
+  /// For a lift: the restrictions it takes back.
+  public var lifts: [String]
+  public var signedAt: Timestamp
+  public var validUntil: Timestamp
+
+  /// An incident act.
+  public init(
+    incidentID: String, kind: IncidentKind, target: IncidentTarget, severity: Int, reasonHash: Digest,
+    lifts: [String] = [], signedAt: Timestamp, validUntil: Timestamp
+  ) {
+    self.incidentID = incidentID
+    self.kind = kind
+    self.target = target
+    self.severity = severity
+    self.reasonHash = reasonHash
+    self.lifts = lifts
+    self.signedAt = signedAt
+    self.validUntil = validUntil
+  }
+
+  public init(from fields: inout Fields) throws(RecordError) {
+    incidentID = try fields.identifier("incident_id")
+    kind = try fields.choice("kind")
+    target = try fields.value("target", "all, tenant/<t>, token/<id> or a principal") { json in
+      json.string.flatMap(IncidentTarget.init(text:))
+    }
+    severity = try fields.integer("severity", in: 1...3)
+    reasonHash = try fields.digest("reason_hash")
+    lifts = try fields.identifiers("lifts")
+    signedAt = try fields.time("signed_at")
+    validUntil = try fields.time("valid_until")
+    guard (kind == .lift) == !lifts.isEmpty else {
+      throw .field(fields.name("lifts"), expected: "the lifted ids, in a lift and only there")
+    }
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("incident_id", .string(incidentID)), ("kind", .string(kind.rawValue)),
+      ("target", .string(target.text)), ("severity", .integer(severity)),
+      ("reason_hash", .digest(reasonHash)), ("lifts", .texts(lifts)), ("signed_at", .time(signedAt)),
+      ("valid_until", .time(validUntil)),
+    ]
+  }
+}
+
+/// An incident that follows from the log: every node derives it, the leader writes it down.
+public struct DerivedIncident: Equatable, Sendable, JSONWritable {
+  /// What was found.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// A spend, rate, repeat, retry or depth limit tripped; the agent is quarantined (INV-021).
+    case breaker
+    /// A token had no receipt at its expiry plus skew; its cost is settled at the reservation.
+    case unknownOutcome = "unknown_outcome"
+    /// *t* parties declined their consent to an approval.
+    case withheld
+  }
+
+  /// Derives from the causing index.
+  public var incidentID: String
+  public var kind: Kind
+  /// The leaf that caused it.
+  public var cause: LeafIndex
+  /// The proposal or decision that it is about.
+  public var about: LeafIndex
+  public var tenantID: String
+  public var target: IncidentTarget
+  /// In words for people.
+  public var message: String
+
+  /// A derived incident.
+  public init(
+    incidentID: String, kind: Kind, cause: LeafIndex, about: LeafIndex, tenantID: String,
+    target: IncidentTarget, message: String
+  ) {
+    self.incidentID = incidentID
+    self.kind = kind
+    self.cause = cause
+    self.about = about
+    self.tenantID = tenantID
+    self.target = target
+    self.message = message
+  }
+
+  init(from fields: inout Fields) throws(RecordError) {
+    incidentID = try fields.identifier("incident_id")
+    kind = try fields.choice("derived")
+    cause = try fields.leafIndex("cause")
+    about = try fields.leafIndex("about")
+    tenantID = try fields.identifier("tenant_id")
+    target = try fields.value("target", "all, tenant/<t>, token/<id> or a principal") { json in
+      json.string.flatMap(IncidentTarget.init(text:))
+    }
+    message = try fields.text("message", limit: 1024)
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("incident_id", .string(incidentID)), ("derived", .string(kind.rawValue)),
+      ("cause", .index(cause)), ("about", .index(about)), ("tenant_id", .string(tenantID)),
+      ("target", .string(target.text)), ("message", .string(message)),
+    ]
+  }
+}

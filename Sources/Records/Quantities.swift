@@ -1,0 +1,201 @@
+import Canonical
+
+/// A point in time in nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+public struct Timestamp: Hashable, Comparable, Sendable {
+  /// Nanoseconds since the epoch; never negative.
+  public let nanoseconds: Int64
+
+  /// A time after the epoch; nil for one before.
+  public init?(nanoseconds: Int64) {
+    guard nanoseconds >= 0 else { return nil }
+    self.nanoseconds = nanoseconds
+  }
+
+  /// 1970-01-01T00:00:00Z.
+  public static let epoch = Timestamp(trusted: 0)
+  /// The last time that can be written.
+  public static let distantFuture = Timestamp(trusted: .max)
+
+  private init(trusted: Int64) { nanoseconds = trusted }
+
+  /// The time `interval` later (earlier, where it is negative), pinned to what can be written.
+  public func advanced(by interval: Interval) -> Timestamp {
+    let (sum, overflow) = nanoseconds.addingReportingOverflow(interval.nanoseconds)
+    if overflow { return interval.nanoseconds > 0 ? .distantFuture : .epoch }
+    return Timestamp(trusted: max(0, sum))
+  }
+
+  /// From `earlier` to this.
+  public func since(_ earlier: Timestamp) -> Interval {
+    Interval(nanoseconds: nanoseconds - earlier.nanoseconds)
+  }
+
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
+}
+
+/// A span of time in nanoseconds, of either sign.
+public struct Interval: Hashable, Comparable, Sendable {
+  /// Nanoseconds.
+  public let nanoseconds: Int64
+  /// A span.
+  public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  /// Whole seconds.
+  public static func seconds(_ count: Int64) -> Interval {
+    Interval(nanoseconds: count.multipliedReportingOverflow(by: 1_000_000_000).partialValue)
+  }
+  /// Whole milliseconds.
+  public static func milliseconds(_ count: Int64) -> Interval {
+    Interval(nanoseconds: count.multipliedReportingOverflow(by: 1_000_000).partialValue)
+  }
+  public static func < (left: Interval, right: Interval) -> Bool {
+    left.nanoseconds < right.nanoseconds
+  }
+}
+
+extension Timestamp {
+  /// RFC 3339 in UTC with nine fractional digits.
+  public var text: String {
+    let seconds = nanoseconds / 1_000_000_000
+    let fraction = nanoseconds % 1_000_000_000
+    let (year, month, day) = civil(days: seconds / 86_400)
+    let second = seconds % 86_400
+    func padded(_ value: Int64, _ width: Int) -> String {
+      let digits = String(value)
+      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
+      + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+      + ".\(padded(fraction, 9))Z"
+  }
+
+  /// Reads RFC 3339 in UTC (`2026-01-31T23:59:59Z`, up to nine fractional digits); nil for any other
+  /// form, offset or date.
+  public init?(text: String) {
+    let bytes = Array(text.utf8)
+    guard (20...30).contains(bytes.count), bytes.last == UInt8(ascii: "Z") else { return nil }
+    func number(_ range: Range<Int>) -> Int64? {
+      var value: Int64 = 0
+      for byte in bytes[range] {
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+        value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+      }
+      return value
+    }
+    let marks: [(Int, Character)] = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")]
+    for (position, mark) in marks where bytes[position] != mark.asciiValue { return nil }
+    guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+      let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
+      (1970...2261).contains(year), (1...12).contains(month), hour < 24, minute < 60, second < 60,
+      day >= 1, day <= daysIn(month: month, year: year)
+    else { return nil }
+    var fraction: Int64 = 0
+    if bytes.count > 20 {
+      let digits = bytes.count - 21
+      guard bytes[19] == UInt8(ascii: "."), digits >= 1, let value = number(20..<(20 + digits))
+      else { return nil }
+      fraction = value
+      for _ in digits..<9 { fraction *= 10 }
+    }
+    let days = daysSinceEpoch(year: year, month: month, day: day)
+    self.init(
+      nanoseconds: (days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000_000 + fraction)
+  }
+
+  /// The day of this time, counted from the epoch, in UTC.
+  public var day: Int64 { nanoseconds / 86_400_000_000_000 }
+}
+
+private func daysIn(month: Int64, year: Int64) -> Int64 {
+  switch month {
+  case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+  case 4, 6, 9, 11: 30
+  default: 31
+  }
+}
+
+/// Days of the proleptic Gregorian calendar, counted in 400-year eras that begin in March.
+private func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
+  let shifted = month <= 2 ? year - 1 : year
+  let era = shifted / 400
+  let yearOfEra = shifted - era * 400
+  let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+  return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+}
+
+private func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  let shifted = days + 719_468
+  let era = shifted / 146_097
+  let dayOfEra = shifted - era * 146_097
+  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let shiftedMonth = (5 * dayOfYear + 2) / 153
+  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+  return (
+    yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+  )
+}
+
+/// Money in millionths of a US dollar; never negative. In JSON a decimal string ("12.5").
+public struct MicroUSD: Hashable, Comparable, Sendable {
+  /// Millionths of a dollar.
+  public let micros: Int64
+
+  /// No money.
+  public static let zero = MicroUSD(trusted: 0)
+
+  private init(trusted: Int64) { micros = trusted }
+
+  /// Nil where negative.
+  public init?(micros: Int64) {
+    guard micros >= 0 else { return nil }
+    self.micros = micros
+  }
+
+  /// Reads a decimal number of dollars with at most nine digits before and six after the point, in its
+  /// shortest form; nil for anything else.
+  public init?(text: String) {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let whole = parts.first, (1...9).contains(whole.utf8.count) else { return nil }
+    let fraction = parts.count == 2 ? parts[1] : ""
+    guard fraction.utf8.count <= 6, parts.count == 1 || !fraction.isEmpty,
+      (whole + fraction).utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+      let value = Int64(whole + fraction + String(repeating: "0", count: 6 - fraction.utf8.count))
+    else { return nil }
+    micros = value
+    guard self.text == text else { return nil }
+  }
+
+  /// Dollars as a decimal in its shortest form.
+  public var text: String {
+    let fraction = micros % 1_000_000
+    guard fraction > 0 else { return String(micros / 1_000_000) }
+    var digits = String(fraction)
+    digits = String(repeating: "0", count: 6 - digits.count) + digits
+    while digits.hasSuffix("0") { digits.removeLast() }
+    return "\(micros / 1_000_000).\(digits)"
+  }
+
+  /// The sum, pinned at the largest amount.
+  public static func + (left: MicroUSD, right: MicroUSD) -> MicroUSD {
+    let (sum, overflow) = left.micros.addingReportingOverflow(right.micros)
+    return MicroUSD(trusted: overflow ? .max : sum)
+  }
+
+  /// The difference, never below zero.
+  public static func - (left: MicroUSD, right: MicroUSD) -> MicroUSD {
+    MicroUSD(trusted: max(0, left.micros - right.micros))
+  }
+
+  public static func < (left: MicroUSD, right: MicroUSD) -> Bool { left.micros < right.micros }
+}
+
+/// The position of a record in the ledger, from 0 (Raft index − 1).
+public struct LeafIndex: Hashable, Comparable, Sendable {
+  /// Counted from 0.
+  public let value: UInt64
+  /// A position.
+  public init(_ value: UInt64) { self.value = value }
+  public static func < (left: LeafIndex, right: LeafIndex) -> Bool { left.value < right.value }
+}

@@ -1,0 +1,137 @@
+import Canonical
+import Crypto
+import Merkle
+
+/// What a record says; one case a type.
+public enum RecordBody: Equatable, Sendable {
+  case genesis(Genesis)
+  /// The first record of a leader's term.
+  case term(number: UInt64, leader: Int)
+  /// Written by an idle cluster so that what is pending can expire.
+  case tick
+  case policy(Signed<PolicyAct>)
+  case enrol(Signed<EnrolmentAct>)
+  case artifact(ArtifactNote)
+  case proposal(Signed<Proposal>)
+  case ballot(Signed<Ballot>)
+  case withdrawal(Signed<Withdrawal>)
+  case decision(Decision)
+  case receipt(Signed<Receipt>)
+  case incident(Signed<IncidentAct>)
+  case derivedIncident(DerivedIncident)
+
+  /// The `type` field.
+  public var type: RecordType {
+    switch self {
+    case .genesis: .genesis
+    case .term: .term
+    case .tick: .tick
+    case .policy: .policy
+    case .enrol: .enrol
+    case .artifact: .artifact
+    case .proposal: .proposal
+    case .ballot: .ballot
+    case .withdrawal: .withdrawal
+    case .decision: .decision
+    case .receipt: .receipt
+    case .incident, .derivedIncident: .incident
+    }
+  }
+}
+
+/// One leaf of the ledger: a canonical-JSON object of at most 65,535 bytes with `type`, `at` and the
+/// fields of its type.
+public struct Record: Equatable, Sendable {
+  /// Longest record in bytes.
+  public static let maximumBytes = 65_535
+
+  /// Log time, stamped by the leader; never decreasing.
+  public let at: Timestamp
+  /// What it says.
+  public let body: RecordBody
+
+  /// A record.
+  public init(at: Timestamp, body: RecordBody) {
+    self.at = at
+    self.body = body
+  }
+
+  /// The object.
+  public var json: JSON {
+    var members: [(String, JSON)]
+    switch body {
+    case .genesis(let genesis): members = genesis.members
+    case .term(let number, let leader):
+      members = [("leader", .integer(leader)), ("term", .string(String(number)))]
+    case .tick: members = []
+    case .policy(let act): members = act.members
+    case .enrol(let act): members = act.members
+    case .artifact(let note): members = note.members
+    case .proposal(let proposal): members = proposal.members
+    case .ballot(let ballot): members = ballot.members
+    case .withdrawal(let withdrawal): members = withdrawal.members
+    case .decision(let decision): members = decision.members
+    case .receipt(let receipt): members = receipt.members
+    case .incident(let act): members = act.members
+    case .derivedIncident(let incident): members = incident.members
+    }
+    members.append(("type", .string(body.type.rawValue)))
+    members.append(("at", .time(at)))
+    return .object(members)
+  }
+
+  /// The leaf's bytes.
+  public var bytes: [UInt8] { json.canonicalBytes() }
+
+  /// Reads a leaf; refuses anything but the one canonical text of a known record.
+  public init(parsing bytes: [UInt8]) throws(RecordError) {
+    guard bytes.count <= Record.maximumBytes else { throw .tooLong(limit: Record.maximumBytes) }
+    let value: JSON
+    do {
+      value = try JSON.parse(bytes)
+    } catch {
+      throw .json(error)
+    }
+    guard value.canonicalBytes() == bytes else { throw .notCanonical }
+    try self.init(value)
+  }
+
+  /// Reads a record from its value.
+  public init(_ value: JSON) throws(RecordError) {
+    var fields = try Fields(value)
+    let name = try fields.text("type", limit: 64)
+    at = try fields.time("at")
+    guard let type = RecordType(rawValue: name) else { throw .unknownType(name) }
+    body = try Record.body(type, &fields, isDerived: value["derived"] != nil)
+    try fields.finish()
+  }
+
+  private static func body(_ type: RecordType, _ fields: inout Fields, isDerived: Bool)
+    throws(RecordError) -> RecordBody
+  {
+    switch type {
+    case .genesis: .genesis(try Genesis(from: &fields))
+    case .term:
+      .term(
+        number: try fields.value("term", "a term as a decimal string") { json in
+          json.string.flatMap { UInt64($0) }
+        }, leader: try fields.integer("leader", in: 1...65_535))
+    case .tick: .tick
+    case .policy: .policy(try Signed(from: &fields))
+    case .enrol: .enrol(try Signed(from: &fields))
+    case .artifact: .artifact(try ArtifactNote(from: &fields))
+    case .proposal: .proposal(try Signed(from: &fields))
+    case .ballot: .ballot(try Signed(from: &fields))
+    case .withdrawal: .withdrawal(try Signed(from: &fields))
+    case .decision: .decision(try Decision(from: &fields))
+    case .receipt: .receipt(try Signed(from: &fields))
+    case .incident:
+      if isDerived {
+        .derivedIncident(try DerivedIncident(from: &fields))
+      } else {
+        .incident(try Signed(from: &fields))
+      }
+    case .version, .members, .key, .recovery: throw .unknownType(type.rawValue)
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// Module Records: begun, see Docs/Status.md.

@@ -1,0 +1,127 @@
+import Canonical
+import Crypto
+
+/// What an originator signs.
+public protocol StatementContent: JSONWritable, Equatable, Sendable {
+  /// The record type, which is part of the domain line.
+  static var type: RecordType { get }
+  /// Reads the content; unknown fields are refused by the caller.
+  init(from fields: inout Fields) throws(RecordError)
+  /// The statement has no effect at or after this time.
+  var validUntil: Timestamp { get }
+}
+
+/// A signature block (TOK-4): who signed, with which key, by which algorithm.
+public struct StatementSignature: Hashable, Sendable, JSONWritable {
+  /// Who signed.
+  public let by: Principal
+  /// The key, in full; only enrolled keys count.
+  public let key: PublicKey
+  /// Ed25519 over `Statement.bytes`.
+  public let signature: Signature
+
+  /// A signature block.
+  public init(by: Principal, key: PublicKey, signature: Signature) {
+    self.by = by
+    self.key = key
+    self.signature = signature
+  }
+
+  init(from fields: inout Fields) throws(RecordError) {
+    by = try fields.principal("by")
+    key = try fields.publicKey("public_key_id")
+    signature = try fields.value("signature", "an Ed25519 signature in base64") { json in
+      json.string.flatMap(Signature.init(base64:))
+    }
+    _ = try fields.value("signature_algorithm", "ed25519") { $0.string == "ed25519" ? true : nil }
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("by", .string(by.path)), ("public_key_id", .string(key.hex)),
+      ("signature", .string(signature.base64)), ("signature_algorithm", "ed25519"),
+    ]
+  }
+}
+
+/// The bytes that are signed: a domain line, the cluster and the canonical content, each on a line of
+/// its own, so that no statement can be taken for another, nor for one of another cluster.
+///
+/// ```
+/// openexec/v1/<type>
+/// <cluster id, 64 hexadecimal characters>
+/// <canonical JSON>
+/// ```
+/// without a newline at the end.
+public enum Statement {
+  /// The bytes that are signed for `content`.
+  public static func bytes(_ type: RecordType, cluster: Digest, content: JSON) -> [UInt8] {
+    Array("openexec/v1/\(type.rawValue)\n\(cluster.hex)\n".utf8) + content.canonicalBytes()
+  }
+}
+
+/// A statement and the signatures under it.
+public struct Signed<Content: StatementContent>: Equatable, Sendable {
+  /// What is stated.
+  public let content: Content
+  /// At least one; at most `maximumSignatures`, no key twice.
+  public let signatures: [StatementSignature]
+
+  /// Most signatures that one statement carries.
+  public static var maximumSignatures: Int { 16 }
+
+  /// A statement with its signatures. They are not checked yet.
+  public init(content: Content, signatures: [StatementSignature]) {
+    self.content = content
+    self.signatures = signatures
+  }
+
+  /// Signs `content` for `cluster` as `principal`.
+  public static func sign(
+    _ content: Content, cluster: Digest, as principal: Principal, with key: borrowing SigningKey
+  ) -> Signed {
+    let bytes = Statement.bytes(Content.type, cluster: cluster, content: content.json)
+    return Signed(
+      content: content,
+      signatures: [
+        StatementSignature(by: principal, key: key.publicKey, signature: key.sign(bytes))
+      ])
+  }
+
+  /// Adds a signature; the content stays what the others signed.
+  public func cosigned(cluster: Digest, as principal: Principal, with key: borrowing SigningKey) -> Signed
+  {
+    let bytes = Statement.bytes(Content.type, cluster: cluster, content: content.json)
+    let line = StatementSignature(by: principal, key: key.publicKey, signature: key.sign(bytes))
+    return Signed(content: content, signatures: signatures + [line])
+  }
+
+  init(from fields: inout Fields) throws(RecordError) {
+    content = try fields.nested("content") { (inner) throws(RecordError) in
+      try Content(from: &inner)
+    }
+    signatures = try fields.objects("signatures", limit: Self.maximumSignatures) {
+      (inner) throws(RecordError) in try StatementSignature(from: &inner)
+    }
+    guard !signatures.isEmpty else {
+      throw .field(fields.name("signatures"), expected: "at least one signature")
+    }
+    for (position, line) in signatures.enumerated()
+    where signatures[..<position].contains(where: { $0.key == line.key }) {
+      throw .field(fields.name("signatures"), expected: "no key twice")
+    }
+  }
+
+  var members: [(String, JSON)] {
+    [("content", content.json), ("signatures", .array(signatures.map(\.json)))]
+  }
+
+  /// Those of the signatures that verify; whether their keys are enrolled is the caller's to say.
+  public func verifiedSignatures(cluster: Digest) -> [StatementSignature] {
+    let bytes = Statement.bytes(Content.type, cluster: cluster, content: content.json)
+    return signatures.filter { $0.key.verifies($0.signature, over: bytes) }
+  }
+
+  /// The hash that names this statement: of its content, without signatures.
+  public var contentHash: Digest { content.json.contentHash }
+}
