@@ -89,8 +89,7 @@ public struct Signed<Content: StatementContent>: Equatable, Sendable {
   }
 
   /// Adds a signature; the content stays what the others signed.
-  public func cosigned(cluster: Digest, as principal: Principal, with key: borrowing SigningKey) -> Signed
-  {
+  public func cosigned(cluster: Digest, as principal: Principal, with key: borrowing SigningKey) -> Signed {
     let bytes = Statement.bytes(Content.type, cluster: cluster, content: content.json)
     let line = StatementSignature(by: principal, key: key.publicKey, signature: key.sign(bytes))
     return Signed(content: content, signatures: signatures + [line])

@@ -58,7 +58,8 @@ struct MerkleVectorTests {
       let old = try unsigned(entry, "size1")
       let size = try unsigned(entry, "size2")
       let good = holds {
-        guard let oldRoot = opaqueRoot(entry["root1"]), let root = opaqueRoot(entry["root2"]), let path = proof(entry)
+        guard let oldRoot = opaqueRoot(entry["root1"]), let root = opaqueRoot(entry["root2"]),
+          let path = proof(entry)
         else { return nil }
         try Proof.verifyConsistency(old: old, oldRoot: oldRoot, size: size, root: root, proof: path)
       }

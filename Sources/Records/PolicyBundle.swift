@@ -1,0 +1,291 @@
+import Canonical
+import Crypto
+
+/// What one action may use while it runs; always enforced.
+public struct ActionLimits: Hashable, Sendable, JSONWritable {
+  public var wallSeconds: Int
+  public var memoryMiB: Int
+  public var processes: Int
+  public var outputBytes: Int
+  public var diskMiB: Int
+
+  /// Limits.
+  public init(wallSeconds: Int, memoryMiB: Int, processes: Int, outputBytes: Int, diskMiB: Int) {
+    self.wallSeconds = wallSeconds
+    self.memoryMiB = memoryMiB
+    self.processes = processes
+    self.outputBytes = outputBytes
+    self.diskMiB = diskMiB
+  }
+
+  init(from fields: inout Fields) throws(RecordError) {
+    wallSeconds = try fields.integer("wall_seconds", in: 1...3600)
+    memoryMiB = try fields.integer("memory_mib", in: 16...65_536)
+    processes = try fields.integer("processes", in: 1...4096)
+    outputBytes = try fields.integer("output_bytes", in: 1...(64 << 20))
+    diskMiB = try fields.integer("disk_mib", in: 1...65_536)
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("wall_seconds", .integer(wallSeconds)), ("memory_mib", .integer(memoryMiB)),
+      ("processes", .integer(processes)), ("output_bytes", .integer(outputBytes)),
+      ("disk_mib", .integer(diskMiB)),
+    ]
+  }
+}
+
+/// One entry of the static registry: all that may run (INV-005, RT-13).
+public struct ActionDefinition: Equatable, Sendable, JSONWritable {
+  public var name: String
+  public var version: String
+  /// For people.
+  public var description: String
+  /// JSON Schema of the parameters.
+  public var parametersSchema: JSON
+  /// `sha256:<hex>` of the image that runs.
+  public var imageDigest: String
+  /// Argument vector; parameters arrive as JSON on standard input.
+  public var arguments: [String]
+  /// The scopes it needs.
+  public var scopes: [String]
+  /// What it puts at stake, at least.
+  public var risk: RiskContext
+  /// Reserved when approved; `risk.estimatedCost` is this or lower.
+  public var maximumCost: MicroUSD
+  public var maximumRetries: Int
+  public var rateLimitPerMinute: Int
+  public var limits: ActionLimits
+  /// The least isolation that will do.
+  public var isolationClass: IsolationClass
+  /// Destinations it may reach; empty for none.
+  public var egress: [String]
+  /// How long its token lives, in seconds; at most 900.
+  public var tokenSeconds: Int
+
+  init(from fields: inout Fields) throws(RecordError) {
+    name = try fields.identifier("name")
+    version = try fields.identifier("version")
+    description = try fields.text("description", limit: 1024)
+    parametersSchema = try fields.required("parameters_schema")
+    imageDigest = try fields.value("image", "sha256:<64 hexadecimal characters>") { json in
+      json.string.flatMap { text in
+        text.hasPrefix("sha256:") && Digest(hex: String(text.dropFirst(7))) != nil ? text : nil
+      }
+    }
+    arguments = try fields.list("arguments", limit: 64, of: "texts of at most 1024 bytes") { json in
+      json.string.flatMap { $0.utf8.count <= 1024 && !$0.utf8.contains(0) ? $0 : nil }
+    }
+    scopes = try fields.identifiers("scopes")
+    risk = try fields.nested("risk") { (inner) throws(RecordError) in try RiskContext(from: &inner) }
+    maximumCost = try fields.money("maximum_cost_usd")
+    maximumRetries = try fields.integer("max_retries", in: 0...16)
+    rateLimitPerMinute = try fields.integer("rate_limit_per_min", in: 1...1_000_000)
+    limits = try fields.nested("limits") { (inner) throws(RecordError) in try ActionLimits(from: &inner) }
+    isolationClass = try fields.choice("isolation_class")
+    egress = try fields.list("egress", limit: 64, of: "destinations") { json in
+      json.string.flatMap { $0.utf8.count <= 256 ? $0 : nil }
+    }
+    tokenSeconds = try fields.integer("token_seconds", in: 1...900)
+    guard !arguments.isEmpty else {
+      throw .field(fields.name("arguments"), expected: "a program and its arguments")
+    }
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("name", .string(name)), ("version", .string(version)), ("description", .string(description)),
+      ("parameters_schema", parametersSchema), ("image", .string(imageDigest)),
+      ("arguments", .texts(arguments)), ("scopes", .texts(scopes)), ("risk", risk.json),
+      ("maximum_cost_usd", .money(maximumCost)), ("max_retries", .integer(maximumRetries)),
+      ("rate_limit_per_min", .integer(rateLimitPerMinute)), ("limits", limits.json),
+      ("isolation_class", .string(isolationClass.rawValue)), ("egress", .texts(egress)),
+      ("token_seconds", .integer(tokenSeconds)),
+    ]
+  }
+}
+
+/// When people must be asked: the first rule that matches adds its demands to those before it.
+public struct ApprovalRule: Equatable, Sendable, JSONWritable {
+  /// Names the rule in `rules_fired`.
+  public var name: String
+  /// Actions it is about; empty for all.
+  public var actions: [String]
+  /// Matches at this impact and above.
+  public var impactAtLeast: ImpactLevel?
+  /// Matches at this classification and above.
+  public var classificationAtLeast: DataClassification?
+  /// Matches at this cost and above.
+  public var costAtLeast: MicroUSD?
+  /// What is demanded.
+  public var demands: [ApprovalDemand]
+  /// `escalate`, `require_mfa` or `require_multi_sig`.
+  public var decision: DecisionType
+  /// How long people have, in seconds; then the proposal is denied.
+  public var deadlineSeconds: Int
+
+  init(from fields: inout Fields) throws(RecordError) {
+    name = try fields.identifier("name")
+    actions = try fields.identifiers("actions")
+    impactAtLeast = try fields.optionalValue("impact_at_least", "an impact level") { json in
+      json.string.flatMap(ImpactLevel.init(rawValue:))
+    }
+    classificationAtLeast = try fields.optionalValue(
+      "classification_at_least", "a data classification"
+    ) { json in json.string.flatMap(DataClassification.init(rawValue:)) }
+    costAtLeast = try fields.optionalValue("cost_at_least_usd", "dollars as a decimal string") { json in
+      json.string.flatMap(MicroUSD.init(text:))
+    }
+    demands = try fields.objects("demands", limit: 16) { (inner) throws(RecordError) in
+      try ApprovalDemand(from: &inner)
+    }
+    decision = try fields.choice("decision")
+    deadlineSeconds = try fields.integer("deadline_seconds", in: 1...604_800)
+    guard !decision.isFinal, !demands.isEmpty else {
+      throw .field(
+        fields.name("decision"),
+        expected: "escalate, require_mfa or require_multi_sig, with at least one demand")
+    }
+  }
+
+  public var members: [(String, JSON)] {
+    present([
+      ("name", .string(name)), ("actions", .texts(actions)),
+      ("impact_at_least", impactAtLeast.map { .string($0.rawValue) }),
+      ("classification_at_least", classificationAtLeast.map { .string($0.rawValue) }),
+      ("cost_at_least_usd", costAtLeast.map(JSON.money)), ("demands", .array(demands.map(\.json))),
+      ("decision", .string(decision.rawValue)), ("deadline_seconds", .integer(deadlineSeconds)),
+    ])
+  }
+
+  /// Whether the rule is about this action at this risk.
+  public func matches(action: String, risk: RiskContext) -> Bool {
+    (actions.isEmpty || actions.contains(action))
+      && impactAtLeast.map { risk.impactLevel >= $0 } ?? true
+      && classificationAtLeast.map { risk.dataClassification >= $0 } ?? true
+      && costAtLeast.map { risk.estimatedCost >= $0 } ?? true
+  }
+}
+
+/// The breakers' limits (INV-021); all counted from the log.
+public struct BreakerLimits: Hashable, Sendable, JSONWritable {
+  public var requestCost: MicroUSD
+  public var tenantCostPerDay: MicroUSD
+  /// Proposals of one agent in any sixty seconds.
+  public var proposalsPerMinute: Int
+  /// Proposals of one agent for one action with the same parameters in any sixty seconds.
+  public var repeatsPerMinute: Int
+  public var maximumDepth: Int
+
+  init(from fields: inout Fields) throws(RecordError) {
+    requestCost = try fields.money("request_usd")
+    tenantCostPerDay = try fields.money("tenant_usd_per_day")
+    proposalsPerMinute = try fields.integer("proposals_per_minute", in: 1...10_000_000)
+    repeatsPerMinute = try fields.integer("repeats_per_minute", in: 1...10_000_000)
+    maximumDepth = try fields.integer("maximum_depth", in: 0...64)
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("request_usd", .money(requestCost)), ("tenant_usd_per_day", .money(tenantCostPerDay)),
+      ("proposals_per_minute", .integer(proposalsPerMinute)),
+      ("repeats_per_minute", .integer(repeatsPerMinute)), ("maximum_depth", .integer(maximumDepth)),
+    ]
+  }
+}
+
+/// The declarative policy bundle (POL-5): the registry, when people are asked, and the breakers.
+///
+/// A bundle is a set of files; its hash is SHA-256 over the canonical JSON of
+/// `{evaluator_version, constitution_version, files: {path: sha256}}` (ruling 2), each file hashed by
+/// its bytes. The declarative part is the file `registry.json`.
+public struct PolicyBundle: Equatable, Sendable {
+  /// What evaluates a bundle; part of its hash.
+  public static let evaluatorVersion = "openexec-declarative-1"
+  /// The file that holds the declarative part.
+  public static let registryPath = "registry.json"
+
+  /// Files by path, ascending; contents as text.
+  public let files: [(path: String, text: String)]
+  public let bundleVersion: String
+  public let constitutionVersion: String
+  /// Ascending by name.
+  public let actions: [ActionDefinition]
+  public let approvals: [ApprovalRule]
+  public let breakers: BreakerLimits
+  /// By ruling 2.
+  public let hash: Digest
+
+  /// Reads a bundle from its files; refuses a bundle without a registry (POL-4).
+  public init(files unordered: [(path: String, text: String)]) throws(RecordError) {
+    let files = unordered.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    guard let registry = files.first(where: { $0.path == PolicyBundle.registryPath }) else {
+      throw .field("bundle", expected: "a file \(PolicyBundle.registryPath)")
+    }
+    let value: JSON
+    do {
+      value = try JSON.parse(registry.text)
+    } catch {
+      throw .json(error)
+    }
+    var fields = try Fields(value, at: PolicyBundle.registryPath)
+    bundleVersion = try fields.identifier("bundle_version")
+    constitutionVersion = try fields.identifier("constitution_version")
+    actions = try fields.objects("actions", limit: 1024) { (inner) throws(RecordError) in
+      try ActionDefinition(from: &inner)
+    }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    approvals = try fields.objects("approvals", limit: 256) { (inner) throws(RecordError) in
+      try ApprovalRule(from: &inner)
+    }
+    breakers = try fields.nested("breakers") { (inner) throws(RecordError) in
+      try BreakerLimits(from: &inner)
+    }
+    try fields.finish()
+    for (left, right) in zip(actions, actions.dropFirst()) where left.name == right.name {
+      throw .field(fields.name("actions"), expected: "no action twice; found \(left.name) twice")
+    }
+    self.files = files
+    hash =
+      JSON.object([
+        ("evaluator_version", .string(PolicyBundle.evaluatorVersion)),
+        ("constitution_version", .string(constitutionVersion)),
+        ("files", .object(files.map { ($0.path, .string(SHA256.hash($0.text).hex)) })),
+      ]).contentHash
+  }
+
+  /// Reads a bundle from the value that travels in an attachment: `{path: text, …}`.
+  public init(_ value: JSON) throws(RecordError) {
+    guard case .object(let object) = value else {
+      throw .field("bundle", expected: "an object of files, found \(value.kind)")
+    }
+    var files: [(path: String, text: String)] = []
+    for member in object.members {
+      guard let text = member.value.string else {
+        throw .field("bundle.\(member.name.prefix(128))", expected: "the file's text")
+      }
+      files.append((member.name, text))
+    }
+    try self.init(files: files)
+  }
+
+  /// The value that travels in an attachment.
+  public var json: JSON { .object(files.map { ($0.path, .string($0.text)) }) }
+
+  /// The action named `name`.
+  public func action(_ name: String) -> ActionDefinition? {
+    var low = 0
+    var high = actions.count
+    while low < high {
+      let middle = (low + high) / 2
+      if actions[middle].name == name { return actions[middle] }
+      if actions[middle].name.utf8.lexicographicallyPrecedes(name.utf8) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return nil
+  }
+
+  public static func == (left: PolicyBundle, right: PolicyBundle) -> Bool { left.hash == right.hash }
+}
