@@ -10,7 +10,7 @@ public struct ProtobufReader: Sendable {
   /// 2²⁹ − 1, protobuf's highest field number.
   public static let maximumFieldNumber: UInt32 = 536_870_911
 
-  private let source: [UInt8]
+  private let source: ArraySlice<UInt8>
   private var position: Int
   private var end: Int
   private let limits: ProtobufLimits
@@ -23,20 +23,9 @@ public struct ProtobufReader: Sendable {
   private var pending = false
 
   init(_ bytes: ArraySlice<UInt8>, limits: ProtobufLimits) {
-    // A slice of a whole array shares the array's storage; only a true part is copied, once.
-    let whole = Array(bytes)
-    source = whole
-    position = 0
-    end = whole.count
-    self.limits = limits
-    depth = 1
-    fieldsLeft = limits.fields
-  }
-
-  init(_ bytes: [UInt8], limits: ProtobufLimits) {
     source = bytes
-    position = 0
-    end = bytes.count
+    position = bytes.startIndex
+    end = bytes.endIndex
     self.limits = limits
     depth = 1
     fieldsLeft = limits.fields

@@ -11,6 +11,9 @@ public struct ProtobufWriter: Sendable {
   /// A writer that continues `bytes`.
   public init(appendingTo bytes: consuming [UInt8] = []) { self.bytes = bytes }
 
+  /// Hands the bytes over; the writer ends.
+  public consuming func finish() -> [UInt8] { bytes }
+
   // MARK: Scalars
 
   public mutating func uint64(_ field: UInt32, _ value: UInt64) {

@@ -43,9 +43,7 @@ extension WireMessage {
   public init(
     decoding bytes: [UInt8], limits: ProtobufLimits = ProtobufLimits()
   ) throws(ProtobufError) {
-    self.init()
-    var reader = ProtobufReader(bytes, limits: limits)
-    try reader.merge(into: &self)
+    try self.init(decoding: bytes[...], limits: limits)
   }
 
   /// Reads a whole message from a part of an array.
