@@ -1,7 +1,7 @@
 /// Thirty-two bytes held in place: the shape of digests, public keys, scalars and group elements.
 ///
 /// Ordered as the byte string is (big-endian lexicographic).
-public struct Bytes32: Hashable, Comparable, Sendable {
+public struct Bytes32: Hashable, Comparable, Sendable, BitwiseCopyable {
   private var words: (UInt64, UInt64, UInt64, UInt64)
 
   /// All zero.
@@ -33,6 +33,21 @@ public struct Bytes32: Hashable, Comparable, Sendable {
     _ body: (UnsafeMutableRawBufferPointer) throws -> R
   ) rethrows -> R {
     try Swift.withUnsafeMutableBytes(of: &words, body)
+  }
+
+  /// Whether the two are equal, in a time that does not depend on where they differ.
+  public static func constantTimeEqual(_ left: Bytes32, _ right: Bytes32) -> Bool {
+    let a = left.words
+    let b = right.words
+    return (a.0 ^ b.0) | (a.1 ^ b.1) | (a.2 ^ b.2) | (a.3 ^ b.3) == 0
+  }
+
+  /// The words as little-endian numbers, least significant first.
+  var littleEndianWords: (UInt64, UInt64, UInt64, UInt64) {
+    (
+      UInt64(littleEndian: words.0), UInt64(littleEndian: words.1),
+      UInt64(littleEndian: words.2), UInt64(littleEndian: words.3)
+    )
   }
 
   public static func == (left: Bytes32, right: Bytes32) -> Bool {

@@ -66,7 +66,7 @@ public struct Signature: Hashable, Sendable {
 }
 
 /// An Ed25519 signing key in secret memory.
-public struct SigningKey: ~Copyable {
+public struct SigningKey: ~Copyable, Sendable {
   private let secret: SecretMemory
   /// The public half.
   public let publicKey: PublicKey

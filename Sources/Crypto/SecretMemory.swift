@@ -1,22 +1,31 @@
 import CSodium
+import Glibc
 
 /// Bytes that are guarded, locked in memory where the system permits, and wiped when they end.
 ///
 /// The bytes live in `sodium_malloc` memory and never move, so no copy is left behind by a move of the
 /// owner. Not copyable: who holds it is its one holder.
-public struct SecretMemory: ~Copyable {
+///
+/// `@unchecked Sendable`: the one owner of a C allocation that nothing else points to; writing takes
+/// exclusive access, so moving it to another thread moves everything.
+public struct SecretMemory: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
+  private let guarded: Bool
   /// Size in bytes.
   public let count: Int
 
   /// `count` zero bytes; `count` is at least 1.
-  public init(zeroes count: Int) {
+  ///
+  /// Without `guarded` the bytes are still wiped at the end but lie in ordinary memory: a guarded
+  /// block costs several system calls, which only secrets that are real are worth.
+  public init(zeroes count: Int, guarded: Bool = true) {
     precondition(Sodium.ready && count > 0)
-    guard let base = sodium_malloc(count) else {
-      preconditionFailure("sodium_malloc: no guarded memory left for \(count) bytes")
+    guard let base = guarded ? sodium_malloc(count) : malloc(count) else {
+      preconditionFailure("no memory left for \(count) secret bytes")
     }
     sodium_memzero(base, count)
     self.base = base
+    self.guarded = guarded
     self.count = count
   }
 
@@ -32,7 +41,14 @@ public struct SecretMemory: ~Copyable {
     bytes.removeAll()
   }
 
-  deinit { sodium_free(base) }
+  deinit {
+    if guarded {
+      sodium_free(base)
+    } else {
+      sodium_memzero(base, count)
+      free(base)
+    }
+  }
 
   /// Lends the bytes; the pointer ends with the call.
   public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(
@@ -50,10 +66,27 @@ public struct SecretMemory: ~Copyable {
 
   /// A second holder of the same bytes, in guarded memory of its own.
   public borrowing func clone() -> SecretMemory {
-    let other = SecretMemory(zeroes: count)
+    let other = SecretMemory(zeroes: count, guarded: guarded)
     other.base.copyMemory(from: base, byteCount: count)
     return other
   }
+}
+
+/// Overwrites the bytes with zeroes and empties the array. Other copies of the array are not reached:
+/// the caller holds the only one.
+public func wipe(_ bytes: inout [UInt8]) {
+  precondition(Sodium.ready)
+  bytes.withUnsafeMutableBytes { target in
+    if let base = target.baseAddress { sodium_memzero(base, target.count) }
+  }
+  bytes.removeAll()
+}
+
+/// Overwrites the part of the stack that calls made before this one have used, 4 KiB of it: secrets
+/// that passed through registers and frames of a finished computation do not linger there.
+public func wipeStack() {
+  precondition(Sodium.ready)
+  sodium_stackzero(4096)
 }
 
 /// Comparison that takes the same time wherever the bytes differ.

@@ -8,8 +8,28 @@ enum Sodium {
   /// usable arithmetic, so the process stops rather than go on without.
   static let ready: Bool = {
     precondition(sodium_init() >= 0, "libsodium could not be initialised")
+    precondition(
+      subgroupCheckWorks(),
+      "this libsodium accepts points outside the prime-order subgroup (CVE-2025-69277): update it")
     return true
   }()
+
+  /// Whether the base point is accepted, and the base point plus the point of order two refused.
+  ///
+  /// An unpatched 1.0.18 accepts the second, and every subgroup check of this program rests on the
+  /// library's answer.
+  private static func subgroupCheckWorks() -> Bool {
+    var base = [UInt8](repeating: 0x66, count: 32)
+    base[0] = 0x58
+    var orderTwo = [UInt8](repeating: 0xFF, count: 32)
+    orderTwo[0] = 0xEC
+    orderTwo[31] = 0x7F
+    var mixed = [UInt8](repeating: 0, count: 32)
+    return crypto_core_ed25519_add(&mixed, base, orderTwo) == 0
+      && crypto_core_ed25519_is_valid_point(base) == 1
+      && crypto_core_ed25519_is_valid_point(orderTwo) == 0
+      && crypto_core_ed25519_is_valid_point(mixed) == 0
+  }
 }
 
 extension UnsafeRawBufferPointer {

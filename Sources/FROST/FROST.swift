@@ -1,1 +1,0 @@
-// Module FROST: begun, see Docs/Status.md.

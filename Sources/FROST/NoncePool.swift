@@ -1,0 +1,163 @@
+import Crypto
+
+/// A nonce pair that has left the pool and can be used for one share: using it consumes it.
+public struct SigningNonces<Suite: CipherSuite>: ~Copyable, Sendable {
+  /// The public half.
+  public let commitment: NonceCommitment<Suite>
+  /// Hiding, binding.
+  let secrets: SecretScalars<Suite>
+
+  /// Draws a pair (RFC 9591 §5.1, `commit`; §4.1, `nonce_generate`): each nonce hashes 32 fresh random
+  /// bytes together with the share, so a weak generator alone gives nothing away.
+  public init(
+    _ nonce: NonceID, for key: borrowing KeyPackage<Suite>,
+    using random: inout some RandomNumberGenerator
+  ) {
+    while true {
+      var hidingRandomness = random.bytes(32)
+      var bindingRandomness = random.bytes(32)
+      let nonces = SigningNonces(
+        nonce, for: key, hidingRandomness: &hidingRandomness, bindingRandomness: &bindingRandomness)
+      if let nonces {
+        self = nonces
+        return
+      }
+    }
+  }
+
+  /// The pair that follows from the given randomness, which is wiped. Nil where a nonce is zero, which
+  /// randomness does not bring about.
+  init?(
+    _ nonce: NonceID, for key: borrowing KeyPackage<Suite>, hidingRandomness: inout [UInt8],
+    bindingRandomness: inout [UInt8]
+  ) {
+    let secrets = SecretScalars<Suite>(
+      Self.derive(&hidingRandomness, key), Self.derive(&bindingRandomness, key))
+    let hiding = Suite.Element.generatorMultiple(secrets[0])
+    let binding = Suite.Element.generatorMultiple(secrets[1])
+    wipeStack()
+    guard
+      let commitment = NonceCommitment<Suite>(nonce: nonce, hiding: hiding, binding: binding)
+    else { return nil }
+    self.commitment = commitment
+    self.secrets = secrets
+  }
+
+  /// Takes a pair out of a pool's slot.
+  fileprivate init(commitment: NonceCommitment<Suite>, secrets: consuming SecretScalars<Suite>) {
+    self.commitment = commitment
+    self.secrets = secrets
+  }
+
+  private static func derive(
+    _ randomness: inout [UInt8], _ key: borrowing KeyPackage<Suite>
+  ) -> Suite.Scalar {
+    var encoding = key.secret[0].encoding
+    var input = randomness + encoding
+    let nonce = Suite.h3(input)
+    wipe(&input)
+    wipe(&encoding)
+    wipe(&randomness)
+    return nonce
+  }
+}
+
+/// What a pool answers to the request for a nonce pair.
+public enum NonceDraw<Suite: CipherSuite>: ~Copyable, Sendable {
+  /// Here it is; it is no longer in the pool.
+  case fresh(SigningNonces<Suite>)
+  /// It was there once. An answer, not a fault: a request can come twice.
+  case spent
+  /// This pool never published it: another boot's, or a counter not reached.
+  case unknown
+}
+
+/// One party's preprocessed nonces, each good for a single share.
+///
+/// Commitments are published ahead in batches so that a signature takes one round. The secrets exist
+/// in this memory only: there is no way to serialise them, and they die with the process. Not
+/// copyable, so there is one answer to whether a pair is spent.
+public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
+  /// Whose pool.
+  public let party: Identifier
+  /// This life of the process.
+  public let boot: UInt64
+  /// The most pairs held at a time.
+  public let capacity: Int
+  private var secrets: SecretScalars<Suite>
+  /// By slot; nil is free.
+  private var slots: [NonceCommitment<Suite>?]
+  private var nextCounter: UInt64 = 0
+
+  /// An empty pool.
+  ///
+  /// - Parameters:
+  ///   - boot: drawn at random when the process starts; two lives of a party must not share it.
+  ///   - capacity: 1…`FROSTLimits.nonces`, clamped.
+  public init(party: Identifier, boot: UInt64, capacity: Int = 64) {
+    self.party = party
+    self.boot = boot
+    self.capacity = min(max(capacity, 1), FROSTLimits.nonces)
+    secrets = SecretScalars(count: 2 * self.capacity)
+    slots = Array(repeating: nil, count: self.capacity)
+  }
+
+  /// Pairs that are published and not spent.
+  public var available: Int { slots.count { $0 != nil } }
+
+  /// Draws up to `count` new pairs, as many as have room, and returns their commitments for
+  /// publication, ascending by counter. None where `key` is another party's.
+  public mutating func publish(
+    _ count: Int, for key: borrowing KeyPackage<Suite>,
+    using random: inout some RandomNumberGenerator
+  ) -> [NonceCommitment<Suite>] {
+    guard key.identifier == party else { return [] }
+    var published: [NonceCommitment<Suite>] = []
+    for slot in slots.indices where slots[slot] == nil && published.count < count {
+      let nonces = SigningNonces(
+        NonceID(party: party, boot: boot, counter: nextCounter), for: key, using: &random)
+      nextCounter += 1
+      secrets[2 * slot] = nonces.secrets[0]
+      secrets[2 * slot + 1] = nonces.secrets[1]
+      slots[slot] = nonces.commitment
+      published.append(nonces.commitment)
+    }
+    wipeStack()
+    return published
+  }
+
+  /// The commitments that are published and not spent, ascending by counter: for a coordinator that
+  /// has lost or never had them.
+  public var commitments: [NonceCommitment<Suite>] {
+    slots.compactMap { $0 }.sorted { $0.nonce < $1.nonce }
+  }
+
+  /// Takes the pair out for one use. Whatever happens next, it is spent.
+  public mutating func consume(_ nonce: NonceID) -> NonceDraw<Suite> {
+    guard nonce.party == party, nonce.boot == boot, nonce.counter < nextCounter else {
+      return .unknown
+    }
+    guard let slot = slot(of: nonce), let commitment = slots[slot] else { return .spent }
+    let drawn = SecretScalars<Suite>(secrets[2 * slot], secrets[2 * slot + 1])
+    slots[slot] = nil
+    secrets[2 * slot] = .zero
+    secrets[2 * slot + 1] = .zero
+    return .fresh(SigningNonces(commitment: commitment, secrets: drawn))
+  }
+
+  /// The commitment published for `nonce` and not yet spent.
+  func commitment(of nonce: NonceID) -> NonceCommitment<Suite>? {
+    slot(of: nonce).flatMap { slots[$0] }
+  }
+
+  private func slot(of nonce: NonceID) -> Int? { slots.firstIndex { $0?.nonce == nonce } }
+
+  /// Spends every pair unused, as when a new coordinator asks for fresh commitments.
+  public mutating func discardAll() {
+    for slot in slots.indices {
+      slots[slot] = nil
+      secrets[2 * slot] = .zero
+      secrets[2 * slot + 1] = .zero
+    }
+  }
+}

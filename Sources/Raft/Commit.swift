@@ -1,0 +1,24 @@
+extension RaftInstance {
+  /// Raft §5.4.2: only an entry of the leader's own term is committed by counting replicas; what precedes
+  /// it is committed with it. The leader counts itself by what is durable on its own disk.
+  mutating func advanceCommit(at now: Instant, into effects: inout Effects) {
+    guard role == .leader else { return }
+    let reached = configuration.quorum.committedIndex { voter in
+      if voter == id { return persistence.durableIndex }
+      return leading.position(of: voter).map { leading.progress[$0].match }
+    }
+    guard reached > commitIndex, reached <= log.lastIndex, log.term(at: reached) == currentTerm else {
+      return
+    }
+    commit(through: reached, into: &effects)
+    leading.uncommitted.release(through: commitIndex)
+    tellCommit(into: &effects)
+  }
+
+  mutating func commit(through index: LogIndex, into effects: inout Effects) {
+    guard index > commitIndex else { return }
+    precondition(index <= log.lastIndex, "\(index) cannot be committed: the log ends at \(log.lastIndex)")
+    commitIndex = index
+    effects.committed = index
+  }
+}

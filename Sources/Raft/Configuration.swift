@@ -1,0 +1,33 @@
+/// Who takes part (Raft §6). All lists ascend and hold no duplicates.
+public struct Configuration: Hashable, Sendable {
+  /// The voters; in a joint configuration, the incoming ones.
+  public let voters: [NodeID]
+  /// The outgoing voters of a joint configuration; empty otherwise.
+  public let outgoing: [NodeID]
+  /// Those who receive the log without a vote. A node that votes on either side isn't listed.
+  public let learners: [NodeID]
+
+  /// Sorts what it is given and drops duplicates.
+  public init(voters: [NodeID], outgoing: [NodeID] = [], learners: [NodeID] = []) {
+    let incoming = voters.sortedWithoutDuplicates()
+    let leaving = outgoing.sortedWithoutDuplicates()
+    self.voters = incoming
+    self.outgoing = leaving
+    self.learners = learners.sortedWithoutDuplicates().filter {
+      !incoming.contains($0) && !leaving.contains($0)
+    }
+  }
+
+  public var isJoint: Bool { !outgoing.isEmpty }
+
+  /// Everyone who receives the log, ascending.
+  public var members: [NodeID] { (voters + outgoing + learners).sortedWithoutDuplicates() }
+
+  /// Whether `node` votes on either side.
+  public func isVoter(_ node: NodeID) -> Bool { voters.contains(node) || outgoing.contains(node) }
+
+  /// What every decision of this configuration takes.
+  public var quorum: JointQuorum {
+    JointQuorum(incoming: MajorityQuorum(voters: voters), outgoing: MajorityQuorum(voters: outgoing))
+  }
+}

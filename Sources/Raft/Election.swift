@@ -1,0 +1,172 @@
+/// A randomised timer whose randomness is drawn ahead, so that what restarts it needs no generator.
+struct ElectionTimer: Hashable, Sendable {
+  private(set) var deadline: Instant
+  /// The next timeout. Invariant: from `electionTimeout` to twice as long.
+  private var drawn: Nanoseconds
+  private var isSpent = false
+
+  init(settings: Settings, at now: Instant, using random: inout some RandomNumberGenerator) {
+    deadline = now + Self.draw(settings, using: &random)
+    drawn = Self.draw(settings, using: &random)
+  }
+
+  mutating func refill(settings: Settings, using random: inout some RandomNumberGenerator) {
+    guard isSpent else { return }
+    drawn = Self.draw(settings, using: &random)
+    isSpent = false
+  }
+
+  /// Begins a new wait; `patience` comes on top.
+  mutating func restart(at now: Instant, patience: Nanoseconds = .zero) {
+    deadline = now + drawn + patience
+    isSpent = true
+  }
+
+  private static func draw(_ settings: Settings, using random: inout some RandomNumberGenerator)
+    -> Nanoseconds
+  {
+    let least = settings.electionTimeout.rawValue
+    let extra = random.next().multipliedFullWidth(by: least).high
+    return Nanoseconds(rawValue: least + extra)
+  }
+}
+
+/// The answers to one campaign. Only voters are counted, each once.
+struct VoteTally: Hashable, Sendable {
+  private struct Vote: Hashable, Sendable {
+    let voter: NodeID
+    let granted: Bool
+  }
+
+  private var votes: [Vote] = []
+
+  subscript(voter: NodeID) -> Bool? { votes.first { $0.voter == voter }?.granted }
+
+  /// The first answer stands.
+  mutating func record(_ voter: NodeID, granted: Bool) {
+    if self[voter] == nil { votes.append(Vote(voter: voter, granted: granted)) }
+  }
+}
+
+extension RaftInstance {
+  /// Whether this node may stand at all. While its disk is in doubt it could not keep a vote.
+  private var mayCampaign: Bool {
+    configuration.isVoter(id) && !isStorageSuspect && persistence.isHardStateDurable
+      && currentTerm < .limit
+  }
+
+  mutating func onElectionTimeout(at now: Instant, into effects: inout Effects) {
+    electionTimer.restart(at: now)
+    guard mayCampaign else {
+      if role != .candidate { becomeFollower(term: currentTerm, leader: nil, at: now, into: &effects) }
+      return
+    }
+    preCampaign(at: now, into: &effects)
+  }
+
+  /// Asks whether a campaign would succeed before disturbing anyone's term (dissertation §9.6).
+  private mutating func preCampaign(at now: Instant, into effects: inout Effects) {
+    role = .preCandidate
+    leader = nil
+    tally = VoteTally()
+    tally.record(id, granted: true)
+    effects.roleChanges.append(.preCandidate(term: currentTerm))
+    requestVotes(term: currentTerm.next, preVote: true)
+    decideElection(at: now, into: &effects)
+  }
+
+  /// Begins an election (Raft §5.2). The requests wait for the term and the vote to be durable, and with
+  /// them for the log that they boast of.
+  private mutating func campaign(at now: Instant, into effects: inout Effects) {
+    updateHardState(HardState(currentTerm: currentTerm.next, votedFor: id))
+    role = .candidate
+    leader = nil
+    tally = VoteTally()
+    electionTimer.restart(at: now)
+    effects.roleChanges.append(.candidate(term: currentTerm))
+    requestVotes(term: currentTerm, preVote: false)
+  }
+
+  private mutating func requestVotes(term: Term, preVote: Bool) {
+    let request = VoteRequest(
+      term: term, lastIndex: log.lastIndex, lastTerm: log.term(at: log.lastIndex) ?? .zero, preVote: preVote)
+    for peer in configuration.members where peer != id && configuration.isVoter(peer) {
+      say(.voteRequest(request), to: peer)
+    }
+  }
+
+  /// A candidate's vote for itself counts once it is durable.
+  mutating func countOwnVote(at now: Instant, into effects: inout Effects) {
+    guard role == .candidate, persistence.isHardStateDurable else { return }
+    tally.record(id, granted: true)
+    decideElection(at: now, into: &effects)
+  }
+
+  private mutating func decideElection(at now: Instant, into effects: inout Effects) {
+    switch (configuration.quorum.outcome { tally[$0] }, role) {
+    case (.won, .preCandidate): campaign(at: now, into: &effects)
+    case (.won, .candidate): becomeLeader(at: now, into: &effects)
+    case (.lost, _): becomeFollower(term: currentTerm, leader: nil, at: now, into: &effects)
+    case (.pending, _), (.won, .follower), (.won, .leader): break
+    }
+  }
+
+  /// Whether a live leader was heard within the least election timeout, or is this node. Such a node
+  /// ignores requests for votes: who cannot hear the leader must not depose it (Raft §6).
+  private func isLoyal(at now: Instant) -> Bool {
+    if role == .leader { return true }
+    guard let leaderContact else { return false }
+    return now < leaderContact + settings.electionTimeout
+  }
+
+  /// Raft §5.4.1: the later last term wins; of equal terms, the longer log.
+  private func isUpToDate(_ request: VoteRequest) -> Bool {
+    let ownTerm = log.term(at: log.lastIndex) ?? .zero
+    return (request.lastTerm, request.lastIndex) >= (ownTerm, log.lastIndex)
+  }
+
+  /// A voter does not ask whether it is one in the configuration that it knows: that may be old, and a
+  /// learner promoted meanwhile must vote for anyone to learn of it.
+  mutating func onVoteRequest(
+    _ request: VoteRequest, from candidate: NodeID, at now: Instant, into effects: inout Effects
+  ) {
+    guard !isLoyal(at: now) else { return }
+    if request.preVote {
+      answerPreVote(request, from: candidate)
+      return
+    }
+    guard catchUp(to: request.term, leader: nil, at: now, into: &effects) else { return }
+    let isFree = (votedFor == nil && leader == nil) || votedFor == candidate
+    let granted = request.term == currentTerm && isFree && isUpToDate(request)
+    if granted {
+      updateHardState(HardState(currentTerm: currentTerm, votedFor: candidate))
+      electionTimer.restart(at: now)
+    }
+    say(.voteResponse(VoteResponse(term: currentTerm, granted: granted, preVote: false)), to: candidate)
+  }
+
+  /// A refusal carries this node's term, so that a candidate behind it catches up and asks again: else
+  /// two nodes, one with the longer log and one with the higher term, would refuse each other forever.
+  private mutating func answerPreVote(_ request: VoteRequest, from candidate: NodeID) {
+    guard !isStorageSuspect else { return }
+    let granted = request.term > currentTerm && isUpToDate(request)
+    let term = granted ? request.term : currentTerm
+    say(.voteResponse(VoteResponse(term: term, granted: granted, preVote: true)), to: candidate)
+  }
+
+  mutating func onVoteResponse(
+    _ response: VoteResponse, from voter: NodeID, at now: Instant, into effects: inout Effects
+  ) {
+    if response.preVote && response.granted {
+      guard role == .preCandidate, response.term == currentTerm.next else { return }
+    } else {
+      guard catchUp(to: response.term, leader: nil, at: now, into: &effects) else { return }
+      guard role == (response.preVote ? .preCandidate : .candidate) else { return }
+      // An answer from an earlier campaign says nothing about this one.
+      guard response.preVote || response.term == currentTerm else { return }
+    }
+    guard configuration.isVoter(voter) else { return }
+    tally.record(voter, granted: response.granted)
+    decideElection(at: now, into: &effects)
+  }
+}

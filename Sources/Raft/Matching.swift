@@ -1,0 +1,215 @@
+// The follower's side of log replication (Raft §5.3, figure 2 "AppendEntries RPC, receiver").
+
+/// How a follower's log compares with the current term's leader's; forgotten when the term changes.
+struct Following: Hashable, Sendable {
+  /// Equal to the leader's through here, durable or not. A leader never changes its own log, so nothing
+  /// through here may change within the term.
+  var matched = LogIndex.zero
+  /// What the leader was last told to be durable.
+  var acknowledged = LogIndex.zero
+  /// The highest heartbeat round seen.
+  var round: UInt64 = 0
+}
+
+extension RaftInstance {
+  /// Nothing through here gives way to what a leader sends.
+  private var protectedIndex: LogIndex { max(commitIndex, finalIndex, following.matched) }
+
+  mutating func onAppendRequest(
+    _ request: AppendRequest, from sender: NodeID, at now: Instant, into effects: inout Effects
+  ) {
+    guard request.term == currentTerm else {
+      // A deposed leader learns of its successor's term (Raft §5.1).
+      answer(
+        .rejected(previousIndex: request.previousIndex, hint: log.lastIndex, hintTerm: .zero), to: sender)
+      return
+    }
+    if let first = leader, first != sender {
+      report(.secondLeader(term: currentTerm, first: first, second: sender), into: &effects)
+      return
+    }
+    if let fault = request.malformation(limit: settings.maxEntryBytes) {
+      report(.malformed(from: sender, fault), into: &effects)
+      return
+    }
+    if role != .follower || leader != sender {
+      becomeFollower(term: currentTerm, leader: sender, at: now, into: &effects)
+    }
+    leaderContact = now
+    electionTimer.restart(at: now)
+    following.round = max(following.round, request.round)
+    guard precedes(request, from: sender, into: &effects) else { return }
+    take(request, from: sender, into: &effects)
+  }
+
+  /// Whether the log holds what precedes the entries: equal index, term and root. Answers if not.
+  private mutating func precedes(
+    _ request: AppendRequest, from sender: NodeID, into effects: inout Effects
+  ) -> Bool {
+    let previous = request.previousIndex
+    guard previous >= log.firstIndex.previous else {
+      // What is gone was committed. That is no conflict; the leader asks again where it can be compared.
+      reject(request, hint: commitIndex, to: sender)
+      return false
+    }
+    guard previous <= log.lastIndex, let term = log.term(at: previous), let root = log.root(at: previous)
+    else {
+      reject(request, hint: log.lastIndex, to: sender)
+      return false
+    }
+    guard term == request.previousTerm else {
+      if previous <= protectedIndex {
+        refuse(
+          .protectedConflict(
+            from: sender, index: previous, kept: term, received: request.previousTerm,
+            protectedThrough: protectedIndex), at: previous, to: sender, into: &effects)
+      } else {
+        reject(
+          request, hint: log.lastIndex(upTo: previous, withTermAtMost: request.previousTerm) ?? commitIndex,
+          to: sender)
+      }
+      return false
+    }
+    guard root == request.previousRoot else {
+      refuse(
+        .conflictingRoot(
+          from: sender, index: previous, term: term, kept: root, received: request.previousRoot),
+        at: previous, to: sender, into: &effects)
+      return false
+    }
+    return true
+  }
+
+  /// Appends what is new of a request whose predecessor matches, and answers.
+  private mutating func take(
+    _ request: AppendRequest, from sender: NodeID, into effects: inout Effects
+  ) {
+    var matched = request.previousIndex
+    var isFinished = false
+    for entry in request.entries where !isFinished {
+      switch place(entry, from: sender, into: &effects) {
+      case .present: matched = entry.index
+      case .later: isFinished = true
+      case .answered:
+        noteMatch(through: matched, leaderCommit: request.leaderCommit, into: &effects)
+        return
+      }
+    }
+    noteMatch(through: matched, leaderCommit: request.leaderCommit, into: &effects)
+    let durable = min(following.matched, persistence.durableIndex)
+    if request.entries.isEmpty || durable >= matched {
+      following.acknowledged = durable
+      answer(.matched(durable), to: sender)
+    }
+  }
+
+  private enum Placement {
+    /// The log holds the entry.
+    case present
+    /// Storage has enough to do; the entry will be sent again.
+    case later
+    /// The leader was told why not.
+    case answered
+  }
+
+  /// Brings one entry into the log, unless it is there. An old or repeated request finds its entries
+  /// present, and removes nothing that follows them.
+  private mutating func place(
+    _ entry: Entry, from sender: NodeID, into effects: inout Effects
+  ) -> Placement {
+    if entry.index <= log.lastIndex, let term = log.term(at: entry.index) {
+      if term == entry.term { return compare(entry, from: sender, into: &effects) }
+      guard entry.index > protectedIndex else {
+        refuse(
+          .protectedConflict(
+            from: sender, index: entry.index, kept: term, received: entry.term,
+            protectedThrough: protectedIndex), at: entry.index, to: sender, into: &effects)
+        return .answered
+      }
+      log.truncate(after: entry.index.previous)
+      persistence.truncate(after: entry.index.previous)
+    }
+    guard persistence.unpersistedBytes < settings.maxUnpersistedBytes else { return .later }
+    switch log.admission(of: entry) {
+    case .accept:
+      log.append([entry])
+      persistence.append([entry])
+      return .present
+    case .ahead:
+      answer(.ahead(entry.index), to: sender)
+      return .answered
+    case .refuse:
+      answer(.refused(entry.index), to: sender)
+      return .answered
+    }
+  }
+
+  /// One index and term can have one content only; the first that was seen is kept.
+  private mutating func compare(
+    _ entry: Entry, from sender: NodeID, into effects: inout Effects
+  ) -> Placement {
+    guard let kept = log.entries(from: entry.index, through: entry.index, maxBytes: 0).first,
+      kept.payload != entry.payload
+    else { return .present }
+    refuse(
+      .conflictingEntry(from: sender, kept: kept, received: entry), at: entry.index, to: sender,
+      into: &effects)
+    return .answered
+  }
+
+  /// Raft figure 2: commitIndex = min(leaderCommit, index of last new entry), where "new" reaches no
+  /// further than this request has shown to match.
+  private mutating func noteMatch(
+    through index: LogIndex, leaderCommit: LogIndex, into effects: inout Effects
+  ) {
+    following.matched = max(following.matched, index)
+    commit(through: min(leaderCommit, index), into: &effects)
+  }
+
+  /// Tells the leader what has become durable of its log.
+  mutating func acknowledgeProgress() {
+    guard let leader else { return }
+    let durable = min(following.matched, persistence.durableIndex)
+    guard durable > following.acknowledged else { return }
+    following.acknowledged = durable
+    answer(.matched(durable), to: leader)
+  }
+
+  private mutating func reject(_ request: AppendRequest, hint: LogIndex, to sender: NodeID) {
+    answer(
+      .rejected(previousIndex: request.previousIndex, hint: hint, hintTerm: log.term(at: hint) ?? .zero),
+      to: sender)
+  }
+
+  private mutating func refuse(
+    _ evidence: Evidence, at index: LogIndex, to sender: NodeID, into effects: inout Effects
+  ) {
+    report(evidence, into: &effects)
+    answer(.refused(index), to: sender)
+  }
+
+  private mutating func answer(_ outcome: AppendResponse.Outcome, to sender: NodeID) {
+    say(
+      .appendResponse(AppendResponse(term: currentTerm, outcome: outcome, round: following.round)), to: sender
+    )
+  }
+}
+
+extension AppendRequest {
+  /// What is wrong with the request by itself, checked before its numbers are used.
+  func malformation(limit maxEntryBytes: Int) -> Malformation? {
+    guard previousIndex <= .limit else { return .indexBeyondLimit }
+    guard previousTerm <= term else { return .entryOfLaterTerm }
+    var index = previousIndex
+    var latest = previousTerm
+    for entry in entries {
+      guard entry.index == index.next else { return .entriesNotContiguous }
+      guard entry.term >= latest else { return .termsNotAscending }
+      guard entry.term <= term else { return .entryOfLaterTerm }
+      guard entry.payload.count <= maxEntryBytes else { return .entryTooLarge }
+      index = entry.index
+      latest = entry.term
+    }
+    return nil
+  }
+}

@@ -1,0 +1,119 @@
+/// A log held in memory, for tests and simulation only.
+///
+/// Its root is a fold of every entry into 32 bytes that any change upsets by accident, but that is *not*
+/// cryptographic: whoever wants a collision finds one.
+public struct MemoryLog: RaftLog, Sendable {
+  /// What ``admission(of:)`` answers; accepts everything where nil.
+  public var admissionRule: (@Sendable (Entry) -> Admission)?
+
+  private var base: SnapshotPoint
+  private var stored: [Entry] = []
+  /// `roots[i]` covers everything through `stored[i]`.
+  private var roots: [LogRoot] = []
+
+  public init() {
+    base = SnapshotPoint(index: .zero, term: .zero, root: RootFold().root)
+  }
+
+  public var firstIndex: LogIndex { base.index.next }
+
+  public var lastIndex: LogIndex { LogIndex(rawValue: base.index.rawValue + UInt64(stored.count)) }
+
+  public func term(at index: LogIndex) -> Term? {
+    if index == base.index { return base.term }
+    return position(of: index).map { stored[$0].term }
+  }
+
+  public func root(at index: LogIndex) -> LogRoot? {
+    if index == base.index { return base.root }
+    return position(of: index).map { roots[$0] }
+  }
+
+  public func entries(from first: LogIndex, through last: LogIndex, maxBytes: Int) -> [Entry] {
+    let start = max(first, firstIndex)
+    let end = min(last, lastIndex)
+    guard start <= end, let from = position(of: start), let through = position(of: end) else { return [] }
+    var count = 1
+    var bytes = stored[from].cost
+    while from + count <= through, bytes + stored[from + count].cost <= maxBytes {
+      bytes += stored[from + count].cost
+      count += 1
+    }
+    return Array(stored[from..<from + count])
+  }
+
+  public func admission(of entry: Entry) -> Admission { admissionRule?(entry) ?? .accept }
+
+  public mutating func append(_ entries: [Entry]) {
+    for entry in entries {
+      precondition(entry.index == lastIndex.next, "append at \(entry.index) after \(lastIndex)")
+      var fold = RootFold(from: roots.last ?? base.root)
+      fold.absorb(entry)
+      roots.append(fold.root)
+      stored.append(entry)
+    }
+  }
+
+  public mutating func truncate(after index: LogIndex) {
+    precondition(index >= base.index, "truncation after \(index), below the snapshot at \(base.index)")
+    let kept = min(index, lastIndex).rawValue - base.index.rawValue
+    stored.removeSubrange(Int(kept)...)
+    roots.removeSubrange(Int(kept)...)
+  }
+
+  public mutating func reset(to snapshot: SnapshotPoint) {
+    stored.removeAll()
+    roots.removeAll()
+    base = snapshot
+  }
+
+  /// Forgets the entries through `index`, as an owner does that has a snapshot there.
+  public mutating func compact(through index: LogIndex) {
+    guard let position = position(of: index) else { return }
+    base = SnapshotPoint(index: index, term: stored[position].term, root: roots[position])
+    stored.removeSubrange(...position)
+    roots.removeSubrange(...position)
+  }
+
+  private func position(of index: LogIndex) -> Int? {
+    guard index > base.index, index <= lastIndex else { return nil }
+    return Int(index.rawValue - base.index.rawValue - 1)
+  }
+}
+
+/// Four lanes, each stirred by every byte of what was absorbed.
+private struct RootFold {
+  private var lanes: [UInt64]
+
+  init() { lanes = [1, 2, 3, 4] }
+
+  init(from root: LogRoot) {
+    let bytes = root.bytes
+    lanes = (0..<4).map { lane in
+      bytes[lane * 8..<lane * 8 + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+
+  mutating func absorb(_ entry: Entry) {
+    absorb(entry.term.rawValue)
+    absorb(entry.index.rawValue)
+    absorb(UInt64(entry.payload.count))
+    for byte in entry.payload { absorb(UInt64(byte)) }
+  }
+
+  private mutating func absorb(_ word: UInt64) {
+    for lane in lanes.indices {
+      var mixed = (lanes[lane] ^ word) &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(lane + 1)
+      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+      lanes[lane] = mixed ^ (mixed >> 27)
+    }
+  }
+
+  var root: LogRoot {
+    let bytes = lanes.flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
+    }
+    guard let root = LogRoot(bytes: bytes) else { preconditionFailure("four words are 32 bytes") }
+    return root
+  }
+}

@@ -1,1 +1,0 @@
-// Module Raft: begun, see Docs/Status.md.

@@ -1,0 +1,187 @@
+/// One node's part in Raft, as a value: no I/O, clock, randomness or thread of its own.
+///
+/// The owner feeds events to ``step(_:at:using:into:)``, proposes, and carries out ``Effects`` in their
+/// order. It calls `step(.tick)` at ``nextDeadline`` at the latest. Time never runs backwards between calls.
+///
+/// After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (cited as Raft §n), and
+/// Ongaro's dissertation.
+public struct RaftInstance<Log: RaftLog> {
+  public let id: NodeID
+  public let settings: Settings
+  /// The owner reads it, and removes its front when it has a snapshot; everything else is done here.
+  public var log: Log
+
+  public internal(set) var configuration: Configuration
+  public internal(set) var role = Role.follower
+  /// The current term's leader, where known.
+  public internal(set) var leader: NodeID?
+  /// Everything through here is committed. Never decreases, but by ``discardTail(after:at:into:)``.
+  public internal(set) var commitIndex: LogIndex
+  /// Nothing through here is ever removed.
+  public internal(set) var finalIndex: LogIndex
+
+  /// Changed by nothing but ``updateHardState(_:)``.
+  private(set) var hardState: HardState
+  var persistence: Persistence
+  /// Messages that wait for the hard state to be durable. At most ``longestOutbox``.
+  var outbox: [Held] = []
+  /// What ``Effects/durable`` said last in this term.
+  var reportedDurable = LogIndex.zero
+  /// A write took longer than the storage deadline; no campaign until all writes are durable.
+  var isStorageSuspect = false
+
+  var electionTimer: ElectionTimer
+  /// When the current term's leader was last heard.
+  var leaderContact: Instant?
+  /// In `preCandidate` and `candidate`: the answers so far.
+  var tally = VoteTally()
+  /// As a follower: how this log compares with the current term's leader's.
+  var following = Following()
+  /// In `leader`: what only a leader keeps.
+  var leading = Leading()
+  var lastEvidence: Evidence?
+
+  static var longestOutbox: Int { 256 }
+
+  /// Starts a node from what its storage holds; all of it counts as durable.
+  ///
+  /// `commitIndex` is what the owner knows to be final; it lies within the log.
+  public init(
+    id: NodeID, configuration: Configuration, hardState: HardState, log: Log, commitIndex: LogIndex,
+    settings: Settings, at now: Instant, using random: inout some RandomNumberGenerator
+  ) {
+    let snapshotIndex = log.firstIndex.previous
+    precondition(
+      commitIndex <= log.lastIndex, "\(commitIndex) is final, but the log ends at \(log.lastIndex)")
+    precondition(
+      (log.term(at: log.lastIndex) ?? .zero) <= hardState.currentTerm,
+      "the log is of a later term than the hard state, which must have been lost")
+    self.id = id
+    self.configuration = configuration
+    self.hardState = hardState
+    self.log = log
+    self.commitIndex = max(commitIndex, snapshotIndex)
+    self.settings = settings
+    finalIndex = self.commitIndex
+    persistence = Persistence(durableIndex: log.lastIndex)
+    electionTimer = ElectionTimer(settings: settings, at: now, using: &random)
+  }
+
+  public var currentTerm: Term { hardState.currentTerm }
+
+  public var votedFor: NodeID? { hardState.votedFor }
+
+  /// This log is durable through here.
+  public var durableIndex: LogIndex { persistence.durableIndex }
+
+  /// When the owner must call `step(.tick)` at the latest.
+  public var nextDeadline: Instant {
+    switch role {
+    case .follower, .preCandidate, .candidate: electionTimer.deadline
+    case .leader: min(leading.heartbeatDue, quorumDeadline, storageDeadline)
+    }
+  }
+
+  /// Takes one event in.
+  public mutating func step(
+    _ event: Event, at now: Instant, using random: inout some RandomNumberGenerator,
+    into effects: inout Effects
+  ) {
+    electionTimer.refill(settings: settings, using: &random)
+    switch event {
+    case .tick: onTick(at: now, into: &effects)
+    case .receive(let sender, let message): onMessage(message, from: sender, at: now, into: &effects)
+    case .persisted(let ticket): onPersisted(ticket: ticket, at: now, into: &effects)
+    case .snapshotInstalled(let point): onSnapshotInstalled(point, into: &effects)
+    case .snapshotReport(let peer, let succeeded):
+      onSnapshotReport(peer: peer, succeeded: succeeded, into: &effects)
+    case .unreachable(let peer): onUnreachable(peer: peer)
+    }
+    flush(at: now, into: &effects)
+  }
+
+  /// Nothing through `index` will be removed any more; the log holds it. Never decreases.
+  public mutating func setFinal(_ index: LogIndex) {
+    finalIndex = max(finalIndex, min(index, log.lastIndex))
+  }
+
+  /// Term and vote change together and are persisted as one (Raft figure 2).
+  mutating func updateHardState(_ state: HardState) {
+    precondition(state.currentTerm >= hardState.currentTerm, "the term never decreases")
+    precondition(
+      state.currentTerm > hardState.currentTerm || hardState.votedFor == nil
+        || state.votedFor == hardState.votedFor, "one vote a term")
+    guard state != hardState else { return }
+    if state.currentTerm > hardState.currentTerm {
+      following = Following()
+      reportedDurable = .zero
+      leaderContact = nil
+    }
+    hardState = state
+    persistence.hardStateDidChange()
+  }
+
+  mutating func report(_ evidence: Evidence, into effects: inout Effects) {
+    guard evidence != lastEvidence else { return }
+    lastEvidence = evidence
+    effects.evidence.append(evidence)
+  }
+}
+
+extension RaftInstance {
+  private mutating func onTick(at now: Instant, into effects: inout Effects) {
+    if let oldest = persistence.oldestIssue, oldest + settings.storageDeadline <= now {
+      isStorageSuspect = true
+    }
+    switch role {
+    case .follower, .preCandidate, .candidate:
+      if electionTimer.deadline <= now { onElectionTimeout(at: now, into: &effects) }
+    case .leader:
+      onLeaderTick(at: now, into: &effects)
+    }
+  }
+
+  private mutating func onMessage(
+    _ message: Message, from sender: NodeID, at now: Instant, into effects: inout Effects
+  ) {
+    guard sender != id, message.term <= .limit else { return }
+    switch message {
+    case .voteRequest(let request):
+      onVoteRequest(request, from: sender, at: now, into: &effects)
+    case .voteResponse(let response):
+      onVoteResponse(response, from: sender, at: now, into: &effects)
+    case .appendRequest(let request):
+      guard catchUp(to: request.term, leader: sender, at: now, into: &effects) else { return }
+      onAppendRequest(request, from: sender, at: now, into: &effects)
+    case .appendResponse(let response):
+      guard catchUp(to: response.term, leader: nil, at: now, into: &effects) else { return }
+      onAppendResponse(response, from: sender, at: now, into: &effects)
+    }
+  }
+
+  /// A higher term makes any server a follower of that term (Raft §5.1). False where the term is so far
+  /// off that this message brought the node only part of the way.
+  mutating func catchUp(
+    to term: Term, leader: NodeID?, at now: Instant, into effects: inout Effects
+  ) -> Bool {
+    guard term > currentTerm else { return true }
+    let reach = Term(rawValue: currentTerm.rawValue + Term.longestAdvance)
+    becomeFollower(term: min(term, reach), leader: term <= reach ? leader : nil, at: now, into: &effects)
+    return term <= reach
+  }
+
+  /// Becomes a follower of `term`, which may be the current one: then the vote stands.
+  mutating func becomeFollower(
+    term: Term, leader: NodeID?, at now: Instant, into effects: inout Effects
+  ) {
+    let isNews = role != .follower || term != currentTerm || leader != self.leader
+    let wasLeader = role == .leader
+    if term > currentTerm { updateHardState(HardState(currentTerm: term)) }
+    role = .follower
+    self.leader = leader
+    tally = VoteTally()
+    leading = Leading()
+    if wasLeader { electionTimer.restart(at: now) }
+    if isNews { effects.roleChanges.append(.follower(term: term, leader: leader)) }
+  }
+}

@@ -1,0 +1,62 @@
+extension RaftInstance {
+  /// The peer's next entry is gone from the log (Raft §7).
+  mutating func askForSnapshot(for position: Int, into effects: inout Effects) {
+    leading.progress[position].becomeSnapshot(through: log.firstIndex.previous)
+    effects.needsSnapshot.append(leading.progress[position].peer)
+  }
+
+  /// The transfer has ended. Whether it helped, a probe finds out; after a failure, with the next heartbeat.
+  mutating func onSnapshotReport(peer: NodeID, succeeded: Bool, into effects: inout Effects) {
+    guard role == .leader, let position = leading.position(of: peer),
+      case .snapshot(let through) = leading.progress[position].state
+    else { return }
+    if succeeded {
+      leading.progress[position].becomeProbe(next: through.next)
+      replicate(to: position, into: &effects)
+    } else {
+      leading.progress[position].becomeProbe(next: leading.progress[position].match.next)
+      leading.progress[position].isProbing = true
+    }
+  }
+
+  /// Takes up a snapshot that the owner has verified (Raft figure 13).
+  ///
+  /// One that says nothing new is ignored, so that it cannot roll the log back. Where the log holds the
+  /// same entry at its end, what follows is kept. Otherwise the log is emptied and begins after it, in
+  /// one write with the snapshot's state: see ``PersistRequest/snapshot``.
+  mutating func onSnapshotInstalled(_ point: SnapshotPoint, into effects: inout Effects) {
+    guard role != .leader, point.index > commitIndex, point.index <= .limit, point.term <= currentTerm
+    else { return }
+    let isHeld =
+      point.index <= log.lastIndex && log.term(at: point.index) == point.term
+      && log.root(at: point.index) == point.root
+    if !isHeld {
+      log.reset(to: point)
+      persistence.reset(to: point)
+      following.matched = .zero
+      following.acknowledged = .zero
+    }
+    commit(through: point.index, into: &effects)
+  }
+
+  /// Removes the log's entries after `index` because a group-signed note has another content there: what is
+  /// committed is provisional, what is final stands. The commit index falls back with the log, and a leader
+  /// steps down.
+  ///
+  /// - Returns: false, and nothing is done, where that would remove something final.
+  public mutating func discardTail(
+    after index: LogIndex, at now: Instant, into effects: inout Effects
+  ) -> Bool {
+    guard index >= finalIndex, index >= log.firstIndex.previous else { return false }
+    guard index < log.lastIndex else { return true }
+    if role == .leader { stepDown(.tailDiscarded, at: now, into: &effects) }
+    log.truncate(after: index)
+    persistence.truncate(after: index)
+    commitIndex = min(commitIndex, index)
+    following.matched = min(following.matched, index)
+    following.acknowledged = min(following.acknowledged, index)
+    reportedDurable = min(reportedDurable, index)
+    flush(at: now, into: &effects)
+    return true
+  }
+}

@@ -1,1 +1,0 @@
-// Module Wire: begun, see Docs/Status.md.
