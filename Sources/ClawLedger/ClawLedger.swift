@@ -1,1 +1,0 @@
-// Module ClawLedger: begun, see Docs/Status.md.

@@ -1,0 +1,331 @@
+import Crypto
+import Merkle
+import Raft
+import Records
+
+/// The replicated log, which is the ledger: the Raft log, its Merkle tree and the notes over it.
+///
+/// What is appended is readable at once; it becomes durable by `write(_:)`, whose batch the owner
+/// hands to storage and reports back by ticket. Until then records, attachments and tree nodes are
+/// read from memory.
+///
+/// Reads that fail end in `failure`: the owner stops the process, since a disk error is never retried.
+public struct Ledger<Store: LogStore>: RaftLog {
+  /// One entry that is in memory.
+  struct TailEntry {
+    let term: Term
+    let payload: EntryPayload
+    let parsed: ParsedEntry
+    /// Root of the tree that ends with this entry.
+    let root: Digest
+  }
+
+  /// The store; the owner may exchange its contents only through batches made here.
+  public var store: Store
+  /// This node's clock, set by the owner before each step: an entry more than two seconds ahead of it
+  /// is not admitted.
+  public var clock = Timestamp.epoch
+  /// The first fault that reading met.
+  public internal(set) var failure: LedgerFault?
+
+  /// Index of the first entry in memory; `lastIndex + 1` where there is none.
+  var tailFirst: UInt64
+  var tail: [TailEntry] = []
+  /// The tree over all entries.
+  var frontier: Frontier
+  /// Nodes that are not durable yet, with the ticket that makes them so.
+  var pendingNodes: [NodeAddress: (hash: Digest, ticket: UInt64)] = [:]
+  /// What the tickets in flight make durable, ascending by ticket.
+  var inFlight: [(ticket: UInt64, nodes: [NodeAddress], last: UInt64)] = []
+  /// Entries through here are durable and may leave memory.
+  var durable: UInt64
+  /// The point before the first entry: zero, or a snapshot's.
+  var base: SnapshotPoint
+  var baseFrontier: Frontier
+  /// The frontier of a snapshot that is about to be installed.
+  var incoming: Frontier?
+  /// Log time of the last entry.
+  var lastAt: Timestamp
+  private let parsed = ParseCache()
+
+  /// How far an entry's log time may be ahead of this node's clock.
+  static var allowedLead: Interval { .seconds(2) }
+  /// Entries that stay in memory for replication, though durable.
+  static var tailLength: Int { 4096 }
+
+  init(
+    store: Store, base: SnapshotPoint, baseFrontier: Frontier, frontier: Frontier, lastAt: Timestamp
+  ) {
+    self.store = store
+    self.base = base
+    self.baseFrontier = baseFrontier
+    self.frontier = frontier
+    self.lastAt = lastAt
+    durable = frontier.size
+    tailFirst = frontier.size + 1
+  }
+
+  // MARK: What consensus reads
+
+  public var firstIndex: LogIndex { base.index.next }
+  public var lastIndex: LogIndex { LogIndex(rawValue: frontier.size) }
+
+  /// Number of leaves.
+  public var size: UInt64 { frontier.size }
+  /// Root of all leaves.
+  public var rootHash: Digest { frontier.root }
+  /// Log time of the last leaf.
+  public var logTime: Timestamp { lastAt }
+
+  public func term(at index: LogIndex) -> Term? {
+    if index == base.index { return base.term }
+    guard index >= firstIndex, index <= lastIndex else { return nil }
+    if let entry = inMemory(index.rawValue) { return entry.term }
+    return stored(index.rawValue)?.term
+  }
+
+  public func root(at index: LogIndex) -> LogRoot? {
+    rootHash(ofSize: index.rawValue).flatMap { LogRoot(bytes: $0.bytes) }
+  }
+
+  /// Root of the first `size` leaves; nil outside of the log.
+  public func rootHash(ofSize size: UInt64) -> Digest? {
+    if size == base.index.rawValue { return baseFrontier.root }
+    guard size >= firstIndex.rawValue, size <= frontier.size else { return nil }
+    if let entry = inMemory(size) { return entry.root }
+    return Frontier(size: size, nodes: node)?.root
+  }
+
+  public func entries(from first: LogIndex, through last: LogIndex, maxBytes: Int) -> [Entry] {
+    var out: [Entry] = []
+    var bytes = 0
+    var next = max(first, firstIndex).rawValue
+    while next <= min(last, lastIndex).rawValue {
+      guard let entry = entry(at: next) else { break }
+      bytes += entry.cost
+      if !out.isEmpty && bytes > maxBytes { break }
+      out.append(entry)
+      next += 1
+    }
+    return out
+  }
+
+  public func admission(of entry: Entry) -> Admission {
+    do {
+      let parsed = try parsed.parse(entry)
+      guard parsed.record.at >= lastAt else {
+        return .refuse(reason: "log time \(parsed.record.at.text) is before \(lastAt.text)")
+      }
+      guard parsed.record.at <= clock.advanced(by: Self.allowedLead) else { return .ahead }
+      return .accept
+    } catch {
+      return .refuse(reason: "\(error)")
+    }
+  }
+
+  // MARK: What consensus changes
+
+  public mutating func append(_ entries: [Entry]) {
+    for entry in entries {
+      precondition(entry.index.rawValue == frontier.size + 1, "the log has no gap")
+      guard let parsed = try? parsed.parse(entry), let payload = try? EntryPayload(parsing: entry.payload)
+      else {
+        preconditionFailure("an entry is admitted before it is appended")
+      }
+      var completed: [(NodeAddress, Digest)] = []
+      frontier.append(parsed.leafHash) { completed.append(($0, $1)) }
+      for (address, hash) in completed where address.level > 0 {
+        pendingNodes[address] = (hash, .max)
+        newNodes.append(address)
+      }
+      tail.append(
+        TailEntry(term: entry.term, payload: payload, parsed: parsed, root: frontier.root))
+      lastAt = parsed.record.at
+    }
+    parsed.clear()
+  }
+
+  public mutating func truncate(after index: LogIndex) {
+    precondition(index >= base.index, "nothing before the log can be removed")
+    guard index < lastIndex else { return }
+    if index.rawValue + 1 >= tailFirst {
+      tail.removeSubrange(Int(index.rawValue + 1 - tailFirst)...)
+    } else {
+      tail.removeAll()
+      tailFirst = index.rawValue + 1
+    }
+    durable = min(durable, index.rawValue)
+    // A write in flight says nothing about what takes the removed entries' place.
+    for position in inFlight.indices {
+      inFlight[position].last = min(inFlight[position].last, index.rawValue)
+    }
+    guard let shorter = frontier(ofSize: index.rawValue) else { return }
+    frontier = shorter
+    let kept = newNodes.filter { isComplete($0, within: index.rawValue) }
+    newNodes = kept
+    lastAt = record(at: LeafIndex(index.rawValue &- 1))?.at ?? .epoch
+  }
+
+  public mutating func reset(to snapshot: SnapshotPoint) {
+    guard let arriving = incoming, arriving.size == snapshot.index.rawValue,
+      LogRoot(bytes: arriving.root.bytes) == snapshot.root
+    else { preconditionFailure("a snapshot's tree is handed over before its point") }
+    incoming = nil
+    base = snapshot
+    baseFrontier = arriving
+    frontier = arriving
+    tail.removeAll()
+    tailFirst = snapshot.index.rawValue + 1
+    pendingNodes.removeAll()
+    newNodes.removeAll()
+    for (address, hash) in zip(Frontier.addresses(size: arriving.size), arriving.peaks)
+    where address.level > 0 {
+      pendingNodes[address] = (hash, .max)
+      newNodes.append(address)
+    }
+    durable = snapshot.index.rawValue
+  }
+
+  /// Hands over the tree of a snapshot that consensus is about to install, and its log time.
+  public mutating func expect(_ frontier: Frontier, at time: Timestamp) {
+    incoming = frontier
+    lastAt = time
+  }
+
+  // MARK: Memory and store
+
+  /// Nodes that the next batch makes durable.
+  var newNodes: [NodeAddress] = []
+
+  func inMemory(_ index: UInt64) -> TailEntry? {
+    guard index >= tailFirst, index - tailFirst < UInt64(tail.count) else { return nil }
+    return tail[Int(index - tailFirst)]
+  }
+
+  /// The frontier of the first `size` leaves.
+  func frontier(ofSize size: UInt64) -> Frontier? {
+    if size == base.index.rawValue { return baseFrontier }
+    return Frontier(size: size, nodes: node)
+  }
+
+  /// A complete subtree's hash, from memory or store. Leaves' hashes come from the records.
+  public func node(_ address: NodeAddress) -> Digest? {
+    guard isComplete(address, within: frontier.size) else { return nil }
+    if address.level == 0 {
+      if let entry = inMemory(address.index + 1) { return entry.parsed.leafHash }
+      guard address.index >= base.index.rawValue else {
+        return basePeak(address)
+      }
+      return stored(address.index + 1).map { TreeHash.leaf($0.record) }
+    }
+    if let pending = pendingNodes[address] { return pending.hash }
+    guard let bytes = try? store.get(.nodes, StoreKey.node(address)) else { return basePeak(address) }
+    return Digest(bytes)
+  }
+
+  private func basePeak(_ address: NodeAddress) -> Digest? {
+    let addresses = Frontier.addresses(size: baseFrontier.size)
+    return addresses.firstIndex(of: address).map { baseFrontier.peaks[$0] }
+  }
+
+  func isComplete(_ address: NodeAddress, within size: UInt64) -> Bool {
+    (address.index + 1) << UInt64(address.level) <= size
+  }
+
+  private func stored(_ index: UInt64) -> StoredRecord? {
+    guard let bytes = try? store.get(.entries, StoreKey.leaf(index - 1)) else { return nil }
+    return try? StoredRecord(parsing: bytes, at: LeafIndex(index - 1))
+  }
+
+  private func entry(at index: UInt64) -> Entry? {
+    if let entry = inMemory(index) {
+      return Entry(term: entry.term, index: LogIndex(rawValue: index), payload: entry.payload.bytes)
+    }
+    guard let record = stored(index), let attachment = storedAttachment(index) else { return nil }
+    let payload = EntryPayload(record: record.record, attachment: attachment)
+    return Entry(term: record.term, index: LogIndex(rawValue: index), payload: payload.bytes)
+  }
+
+  private func storedAttachment(_ index: UInt64) -> [UInt8]? {
+    do {
+      guard let bytes = try store.get(.attachments, StoreKey.leaf(index - 1)) else { return [] }
+      return try StoredAttachment.parse(bytes, at: LeafIndex(index - 1))
+    } catch {
+      return nil
+    }
+  }
+
+  // MARK: What others read
+
+  /// The record at a leaf; nil where it is not in the log or cannot be read.
+  public func record(at index: LeafIndex) -> Record? {
+    if let entry = inMemory(index.value &+ 1) { return entry.parsed.record }
+    return leaf(at: index).flatMap { try? Record(parsing: $0) }
+  }
+
+  /// The leaf's bytes; nil where it is not in the log or cannot be read.
+  public func leaf(at index: LeafIndex) -> [UInt8]? {
+    guard index.value < frontier.size, index.value >= base.index.rawValue else { return nil }
+    if let entry = inMemory(index.value + 1) { return entry.payload.record }
+    return stored(index.value + 1)?.record
+  }
+
+  /// The attachment of a leaf; nil where the leaf is not in the log, or its attachment cannot be read.
+  public func attachment(at index: LeafIndex) -> Attachment? {
+    guard index.value < frontier.size, index.value >= base.index.rawValue else { return nil }
+    if let entry = inMemory(index.value + 1) { return entry.parsed.attachment }
+    return storedAttachment(index.value + 1).flatMap { try? Attachment(parsing: $0) }
+  }
+
+  /// What apply needs of a leaf.
+  public func parsedEntry(at index: LeafIndex) -> ParsedEntry? {
+    if let entry = inMemory(index.value &+ 1) { return entry.parsed }
+    guard let leaf = leaf(at: index), let attachment = storedAttachment(index.value + 1) else {
+      return nil
+    }
+    return try? ParsedEntry(EntryPayload(record: leaf, attachment: attachment))
+  }
+
+  /// The audit path of a leaf in the tree of `size` leaves.
+  public func inclusionProof(of index: LeafIndex, size: UInt64) -> [Digest]? {
+    guard size <= frontier.size else { return nil }
+    return Proof.inclusion(index: index.value, size: size, nodes: node)
+  }
+
+  /// The proof that the first `old` leaves are a prefix of the first `size`.
+  public func consistencyProof(old: UInt64, size: UInt64) -> [Digest]? {
+    guard size <= frontier.size else { return nil }
+    return Proof.consistency(old: old, size: size, nodes: node)
+  }
+}
+
+/// What ends a process: the store cannot be read, or what it holds is not what was written.
+public enum LedgerFault: Error, Equatable, Sendable, CustomStringConvertible {
+  case store(StoreFailure)
+  case framing(FramingError)
+  /// A gap, a missing tree node, or a state that is not of its note.
+  case inconsistent(String)
+
+  public var description: String {
+    switch self {
+    case .store(let failure): failure.description
+    case .framing(let error): error.description
+    case .inconsistent(let what): "ledger: \(what)"
+    }
+  }
+}
+
+/// Remembers what admission parsed, until it is appended a moment later.
+final class ParseCache {
+  private var entries: [LogIndex: (entry: Entry, parsed: ParsedEntry)] = [:]
+
+  func parse(_ entry: Entry) throws(FramingError) -> ParsedEntry {
+    if let known = entries[entry.index], known.entry == entry { return known.parsed }
+    let parsed = try ParsedEntry(EntryPayload(parsing: entry.payload))
+    if entries.count >= 1024 { clear() }
+    entries[entry.index] = (entry, parsed)
+    return parsed
+  }
+
+  func clear() { entries.removeAll(keepingCapacity: true) }
+}

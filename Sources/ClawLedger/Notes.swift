@@ -1,0 +1,27 @@
+import Merkle
+import Raft
+import Records
+
+extension Ledger {
+  /// Adds to `batch` that `note` is kept under its size.
+  public func keep(_ note: SignedNote, size: UInt64, in batch: inout WriteBatch) {
+    batch.put(.notes, StoreKey.note(size), Array(note.encoded.utf8))
+  }
+
+  /// The first kept notes of a size above `leaf`, ascending, at most `limit`: each proves the leaf.
+  public func notes(covering leaf: LeafIndex, limit: Int) -> [SignedNote] {
+    guard let rows = try? store.scan(.notes, from: StoreKey.note(leaf.value + 1), limit: limit) else {
+      return []
+    }
+    return rows.compactMap { try? SignedNote(parsing: $0.value) }
+  }
+
+  /// A leaf with its inclusion proof under `note`.
+  public func proof(of leaf: LeafIndex, under note: SignedNote) -> LedgerProof? {
+    guard let checkpoint = try? CheckpointNote(parsing: note.text), leaf.value < checkpoint.size,
+      let bytes = self.leaf(at: leaf),
+      let path = inclusionProof(of: leaf, size: checkpoint.size)
+    else { return nil }
+    return LedgerProof(leaf: bytes, index: leaf, path: path, note: note)
+  }
+}

@@ -1,0 +1,157 @@
+import Crypto
+import Merkle
+import Raft
+import Records
+
+/// What a store held when it was opened.
+public struct RecoveredLedger<Store: LogStore> {
+  public var ledger: Ledger<Store>
+  public let hardState: HardState
+  /// The last note; nil before the first.
+  public let lastNote: SignedNote?
+  /// Its size; the size of the snapshot or 0 where there is none.
+  public let finalSize: UInt64
+}
+
+extension Ledger {
+  /// Opens the ledger that `store` holds; an empty store is an empty ledger.
+  ///
+  /// Everything above the last note is read again, its checksums checked and its tree rebuilt; what is
+  /// at and below the note is checked against the note's root by the tree's nodes. So the cost of a
+  /// restart does not grow with the ledger.
+  public static func open(_ store: Store) throws(LedgerFault) -> RecoveredLedger<Store> {
+    let recovery = Recovery(store: store)
+    return try recovery.run()
+  }
+}
+
+private struct Recovery<Store: LogStore> {
+  let store: Store
+
+  func read(_ column: Column, _ key: [UInt8]) throws(LedgerFault) -> [UInt8]? {
+    do {
+      return try store.get(column, key)
+    } catch {
+      throw .store(error)
+    }
+  }
+
+  func last(_ column: Column) throws(LedgerFault) -> (key: [UInt8], value: [UInt8])? {
+    do {
+      return try store.last(column)
+    } catch {
+      throw .store(error)
+    }
+  }
+
+  func run() throws(LedgerFault) -> RecoveredLedger<Store> {
+    var hardState = HardState()
+    if let bytes = try read(.meta, StoreKey.hardState) {
+      guard let state = StoredHardState.parse(bytes) else {
+        throw .inconsistent("the term and vote are corrupt; this node must not vote")
+      }
+      hardState = state
+    }
+    var base = SnapshotPoint(
+      index: .zero, term: .zero, root: LogRoot(bytes: TreeHash.empty.bytes) ?? zeroRoot)
+    var baseFrontier = Frontier()
+    var baseTime = Timestamp.epoch
+    if let bytes = try read(.meta, StoreKey.snapshot) {
+      guard let snapshot = StoredSnapshot(parsing: bytes) else {
+        throw .inconsistent("the snapshot's point is corrupt")
+      }
+      base = snapshot.point
+      baseFrontier = snapshot.frontier
+      baseTime = snapshot.at
+    }
+    var size = base.index.rawValue
+    if let entry = try last(.entries) { size = BigEndian.uint64(entry.key) + 1 }
+    guard size >= base.index.rawValue else { throw .inconsistent("entries end before the snapshot") }
+
+    var note: SignedNote?
+    var checkpoint: CheckpointNote?
+    if let stored = try last(.notes) {
+      do {
+        let signed = try SignedNote(parsing: stored.value)
+        checkpoint = try CheckpointNote(parsing: signed.text)
+        note = signed
+      } catch {
+        throw .inconsistent("the last note is corrupt: \(error)")
+      }
+    }
+    let finalSize = max(checkpoint?.size ?? 0, base.index.rawValue)
+    guard finalSize <= size else {
+      throw .inconsistent("the last note covers \(finalSize) leaves, the log has \(size)")
+    }
+    var ledger = Ledger(
+      store: store, base: base, baseFrontier: baseFrontier,
+      frontier: try frontier(finalSize, baseFrontier), lastAt: baseTime)
+    if let checkpoint, checkpoint.size == finalSize, finalSize > 0, ledger.rootHash != checkpoint.root {
+      throw .inconsistent("the tree's root at \(finalSize) is not the one of its note")
+    }
+    if finalSize > base.index.rawValue {
+      guard let record = ledger.record(at: LeafIndex(finalSize - 1)) else {
+        throw .framing(.corrupt(LeafIndex(finalSize - 1)))
+      }
+      ledger.lastAt = record.at
+    }
+    try replay(into: &ledger, through: size)
+    return RecoveredLedger(ledger: ledger, hardState: hardState, lastNote: note, finalSize: finalSize)
+  }
+
+  private var zeroRoot: LogRoot {
+    guard let root = LogRoot(bytes: [UInt8](repeating: 0, count: 32)) else {
+      preconditionFailure("32 bytes are a root")
+    }
+    return root
+  }
+
+  /// The tree of the first `size` leaves, from its stored nodes.
+  private func frontier(_ size: UInt64, _ base: Frontier) throws(LedgerFault) -> Frontier {
+    if size == base.size { return base }
+    let bases = Frontier.addresses(size: base.size)
+    let frontier = Frontier(size: size) { address in
+      if let position = bases.firstIndex(of: address) { return base.peaks[position] }
+      if address.level > 0 {
+        return (try? store.get(.nodes, StoreKey.node(address))).flatMap { Digest($0) }
+      }
+      guard let bytes = try? store.get(.entries, StoreKey.leaf(address.index)),
+        let stored = try? StoredRecord(parsing: bytes, at: LeafIndex(address.index))
+      else { return nil }
+      return TreeHash.leaf(stored.record)
+    }
+    guard let frontier else { throw .inconsistent("a node of the tree of \(size) leaves is missing") }
+    return frontier
+  }
+
+  /// Reads the entries above what is final again.
+  private func replay(into ledger: inout Ledger<Store>, through size: UInt64) throws(LedgerFault) {
+    while ledger.size < size {
+      let index = LeafIndex(ledger.size)
+      guard let bytes = try read(.entries, StoreKey.leaf(index.value)) else {
+        throw .inconsistent("leaf \(index.value) is missing below \(size)")
+      }
+      do {
+        let stored = try StoredRecord(parsing: bytes, at: index)
+        var attachment: [UInt8] = []
+        if let bytes = try read(.attachments, StoreKey.leaf(index.value)) {
+          attachment = try StoredAttachment.parse(bytes, at: index)
+        }
+        let payload = EntryPayload(record: stored.record, attachment: attachment)
+        _ = try ParsedEntry(payload)
+        ledger.append([
+          Entry(
+            term: stored.term, index: LogIndex(rawValue: index.value + 1), payload: payload.bytes)
+        ])
+      } catch let error as FramingError {
+        throw .framing(error)
+      } catch let error as LedgerFault {
+        throw error
+      } catch {
+        throw .inconsistent("\(error)")
+      }
+    }
+    ledger.durable = size
+    // The nodes are on disk already; writing them once more with the next batch is harmless.
+  }
+}
