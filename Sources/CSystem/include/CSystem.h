@@ -11,6 +11,9 @@
 /// Fills `length` bytes from the kernel's generator; 0, or -1 with errno.
 int csystem_getrandom(void *bytes, size_t length);
 
+/// What an errno means, as zero-terminated text.
+void csystem_error_text(int code, char *text, size_t capacity);
+
 // ---- Events (Events.c)
 
 /// The kernel's `epoll_event` is packed to 12 bytes; this is its unpacked twin.
@@ -94,6 +97,9 @@ int csystem_unix_connect(const char *name, size_t count);
 /// The user that connected a Unix socket.
 int csystem_peer_user(int descriptor, uid_t *user, gid_t *group);
 
+/// Names the calling thread; the kernel keeps fifteen bytes.
+void csystem_name_thread(const char *name);
+
 // ---- Processes (Processes.c)
 
 struct csystem_mount {
@@ -112,7 +118,7 @@ struct csystem_limit {
 
 /// What a new process is to be. Zero everywhere means: this process's own.
 ///
-/// Applied in this order: session, namespaces, host name, mounts, root, directory, limits, descriptors,
+/// Applied in this order: session, namespaces, host name, mounts, root, directory, descriptors, limits,
 /// user and group, capabilities, death signal, no-new-privileges, system call filter.
 struct csystem_spawn {
   /// As the child sees it, after `root`.
