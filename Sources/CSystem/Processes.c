@@ -76,6 +76,10 @@ static int arrange_descriptors(const struct csystem_spawn *plan, int null, int r
 
 static int confine_process(const struct csystem_spawn *plan, int *stage) {
   int status;
+  *stage = csystem_stage_capability;
+  if (plan->drops_capabilities && (status = csystem_drop_bounding_set()) &&
+      !(status == -EPERM && plan->no_new_privileges))
+    return status;
   *stage = csystem_stage_identity;
   if (plan->changes_identity && (status = csystem_set_identity(plan->user, plan->group)))
     return status;

@@ -142,6 +142,8 @@ struct csystem_spawn {
   int changes_identity;
   uid_t user;
   gid_t group;
+  /// All sets, the bounding set included; without CAP_SETPCAP only together with no_new_privileges, which
+  /// makes the bounding set idle.
   int drops_capabilities;
   int new_session;
   /// Sent to the child when the thread that spawned it ends; 0 for none.
@@ -199,7 +201,9 @@ int csystem_set_host_name(const char *name);
 int csystem_set_limit(const struct csystem_limit *limit);
 /// This thread's user and group, real, effective and saved; supplementary groups are dropped.
 int csystem_set_identity(uid_t user, gid_t group);
-/// Empties every capability set, the bounding set included.
+/// Takes every capability out of reach of later execs. Takes CAP_SETPCAP, so it comes before a change of user.
+int csystem_drop_bounding_set(void);
+/// Empties the effective, permitted, inheritable and ambient sets.
 int csystem_drop_capabilities(void);
 int csystem_set_death_signal(int signal);
 int csystem_no_new_privileges(void);
