@@ -2,6 +2,9 @@
 #include "CSystem.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 
 int csystem_getrandom(void *bytes, size_t length) {
@@ -16,4 +19,13 @@ int csystem_getrandom(void *bytes, size_t length) {
     length -= (size_t)got;
   }
   return 0;
+}
+
+void csystem_error_text(int code, char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", strerrordesc_np(code) ? strerrordesc_np(code) : "unknown error");
+}
+
+void csystem_name_thread(const char *name) {
+  // A name that the kernel refuses is only a name.
+  (void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }

@@ -59,12 +59,14 @@ int csystem_set_identity(uid_t user, gid_t group) {
   return result(syscall(SYS_setresuid, user, user, user));
 }
 
+int csystem_drop_bounding_set(void) {
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) return -errno;
+  return 0;
+}
+
 int csystem_drop_capabilities(void) {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -errno;
-  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++) {
-    // EPERM: without CAP_SETPCAP nothing can be dropped, and nothing can be gained under no-new-privileges.
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM) return -errno;
-  }
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct none[2];
   memset(none, 0, sizeof none);

@@ -13,6 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// `SpawnPlan` has these as numbers, since Swift does not import them.
+_Static_assert(CLONE_NEWNS == 0x00020000 && CLONE_NEWCGROUP == 0x02000000, "namespaces");
+_Static_assert(CLONE_NEWUTS == 0x04000000 && CLONE_NEWIPC == 0x08000000, "namespaces");
+_Static_assert(CLONE_NEWPID == 0x20000000 && CLONE_NEWNET == 0x40000000, "namespaces");
+_Static_assert(MS_RDONLY == 1 && MS_NOSUID == 2 && MS_NODEV == 4 && MS_NOEXEC == 8, "mounts");
+_Static_assert(MS_REMOUNT == 32 && MS_BIND == 4096 && MS_REC == 16384, "mounts");
+_Static_assert(MS_PRIVATE == 1 << 18, "mounts");
+
 /// What the child writes to its parent when it cannot become its program.
 struct failure {
   int stage;
@@ -68,6 +76,10 @@ static int arrange_descriptors(const struct csystem_spawn *plan, int null, int r
 
 static int confine_process(const struct csystem_spawn *plan, int *stage) {
   int status;
+  *stage = csystem_stage_capability;
+  if (plan->drops_capabilities && (status = csystem_drop_bounding_set()) &&
+      !(status == -EPERM && plan->no_new_privileges))
+    return status;
   *stage = csystem_stage_identity;
   if (plan->changes_identity && (status = csystem_set_identity(plan->user, plan->group)))
     return status;
@@ -93,12 +105,13 @@ static int become(const struct csystem_spawn *plan, pid_t parent, int null, int 
   *stage = csystem_stage_host_name;
   if (plan->host_name && (status = csystem_set_host_name(plan->host_name))) return status;
   if ((status = confine_files(plan, stage))) return status;
-  *stage = csystem_stage_limit;
-  for (size_t index = 0; index < plan->limit_count; index++)
-    if ((status = csystem_set_limit(&plan->limits[index]))) return status;
   *stage = csystem_stage_descriptor;
   if ((status = arrange_descriptors(plan, null, *report)) < 0) return status;
   *report = status;
+  // After the descriptors, whose number may be limited; before the identity, since it takes root to raise one.
+  *stage = csystem_stage_limit;
+  for (size_t index = 0; index < plan->limit_count; index++)
+    if ((status = csystem_set_limit(&plan->limits[index]))) return status;
   if ((status = confine_process(plan, stage))) return status;
   // The parent may have ended before the death signal was set; then nobody would ever send it.
   *stage = csystem_stage_death_signal;

@@ -4,6 +4,8 @@ public enum Misbehaviour: Error, Equatable, Sendable {
   case commitmentLength(expected: Int, found: Int)
   /// Its commitment is to something other than it must be (its old share, in resharing and repair).
   case commitmentMismatch
+  /// Its commitment holds the identity.
+  case identityElement
   /// Its proof of possession does not verify for its identifier.
   case invalidProof
   /// The share it sent does not lie on the polynomial it committed to.

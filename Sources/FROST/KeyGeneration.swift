@@ -83,10 +83,9 @@ public struct KeyGeneration<Suite: CipherSuite>: ~Copyable, Sendable {
   public let package: RoundOnePackage<Suite>
   private let context: [UInt8]
   private let polynomial: SecretPolynomial<Suite>
-  /// By position in `parties`; this party's own is there from the start.
-  private var packages: [RoundOnePackage<Suite>?]
-  private var shares: SecretScalars<Suite>
-  private var hasShare: [Bool]
+  private var dealings: Dealings<Suite>
+  /// By position in `parties`; nil where the package has not come.
+  private var proofs: [SchnorrSignature<Suite>?]
 
   /// Begins a ceremony.
   ///
@@ -116,63 +115,57 @@ public struct KeyGeneration<Suite: CipherSuite>: ~Copyable, Sendable {
   ) throws(FROSTError) {
     try validate(parties: parties, threshold: polynomial.count)
     guard let position = parties.firstIndex(of: identifier) else { throw .unknownParty(identifier) }
+    var dealings = Dealings<Suite>(
+      receiver: identifier, dealers: parties, length: polynomial.count)
+    try dealings.enter(package.commitment, of: identifier)
+    try dealings.enter(polynomial.evaluate(at: identifier), of: identifier)
     self.identifier = identifier
     self.parties = parties
     self.threshold = polynomial.count
     self.context = context
     self.package = package
-    packages = Array(repeating: nil, count: parties.count)
-    packages[position] = package
-    hasShare = Array(repeating: false, count: parties.count)
-    hasShare[position] = true
-    shares = SecretScalars(count: parties.count)
-    shares[position] = polynomial.evaluate(at: identifier)
+    proofs = Array(repeating: nil, count: parties.count)
+    proofs[position] = package.proof
+    self.dealings = dealings
     self.polynomial = polynomial
   }
 
   /// The parties whose package has not come; ascending.
-  public var awaitingPackages: [Identifier] {
-    zip(parties, packages).filter { $0.1 == nil }.map(\.0)
-  }
+  public var awaitingPackages: [Identifier] { dealings.awaitingCommitments }
 
   /// The parties whose share has not come; ascending.
-  public var awaitingShares: [Identifier] { zip(parties, hasShare).filter { !$0.1 }.map(\.0) }
+  public var awaitingShares: [Identifier] { dealings.awaitingShares }
 
   /// Takes another party's broadcast; the same one again changes nothing.
   ///
-  /// Throws a culprit for a commitment of another length than the threshold (a longer one would raise
-  /// the threshold unseen), for an identity element, for a proof that is not this sender's, and for a
-  /// second, different package.
+  /// Throws a culprit for a commitment of another length than the threshold, for an identity element,
+  /// for a proof that is not this sender's, and for a second, different package.
   public mutating func receive(
     _ package: RoundOnePackage<Suite>, from sender: Identifier
   ) throws(FROSTError) {
-    let position = try position(of: sender)
-    if let earlier = packages[position] {
-      guard earlier == package else { throw .culprit(sender, .equivocation) }
+    guard sender != identifier else { throw .ownMessage }
+    guard let position = parties.firstIndex(of: sender) else { throw .unknownParty(sender) }
+    if try dealings.holds(package.commitment, of: sender) {
+      guard proofs[position] == package.proof else { throw .culprit(sender, .equivocation) }
       return
     }
-    let elements = package.commitment.elements
-    guard elements.count == threshold else {
-      throw .culprit(sender, .commitmentLength(expected: threshold, found: elements.count))
+    try dealings.checkLength(package.commitment, of: sender)
+    guard package.commitment.elements.allSatisfy({ !$0.isIdentity }) else {
+      throw .culprit(sender, .identityElement)
     }
-    guard elements.allSatisfy({ !$0.isIdentity }) else {
-      throw .culprit(sender, .commitmentMismatch)
-    }
-    guard ProofOfPossession.verify(package.proof, by: sender, commitment: elements[0]) else {
-      throw .culprit(sender, .invalidProof)
-    }
-    packages[position] = package
+    guard
+      ProofOfPossession.verify(
+        package.proof, by: sender, commitment: package.commitment.elements[0])
+    else { throw .culprit(sender, .invalidProof) }
+    try dealings.enter(package.commitment, of: sender)
+    proofs[position] = package.proof
   }
 
   /// This party's shares for the others, ascending by recipient. Throws `incomplete` while a package
   /// is missing: a share is released only against every commitment.
   public func secretShares() throws(FROSTError) -> [SecretShare<Suite>] {
-    guard awaitingPackages.isEmpty else { throw .incomplete(missing: awaitingPackages) }
-    let out = parties.filter { $0 != identifier }.map {
-      SecretShare<Suite>(recipient: $0, value: polynomial.evaluate(at: $0))
-    }
-    wipeStack()
-    return out
+    _ = try dealings.complete()
+    return polynomial.shares(for: parties.filter { $0 != identifier })
   }
 
   /// Takes another party's share for this one; the same one again changes nothing. It is checked by
@@ -180,83 +173,35 @@ public struct KeyGeneration<Suite: CipherSuite>: ~Copyable, Sendable {
   public mutating func receive(
     _ share: SecretShare<Suite>, from sender: Identifier
   ) throws(FROSTError) {
-    let position = try position(of: sender)
-    guard share.recipient == identifier else { throw .culprit(sender, .invalidShare) }
-    if hasShare[position] {
-      guard shares[position] == share.value else { throw .culprit(sender, .equivocation) }
-      return
-    }
-    shares[position] = share.value
-    hasShare[position] = true
+    try dealings.enter(share, from: sender)
   }
 
   /// This party's share of the new key. Checks every received share against its sender's commitment
   /// and names all senders whose share fails. The machine is of no use afterwards: let it end.
   public func finish() throws(FROSTError) -> KeyPackage<Suite> {
-    let aggregate = try aggregateCommitment()
-    guard awaitingShares.isEmpty else { throw .incomplete(missing: awaitingShares) }
-    let secret = SecretScalars<Suite>(try sumOfCheckedShares())
-    wipeStack()
+    let aggregate = try dealings.aggregate()
     return try KeyPackage(
-      identifier: identifier, secret: secret,
+      identifier: identifier, secret: try dealings.sum(),
       verifyingShare: aggregate.evaluate(at: identifier), groupKey: aggregate.elements[0],
       threshold: threshold)
   }
 
   /// What everyone will know of the new key.
   public func publicKeys() throws(FROSTError) -> PublicKeyPackage<Suite> {
-    let aggregate = try aggregateCommitment()
+    let aggregate = try dealings.aggregate()
     return try PublicKeyPackage(
       groupKey: aggregate.elements[0], threshold: threshold,
-      verifyingShares: parties.map {
-        VerifyingShare(party: $0, element: aggregate.evaluate(at: $0))
-      })
+      verifyingShares: aggregate.verifyingShares(of: parties))
   }
 
   /// The hash of everything that was broadcast: suite, context, threshold, participants, commitments
   /// and proofs. Equal at all parties, or somebody lied to some of them.
   public func transcript() throws(FROSTError) -> Digest {
-    guard awaitingPackages.isEmpty else { throw .incomplete(missing: awaitingPackages) }
-    var bytes = Array("openexec/frost/key-generation/v1\n".utf8)
-    bytes.appendHeader(Suite.self)
-    bytes.append(uint32: context.count)
-    bytes.append(contentsOf: context)
-    bytes.append(uint16: threshold)
-    bytes.append(uint16: parties.count)
-    for (party, package) in zip(parties, packages) {
-      bytes.append(party)
-      if let package { bytes.append(contentsOf: package.encoding) }
+    var transcript = Transcript("key-generation", context: context, in: Suite.self)
+    transcript.add(threshold)
+    for ((party, commitment), proof) in zip(zip(parties, try dealings.complete()), proofs) {
+      transcript.add(party, commitment.encoding + (proof?.encoding ?? []))
     }
-    return SHA256.hash(bytes)
-  }
-
-  private func position(of sender: Identifier) throws(FROSTError) -> Int {
-    guard sender != identifier else { throw .ownMessage }
-    guard let position = parties.firstIndex(of: sender) else { throw .unknownParty(sender) }
-    return position
-  }
-
-  private func sumOfCheckedShares() throws(FROSTError) -> Suite.Scalar {
-    var sum = Suite.Scalar.zero
-    var culprits: [Culprit] = []
-    for (position, party) in parties.enumerated() {
-      guard let package = packages[position] else { throw .incomplete(missing: [party]) }
-      let share = shares[position]
-      if party != identifier, !package.commitment.admits(share, at: identifier) {
-        culprits.append(Culprit(party, .invalidShare))
-      }
-      sum = sum + share
-    }
-    guard culprits.isEmpty else { throw .culprits(culprits) }
-    return sum
-  }
-
-  private func aggregateCommitment() throws(FROSTError) -> PolynomialCommitment<Suite> {
-    let known = packages.compactMap { $0?.commitment }
-    guard known.count == parties.count else { throw .incomplete(missing: awaitingPackages) }
-    var sum = known[0]
-    for commitment in known.dropFirst() { sum = sum + commitment }
-    guard !sum.elements[0].isIdentity else { throw .identityElement }
-    return sum
+    return transcript.finish()
   }
 }

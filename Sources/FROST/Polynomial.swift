@@ -32,6 +32,13 @@ struct SecretPolynomial<Suite: CipherSuite>: ~Copyable, Sendable {
     return value
   }
 
+  /// The values at `parties`, each for its party's eyes.
+  func shares(for parties: [Identifier]) -> [SecretShare<Suite>] {
+    let out = parties.map { SecretShare<Suite>(recipient: $0, value: evaluate(at: $0)) }
+    wipeStack()
+    return out
+  }
+
   /// Each coefficient times the generator, the secret's Feldman commitment.
   func commitment() -> PolynomialCommitment<Suite> {
     PolynomialCommitment(
@@ -63,7 +70,7 @@ public struct PolynomialCommitment<Suite: CipherSuite>: Equatable, Sendable {
 
   /// The number of coefficients (two bytes, big-endian) and their elements. Nothing in it may be the
   /// identity.
-  var encoding: [UInt8] {
+  public var encoding: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(uint16: elements.count)
     for element in elements { bytes.append(contentsOf: element.serialised) }
@@ -71,6 +78,12 @@ public struct PolynomialCommitment<Suite: CipherSuite>: Equatable, Sendable {
   }
 
   /// Reads what `encoding` wrote; at most `FROSTLimits.parties` coefficients.
+  public init(encoding: [UInt8]) throws(FROSTError) {
+    var reader = ByteReader(encoding, expecting: "a polynomial commitment of \(Suite.name)")
+    try self.init(from: &reader)
+    try reader.end()
+  }
+
   init(from reader: inout ByteReader) throws(FROSTError) {
     let count = try reader.uint16()
     guard count <= FROSTLimits.parties else { throw reader.failure }

@@ -11,6 +11,9 @@
 /// Fills `length` bytes from the kernel's generator; 0, or -1 with errno.
 int csystem_getrandom(void *bytes, size_t length);
 
+/// What an errno means, as zero-terminated text.
+void csystem_error_text(int code, char *text, size_t capacity);
+
 // ---- Events (Events.c)
 
 /// The kernel's `epoll_event` is packed to 12 bytes; this is its unpacked twin.
@@ -94,6 +97,9 @@ int csystem_unix_connect(const char *name, size_t count);
 /// The user that connected a Unix socket.
 int csystem_peer_user(int descriptor, uid_t *user, gid_t *group);
 
+/// Names the calling thread; the kernel keeps fifteen bytes.
+void csystem_name_thread(const char *name);
+
 // ---- Processes (Processes.c)
 
 struct csystem_mount {
@@ -112,7 +118,7 @@ struct csystem_limit {
 
 /// What a new process is to be. Zero everywhere means: this process's own.
 ///
-/// Applied in this order: session, namespaces, host name, mounts, root, directory, limits, descriptors,
+/// Applied in this order: session, namespaces, host name, mounts, root, directory, descriptors, limits,
 /// user and group, capabilities, death signal, no-new-privileges, system call filter.
 struct csystem_spawn {
   /// As the child sees it, after `root`.
@@ -136,6 +142,8 @@ struct csystem_spawn {
   int changes_identity;
   uid_t user;
   gid_t group;
+  /// All sets, the bounding set included; without CAP_SETPCAP only together with no_new_privileges, which
+  /// makes the bounding set idle.
   int drops_capabilities;
   int new_session;
   /// Sent to the child when the thread that spawned it ends; 0 for none.
@@ -193,7 +201,9 @@ int csystem_set_host_name(const char *name);
 int csystem_set_limit(const struct csystem_limit *limit);
 /// This thread's user and group, real, effective and saved; supplementary groups are dropped.
 int csystem_set_identity(uid_t user, gid_t group);
-/// Empties every capability set, the bounding set included.
+/// Takes every capability out of reach of later execs. Takes CAP_SETPCAP, so it comes before a change of user.
+int csystem_drop_bounding_set(void);
+/// Empties the effective, permitted, inheritable and ambient sets.
 int csystem_drop_capabilities(void);
 int csystem_set_death_signal(int signal);
 int csystem_no_new_privileges(void);
