@@ -1,0 +1,92 @@
+// The messages of Docs/Protocol/admin.proto.
+
+/// `openexec.v1.StatusRequest`.
+public struct StatusRequest: WireMessage {
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+
+  public func write(into writer: inout ProtobufWriter) {}
+}
+
+/// Canonical JSON, described in Docs/Operations.md.
+public struct StatusResponse: WireMessage {
+  public var json: [UInt8] = []
+
+  public init() {}
+
+  public init(
+    json: [UInt8] = []
+  ) {
+    self.json = json
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: json = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, json)
+  }
+}
+
+/// A governed act that is final.
+public struct ActResponse: WireMessage {
+  public var index: UInt64 = 0
+  public var finalSize: UInt64 = 0
+  /// Parties that acknowledged a restriction with their signatures.
+  public var acknowledged: UInt32 = 0
+  public var message: String = ""
+
+  public init() {}
+
+  public init(
+    index: UInt64 = 0, finalSize: UInt64 = 0, acknowledged: UInt32 = 0, message: String = ""
+  ) {
+    self.index = index
+    self.finalSize = finalSize
+    self.acknowledged = acknowledged
+    self.message = message
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: index = try reader.uint64()
+    case 2: finalSize = try reader.uint64()
+    case 3: acknowledged = try reader.uint32()
+    case 4: message = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, index)
+    writer.uint64(2, finalSize)
+    writer.uint32(3, acknowledged)
+    writer.string(4, message)
+  }
+}
+
+/// `openexec.v1.UnfinishedRequest`.
+public struct UnfinishedRequest: WireMessage {
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+
+  public func write(into writer: inout ProtobufWriter) {}
+}
+
+/// `openexec.v1.UnfinishedResponse`.
+public struct UnfinishedResponse: WireMessage {
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+
+  public func write(into writer: inout ProtobufWriter) {}
+}

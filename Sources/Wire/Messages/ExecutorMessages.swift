@@ -1,0 +1,171 @@
+// The messages of Docs/Protocol/executor.proto.
+
+/// `openexec.v1.EnlistRequest`.
+public struct EnlistRequest: WireMessage {
+  public var incarnation: UInt32 = 0
+  /// 16 to 32 random bytes, fresh for each lease.
+  public var challenge: [UInt8] = []
+  /// Isolation classes that are active on this host.
+  public var isolationClasses: [String] = []
+
+  public init() {}
+
+  public init(
+    incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = []
+  ) {
+    self.incarnation = incarnation
+    self.challenge = challenge
+    self.isolationClasses = isolationClasses
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: incarnation = try reader.uint32()
+    case 2: challenge = try reader.bytes()
+    case 3: isolationClasses.append(try reader.string())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint32(1, incarnation)
+    writer.bytes(2, challenge)
+    writer.strings(3, isolationClasses)
+  }
+}
+
+/// A lease: the newest note that has a lease line, and what it commits to.
+public struct LeaseResponse: WireMessage {
+  public var note: String = ""
+  /// Audit path of this executor's challenge, and its place in the challenge tree.
+  public var challengePath: [[UInt8]] = []
+  public var challengeIndex: UInt64 = 0
+  public var challengeCount: UInt64 = 0
+  /// Canonical JSON of the restriction list.
+  public var restrictions: [UInt8] = []
+  /// Canonical JSON of the active bundle's files; empty where the executor's is active.
+  public var bundle: [UInt8] = []
+
+  public init() {}
+
+  public init(
+    note: String = "", challengePath: [[UInt8]] = [], challengeIndex: UInt64 = 0, challengeCount: UInt64 = 0,
+    restrictions: [UInt8] = [], bundle: [UInt8] = []
+  ) {
+    self.note = note
+    self.challengePath = challengePath
+    self.challengeIndex = challengeIndex
+    self.challengeCount = challengeCount
+    self.restrictions = restrictions
+    self.bundle = bundle
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: note = try reader.string()
+    case 2: challengePath.append(try reader.bytes())
+    case 3: challengeIndex = try reader.uint64()
+    case 4: challengeCount = try reader.uint64()
+    case 5: restrictions = try reader.bytes()
+    case 6: bundle = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, note)
+    writer.byteStrings(2, challengePath)
+    writer.uint64(3, challengeIndex)
+    writer.uint64(4, challengeCount)
+    writer.bytes(5, restrictions)
+    writer.bytes(6, bundle)
+  }
+}
+
+/// `openexec.v1.JobsRequest`.
+public struct JobsRequest: WireMessage {
+  public var incarnation: UInt32 = 0
+
+  public init() {}
+
+  public init(
+    incarnation: UInt32 = 0
+  ) {
+    self.incarnation = incarnation
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: incarnation = try reader.uint32()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint32(1, incarnation)
+  }
+}
+
+/// An approval for this executor.
+public struct JobOffer: WireMessage {
+  /// tlog-proof of the decision: the token.
+  public var token: String = ""
+  /// The proposal's leaf and attachment.
+  public var proposal: [UInt8] = []
+  public var attachment: [UInt8] = []
+  /// Set instead of the above: this token is void; stop what it runs.
+  public var stopToken: String = ""
+
+  public init() {}
+
+  public init(
+    token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [], stopToken: String = ""
+  ) {
+    self.token = token
+    self.proposal = proposal
+    self.attachment = attachment
+    self.stopToken = stopToken
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: token = try reader.string()
+    case 2: proposal = try reader.bytes()
+    case 3: attachment = try reader.bytes()
+    case 4: stopToken = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, token)
+    writer.bytes(2, proposal)
+    writer.bytes(3, attachment)
+    writer.string(4, stopToken)
+  }
+}
+
+/// `openexec.v1.ReportResponse`.
+public struct ReportResponse: WireMessage {
+  /// tlog-proof of the receipt.
+  public var proof: String = ""
+
+  public init() {}
+
+  public init(
+    proof: String = ""
+  ) {
+    self.proof = proof
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: proof = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, proof)
+  }
+}

@@ -1,0 +1,259 @@
+// The messages of Docs/Protocol/ledger.proto.
+
+/// `openexec.v1.CheckpointRequest`.
+public struct CheckpointRequest: WireMessage {
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+
+  public func write(into writer: inout ProtobufWriter) {}
+}
+
+/// `openexec.v1.CheckpointResponse`.
+public struct CheckpointResponse: WireMessage {
+  /// The newest signed note.
+  public var note: String = ""
+  public var cluster: String = ""
+  public var groupKey: String = ""
+  public var crashOnly: Bool = false
+
+  public init() {}
+
+  public init(
+    note: String = "", cluster: String = "", groupKey: String = "", crashOnly: Bool = false
+  ) {
+    self.note = note
+    self.cluster = cluster
+    self.groupKey = groupKey
+    self.crashOnly = crashOnly
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: note = try reader.string()
+    case 2: cluster = try reader.string()
+    case 3: groupKey = try reader.string()
+    case 4: crashOnly = try reader.bool()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, note)
+    writer.string(2, cluster)
+    writer.string(3, groupKey)
+    writer.bool(4, crashOnly)
+  }
+}
+
+/// `openexec.v1.EntryRequest`.
+public struct EntryRequest: WireMessage {
+  public var index: UInt64 = 0
+
+  public init() {}
+
+  public init(
+    index: UInt64 = 0
+  ) {
+    self.index = index
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: index = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, index)
+  }
+}
+
+/// `openexec.v1.EntryResponse`.
+public struct EntryResponse: WireMessage {
+  public var leaf: [UInt8] = []
+  public var attachment: [UInt8] = []
+  /// tlog-proof under the newest note.
+  public var proof: String = ""
+
+  public init() {}
+
+  public init(
+    leaf: [UInt8] = [], attachment: [UInt8] = [], proof: String = ""
+  ) {
+    self.leaf = leaf
+    self.attachment = attachment
+    self.proof = proof
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: leaf = try reader.bytes()
+    case 2: attachment = try reader.bytes()
+    case 3: proof = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, leaf)
+    writer.bytes(2, attachment)
+    writer.string(3, proof)
+  }
+}
+
+/// `openexec.v1.ProofRequest`.
+public struct ProofRequest: WireMessage {
+  public var index: UInt64 = 0
+  /// Tree size; for a consistency proof, `index` is the old size.
+  public var size: UInt64 = 0
+
+  public init() {}
+
+  public init(
+    index: UInt64 = 0, size: UInt64 = 0
+  ) {
+    self.index = index
+    self.size = size
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: index = try reader.uint64()
+    case 2: size = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, index)
+    writer.uint64(2, size)
+  }
+}
+
+/// `openexec.v1.ProofResponse`.
+public struct ProofResponse: WireMessage {
+  public var hashes: [[UInt8]] = []
+
+  public init() {}
+
+  public init(
+    hashes: [[UInt8]] = []
+  ) {
+    self.hashes = hashes
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: hashes.append(try reader.bytes())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.byteStrings(1, hashes)
+  }
+}
+
+/// `openexec.v1.TraceRequest`.
+public struct TraceRequest: WireMessage {
+  public var traceID: String = ""
+
+  public init() {}
+
+  public init(
+    traceID: String = ""
+  ) {
+    self.traceID = traceID
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: traceID = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, traceID)
+  }
+}
+
+/// `openexec.v1.TraceResponse`.
+public struct TraceResponse: WireMessage {
+  public var indices: [UInt64] = []
+  public var leaves: [[UInt8]] = []
+
+  public init() {}
+
+  public init(
+    indices: [UInt64] = [], leaves: [[UInt8]] = []
+  ) {
+    self.indices = indices
+    self.leaves = leaves
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: try reader.uint64s(into: &indices)
+    case 2: leaves.append(try reader.bytes())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64s(1, indices)
+    writer.byteStrings(2, leaves)
+  }
+}
+
+/// `openexec.v1.ExportRequest`.
+public struct ExportRequest: WireMessage {
+  /// First leaf.
+  public var first: UInt64 = 0
+
+  public init() {}
+
+  public init(
+    first: UInt64 = 0
+  ) {
+    self.first = first
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: first = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, first)
+  }
+}
+
+/// A piece of the export's text.
+public struct ExportChunk: WireMessage {
+  public var text: [UInt8] = []
+
+  public init() {}
+
+  public init(
+    text: [UInt8] = []
+  ) {
+    self.text = text
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: text = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, text)
+  }
+}
