@@ -56,6 +56,17 @@ struct ScalarTests {
     #expect(Scalar(UInt64.max) + .one == Scalar(1 << 32) * Scalar(1 << 32))
   }
 
+  @Test("reciprocals of small numbers are inverses")
+  func reciprocals() {
+    var random = SeededRandom(3)
+    var numbers: [UInt64] = [1, 2, 3, 6, 24, 720, 65535, UInt64.max, 1 << 63]
+    numbers += (0..<200).map { random.next() >> UInt64($0 % 64) | 1 }
+    for number in numbers {
+      #expect(Scalar.reciprocal(of: number) == Scalar(number).inverted(), "\(number)")
+    }
+    #expect(Scalar.reciprocal(of: 0) == nil)
+  }
+
   @Test("wide reduction agrees with arithmetic")
   func reduction() {
     var wide = Self.order + [UInt8](repeating: 0, count: 32)
