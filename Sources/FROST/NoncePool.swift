@@ -132,17 +132,33 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
   ) -> [NonceCommitment<Suite>] {
     guard key.identifier == party else { return [] }
     var published: [NonceCommitment<Suite>] = []
-    for slot in slots.indices where slots[slot] == nil && published.count < count {
-      let pair = NoncePair(
-        NonceID(party: party, boot: boot, counter: nextCounter), for: key, using: &random)
-      nextCounter += 1
-      secrets[2 * slot] = pair.hiding
-      secrets[2 * slot + 1] = pair.binding
-      slots[slot] = pair.commitment
-      published.append(pair.commitment)
+    while published.count < count, let slot = slots.firstIndex(where: { $0 == nil }) {
+      var hiding = random.bytes(32)
+      var binding = random.bytes(32)
+      if let commitment = fill(slot, for: key, &hiding, &binding) { published.append(commitment) }
     }
     wipeStack()
     return published
+  }
+
+  /// Puts the pair that follows from the randomness, which is wiped, into a free slot.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
+  private mutating func fill(
+    _ slot: Int, for key: borrowing KeyPackage<Suite>, _ hidingRandomness: inout [UInt8],
+    _ bindingRandomness: inout [UInt8]
+  ) -> NonceCommitment<Suite>? {
+    let nonce = NonceID(party: party, boot: boot, counter: nextCounter)
+    nextCounter += 1
+    guard
+      let pair = NoncePair(
+        nonce, for: key, hidingRandomness: &hidingRandomness,
+        bindingRandomness: &bindingRandomness)
+    else { return nil }
+    secrets[2 * slot] = pair.hiding
+    secrets[2 * slot + 1] = pair.binding
+    slots[slot] = pair.commitment
+    return pair.commitment
   }
 
   /// The commitments that are published and not spent, ascending by counter: for a coordinator that

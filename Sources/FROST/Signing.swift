@@ -42,6 +42,8 @@ extension KeyPackage {
   /// Throws unless the round was prepared for this key and its list holds exactly the commitment of
   /// `nonces` for this party: a coordinator that shows other lists to other signers, or substitutes a
   /// commitment, gets nothing.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public borrowing func sign(
     _ round: SigningRound<Suite>, with nonces: consuming SigningNonces<Suite>
   ) throws(FROSTError) -> SignatureShare<Suite> {
@@ -93,6 +95,8 @@ extension NoncePool {
   ///
   /// Throws `ownCommitmentMissing` where the list lacks this party or has, under the same counter,
   /// elements that this pool did not publish; nothing is consumed then, since nothing was computed.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public mutating func sign(
     _ round: SigningRound<Suite>, with key: borrowing KeyPackage<Suite>
   ) throws(FROSTError) -> SigningAnswer<Suite> {
