@@ -200,13 +200,15 @@ struct Cluster {
     now = end
   }
 
-  /// Runs until there is a leader that all up nodes follow; nil if there is none in ten seconds.
-  mutating func elect() -> NodeID? {
+  struct NoLeader: Error {}
+
+  /// Runs until there is exactly one leader; throws if there is none in ten seconds.
+  mutating func elect() throws(NoLeader) -> NodeID {
     for _ in 0..<100 {
       run(for: .milliseconds(100))
       if let leader = leaders.last, leaders.count == 1 { return leader }
     }
-    return nil
+    throw NoLeader()
   }
 
   /// Makes `id` campaign now, and lets everything happen that follows.
