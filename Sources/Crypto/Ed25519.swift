@@ -19,6 +19,9 @@ public struct PublicKey: Hashable, Comparable, Sendable {
     self.value = value
   }
 
+  /// An encoding that an `Element` has checked already.
+  init(inSubgroup value: Bytes32) { self.value = value }
+
   /// Reads 64 lower-case hexadecimal characters; nil where `init(_:)` is.
   public init?(hex: String) {
     guard let bytes = Hex.decode(hex) else { return nil }

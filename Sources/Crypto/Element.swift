@@ -42,7 +42,7 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
   public var bytes: [UInt8]? { isIdentity ? nil : value.bytes }
 
   /// The element as a public key; nil for the identity.
-  public var publicKey: PublicKey? { isIdentity ? nil : PublicKey(value.bytes) }
+  public var publicKey: PublicKey? { isIdentity ? nil : PublicKey(inSubgroup: value) }
 
   /// `scalar` · B. Constant time but for whether `scalar` is zero.
   public static func generatorMultiple(_ scalar: Scalar) -> Element {

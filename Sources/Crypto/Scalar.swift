@@ -89,6 +89,54 @@ public struct Scalar: Hashable, Sendable, BitwiseCopyable {
     return code == 0 ? Scalar(reduced: out) : nil
   }
 
+  /// 1 / `small` for a public number; nil for zero. Variable time, and far cheaper than `inverted`.
+  ///
+  /// With k = −1/L modulo `small`, (1 + kL) / `small` is a whole number below L, and the reciprocal.
+  public static func reciprocal(of small: UInt64) -> Scalar? {
+    guard small != 0 else { return nil }
+    let limbs = [order.0, order.1, order.2, order.3]
+    var remainder: UInt64 = 0
+    for limb in limbs.reversed() {
+      remainder = small.dividingFullWidth((remainder, limb)).remainder
+    }
+    let k = (small - inverse(of: remainder, modulo: small)) % small
+    var sum: [UInt64] = []
+    var carry: UInt64 = 1
+    for limb in limbs {
+      let product = limb.multipliedFullWidth(by: k)
+      let (low, overflow) = product.low.addingReportingOverflow(carry)
+      sum.append(low)
+      carry = product.high + (overflow ? 1 : 0)
+    }
+    var quotient = Bytes32()
+    var rest = carry
+    for index in (0..<4).reversed() {
+      let step = small.dividingFullWidth((rest, sum[index]))
+      rest = step.remainder
+      quotient.withUnsafeMutableBytes {
+        $0.storeBytes(of: step.quotient.littleEndian, toByteOffset: 8 * index, as: UInt64.self)
+      }
+    }
+    return Scalar(reduced: quotient)
+  }
+
+  /// 1 / `value` modulo `modulus`, to which it is coprime, by Euclid's algorithm; 0 modulo 1.
+  private static func inverse(of value: UInt64, modulo modulus: UInt64) -> UInt64 {
+    guard modulus > 1 else { return 0 }
+    var (older, newer) = (modulus, value)
+    var (olderFactor, newerFactor): (UInt64, UInt64) = (0, 1)
+    while newer > 1 {
+      let (quotient, remainder) = older.quotientAndRemainder(dividingBy: newer)
+      let product = modulus.dividingFullWidth(
+        quotient.multipliedFullWidth(by: newerFactor)
+      ).remainder
+      let next = olderFactor >= product ? olderFactor - product : olderFactor + (modulus - product)
+      (older, newer) = (newer, remainder)
+      (olderFactor, newerFactor) = (newerFactor, next)
+    }
+    return newerFactor
+  }
+
   private static func combine(
     _ left: Scalar, _ right: Scalar,
     _ operation: (UnsafeMutablePointer<UInt8>, UnsafePointer<UInt8>, UnsafePointer<UInt8>) -> Void

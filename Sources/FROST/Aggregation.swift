@@ -1,5 +1,7 @@
 extension PublicKeyPackage {
   /// Works a signing package out for this key; throws where it has too few signers or a stranger.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public func prepare(_ package: SigningPackage<Suite>) throws(FROSTError) -> SigningRound<Suite> {
     for signer in package.signers where verifyingShare(of: signer) == nil {
       throw .unknownParty(signer)
@@ -9,6 +11,8 @@ extension PublicKeyPackage {
 
   /// Whether `share` is what its party owes to `round` (RFC 9591 §5.4, `verify_signature_share`):
   /// zB = D + ρE + (cλ)Y. False for a party that is no signer, and for another key's round.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public func verifies(_ share: SignatureShare<Suite>, in round: SigningRound<Suite>) -> Bool {
     guard round.groupKey == groupKey, let position = round.position(of: share.party),
       let key = verifyingShare(of: share.party),
@@ -23,6 +27,8 @@ extension PublicKeyPackage {
   /// the shares, one by one, to name every culprit.
   ///
   /// `shares` are those of exactly the round's signers, in any order.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public func aggregate(
     _ shares: [SignatureShare<Suite>], in round: SigningRound<Suite>
   ) throws(FROSTError) -> SchnorrSignature<Suite> {

@@ -16,9 +16,15 @@ public protocol FieldScalar: Hashable, Sendable, BitwiseCopyable {
   static func random(using random: inout some RandomNumberGenerator) -> Self
   /// 1 / self; nil for zero.
   func inverted() -> Self?
+  /// 1 / `small`, where `small` is public and time may vary with it; nil for zero.
+  static func reciprocal(of small: UInt64) -> Self?
   static func + (left: Self, right: Self) -> Self
   static func - (left: Self, right: Self) -> Self
   static func * (left: Self, right: Self) -> Self
+}
+
+extension FieldScalar {
+  public static func reciprocal(of small: UInt64) -> Self? { Self(small).inverted() }
 }
 
 /// A prime-order group, written additively (RFC 9591 §3.1).

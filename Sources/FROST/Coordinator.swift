@@ -128,6 +128,8 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
   }
 
   /// Takes one event. Events about unknown parties, closed sessions or after the end change nothing.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public mutating func step(
     _ event: Event, book: inout CommitmentBook<Suite>, into effects: inout [Effect]
   ) {

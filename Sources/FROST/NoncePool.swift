@@ -7,19 +7,41 @@ public struct SigningNonces<Suite: CipherSuite>: ~Copyable, Sendable {
   /// Hiding, binding.
   let secrets: SecretScalars<Suite>
 
-  /// Draws a pair (RFC 9591 §5.1, `commit`; §4.1, `nonce_generate`): each nonce hashes 32 fresh random
-  /// bytes together with the share, so a weak generator alone gives nothing away.
+  /// Draws a pair.
   public init(
     _ nonce: NonceID, for key: borrowing KeyPackage<Suite>,
     using random: inout some RandomNumberGenerator
   ) {
+    self.init(NoncePair(nonce, for: key, using: &random))
+    wipeStack()
+  }
+
+  init(_ pair: NoncePair<Suite>) {
+    commitment = pair.commitment
+    secrets = SecretScalars(pair.hiding, pair.binding)
+  }
+}
+
+/// A pair on its way between memory that is guarded and a computation: it lives on the stack, and who
+/// handled one calls `wipeStack`.
+struct NoncePair<Suite: CipherSuite> {
+  let commitment: NonceCommitment<Suite>
+  let hiding: Suite.Scalar
+  let binding: Suite.Scalar
+
+  /// Draws a pair (RFC 9591 §5.1, `commit`; §4.1, `nonce_generate`): each nonce hashes 32 fresh random
+  /// bytes together with the share, so a weak generator alone gives nothing away.
+  init(
+    _ nonce: NonceID, for key: borrowing KeyPackage<Suite>,
+    using random: inout some RandomNumberGenerator
+  ) {
     while true {
-      var hidingRandomness = random.bytes(32)
-      var bindingRandomness = random.bytes(32)
-      let nonces = SigningNonces(
-        nonce, for: key, hidingRandomness: &hidingRandomness, bindingRandomness: &bindingRandomness)
-      if let nonces {
-        self = nonces
+      var hiding = random.bytes(32)
+      var binding = random.bytes(32)
+      if let pair = NoncePair(
+        nonce, for: key, hidingRandomness: &hiding, bindingRandomness: &binding)
+      {
+        self = pair
         return
       }
     }
@@ -31,22 +53,19 @@ public struct SigningNonces<Suite: CipherSuite>: ~Copyable, Sendable {
     _ nonce: NonceID, for key: borrowing KeyPackage<Suite>, hidingRandomness: inout [UInt8],
     bindingRandomness: inout [UInt8]
   ) {
-    let secrets = SecretScalars<Suite>(
-      Self.derive(&hidingRandomness, key), Self.derive(&bindingRandomness, key))
-    let hiding = Suite.Element.generatorMultiple(secrets[0])
-    let binding = Suite.Element.generatorMultiple(secrets[1])
-    wipeStack()
+    hiding = NoncePair.derive(&hidingRandomness, key)
+    binding = NoncePair.derive(&bindingRandomness, key)
     guard
-      let commitment = NonceCommitment<Suite>(nonce: nonce, hiding: hiding, binding: binding)
+      let commitment = NonceCommitment<Suite>(
+        nonce: nonce, hiding: .generatorMultiple(hiding), binding: .generatorMultiple(binding))
     else { return nil }
     self.commitment = commitment
-    self.secrets = secrets
   }
 
-  /// Takes a pair out of a pool's slot.
-  fileprivate init(commitment: NonceCommitment<Suite>, secrets: consuming SecretScalars<Suite>) {
+  init(commitment: NonceCommitment<Suite>, hiding: Suite.Scalar, binding: Suite.Scalar) {
     self.commitment = commitment
-    self.secrets = secrets
+    self.hiding = hiding
+    self.binding = binding
   }
 
   private static func derive(
@@ -113,17 +132,33 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
   ) -> [NonceCommitment<Suite>] {
     guard key.identifier == party else { return [] }
     var published: [NonceCommitment<Suite>] = []
-    for slot in slots.indices where slots[slot] == nil && published.count < count {
-      let nonces = SigningNonces(
-        NonceID(party: party, boot: boot, counter: nextCounter), for: key, using: &random)
-      nextCounter += 1
-      secrets[2 * slot] = nonces.secrets[0]
-      secrets[2 * slot + 1] = nonces.secrets[1]
-      slots[slot] = nonces.commitment
-      published.append(nonces.commitment)
+    while published.count < count, let slot = slots.firstIndex(where: { $0 == nil }) {
+      var hiding = random.bytes(32)
+      var binding = random.bytes(32)
+      if let commitment = fill(slot, for: key, &hiding, &binding) { published.append(commitment) }
     }
     wipeStack()
     return published
+  }
+
+  /// Puts the pair that follows from the randomness, which is wiped, into a free slot.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
+  private mutating func fill(
+    _ slot: Int, for key: borrowing KeyPackage<Suite>, _ hidingRandomness: inout [UInt8],
+    _ bindingRandomness: inout [UInt8]
+  ) -> NonceCommitment<Suite>? {
+    let nonce = NonceID(party: party, boot: boot, counter: nextCounter)
+    nextCounter += 1
+    guard
+      let pair = NoncePair(
+        nonce, for: key, hidingRandomness: &hidingRandomness,
+        bindingRandomness: &bindingRandomness)
+    else { return nil }
+    secrets[2 * slot] = pair.hiding
+    secrets[2 * slot + 1] = pair.binding
+    slots[slot] = pair.commitment
+    return pair.commitment
   }
 
   /// The commitments that are published and not spent, ascending by counter: for a coordinator that
@@ -134,15 +169,30 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
 
   /// Takes the pair out for one use. Whatever happens next, it is spent.
   public mutating func consume(_ nonce: NonceID) -> NonceDraw<Suite> {
-    guard nonce.party == party, nonce.boot == boot, nonce.counter < nextCounter else {
-      return .unknown
-    }
-    guard let slot = slot(of: nonce), let commitment = slots[slot] else { return .spent }
-    let drawn = SecretScalars<Suite>(secrets[2 * slot], secrets[2 * slot + 1])
+    guard wasPublished(nonce) else { return .unknown }
+    guard let pair = take(nonce) else { return .spent }
+    defer { wipeStack() }
+    return .fresh(SigningNonces(pair))
+  }
+
+  /// Whether this pool ever published `nonce`.
+  func wasPublished(_ nonce: NonceID) -> Bool {
+    nonce.party == party && nonce.boot == boot && nonce.counter < nextCounter
+  }
+
+  /// Empties the slot of `nonce` and returns what was in it; nil where it is spent.
+  mutating func take(_ nonce: NonceID) -> NoncePair<Suite>? {
+    guard let slot = slot(of: nonce), let commitment = slots[slot] else { return nil }
+    let pair = NoncePair(
+      commitment: commitment, hiding: secrets[2 * slot], binding: secrets[2 * slot + 1])
+    empty(slot)
+    return pair
+  }
+
+  private mutating func empty(_ slot: Int) {
     slots[slot] = nil
     secrets[2 * slot] = .zero
     secrets[2 * slot + 1] = .zero
-    return .fresh(SigningNonces(commitment: commitment, secrets: drawn))
   }
 
   /// The commitment published for `nonce` and not yet spent.
@@ -154,10 +204,6 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
 
   /// Spends every pair unused, as when a new coordinator asks for fresh commitments.
   public mutating func discardAll() {
-    for slot in slots.indices {
-      slots[slot] = nil
-      secrets[2 * slot] = .zero
-      secrets[2 * slot + 1] = .zero
-    }
+    for slot in slots.indices { empty(slot) }
   }
 }

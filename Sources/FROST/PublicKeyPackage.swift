@@ -58,7 +58,7 @@ public struct PublicKeyPackage<Suite: CipherSuite>: Equatable, Sendable {
   public var isConsistent: Bool {
     let base = Array(verifyingShares.prefix(threshold))
     let points = base.map(\.party)
-    func interpolated(at x: Suite.Scalar) -> Suite.Element? {
+    func interpolated(at x: UInt16) -> Suite.Element? {
       var sum = Suite.Element.identity
       for share in base {
         guard
@@ -69,9 +69,9 @@ public struct PublicKeyPackage<Suite: CipherSuite>: Equatable, Sendable {
       }
       return sum
     }
-    return interpolated(at: .zero) == groupKey
+    return interpolated(at: 0) == groupKey
       && verifyingShares.dropFirst(threshold).allSatisfy {
-        interpolated(at: $0.party.scalar(in: Suite.self)) == $0.element
+        interpolated(at: $0.party.value) == $0.element
       }
   }
 

@@ -149,7 +149,7 @@ public struct ShareRepair<Suite: CipherSuite>: Equatable, Sendable {
 
   private func coefficient(of helper: Identifier) throws(FROSTError) -> Suite.Scalar {
     try Lagrange.coefficient(
-      of: helper, among: helpers, at: lost.scalar(in: Suite.self), in: Suite.self)
+      of: helper, among: helpers, at: lost.value, in: Suite.self)
   }
 
   private func complete() throws(FROSTError) -> [PolynomialCommitment<Suite>] {

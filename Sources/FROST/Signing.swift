@@ -42,21 +42,38 @@ extension KeyPackage {
   /// Throws unless the round was prepared for this key and its list holds exactly the commitment of
   /// `nonces` for this party: a coordinator that shows other lists to other signers, or substitutes a
   /// commitment, gets nothing.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public borrowing func sign(
     _ round: SigningRound<Suite>, with nonces: consuming SigningNonces<Suite>
   ) throws(FROSTError) -> SignatureShare<Suite> {
+    let position = try check(round, lists: nonces.commitment)
+    return try share(
+      of: round, at: position, hiding: nonces.secrets[0], binding: nonces.secrets[1])
+  }
+
+  /// The position of this party in the round's list, where it must stand with `commitment`.
+  borrowing func check(
+    _ round: SigningRound<Suite>, lists commitment: NonceCommitment<Suite>
+  ) throws(FROSTError) -> Int {
     guard round.groupKey == groupKey else { throw .foreignKey }
     guard round.package.commitments.count >= threshold else {
       throw .unorderedOrShort(required: threshold, found: round.package.commitments.count)
     }
-    guard let position = round.position(of: identifier),
-      round.package.commitments[position] == nonces.commitment
+    guard commitment.party == identifier, let position = round.position(of: identifier),
+      round.package.commitments[position] == commitment
     else { throw .ownCommitmentMissing }
+    return position
+  }
+
+  /// z = d + eρ + λsc. Everything but the public λ, ρ and c is handled in constant time.
+  borrowing func share(
+    of round: SigningRound<Suite>, at position: Int, hiding: Suite.Scalar, binding: Suite.Scalar
+  ) throws(FROSTError) -> SignatureShare<Suite> {
     let lambda = try Lagrange.coefficient(
       of: identifier, among: round.package.signers, in: Suite.self)
     let response =
-      nonces.secrets[0] + nonces.secrets[1] * round.bindingFactors[position]
-      + lambda * secret[0] * round.challenge
+      hiding + binding * round.bindingFactors[position] + lambda * secret[0] * round.challenge
     wipeStack()
     return SignatureShare(party: identifier, response: response)
   }
@@ -78,20 +95,20 @@ extension NoncePool {
   ///
   /// Throws `ownCommitmentMissing` where the list lacks this party or has, under the same counter,
   /// elements that this pool did not publish; nothing is consumed then, since nothing was computed.
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   public mutating func sign(
     _ round: SigningRound<Suite>, with key: borrowing KeyPackage<Suite>
   ) throws(FROSTError) -> SigningAnswer<Suite> {
     guard key.identifier == party, let listed = round.package.commitment(of: party) else {
       throw .ownCommitmentMissing
     }
-    guard round.groupKey == key.groupKey else { throw .foreignKey }
-    if let own = commitment(of: listed.nonce), own != listed {
-      throw .ownCommitmentMissing
-    }
-    switch consume(listed.nonce) {
-    case .fresh(let nonces): return .share(try key.sign(round, with: nonces))
-    case .spent: return .spent
-    case .unknown: return .unknownNonces
-    }
+    let position = try key.check(round, lists: listed)
+    guard wasPublished(listed.nonce) else { return .unknownNonces }
+    guard let own = commitment(of: listed.nonce) else { return .spent }
+    guard own == listed else { throw .ownCommitmentMissing }
+    guard let pair = take(listed.nonce) else { return .spent }
+    return .share(
+      try key.share(of: round, at: position, hiding: pair.hiding, binding: pair.binding))
   }
 }

@@ -74,6 +74,8 @@ public struct SigningRound<Suite: CipherSuite>: Equatable, Sendable {
   let commitmentShares: [Suite.Element]
   let challenge: Suite.Scalar
 
+  @specialized(where Suite == Ed25519SHA512)
+  @specialized(where Suite == TinySuite)
   init(
     _ package: SigningPackage<Suite>, groupKey: Suite.Element, threshold: Int
   ) throws(FROSTError) {

@@ -99,6 +99,8 @@ public enum Evidence: Hashable, Sendable {
   /// term.
   case protectedConflict(
     from: NodeID, index: LogIndex, kept: Term, received: Term, protectedThrough: LogIndex)
+  /// An entry that ``RaftLog/admission(of:)`` refused, and why.
+  case refusedEntry(from: NodeID, index: LogIndex, term: Term, reason: String)
   /// Two leaders of one term.
   case secondLeader(term: Term, first: NodeID, second: NodeID)
   /// An acknowledgement of what was never sent.

@@ -51,7 +51,7 @@ struct VoteTally: Hashable, Sendable {
 extension RaftInstance {
   /// Whether this node may stand at all. While its disk is in doubt it could not keep a vote.
   private var mayCampaign: Bool {
-    configuration.isVoter(id) && !isStorageSuspect && persistence.isHardStateDurable
+    configuration.isVoter(id) && suspectThrough == nil && persistence.isHardStateDurable
       && currentTerm < .limit
   }
 
@@ -148,7 +148,7 @@ extension RaftInstance {
   /// A refusal carries this node's term, so that a candidate behind it catches up and asks again: else
   /// two nodes, one with the longer log and one with the higher term, would refuse each other forever.
   private mutating func answerPreVote(_ request: VoteRequest, from candidate: NodeID) {
-    guard !isStorageSuspect else { return }
+    guard suspectThrough == nil else { return }
     let granted = request.term > currentTerm && isUpToDate(request)
     let term = granted ? request.term : currentTerm
     say(.voteResponse(VoteResponse(term: term, granted: granted, preVote: true)), to: candidate)
@@ -165,7 +165,6 @@ extension RaftInstance {
       // An answer from an earlier campaign says nothing about this one.
       guard response.preVote || response.term == currentTerm else { return }
     }
-    guard configuration.isVoter(voter) else { return }
     tally.record(voter, granted: response.granted)
     decideElection(at: now, into: &effects)
   }

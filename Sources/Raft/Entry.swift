@@ -19,7 +19,9 @@ public struct Entry: Hashable, Sendable {
 /// Thirty-two opaque bytes that stand for all entries from 1 to an index: the root of the Merkle tree
 /// whose leaves they are.
 public struct LogRoot: Hashable, Sendable {
-  private let words: (UInt64, UInt64, UInt64, UInt64)
+  let words: (UInt64, UInt64, UInt64, UInt64)
+
+  init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
   /// Copies exactly 32 bytes; nil for any other length.
   public init?(bytes: some Collection<UInt8>) {

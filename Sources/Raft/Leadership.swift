@@ -28,7 +28,7 @@ extension RaftInstance {
   }
 
   mutating func onLeaderTick(at now: Instant, into effects: inout Effects) {
-    if isStorageSuspect {
+    if suspectThrough != nil {
       stepDown(.storageStalled, at: now, into: &effects)
     } else if quorumDeadline <= now {
       stepDown(.quorumLost, at: now, into: &effects)

@@ -138,8 +138,10 @@ extension RaftInstance {
     case .ahead:
       answer(.ahead(entry.index), to: sender)
       return .answered
-    case .refuse:
-      answer(.refused(entry.index), to: sender)
+    case .refuse(let reason):
+      refuse(
+        .refusedEntry(from: sender, index: entry.index, term: entry.term, reason: reason), at: entry.index,
+        to: sender, into: &effects)
       return .answered
     }
   }

@@ -81,39 +81,38 @@ public struct MemoryLog: RaftLog, Sendable {
   }
 }
 
-/// Four lanes, each stirred by every byte of what was absorbed.
+/// Four lanes, each stirred by every word of what was absorbed.
 private struct RootFold {
-  private var lanes: [UInt64]
+  private(set) var root = LogRoot(words: (1, 2, 3, 4))
 
-  init() { lanes = [1, 2, 3, 4] }
+  init() {}
 
-  init(from root: LogRoot) {
-    let bytes = root.bytes
-    lanes = (0..<4).map { lane in
-      bytes[lane * 8..<lane * 8 + 8].reduce(0) { $0 << 8 | UInt64($1) }
-    }
-  }
+  init(from root: LogRoot) { self.root = root }
 
   mutating func absorb(_ entry: Entry) {
     absorb(entry.term.rawValue)
     absorb(entry.index.rawValue)
     absorb(UInt64(entry.payload.count))
-    for byte in entry.payload { absorb(UInt64(byte)) }
+    var word: UInt64 = 0
+    for (position, byte) in entry.payload.enumerated() {
+      word = word << 8 | UInt64(byte)
+      if position % 8 == 7 { absorb(word) }
+    }
+    absorb(word)
   }
 
   private mutating func absorb(_ word: UInt64) {
-    for lane in lanes.indices {
-      var mixed = (lanes[lane] ^ word) &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(lane + 1)
-      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      lanes[lane] = mixed ^ (mixed >> 27)
-    }
+    let lanes = root.words
+    root = LogRoot(
+      words: (
+        Self.stir(lanes.0 ^ word, 1), Self.stir(lanes.1 ^ word, 2), Self.stir(lanes.2 ^ word, 3),
+        Self.stir(lanes.3 ^ word, 4)
+      ))
   }
 
-  var root: LogRoot {
-    let bytes = lanes.flatMap { word in
-      (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
-    }
-    guard let root = LogRoot(bytes: bytes) else { preconditionFailure("four words are 32 bytes") }
-    return root
+  private static func stir(_ word: UInt64, _ lane: UInt64) -> UInt64 {
+    var mixed = word &+ 0x9e37_79b9_7f4a_7c15 &* lane
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    return mixed ^ (mixed >> 27)
   }
 }

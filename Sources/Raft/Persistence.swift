@@ -14,7 +14,7 @@ struct Persistence: Sendable {
 
   /// Invariant: tickets ascend; all are above `durableTicket`.
   private var outstanding: [Outstanding] = []
-  private var issuedTicket: UInt64 = 0
+  private(set) var issuedTicket: UInt64 = 0
   private(set) var durableTicket: UInt64 = 0
   /// The ticket that carried the newest hard state.
   private var hardStateTicket: UInt64 = 0
@@ -92,8 +92,6 @@ struct Persistence: Sendable {
 
   var isHardStateDurable: Bool { !hardStateChanged && hardStateTicket <= durableTicket }
 
-  var isDrained: Bool { outstanding.isEmpty }
-
   /// When the oldest write that is not durable was handed out.
   var oldestIssue: Instant? { outstanding.first?.issuedAt }
 }
@@ -101,7 +99,7 @@ struct Persistence: Sendable {
 extension RaftInstance {
   mutating func onPersisted(ticket: UInt64, at now: Instant, into effects: inout Effects) {
     persistence.persisted(through: ticket)
-    if persistence.isDrained { isStorageSuspect = false }
+    if let last = suspectThrough, last <= persistence.durableTicket { suspectThrough = nil }
     releaseHeld(into: &effects)
     switch role {
     case .follower: acknowledgeProgress()
@@ -131,6 +129,7 @@ extension RaftInstance {
 
   /// A message of a term that has passed is dropped: it would be true, but nobody needs it.
   private mutating func releaseHeld(into effects: inout Effects) {
+    guard !outbox.isEmpty else { return }
     var waiting: [Held] = []
     for held in outbox where held.term == currentTerm {
       if let ticket = held.ticket, ticket <= persistence.durableTicket {

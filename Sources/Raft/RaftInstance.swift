@@ -27,8 +27,9 @@ public struct RaftInstance<Log: RaftLog> {
   var outbox: [Held] = []
   /// What ``Effects/durable`` said last in this term.
   var reportedDurable = LogIndex.zero
-  /// A write took longer than the storage deadline; no campaign until all writes are durable.
-  var isStorageSuspect = false
+  /// A write took longer than the storage deadline: no campaign until this ticket, the last that was
+  /// issued while it hung, is durable.
+  var suspectThrough: UInt64?
 
   var electionTimer: ElectionTimer
   /// When the current term's leader was last heard.
@@ -88,11 +89,12 @@ public struct RaftInstance<Log: RaftLog> {
     into effects: inout Effects
   ) {
     electionTimer.refill(settings: settings, using: &random)
+    if storageDeadline <= now { suspectThrough = persistence.issuedTicket }
     switch event {
     case .tick: onTick(at: now, into: &effects)
     case .receive(let sender, let message): onMessage(message, from: sender, at: now, into: &effects)
     case .persisted(let ticket): onPersisted(ticket: ticket, at: now, into: &effects)
-    case .snapshotInstalled(let point): onSnapshotInstalled(point, into: &effects)
+    case .snapshotInstalled(let point): onSnapshotInstalled(point, at: now, into: &effects)
     case .snapshotReport(let peer, let succeeded):
       onSnapshotReport(peer: peer, succeeded: succeeded, into: &effects)
     case .unreachable(let peer): onUnreachable(peer: peer)
@@ -128,11 +130,10 @@ public struct RaftInstance<Log: RaftLog> {
   }
 }
 
+extension RaftInstance: Sendable where Log: Sendable {}
+
 extension RaftInstance {
   private mutating func onTick(at now: Instant, into effects: inout Effects) {
-    if let oldest = persistence.oldestIssue, oldest + settings.storageDeadline <= now {
-      isStorageSuspect = true
-    }
     switch role {
     case .follower, .preCandidate, .candidate:
       if electionTimer.deadline <= now { onElectionTimeout(at: now, into: &effects) }
@@ -149,12 +150,15 @@ extension RaftInstance {
     case .voteRequest(let request):
       onVoteRequest(request, from: sender, at: now, into: &effects)
     case .voteResponse(let response):
+      guard configuration.isVoter(sender) else { return }
       onVoteResponse(response, from: sender, at: now, into: &effects)
     case .appendRequest(let request):
       guard catchUp(to: request.term, leader: sender, at: now, into: &effects) else { return }
       onAppendRequest(request, from: sender, at: now, into: &effects)
     case .appendResponse(let response):
-      guard catchUp(to: response.term, leader: nil, at: now, into: &effects) else { return }
+      guard configuration.members.contains(sender),
+        catchUp(to: response.term, leader: nil, at: now, into: &effects)
+      else { return }
       onAppendResponse(response, from: sender, at: now, into: &effects)
     }
   }

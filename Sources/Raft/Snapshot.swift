@@ -24,13 +24,22 @@ extension RaftInstance {
   /// One that says nothing new is ignored, so that it cannot roll the log back. Where the log holds the
   /// same entry at its end, what follows is kept. Otherwise the log is emptied and begins after it, in
   /// one write with the snapshot's state: see ``PersistRequest/snapshot``.
-  mutating func onSnapshotInstalled(_ point: SnapshotPoint, into effects: inout Effects) {
-    guard role != .leader, point.index > commitIndex, point.index <= .limit, point.term <= currentTerm
+  mutating func onSnapshotInstalled(
+    _ point: SnapshotPoint, at now: Instant, into effects: inout Effects
+  ) {
+    guard role != .leader, point.index > commitIndex, point.index <= .limit, point.term <= .limit
     else { return }
+    if point.term > currentTerm {
+      becomeFollower(term: point.term, leader: nil, at: now, into: &effects)
+    }
     let isHeld =
       point.index <= log.lastIndex && log.term(at: point.index) == point.term
       && log.root(at: point.index) == point.root
     if !isHeld {
+      // Votes that were asked for with the old log say nothing about the new one.
+      if role != .follower {
+        becomeFollower(term: currentTerm, leader: nil, at: now, into: &effects)
+      }
       log.reset(to: point)
       persistence.reset(to: point)
       following.matched = .zero
@@ -50,6 +59,9 @@ extension RaftInstance {
     guard index >= finalIndex, index >= log.firstIndex.previous else { return false }
     guard index < log.lastIndex else { return true }
     if role == .leader { stepDown(.tailDiscarded, at: now, into: &effects) }
+    // What a campaign or an unsent answer says of the old tail is no longer so.
+    if role != .follower { becomeFollower(term: currentTerm, leader: nil, at: now, into: &effects) }
+    outbox.removeAll()
     log.truncate(after: index)
     persistence.truncate(after: index)
     commitIndex = min(commitIndex, index)

@@ -79,10 +79,11 @@ struct SigningVectorTests {
     let identifier = try output["identifier"].identifier
     var hiding = try output["hiding_nonce_randomness"].bytes
     var binding = try output["binding_nonce_randomness"].bytes
-    let nonces = SigningNonces(
+    let pair = NoncePair(
       NonceID(party: identifier, boot: 0, counter: 0), for: try party(identifier, keys).key,
       hidingRandomness: &hiding, bindingRandomness: &binding)
-    guard let nonces else { throw TestFailure.unexpected("a zero nonce") }
+    guard let pair else { throw TestFailure.unexpected("a zero nonce") }
+    let nonces = SigningNonces(pair)
     #expect(nonces.secrets[0] == (try output["hiding_nonce"].scalar))
     #expect(nonces.secrets[1] == (try output["binding_nonce"].scalar))
     return nonces

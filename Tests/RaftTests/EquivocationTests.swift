@@ -1,0 +1,143 @@
+import Raft
+import Testing
+
+/// A leader that lies: two stories within a term, and attempts at what is final.
+struct EquivocationTests {
+  private var kept: MemoryLog { MemoryLog(terms: [1, 1, 1]) }
+
+  /// The same terms, another content at index 2.
+  private var other: MemoryLog {
+    var log = MemoryLog(terms: [1])
+    log.append([Entry(1, 2, mark: 9), Entry(1, 3)])
+    return log
+  }
+
+  @Test("a match needs the root: equal index and term with another root is evidence, and refused")
+  func conflictingRoot() throws {
+    var solo = Solo(term: 1, log: kept)
+    solo.receive(from: 2, other.request(term: 1, after: 3, commit: 3))
+    #expect(
+      solo.evidence == [
+        .conflictingRoot(
+          from: 2, index: 3, term: 1, kept: kept.point(at: 3).root, received: other.point(at: 3).root)
+      ])
+    #expect(solo.answers(to: 2) == [.refused(3)])
+    #expect(solo.raft.log.all == kept.all && solo.raft.commitIndex == 0 && solo.durable.isEmpty)
+  }
+
+  @Test("another content for an index and term: the first is kept, the second is evidence")
+  func conflictingEntry() {
+    var solo = Solo(term: 1, log: kept)
+    solo.receive(from: 2, other.request(term: 1, after: 1, commit: 3))
+    #expect(
+      solo.evidence == [.conflictingEntry(from: 2, kept: Entry(1, 2), received: Entry(1, 2, mark: 9))])
+    #expect(solo.answers(to: 2) == [.refused(2)])
+    #expect(solo.raft.log.all == kept.all && solo.raft.commitIndex == 1)
+  }
+
+  @Test("the same finding is reported once")
+  func evidenceOnce() {
+    var solo = Solo(term: 1, log: kept)
+    for _ in 0..<5 { solo.receive(from: 2, other.request(term: 1, after: 3)) }
+    #expect(solo.evidence.count == 1)
+  }
+
+  @Test(
+    "nothing at or below what is final or committed is removed; the attempt is evidence",
+    arguments: [true, false])
+  func protected(isFinal: Bool) {
+    var solo = Solo(term: 1, log: kept)
+    if isFinal {
+      solo.raft.setFinal(2)
+    } else {
+      solo.receive(from: 2, kept.request(term: 1, after: 2, commit: 2))
+      solo.persistAll()
+      _ = solo.take()
+    }
+    let usurper = MemoryLog(terms: [1, 2, 2])
+    solo.elapse(.milliseconds(200))
+    solo.receive(from: 3, usurper.request(term: 2, after: 1))
+    #expect(
+      solo.evidence == [
+        .protectedConflict(from: 3, index: 2, kept: 1, received: 2, protectedThrough: 2)
+      ])
+    solo.receive(from: 3, usurper.request(term: 2, after: 2))
+    solo.persistAll()
+    #expect(solo.answers(to: 3) == [.refused(2), .refused(2), .matched(1)])
+    #expect(solo.raft.log.all == kept.all)
+    // Above it, the leader has its way.
+    solo.receive(from: 3, MemoryLog(terms: [1, 1, 2]).request(term: 2, after: 2))
+    #expect(solo.raft.log.terms == [1, 1, 2])
+  }
+
+  @Test("a leader cannot take back within its term what it sent")
+  func leaderContradictsItself() {
+    var solo = Solo(term: 3, log: MemoryLog(terms: [1]))
+    solo.receive(from: 2, MemoryLog(terms: [1, 3, 3]).request(term: 3, after: 1))
+    solo.receive(from: 2, MemoryLog(terms: [1, 2, 3]).request(term: 3, after: 1))
+    #expect(solo.raft.log.terms == [1, 3, 3])
+    #expect(
+      solo.evidence == [
+        .protectedConflict(from: 2, index: 2, kept: 3, received: 2, protectedThrough: 3)
+      ])
+  }
+
+  @Test("a second leader of a term is evidence, and not followed (§5.2)")
+  func secondLeader() {
+    var solo = Solo(term: 1)
+    solo.receive(from: 2, MemoryLog().request(term: 1, after: 0))
+    solo.receive(from: 3, kept.request(term: 1, after: 0))
+    #expect(solo.evidence == [.secondLeader(term: 1, first: 2, second: 3)])
+    #expect(solo.raft.leader == 2 && solo.raft.log.lastIndex == 0)
+    var leader = Solo.leader()
+    leader.receive(from: 3, kept.request(term: 1, after: 0))
+    #expect(leader.evidence == [.secondLeader(term: 1, first: 1, second: 3)] && leader.raft.role == .leader)
+  }
+
+  @Test("a leader so answered by a blocking minority steps down", arguments: [true, false])
+  func unwilling(isAhead: Bool) {
+    var solo = Solo.leader(configuration: Configuration(voters: [1, 2, 3, 4, 5]))
+    func no(_ index: LogIndex) -> AppendResponse.Outcome { isAhead ? .ahead(index) : .refused(index) }
+    solo.answer(from: 2, no(1))
+    solo.answer(from: 3, no(1))
+    #expect(solo.raft.role == .leader, "three of five are left")
+    solo.answer(from: 2, .matched(1))
+    solo.answer(from: 4, no(1))
+    #expect(solo.raft.role == .leader, "one has come round")
+    solo.answer(from: 5, no(1))
+    #expect(solo.raft.role == .follower)
+    #expect(solo.changes.suffix(2).first == .steppedDown(term: 1, reason: .unwillingMajority))
+    #expect(solo.raft.nextDeadline >= solo.now + .milliseconds(300), "others go first")
+  }
+
+  @Test("a peer that is ahead is asked again with heartbeats, and taken back when it agrees")
+  func aheadRecovers() {
+    var solo = Solo.leader()
+    solo.answer(from: 2, .matched(0))
+    solo.answer(from: 2, .ahead(1))
+    _ = solo.take()
+    #expect(solo.raft.peers.first?.unwillingAt == 1)
+    solo.timeOut()
+    #expect(solo.requests(to: 2).map(\.previousIndex) == [0])
+    solo.answer(from: 2, .matched(0))
+    #expect(solo.requests(to: 2).flatMap(\.entries).map(\.index) == [1])
+    solo.answer(from: 2, .matched(1))
+    #expect(solo.raft.peers.first?.unwillingAt == nil)
+  }
+
+  @Test("a tail that a note contradicts is discarded down to what is final, never below")
+  func discardTail() {
+    var solo = Solo(term: 1, log: kept)
+    solo.receive(from: 2, kept.request(term: 1, after: 3, commit: 3))
+    solo.raft.setFinal(1)
+    let below = solo.discardTail(after: 0)
+    let above = solo.discardTail(after: 1)
+    #expect(!below && above)
+    #expect(solo.raft.log.lastIndex == 1 && solo.raft.commitIndex == 1 && solo.raft.durableIndex == 1)
+    #expect(solo.writes.last?.truncateAfter == 1)
+    _ = solo.take()
+    solo.receive(from: 2, other.request(term: 1, after: 1, commit: 3))
+    #expect(solo.raft.log.all == other.all && solo.raft.commitIndex == 3)
+    #expect(solo.evidence.isEmpty)
+  }
+}
