@@ -139,7 +139,9 @@ enum StoreKey {
   static func node(_ address: NodeAddress) -> [UInt8] {
     [address.level] + BigEndian.bytes(address.index)
   }
-  static func note(_ size: UInt64) -> [UInt8] { BigEndian.bytes(size) }
+  static func note(_ size: UInt64, _ time: Timestamp) -> [UInt8] {
+    BigEndian.bytes(size) + BigEndian.bytes(time.nanoseconds)
+  }
   static let hardState = Array("hard-state".utf8)
   static let snapshot = Array("snapshot".utf8)
 }

@@ -6,7 +6,7 @@ public enum Column: UInt8, Sendable, CaseIterable {
   case attachments
   /// Hashes of complete subtrees of at least two leaves, by level and index.
   case nodes
-  /// Signed notes, by size.
+  /// Signed notes, by size and time.
   case notes
   /// Cells of the governance state at the last final size, by name.
   case state

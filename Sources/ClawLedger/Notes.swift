@@ -3,16 +3,16 @@ import Raft
 import Records
 
 extension Ledger {
-  /// Adds to `batch` that `note` is kept under its size.
-  public func keep(_ note: SignedNote, size: UInt64, in batch: inout WriteBatch) {
-    batch.put(.notes, StoreKey.note(size), Array(note.encoded.utf8))
+  /// Adds to `batch` that `note` is kept. Notes of one size are kept apart by their times, since each
+  /// may consent to other approvals.
+  public func keep(_ note: SignedNote, _ checkpoint: CheckpointNote, in batch: inout WriteBatch) {
+    batch.put(.notes, StoreKey.note(checkpoint.size, checkpoint.time), Array(note.encoded.utf8))
   }
 
   /// The first kept notes of a size above `leaf`, ascending, at most `limit`: each proves the leaf.
   public func notes(covering leaf: LeafIndex, limit: Int) -> [SignedNote] {
-    guard let rows = try? store.scan(.notes, from: StoreKey.note(leaf.value + 1), limit: limit) else {
-      return []
-    }
+    guard let rows = try? store.scan(.notes, from: StoreKey.note(leaf.value + 1, .epoch), limit: limit)
+    else { return [] }
     return rows.compactMap { try? SignedNote(parsing: $0.value) }
   }
 

@@ -61,6 +61,39 @@ public struct MerkleMap<Value: MerkleValue>: Sendable {
     }
   }
 
+  /// Every cell that differs from `earlier`, with its value here; nil for one that is gone. Costs what
+  /// differs, where this map grew out of a copy of the other.
+  public func forEachChange(since earlier: MerkleMap, _ body: (String, Value?) -> Void) {
+    Self.compare(earlier.root, root, body)
+  }
+
+  private static func compare(_ old: Node?, _ new: Node?, _ body: (String, Value?) -> Void) {
+    if old === new { return }
+    if case .branch(let oldLeft, let oldRight) = old?.content,
+      case .branch(let newLeft, let newRight) = new?.content
+    {
+      compare(oldLeft, newLeft, body)
+      compare(oldRight, newRight, body)
+      return
+    }
+    let before = leaves(old)
+    let after = leaves(new)
+    for (leaf, _) in before where !after.contains(where: { $0.leaf.key == leaf.key }) {
+      body(leaf.name, nil)
+    }
+    for (leaf, node) in after where !before.contains(where: { $0.node === node }) {
+      body(leaf.name, leaf.value)
+    }
+  }
+
+  private static func leaves(_ node: Node?) -> [(leaf: Leaf, node: Node)] {
+    guard let node else { return [] }
+    switch node.content {
+    case .leaf(let leaf): return [(leaf, node)]
+    case .branch(let left, let right): return leaves(left) + leaves(right)
+    }
+  }
+
   private func lookup(_ key: Digest) -> Value? {
     var node = root
     var depth = 0

@@ -89,6 +89,12 @@ public struct SignedNote: Hashable, Sendable {
     ]
   }
 
+  /// A note with one signature of any kind: `signature` follows the key id.
+  public init(text: String, name: String, keyID: [UInt8], signature: [UInt8]) {
+    self.text = text
+    signatures = [SignatureLine(name: name, keyID: keyID, signature: signature)]
+  }
+
   /// Reads a note. No signature is checked yet.
   public init(parsing bytes: [UInt8]) throws(NoteError) {
     guard bytes.count <= SignedNote.maximumBytes else {

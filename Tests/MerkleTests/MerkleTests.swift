@@ -246,4 +246,20 @@ struct MerkleMapTests {
     #expect(map["7"] == Text(text: "new"))
     #expect(map["none"] == nil)
   }
+
+  @Test("the changes since an earlier copy are exactly the cells that differ")
+  func changes() {
+    var map = MerkleMap<Text>()
+    for number in 0..<100 { map["\(number)"] = Text(text: "old") }
+    let earlier = map
+    for number in 40..<45 { map["\(number)"] = Text(text: "new") }
+    for number in 90..<100 { map["\(number)"] = nil }
+    map["added"] = Text(text: "new")
+    var changed: [String: String?] = [:]
+    map.forEachChange(since: earlier) { changed[$0] = .some($1?.text) }
+    var expected: [String: String?] = ["added": "new"]
+    for number in 40..<45 { expected["\(number)"] = "new" }
+    for number in 90..<100 { expected["\(number)"] = .some(nil) }
+    #expect(changed == expected)
+  }
 }

@@ -1,0 +1,263 @@
+import Crypto
+import Merkle
+import Records
+
+/// A ledger in one text file that a stranger can audit with nothing but JSON, SHA-256 and Ed25519.
+///
+/// ```
+/// openexec-export-v1
+/// cluster <64 hexadecimal characters>
+/// size <leaves>
+/// leaf <leaf hash, hexadecimal> <record, base64> <attachment, base64, or ->
+/// …
+/// note <signed note, base64>
+/// …
+/// ```
+/// Leaves come first, ascending from 0; then the notes.
+public enum ExportFormat {
+  /// The first three lines.
+  public static func header(cluster: Digest, size: UInt64) -> String {
+    "openexec-export-v1\ncluster \(cluster.hex)\nsize \(size)\n"
+  }
+
+  /// One leaf.
+  public static func leaf(_ record: [UInt8], attachment: [UInt8]) -> String {
+    let attached = attachment.isEmpty ? "-" : Base64.encode(attachment)
+    return "leaf \(TreeHash.leaf(record).hex) \(Base64.encode(record)) \(attached)\n"
+  }
+
+  /// One note.
+  public static func note(_ note: SignedNote) -> String {
+    "note \(Base64.encode(Array(note.encoded.utf8)))\n"
+  }
+}
+
+/// What an export turned out to be wrong in, first of all.
+public enum ExportFault: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A line is not what should stand there.
+  case line(Int, expected: String)
+  /// The record of a leaf is not the one whose hash the tree holds.
+  case leaf(UInt64, String)
+  /// The tree of this size is not the one that the parties signed.
+  case tree(size: UInt64)
+  /// A note is not signed by the group key, or contradicts another.
+  case note(size: UInt64, String)
+  /// The last leaves are covered by no note.
+  case unproven(first: UInt64)
+
+  public var description: String {
+    switch self {
+    case .line(let number, let expected): "line \(number): expected \(expected)"
+    case .leaf(let index, let what): "leaf \(index): \(what)"
+    case .tree(let size): "the tree of \(size) leaves is not the one that the parties signed"
+    case .note(let size, let what): "note of size \(size): \(what)"
+    case .unproven(let first): "leaf \(first): covered by no note"
+    }
+  }
+}
+
+/// What a verified export holds.
+public struct VerifiedExport: Sendable {
+  public let cluster: Digest
+  public let genesis: Genesis
+  /// Every leaf, read.
+  public let records: [Record]
+  /// Attachments by leaf; empty where none.
+  public let attachments: [Attachment]
+  /// Every note, ascending by size and time.
+  public let notes: [CheckpointNote]
+  /// Leaves that approve, and whether a note consents to them.
+  public let approvals: [(leaf: LeafIndex, isConsented: Bool)]
+  /// Receipts.
+  public let receipts: [LeafIndex]
+}
+
+/// Verifies an export offline, from the cluster's id alone: the genesis is the leaf of that hash, every
+/// party signed it, its group key signed every note, every note's root is the tree's, every attachment
+/// is its leaf's, every approval that ran was consented to, and every receipt is its executor's.
+///
+/// What it does not check: that the policy, evaluated again, gives the same decisions.
+public struct ExportVerifier {
+  private var lineNumber = 0
+  private var leaves: [(hash: Digest, record: [UInt8], attachment: [UInt8])] = []
+  private var notes: [SignedNote] = []
+
+  /// A verifier.
+  public init() {}
+
+  /// Verifies the text of an export. `cluster` is the id that the verifier trusts; nil takes the
+  /// export's own word for it.
+  public mutating func verify(_ text: [UInt8], cluster trusted: Digest?) throws(ExportFault) -> VerifiedExport
+  {
+    let cluster = try read(text)
+    if let trusted, trusted != cluster {
+      throw .line(2, expected: "cluster \(trusted.hex), found \(cluster.hex)")
+    }
+    let (genesis, verifier) = try checkGenesis(cluster)
+    let checkpoints = try checkNotes(genesis, verifier, cluster)
+    let (records, attachments) = try checkLeaves()
+    let (approvals, receipts) = try checkActs(records, checkpoints, genesis, cluster, verifier)
+    return VerifiedExport(
+      cluster: cluster, genesis: genesis, records: records, attachments: attachments,
+      notes: checkpoints, approvals: approvals, receipts: receipts)
+  }
+
+  private mutating func read(_ text: [UInt8]) throws(ExportFault) -> Digest {
+    var lines = text.split(separator: 0x0A, omittingEmptySubsequences: false)[...]
+    func next(_ expected: String) throws(ExportFault) -> [Substring] {
+      lineNumber += 1
+      guard let line = lines.popFirst(), let string = String(validating: line, as: UTF8.self) else {
+        throw .line(lineNumber, expected: expected)
+      }
+      return string.split(separator: " ", omittingEmptySubsequences: false)
+    }
+    guard try next("openexec-export-v1") == ["openexec-export-v1"] else {
+      throw .line(1, expected: "openexec-export-v1")
+    }
+    let second = try next("cluster <id>")
+    guard second.count == 2, second[0] == "cluster", let cluster = Digest(hex: String(second[1])) else {
+      throw .line(2, expected: "cluster <64 hexadecimal characters>")
+    }
+    let third = try next("size <leaves>")
+    guard third.count == 2, third[0] == "size", let size = UInt64(third[1]), size >= 1 else {
+      throw .line(3, expected: "size <leaves>")
+    }
+    while UInt64(leaves.count) < size {
+      let parts = try next("leaf <hash> <record> <attachment>")
+      guard parts.count == 4, parts[0] == "leaf", let hash = Digest(hex: String(parts[1])),
+        let record = Base64.decode(String(parts[2])),
+        let attachment = parts[3] == "-" ? [] : Base64.decode(String(parts[3]))
+      else { throw .line(lineNumber, expected: "leaf \(leaves.count): hash, record and attachment") }
+      leaves.append((hash, record, attachment))
+    }
+    while lines.count > 1 {
+      let parts = try next("note <base64>")
+      guard parts.count == 2, parts[0] == "note", let bytes = Base64.decode(String(parts[1])),
+        let note = try? SignedNote(parsing: bytes)
+      else { throw .line(lineNumber, expected: "a signed note in base64") }
+      notes.append(note)
+    }
+    guard lines.first?.isEmpty == true else { throw .line(lineNumber + 1, expected: "a newline at the end") }
+    return cluster
+  }
+
+  private func checkGenesis(_ cluster: Digest) throws(ExportFault) -> (Genesis, NoteVerifier) {
+    guard let first = leaves.first, TreeHash.leaf(first.record) == cluster else {
+      throw .leaf(0, "the genesis is not the one whose hash is the cluster id")
+    }
+    guard let record = try? Record(parsing: first.record), case .genesis(let genesis) = record.body else {
+      throw .leaf(0, "expected a genesis")
+    }
+    return (genesis, CheckpointNote.verifier(cluster: cluster, groupKey: genesis.groupKey))
+  }
+
+  private mutating func checkNotes(_ genesis: Genesis, _ verifier: NoteVerifier, _ cluster: Digest)
+    throws(ExportFault) -> [CheckpointNote]
+  {
+    var checkpoints: [CheckpointNote] = []
+    for note in notes {
+      let checkpoint: CheckpointNote
+      do {
+        checkpoint = try CheckpointNote.verified(note, cluster: cluster, groupKey: genesis.groupKey)
+      } catch {
+        let size = (try? CheckpointNote(parsing: note.text))?.size ?? 0
+        throw .note(size: size, error.description)
+      }
+      checkpoints.append(checkpoint)
+    }
+    checkpoints.sort { ($0.size, $0.time) < ($1.size, $1.time) }
+    // The listed hashes must be the signed tree's; a record that does not have its listed hash is then
+    // named by itself. Where they are not, the records' own hashes say which line was changed.
+    for hashes in [leaves.map(\.hash), leaves.map { TreeHash.leaf($0.record) }] {
+      guard let wrong = firstWrong(checkpoints, hashes) else {
+        for (index, leaf) in leaves.enumerated() where TreeHash.leaf(leaf.record) != leaf.hash {
+          throw .leaf(UInt64(index), "the record is not the one whose hash the signed tree holds")
+        }
+        guard let last = checkpoints.last else { throw .unproven(first: 0) }
+        guard last.size >= UInt64(leaves.count) else { throw .unproven(first: last.size) }
+        return checkpoints
+      }
+      if hashes == leaves.map({ TreeHash.leaf($0.record) }) { throw .tree(size: wrong) }
+    }
+    throw .tree(size: 0)
+  }
+
+  /// The first noted size whose root these leaf hashes do not give; nil where all agree.
+  private func firstWrong(_ checkpoints: [CheckpointNote], _ hashes: [Digest]) -> UInt64? {
+    var frontier = Frontier()
+    var position = 0
+    for checkpoint in checkpoints {
+      guard checkpoint.size <= UInt64(hashes.count) else { return checkpoint.size }
+      while frontier.size < checkpoint.size {
+        frontier.append(hashes[position])
+        position += 1
+      }
+      if frontier.root != checkpoint.root { return checkpoint.size }
+    }
+    return nil
+  }
+
+  private func checkLeaves() throws(ExportFault) -> ([Record], [Attachment]) {
+    var records: [Record] = []
+    var attachments: [Attachment] = []
+    for (index, leaf) in leaves.enumerated() {
+      do {
+        let record = try Record(parsing: leaf.record)
+        let attachment = try Attachment(parsing: leaf.attachment)
+        // What was erased is gone, which is no fault; what is there must match.
+        if !leaf.attachment.isEmpty { try attachment.check(against: record.body) }
+        records.append(record)
+        attachments.append(attachment)
+      } catch {
+        throw .leaf(UInt64(index), error.description)
+      }
+    }
+    return (records, attachments)
+  }
+
+  private func checkActs(
+    _ records: [Record], _ notes: [CheckpointNote], _ genesis: Genesis, _ cluster: Digest,
+    _ verifier: NoteVerifier
+  ) throws(ExportFault) -> ([(leaf: LeafIndex, isConsented: Bool)], [LeafIndex]) {
+    var keys = genesis.enrolments
+    var approvals: [(leaf: LeafIndex, isConsented: Bool)] = []
+    var receipts: [LeafIndex] = []
+    for (position, record) in records.enumerated() {
+      let index = LeafIndex(UInt64(position))
+      switch record.body {
+      case .enrol(let act):
+        if let enrolment = act.content.enrol {
+          keys.removeAll { $0.principal == enrolment.principal }
+          keys.append(enrolment)
+        }
+      case .decision(let decision) where decision.decisionType == .approve:
+        approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
+      case .receipt(let receipt):
+        guard
+          receipt.verifiedSignatures(cluster: cluster).contains(where: { line in
+            keys.contains { $0.principal == receipt.content.executorID && $0.key == line.key }
+          })
+        else { throw .leaf(index.value, "the receipt is not signed by its executor") }
+        try checkReceipt(receipt.content, at: index, records, genesis, cluster)
+        receipts.append(index)
+      default: break
+      }
+    }
+    return (approvals, receipts)
+  }
+
+  /// A receipt carries the note that approved it; what ran was consented to.
+  private func checkReceipt(
+    _ receipt: Receipt, at index: LeafIndex, _ records: [Record], _ genesis: Genesis, _ cluster: Digest
+  ) throws(ExportFault) {
+    guard receipt.decision.value < index.value,
+      case .decision(let decision) = records[Int(receipt.decision.value)].body,
+      decision.grant?.tokenID == receipt.tokenID
+    else { throw .leaf(index.value, "the receipt's decision is not the one that granted its token") }
+    guard receipt.status != .refused else { return }
+    guard let note = try? SignedNote(parsing: Array(receipt.approvalNote.utf8)),
+      let checkpoint = try? CheckpointNote.verified(note, cluster: cluster, groupKey: genesis.groupKey),
+      checkpoint.consent?.covers(receipt.decision) == true
+    else { throw .leaf(index.value, "the receipt's note does not consent to its decision") }
+  }
+}
