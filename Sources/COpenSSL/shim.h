@@ -44,6 +44,8 @@ static inline long cssl_memory_bytes(BIO *bio, const unsigned char **bytes) {
   return BIO_get_mem_data(bio, (char **)bytes);
 }
 
+static inline void cssl_memory_clear(BIO *bio) { (void)BIO_reset(bio); }
+
 /// How many certificates the verified chain has, leaf first.
 static inline int cssl_chain_count(const SSL *ssl) {
   STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);

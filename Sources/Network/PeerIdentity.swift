@@ -90,6 +90,7 @@ public struct TrustDomain: Hashable, Sendable, CustomStringConvertible {
 
 /// Why a peer with a valid certificate chain is nobody here.
 public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+  case noCertificate
   /// The certificate must have exactly one URI name.
   case wrongNumberOfNames(Int)
   case malformedNames
@@ -103,6 +104,7 @@ public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
+    case .noCertificate: "expected a certificate"
     case .wrongNumberOfNames(let count): "expected a certificate with one URI name, came \(count)"
     case .malformedNames: "the certificate's alternative names cannot be read"
     case .notSPIFFE: "expected a SPIFFE ID of a node, executor, agent, operator or approver"

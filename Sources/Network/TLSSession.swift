@@ -82,7 +82,7 @@ final class TLSSession {
   /// Who the peer is, once the handshake is complete.
   func peer() throws(PeerRefusal) -> PeerIdentity {
     guard let leaf = SSL_get0_peer_certificate(ssl), SSL_get_verify_result(ssl) == Int(X509_V_OK) else {
-      throw .wrongNumberOfNames(0)
+      throw .noCertificate
     }
     var chain: [CertificateFingerprint] = []
     for index in 0..<cssl_chain_count(ssl) {
@@ -119,7 +119,7 @@ final class TLSSession {
     let count = cssl_memory_bytes(outgoing, &start)
     guard count > 0 else { return }
     queue.append(UnsafeRawBufferPointer(start: start, count: count))
-    BIO_reset(outgoing)
+    cssl_memory_clear(outgoing)
   }
 
   /// Says goodbye.
@@ -145,13 +145,9 @@ struct ByteQueue {
   mutating func appending<R>(_ body: (inout [UInt8]) -> R) -> R { body(&bytes) }
 
   /// Lends at most the first `limit` bytes.
-  func withFirst<R, E: Error>(
-    _ limit: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R
-  ) throws(E) -> R {
-    let range = head..<min(bytes.count, head + limit)
-    return try bytes.withUnsafeBytes { (all) throws(E) -> R in
-      try body(UnsafeRawBufferPointer(rebasing: all[range]))
-    }
+  func withFirst<R>(_ limit: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    let range = head..<(head + min(limit, count))
+    return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
 
   mutating func removeFirst(_ count: Int) {
