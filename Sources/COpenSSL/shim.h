@@ -97,8 +97,9 @@ static inline int cssl_names_add(GENERAL_NAMES *names, int type, const void *byt
   return 0;
 }
 
+/// Critical, as RFC 5280 §4.2.1.6 wants where the subject is empty.
 static inline int cssl_set_alternative_names(X509 *certificate, GENERAL_NAMES *names) {
-  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_REPLACE);
+  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 1, X509V3_ADD_REPLACE);
 }
 
 enum { cssl_name_uri = GEN_URI, cssl_name_dns = GEN_DNS, cssl_name_ip = GEN_IPADD };

@@ -94,13 +94,14 @@ public struct CertificateAuthority: Sendable {
   ) throws(TLSError) -> Certificate {
     ERR_clear_error()
     let leaf = try Self.blank(for: publicKey, validity: options.validity, from: options.validFrom)
-    // Who it is for stands in the alternative name; the subject stays empty, which makes that critical.
+    // Who it is for stands in the alternative name; the subject stays empty.
     guard X509_set_issuer_name(leaf.handle, X509_get_subject_name(certificate.handle)) == 1 else {
       throw .last("naming the issuer")
     }
     try Self.add(leaf, certificate, NID_basic_constraints, "critical,CA:FALSE")
     try Self.add(leaf, certificate, NID_key_usage, "critical,digitalSignature")
     try Self.add(leaf, certificate, NID_ext_key_usage, "serverAuth,clientAuth")
+    try Self.add(leaf, certificate, NID_subject_key_identifier, "hash")
     try Self.add(leaf, certificate, NID_authority_key_identifier, "keyid:always")
     try Self.setNames(leaf, uris: uris, options: options)
     try Self.sign(leaf, with: key)
@@ -114,7 +115,8 @@ public struct CertificateAuthority: Sendable {
   ) throws(TLSError) -> Certificate {
     guard let handle = X509_new() else { throw .last("making a certificate") }
     let certificate = Certificate(owning: handle)
-    let start = from.map { $0.nanoseconds / 1_000_000_000 } ?? WallInstant.now.nanoseconds / 1_000_000_000 - 60
+    let start =
+      from.map { $0.nanoseconds / 1_000_000_000 } ?? WallInstant.now.nanoseconds / 1_000_000_000 - 60
     let (end, overflow) = start.addingReportingOverflow(validity.components.seconds)
     guard !overflow, X509_set_version(handle, 2) == 1, cssl_set_random_serial(handle) != 0,
       cssl_set_validity(handle, start, end) != 0, X509_set_pubkey(handle, key) == 1

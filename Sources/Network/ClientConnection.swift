@@ -37,7 +37,8 @@ final class ClientConnection: ChannelDelegate {
     let now = loop.now
     let deadline = timeout.map { CallInstant(now + $0) }
     do throws(CallMisuse) {
-      switch try calls.open(method, payload: payload, shape: shape, deadline: deadline, at: CallInstant(now)) {
+      switch try calls.open(method, payload: payload, shape: shape, deadline: deadline, at: CallInstant(now))
+      {
       case .refused(let status): return .failure(status)
       case .send(let id, let frame):
         guard channel.send(frame) != .dropped else {

@@ -53,7 +53,7 @@ public final class Listener {
     do throws(EventLoopError) {
       watch = try loop.watch(descriptor, for: .read) { [weak self] _ in self?.acceptAll() }
     } catch {
-      // `deinit` runs for a value that was initialised, and closes the descriptor.
+      _ = csystem_close(descriptor)
       throw error
     }
   }

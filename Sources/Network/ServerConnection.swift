@@ -4,7 +4,8 @@ import Wire
 /// One connection of a `CallServer`: its channel, its calls, their responders.
 final class ServerConnection: ChannelDelegate {
   let channel: Channel
-  private unowned let server: CallServer
+  private weak var server: CallServer?
+  private let loop: EventLoop
   private var calls: ServerCalls
   /// Of calls that are not answered. Weak: whoever works on a call holds its responder.
   private var responders: [CallID: WeakResponder] = [:]
@@ -16,6 +17,7 @@ final class ServerConnection: ChannelDelegate {
 
   init(server: CallServer, channel: Channel) {
     self.server = server
+    loop = server.loop
     self.channel = channel
     calls = ServerCalls(limit: server.callsPerConnection)
     deadline = LoopDeadline(loop: server.loop)
@@ -26,19 +28,19 @@ final class ServerConnection: ChannelDelegate {
   func channelOpened(_ channel: Channel, peer: PeerIdentity) {}
 
   func channel(_ channel: Channel, received frame: Frame) {
-    switch calls.receive(frame, at: CallInstant(server.loop.now)) {
+    switch calls.receive(frame, at: CallInstant(loop.now)) {
     case .begin(let call): begin(call)
     case .oneWay(let message): receive(message)
     case .cancelled(let id): responders[id]?.responder?.abandon()
     case .reply(let frame): transmit(frame)
     case .pong: break
-    case .drop: server.statistics.drops += 1
+    case .drop: server?.statistics.drops += 1
     case .violation(let violation): self.channel(channel, violated: violation)
     }
   }
 
   func channel(_ channel: Channel, violated violation: PeerViolation) {
-    server.statistics.violations += 1
+    server?.statistics.violations += 1
     channel.finish(violation.status)
   }
 
@@ -52,15 +54,15 @@ final class ServerConnection: ChannelDelegate {
     deadline.disarm()
     for id in calls.end() { responders[id]?.responder?.abandon() }
     responders = [:]
-    server.ended(self, end)
+    server?.ended(self, end)
   }
 
   // MARK: Calls
 
   private func begin(_ call: ServerCall) {
     guard let peer = channel.peer else { return }
-    server.statistics.calls += 1
-    guard let handler = server.handler(of: call.method) else {
+    server?.statistics.calls += 1
+    guard let handler = server?.handler(of: call.method) else {
       _ = respond(CallStatus(.unimplemented, "there is no method \(call.method)"), [], to: call.id)
       return
     }
@@ -76,9 +78,9 @@ final class ServerConnection: ChannelDelegate {
 
   private func receive(_ message: OneWay) {
     guard let peer = channel.peer else { return }
-    server.statistics.messages += 1
-    guard let handler = server.messageHandler(of: message.method) else {
-      server.statistics.unknownMessages += 1
+    server?.statistics.messages += 1
+    guard let handler = server?.messageHandler(of: message.method) else {
+      server?.statistics.unknownMessages += 1
       return
     }
     handler(IncomingMessage(peer: peer, method: message.method, payload: message.payload))
@@ -103,13 +105,13 @@ final class ServerConnection: ChannelDelegate {
     }
   }
 
-  func countMisuse() { server.statistics.misuses += 1 }
+  func countMisuse() { server?.statistics.misuses += 1 }
 
   private func deliver(_ answer: ServerCalls.Answer) -> Responder.Delivery {
     switch answer {
     case .send(let frame): return transmit(frame)
     case .drop:
-      server.statistics.drops += 1
+      server?.statistics.drops += 1
       return .dropped
     }
   }
@@ -138,7 +140,7 @@ final class ServerConnection: ChannelDelegate {
   }
 
   private func expire() {
-    for frame in calls.expire(at: CallInstant(server.loop.now)) {
+    for frame in calls.expire(at: CallInstant(loop.now)) {
       transmit(frame)
       responders[frame.call]?.responder?.abandon()
     }

@@ -110,7 +110,9 @@ private func readFile(_ path: String) throws(TLSError) -> [UInt8] {
   defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
   var count = 0
   while count < bytes.count {
-    let got = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + count }, $0.count - count) }
+    let got = bytes.withUnsafeMutableBytes {
+      read(descriptor, $0.baseAddress.map { $0 + count }, $0.count - count)
+    }
     if got < 0, errno == EINTR { continue }
     guard got >= 0 else { throw refuse(String(cString: strerror(errno))) }
     if got == 0 { return Array(bytes[..<count]) }
