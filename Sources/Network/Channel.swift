@@ -383,6 +383,16 @@ public final class Channel {
   /// Encrypts and writes until everything is gone or the socket takes no more.
   private func flush() {
     guard mayEncrypt else { return writeCipher() }
+    repeat {
+      do throws(TLSError) { try encrypt() } catch { return fail(.tls(error)) }
+      writeCipher()
+      // What is left of the ciphertext waits for the socket, and the plaintext behind it.
+    } while mayEncrypt && cipher.isEmpty && !pending.isEmpty
+    if mayEncrypt { afterFlush() }
+  }
+
+  /// Turns plaintext into ciphertext, as much as may wait.
+  private func encrypt() throws(TLSError) {
     while !pending.isEmpty, cipher.count < Self.cipherLimit {
       let failure: TLSError? = pending.withFirst(Self.pieceCount) { piece in
         do throws(TLSError) {
@@ -392,16 +402,10 @@ public final class Channel {
           return error
         }
       }
-      if let failure { return fail(.tls(failure)) }
+      if let failure { throw failure }
       pending.removeFirst(min(pending.count, Self.pieceCount))
       session.takeOutput(into: &cipher)
-      if cipher.count >= Self.cipherLimit || pending.isEmpty {
-        writeCipher()
-        if !cipher.isEmpty { break }
-      }
     }
-    writeCipher()
-    afterFlush()
   }
 
   private var mayEncrypt: Bool {

@@ -45,9 +45,9 @@ final class ServerConnection: ChannelDelegate {
   }
 
   func channelWritable(_ channel: Channel) {
+    // First, so that an endless stream that fills the queue again does not keep its own cancellation out.
+    channel.resume()
     for id in responders.keys.sorted() { responders[id]?.responder?.onWritable?() }
-    // The streams may have filled it again.
-    if !channel.isFull { channel.resume() }
   }
 
   func channelClosed(_ channel: Channel, _ end: ChannelEnd) {
@@ -116,16 +116,22 @@ final class ServerConnection: ChannelDelegate {
     }
   }
 
-  /// A peer that does not read what it asked for may not ask for more.
   @discardableResult
   private func transmit(_ frame: Frame) -> Responder.Delivery {
     switch channel.send(frame) {
     case .queued: return .queued
     case .full:
-      channel.pause()
+      holdBack(after: frame)
       return .full
     case .dropped: return .dropped
     }
+  }
+
+  /// A peer that does not read its answers may not ask for more. Streams are held back by their own
+  /// `onWritable`, and must not keep out the frame that cancels them.
+  private func holdBack(after frame: Frame) {
+    if case .item = frame.kind { return }
+    channel.pause()
   }
 
   // MARK: Deadlines
