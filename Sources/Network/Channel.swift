@@ -12,7 +12,7 @@ import Wire
 /// Confined to its loop, which owns it until `channelClosed`.
 public final class Channel {
   /// Can transition to: the next one below, or `.closed`.
-  private enum Phase: Equatable {
+  enum Phase: Equatable {
     /// TCP is on its way.
     case connecting
     case handshaking
@@ -27,38 +27,38 @@ public final class Channel {
   public let loop: EventLoop
   /// The peer, once it is verified.
   public private(set) var peer: PeerIdentity?
-  private let descriptor: Int32
-  private let limits: ChannelLimits
-  private let session: TLSSession
-  private var delegate: (any ChannelDelegate)?
-  private var phase: Phase
-  private var watch: EventLoop.WatchID?
-  private var interest: EventLoop.Interest = []
+  let descriptor: Int32
+  let limits: ChannelLimits
+  let session: TLSSession
+  var delegate: (any ChannelDelegate)?
+  var phase: Phase
+  var watch: EventLoop.WatchID?
+  var interest: EventLoop.Interest = []
 
-  private var decoder = FrameDecoder()
+  var decoder = FrameDecoder()
   /// Plaintext frames.
-  private var pending = ByteQueue()
+  var pending = ByteQueue()
   /// Ciphertext. At most `cipherLimit` and one piece, as long as the peer does not make TLS itself talk.
-  private var cipher = ByteQueue()
-  private var flushScheduled = false
-  private var pumpScheduled = false
-  private var isPaused = false
+  var cipher = ByteQueue()
+  var flushScheduled = false
+  var pumpScheduled = false
+  var isPaused = false
   /// The queue has been above the high-water mark and not yet below the low one.
-  public private(set) var isFull = false
-  private var saidGoodbye = false
+  public internal(set) var isFull = false
+  var saidGoodbye = false
 
-  private let deadline: LoopDeadline
-  private var phaseStarted: MonotonicInstant
-  private var lastReceived: MonotonicInstant
+  let deadline: LoopDeadline
+  var phaseStarted: MonotonicInstant
+  var lastReceived: MonotonicInstant
   /// Since when the socket has taken nothing of what waits.
-  private var blockedSince: MonotonicInstant?
-  private var frameStarted: MonotonicInstant?
-  private var pinged = false
-  private var nextNonce: UInt64 = 1
+  var blockedSince: MonotonicInstant?
+  var frameStarted: MonotonicInstant?
+  var pinged = false
+  var nextNonce: UInt64 = 1
 
   /// One piece of plaintext that is encrypted at a time; TLS cuts it into records of 16 KiB.
-  private static let pieceCount = 65_536
-  private static let cipherLimit = 262_144
+  static let pieceCount = 65_536
+  static let cipherLimit = 262_144
 
   /// Takes the socket over. With `connecting` it is one that `csystem_tcp_connect` has begun.
   init(
@@ -172,13 +172,13 @@ public final class Channel {
 
   // MARK: Phases
 
-  private func enter(_ next: Phase) {
+  func enter(_ next: Phase) {
     phase = next
     phaseStarted = loop.now
   }
 
   /// The end, whatever led to it.
-  private func fail(_ end: ChannelEnd) {
+  func fail(_ end: ChannelEnd) {
     guard phase != .closed else { return }
     phase = .closed
     deadline.disarm()
@@ -217,7 +217,7 @@ public final class Channel {
     advanceHandshake()
   }
 
-  private func advanceHandshake() {
+  func advanceHandshake() {
     var complete = false
     var failure: ChannelEnd?
     do throws(TLSError) {
@@ -251,268 +251,5 @@ public final class Channel {
   func refusePeer(_ refusal: PeerRefusal) {
     pending = ByteQueue()
     finish(CallStatus(.unauthenticated, "\(refusal)"), as: .peerRefused(refusal))
-  }
-
-  // MARK: Receiving
-
-  /// One read for each time the socket is ready: the other channels of the loop get their turn.
-  private func receive() {
-    guard !isPaused else { return }
-    withScratch { scratch in
-      let got = csystem_read(descriptor, scratch.baseAddress, scratch.count)
-      guard got > 0 else { return endOfInput(got) }
-      lastReceived = loop.now
-      pinged = false
-      do throws(TLSError) {
-        try session.feed(UnsafeRawBufferPointer(rebasing: scratch[..<got]))
-      } catch {
-        return fail(.tls(error))
-      }
-    }
-    if phase == .handshaking { advanceHandshake() }
-    if phase == .open { pump() }
-  }
-
-  private func endOfInput(_ got: Int) {
-    if got == Int(-EAGAIN) { return }
-    fail(got == 0 ? .closedByPeer : .system(SystemError(code: Int32(-got), call: "read")))
-  }
-
-  /// Decrypts and delivers until nothing more is there, or the delegate pauses or ends the channel.
-  private func pump() {
-    deliver()
-    while phase == .open, !isPaused {
-      var outcome = TLSSession.ReadOutcome.needsMore
-      var failure: TLSError?
-      withScratch { scratch in
-        do throws(TLSError) {
-          outcome = try session.read(into: scratch)
-        } catch {
-          failure = error
-        }
-        if case .bytes(let count) = outcome {
-          decoder.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-        }
-      }
-      // Reading may make TLS itself answer, as a key update does.
-      session.takeOutput(into: &cipher)
-      if let failure {
-        writeCipher()
-        return fail(.tls(failure))
-      }
-      guard queuedCount <= limits.hardCap else {
-        return fail(.queueOverflow(limit: limits.hardCap))
-      }
-      switch outcome {
-      case .bytes: deliver()
-      case .needsMore: return finishPump()
-      case .ended: return fail(.closedByPeer)
-      }
-    }
-  }
-
-  private func finishPump() {
-    if !cipher.isEmpty { scheduleFlush() }
-  }
-
-  private func deliver() {
-    while phase == .open, !isPaused {
-      do {
-        guard let content = try nextFrame() else { return noteProgress(ofWholeFrame: false) }
-        noteProgress(ofWholeFrame: true)
-        delegate?.channel(self, received: content)
-      } catch {
-        delegate?.channel(self, violated: error)
-        return
-      }
-    }
-  }
-
-  private func nextFrame() throws(PeerViolation) -> Frame? {
-    let content: ArraySlice<UInt8>?
-    do throws(FramingError) { content = try decoder.next() } catch { throw .framing(error) }
-    guard let content else { return nil }
-    do throws(ProtobufError) { return try Frame(decoding: content) } catch { throw .malformed(error) }
-  }
-
-  /// A frame under way has until `limits.frame`, counted from its first byte.
-  private func noteProgress(ofWholeFrame: Bool) {
-    if ofWholeFrame { frameStarted = nil }
-    guard decoder.count > 0 else {
-      frameStarted = nil
-      return
-    }
-    guard frameStarted == nil else { return }
-    let now = loop.now
-    frameStarted = now
-    armDeadline(at: now + limits.frame)
-  }
-
-  private func discard() {
-    withScratch { scratch in
-      let got = csystem_read(descriptor, scratch.baseAddress, scratch.count)
-      if got <= 0, got != Int(-EAGAIN), case .lingering(let end) = phase { fail(end) }
-    }
-  }
-
-  /// Stack memory for one piece.
-  private func withScratch(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
-    withUnsafeTemporaryAllocation(byteCount: Self.pieceCount, alignment: 16, body)
-  }
-
-  private func schedulePump() {
-    guard !pumpScheduled else { return }
-    pumpScheduled = true
-    loop.atEndOfTurn { [self] in
-      pumpScheduled = false
-      if phase == .open { pump() }
-    }
-  }
-
-  // MARK: Sending
-
-  private func scheduleFlush() {
-    guard !flushScheduled else { return }
-    flushScheduled = true
-    loop.atEndOfTurn { [self] in
-      flushScheduled = false
-      flush()
-    }
-  }
-
-  /// Encrypts and writes until everything is gone or the socket takes no more.
-  private func flush() {
-    guard mayEncrypt else { return writeCipher() }
-    repeat {
-      do throws(TLSError) { try encrypt() } catch { return fail(.tls(error)) }
-      writeCipher()
-      // What is left of the ciphertext waits for the socket, and the plaintext behind it.
-    } while mayEncrypt && cipher.isEmpty && !pending.isEmpty
-    if mayEncrypt { afterFlush() }
-  }
-
-  /// Turns plaintext into ciphertext, as much as may wait.
-  private func encrypt() throws(TLSError) {
-    while !pending.isEmpty, cipher.count < Self.cipherLimit {
-      let failure: TLSError? = pending.withFirst(Self.pieceCount) { piece in
-        do throws(TLSError) {
-          try session.write(piece)
-          return nil
-        } catch {
-          return error
-        }
-      }
-      if let failure { throw failure }
-      pending.removeFirst(min(pending.count, Self.pieceCount))
-      session.takeOutput(into: &cipher)
-    }
-  }
-
-  private var mayEncrypt: Bool {
-    switch phase {
-    case .open, .lingering: true
-    case .connecting, .handshaking, .overflowing, .closed: false
-    }
-  }
-
-  private func writeCipher() {
-    while phase != .closed, !cipher.isEmpty {
-      let put = cipher.withFirst(.max) { csystem_send(descriptor, $0.baseAddress, $0.count) }
-      if put == Int(-EAGAIN) { break }
-      guard put > 0 else {
-        // What the peer said last may still wait in the socket: let reading find out why it is gone.
-        cipher = ByteQueue()
-        if phase == .open || phase == .handshaking, put == Int(-EPIPE) || put == Int(-ECONNRESET) { break }
-        return fail(.system(SystemError(code: Int32(-put), call: "send")))
-      }
-      cipher.removeFirst(put)
-      blockedSince = nil
-    }
-    updateInterest()
-  }
-
-  private func afterFlush() {
-    if queuedCount == 0 {
-      blockedSince = nil
-    } else if blockedSince == nil {
-      let now = loop.now
-      blockedSince = now
-      armDeadline(at: now + limits.stall)
-    }
-    if isFull, queuedCount <= limits.lowWater {
-      isFull = false
-      delegate?.channelWritable(self)
-    }
-    if case .lingering = phase, queuedCount == 0, !saidGoodbye {
-      saidGoodbye = true
-      session.shutDown()
-      session.takeOutput(into: &cipher)
-      writeCipher()
-      if phase != .closed { shutdown(descriptor, Int32(SHUT_WR)) }
-    }
-  }
-
-  private func updateInterest() {
-    guard let watch, phase != .closed, phase != .connecting else { return }
-    var wanted: EventLoop.Interest = isPaused ? .none : .read
-    if !cipher.isEmpty { wanted.insert(.write) }
-    guard wanted != interest else { return }
-    interest = wanted
-    do throws(EventLoopError) {
-      try loop.change(watch, to: wanted)
-    } catch {
-      fail(.loop(error))
-    }
-  }
-
-  // MARK: Time
-
-  private func armDeadline(at instant: MonotonicInstant) {
-    guard phase != .closed else { return }
-    do throws(EventLoopError) {
-      try deadline.arm(at: instant) { [weak self] in self?.checkTime() }
-    } catch {
-      fail(.loop(error))
-    }
-  }
-
-  /// Looks at everything that has a time limit, and comes back when the next one may be due.
-  private func checkTime() {
-    let now = loop.now
-    var next: MonotonicInstant
-    switch phase {
-    case .connecting, .handshaking:
-      next = phaseStarted + limits.handshake
-      if now >= next { return fail(.handshakeOverdue) }
-    case .open:
-      next = lastReceived + (pinged ? limits.idle : limits.idle / 2)
-      if isPaused { next = now + limits.idle }
-      if now >= next {
-        if pinged { return fail(.idle) }
-        ping()
-        next = lastReceived + limits.idle
-      }
-      if let frameStarted, !isPaused {
-        let limit = frameStarted + limits.frame
-        if now >= limit { return fail(.frameOverdue) }
-        next = min(next, limit)
-      }
-      if let blockedSince {
-        let limit = blockedSince + limits.stall
-        if now >= limit { return fail(.stalled) }
-        next = min(next, limit)
-      }
-    case .lingering(let end):
-      next = phaseStarted + limits.linger
-      if now >= next { return fail(end) }
-    case .overflowing, .closed: return
-    }
-    armDeadline(at: next)
-  }
-
-  private func ping() {
-    pinged = true
-    send(Frame(.ping(nonce: nextNonce)))
-    nextNonce &+= 1
   }
 }

@@ -158,8 +158,7 @@ final class RawPeer {
     if got == Int(-EAGAIN) { return }
     guard got > 0 else {
       hasEnded = true
-      if let watch { loop.unwatch(watch) }
-      watch = nil
+      leave()
       return
     }
     _ = try? bytes[..<got].withUnsafeBytes { try session.feed($0) }
