@@ -91,6 +91,8 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
   /// A machine that has not begun: send `commitmentsAvailable`.
   ///
   /// - Parameters:
+  ///   - publicKeys: found `isConsistent` once, when they were loaded; a package that contradicts
+  ///     itself makes every session fail with nobody to name.
   ///   - preferred: asked first, in this order, such as the coordinator's own party.
   public init(
     publicKeys: PublicKeyPackage<Suite>, message: [UInt8], preferred: [Identifier] = []

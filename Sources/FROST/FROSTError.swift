@@ -48,8 +48,6 @@ public enum FROSTError: Error, Equatable, Sendable {
   case unknownParty(Identifier)
   /// A message came back to the party that sent it.
   case ownMessage
-  /// The message belongs to a later or an earlier phase.
-  case wrongPhase
   /// The messages of these parties have not come yet; ascending.
   case incomplete(missing: [Identifier])
   /// The list holds another commitment for this party than the one whose nonces it is to use.
@@ -60,7 +58,8 @@ public enum FROSTError: Error, Equatable, Sendable {
   case identityElement
   /// Bytes that are not what `expected` names.
   case malformed(expected: String)
-  /// The secret does not belong to the public data beside it.
+  /// A secret does not belong to the public data beside it; or, when every share verifies and the
+  /// aggregate does not, the public key package contradicts itself (`isConsistent`).
   case shareMismatch
 }
 

@@ -15,8 +15,7 @@ public struct KeyPackage<Suite: CipherSuite>: ~Copyable, Sendable {
   public let threshold: Int
   let secret: SecretScalars<Suite>
 
-  /// Nil-free by checks: the secret must be the verifying share's discrete logarithm and nothing may
-  /// be the identity.
+  /// Throws unless the secret is the verifying share's discrete logarithm and nothing is the identity.
   init(
     identifier: Identifier, secret: consuming SecretScalars<Suite>, verifyingShare: Suite.Element,
     groupKey: Suite.Element, threshold: Int

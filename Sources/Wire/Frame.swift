@@ -93,11 +93,18 @@ public struct Request: WireMessage {
   /// What a method's name must look like: `/service/method`, printable ASCII.
   static func isMethodName(_ name: String) -> Bool {
     let text = name.utf8
-    return text.count <= maximumMethodCount && text.first == UInt8(ascii: "/")
-      && text.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-      && text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).count == 3
-      && !name.hasSuffix("/") && !name.hasPrefix("//")
+    guard text.count <= maximumMethodCount, text.first == slash, text.last != slash else { return false }
+    var slashes = 0
+    var previous: UInt8 = 0
+    for byte in text {
+      guard byte > 0x20, byte < 0x7F, byte != slash || previous != slash else { return false }
+      if byte == slash { slashes += 1 }
+      previous = byte
+    }
+    return slashes == 2
   }
+
+  private static let slash = UInt8(ascii: "/")
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {

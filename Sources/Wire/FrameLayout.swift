@@ -8,13 +8,12 @@ public enum FrameLayout {
   /// Appends a frame to bytes on their way out; false, with nothing appended, if it is over the limit.
   public static func append(_ frame: Frame, to bytes: inout [UInt8]) -> Bool {
     let start = bytes.count
-    var taken: [UInt8] = []
-    swap(&taken, &bytes)
-    taken.append(contentsOf: [0, 0, 0, 0, 0])
-    var writer = ProtobufWriter(appendingTo: taken)
-    taken = []
+    // The array moves into the writer and back: anything else would copy everything that is queued.
+    var writer = ProtobufWriter()
+    swap(&writer.bytes, &bytes)
+    writer.bytes.append(contentsOf: [0, 0, 0, 0, 0])
     frame.write(into: &writer)
-    bytes = writer.finish()
+    swap(&writer.bytes, &bytes)
     let count = bytes.count - start - headerCount
     guard count <= maximumCount else {
       bytes.removeSubrange(start...)

@@ -6,13 +6,9 @@
 /// makes the encoding of a message deterministic.
 public struct ProtobufWriter: Sendable {
   /// What has been written so far.
-  public private(set) var bytes: [UInt8]
+  public internal(set) var bytes: [UInt8]
 
-  /// A writer that continues `bytes`.
-  public init(appendingTo bytes: consuming [UInt8] = []) { self.bytes = bytes }
-
-  /// Hands the bytes over; the writer ends.
-  public consuming func finish() -> [UInt8] { bytes }
+  public init() { bytes = [] }
 
   // MARK: Scalars
 

@@ -139,6 +139,7 @@ struct CoordinatorTests {
     }
     #expect(publicKeys.verifies(signature, over: Array("note".utf8)))
     #expect(run.openSessionsSeen <= count - threshold + 1)
+    #expect(Set(run.culprits.map(\.party)).count == run.culprits.count)
     for culprit in run.culprits {
       #expect(behaviours[Int(culprit.party.value) - 1] == .lying)
     }

@@ -266,6 +266,18 @@ struct KnownBreaksTests {
     #expect(parties[0].pool.available == 1)
   }
 
+  @Test("nonces drawn for one commitment do not serve another, with or without a pool")
+  func foreignNonces() throws {
+    let (parties, publicKeys) = try generateKey(2, threshold: 2, seed: 17, suite: S.self)
+    var random = SeededRandom(17)
+    let list = try parties.map { try $0.commitment(&random) }
+    let round = try publicKeys.prepare(SigningPackage(commitments: list, message: []))
+    #expect(throws: FROSTError.ownCommitmentMissing) {
+      let other = SigningNonces(list[0].nonce, for: parties[0].key, using: &random)
+      _ = try parties[0].key.sign(round, with: other)
+    }
+  }
+
   @Test("a round prepared for another key is refused: the public key is never the caller's choice")
   func foreignKey() throws {
     let (parties, _) = try generateKey(2, threshold: 2, seed: 12, suite: S.self)

@@ -1,0 +1,212 @@
+import CSystem
+import EventLoop
+import Wire
+
+/// Calls one server, over one connection at a time.
+///
+/// Nothing leaves before the server has shown the certificate that is expected of it; calls made while
+/// the connection is on its way wait for that, within their deadlines. Confined to its loop.
+public final class CallClient {
+  /// What to do when the connection is gone.
+  public enum Reconnection: Equatable, Sendable {
+    case never
+    /// Wait `first`, then twice as long each time up to `cap`, each wait shortened by up to half at random
+    /// so that many clients do not return in one instant.
+    case backoff(first: Duration, cap: Duration)
+  }
+
+  public struct Configuration: Sendable {
+    /// Calls that are open at a time.
+    public var calls = 4_096
+    public var reconnection = Reconnection.never
+    /// `handshake` counts from the first packet: it is the deadline for connecting.
+    public var channel = ChannelLimits()
+    public init() {}
+  }
+
+  /// How things stand.
+  public enum State: Equatable, Sendable {
+    /// Can transition to: connected, waiting, closed.
+    case connecting
+    /// Can transition to: waiting, closed.
+    case connected(PeerIdentity)
+    /// No connection, and one will be tried. Can transition to: connecting, closed.
+    case waiting(ChannelEnd)
+    /// For good.
+    case closed(ChannelEnd)
+  }
+
+  /// Names a call, so that it can be cancelled.
+  public struct CallHandle: Hashable, Sendable {
+    let connection: UInt64
+    let call: CallID
+  }
+
+  public let address: SocketAddress
+  public private(set) var state = State.closed(.closed)
+  /// Called at every change of state.
+  public var onStateChange: ((State) -> Void)?
+  /// Called when the connection takes more, after `oneWay` answered `.full`.
+  public var onWritable: (() -> Void)?
+  /// Frames that came too late.
+  public internal(set) var drops: UInt64 = 0
+
+  let loop: EventLoop
+  let expectation: PeerExpectation
+  private let tls: TLSContext
+  private let configuration: Configuration
+  private var connection: ClientConnection?
+  private var connectionCount: UInt64 = 0
+  private var failuresInARow: Int = 0
+  private let retry: LoopDeadline
+
+  public init(
+    loop: EventLoop, tls: TLSContext, address: SocketAddress, expecting expectation: PeerExpectation,
+    configuration: Configuration = Configuration()
+  ) {
+    self.loop = loop
+    self.tls = tls
+    self.address = address
+    self.expectation = expectation
+    self.configuration = configuration
+    retry = LoopDeadline(loop: loop)
+  }
+
+  deinit { close() }
+
+  /// Begins to connect, unless it has begun.
+  public func connect() {
+    switch state {
+    case .connecting, .connected: return
+    case .waiting, .closed: break
+    }
+    retry.disarm()
+    enter(.connecting)
+    var name = address.kernel
+    let descriptor = csystem_tcp_connect(&name)
+    guard descriptor >= 0 else {
+      return lost(.system(SystemError(code: -descriptor, call: "connect to \(address)")))
+    }
+    do throws(ChannelEnd) {
+      let channel = try Channel(
+        descriptor: descriptor, role: .client, connecting: true, loop: loop, tls: tls,
+        limits: configuration.channel)
+      connectionCount += 1
+      let connection = ClientConnection(
+        client: self, channel: channel, number: connectionCount, limit: configuration.calls)
+      self.connection = connection
+      channel.start(connection)
+    } catch {
+      lost(error)
+    }
+  }
+
+  /// Ends the connection and every open call, for good unless `connect` is called.
+  public func close() {
+    retry.disarm()
+    let last = connection
+    connection = nil
+    state = .closed(.closed)
+    last?.channel.close()
+  }
+
+  // MARK: Calls
+
+  /// Calls a method with one answer. `completion` is called once, on the loop, never from within this
+  /// function. `timeout` nil waits as long as the connection lives.
+  @discardableResult
+  public func call(
+    _ method: String, _ payload: [UInt8], timeout: Duration?,
+    completion: @escaping (Result<[UInt8], CallStatus>) -> Void
+  ) -> CallHandle? {
+    open(method, payload, .unary, timeout, onItem: { _ in }) { response in
+      completion(response.status.code == .ok ? .success(response.payload) : .failure(response.status))
+    }
+  }
+
+  /// Calls a method with a stream of answers: `onItem` for each, then `completion` once.
+  @discardableResult
+  public func stream(
+    _ method: String, _ payload: [UInt8], timeout: Duration?, onItem: @escaping ([UInt8]) -> Void,
+    completion: @escaping (CallStatus) -> Void
+  ) -> CallHandle? {
+    open(method, payload, .stream, timeout, onItem: onItem) { completion($0.status) }
+  }
+
+  /// Gives a call up: it completes as `CANCELLED`. One that has ended is left alone.
+  public func cancel(_ call: CallHandle) {
+    guard let connection, connection.number == call.connection else { return }
+    connection.cancel(call.call)
+  }
+
+  /// Sends a message that has no answer. `.dropped` where there is no connection; a message that was
+  /// queued may still be lost with its connection, as its sender's protocol must expect.
+  @discardableResult
+  public func oneWay(_ method: String, _ payload: [UInt8]) -> SendOutcome {
+    guard let connection else { return .dropped }
+    return connection.channel.send(Frame(.oneWay(OneWay(method: method, payload: payload))))
+  }
+
+  /// Reads no answers until `resume`; the server is held back, and in time closes the connection.
+  public func pause() { connection?.channel.pause() }
+  public func resume() { connection?.channel.resume() }
+
+  private func open(
+    _ method: String, _ payload: [UInt8], _ shape: CallShape, _ timeout: Duration?,
+    onItem: @escaping ([UInt8]) -> Void, completion: @escaping (Response) -> Void
+  ) -> CallHandle? {
+    let status: CallStatus
+    if let connection {
+      switch connection.open(method, payload, shape, timeout, onItem: onItem, completion: completion) {
+      case .success(let id): return CallHandle(connection: connection.number, call: id)
+      case .failure(let refusal): status = refusal
+      }
+    } else {
+      status = CallStatus(.unavailable, unavailability)
+    }
+    loop.atEndOfTurn { completion(Response(status)) }
+    return nil
+  }
+
+  private var unavailability: String {
+    switch state {
+    case .waiting(let end), .closed(let end): "no connection to \(address): \(end.status)"
+    case .connecting, .connected: "no connection to \(address)"
+    }
+  }
+
+  // MARK: The connection
+
+  func opened(_ peer: PeerIdentity) {
+    failuresInARow = 0
+    enter(.connected(peer))
+  }
+
+  func ended(_ connection: ClientConnection, _ end: ChannelEnd) {
+    guard self.connection === connection else { return }
+    self.connection = nil
+    lost(end)
+  }
+
+  private func lost(_ end: ChannelEnd) {
+    switch configuration.reconnection {
+    case .never: enter(.closed(end))
+    case .backoff(let first, let cap):
+      let doubled = first * (1 << min(failuresInARow, 20))
+      failuresInARow += 1
+      let wait = min(doubled, cap)
+      let shortened = wait - wait / 2 * Double.random(in: 0...1)
+      do throws(EventLoopError) {
+        try retry.arm(at: loop.now + shortened) { [weak self] in self?.connect() }
+        enter(.waiting(end))
+      } catch {
+        enter(.closed(.loop(error)))
+      }
+    }
+  }
+
+  private func enter(_ next: State) {
+    state = next
+    onStateChange?(next)
+  }
+}

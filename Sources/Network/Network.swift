@@ -1,1 +1,0 @@
-// Module Network: begun, see Docs/Status.md.

@@ -1,0 +1,78 @@
+import Wire
+
+/// Answers one call, exactly once, now or later, on the server's loop.
+///
+/// A unary method calls `respond` or `fail`. A stream calls `send` any number of times and then `finish`
+/// or `fail`. A call that its caller has given up is still answered; the answer is then dropped.
+/// One that nobody answers is answered `INTERNAL` when its responder goes.
+public final class Responder {
+  /// What became of something said.
+  public enum Delivery: Equatable, Sendable {
+    case queued
+    /// Queued, and the connection is above its high-water mark: say no more until `onWritable`.
+    case full
+    /// Nobody waits for it any more.
+    case dropped
+    /// Said after the last word, or larger than a frame holds: a bug, counted by the server.
+    case misuse
+  }
+
+  let id: CallID
+  private weak var connection: ServerConnection?
+  private var isAnswered = false
+
+  /// Called once when the caller cancels, its deadline passes or the connection ends, so that work for it
+  /// can be given up.
+  public var onAbandon: (() -> Void)?
+  /// Called when the connection takes more, after `full`.
+  public var onWritable: (() -> Void)?
+
+  init(id: CallID, connection: ServerConnection) {
+    self.id = id
+    self.connection = connection
+  }
+
+  deinit {
+    if !isAnswered { fail(CallStatus(.internal, "the method ended without an answer")) }
+  }
+
+  /// The only answer of a unary method.
+  @discardableResult
+  public func respond(_ payload: [UInt8]) -> Delivery { answer(.ok, payload) }
+
+  /// One more item of a stream.
+  @discardableResult
+  public func send(_ payload: [UInt8]) -> Delivery {
+    guard !isAnswered, let connection else { return isAnswered ? .misuse : .dropped }
+    return connection.send(item: payload, for: id)
+  }
+
+  /// The end of a stream.
+  @discardableResult
+  public func finish() -> Delivery { answer(.ok, []) }
+
+  /// The end with another code than `OK`.
+  @discardableResult
+  public func fail(_ status: CallStatus) -> Delivery { answer(status, []) }
+
+  private func answer(_ status: CallStatus, _ payload: [UInt8]) -> Delivery {
+    guard !isAnswered else {
+      connection?.countMisuse()
+      return .misuse
+    }
+    guard payload.count <= Frame.maximumPayloadCount else {
+      connection?.countMisuse()
+      return .misuse
+    }
+    isAnswered = true
+    onAbandon = nil
+    onWritable = nil
+    return connection?.respond(status, payload, to: id) ?? .dropped
+  }
+
+  func abandon() {
+    let notify = onAbandon
+    onAbandon = nil
+    notify?()
+  }
+}
