@@ -78,7 +78,7 @@ extension GovernanceNode {
   }
 
   private func artifactTenant(_ call: IncomingCall, _ named: String) throws -> String {
-    guard Identifier.isValid(named) else {
+    guard Records.Identifier.isValid(named) else {
       throw RecordError.field("tenant", expected: "a tenant's identifier")
     }
     if case .agent(let own, _) = call.caller, own != named {
@@ -102,7 +102,7 @@ extension GovernanceNode {
     _ push: ArtifactPush, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard Identifier.isValid(push.tenant), push.content.count <= ArtifactTable.maximumBytes,
+    guard Records.Identifier.isValid(push.tenant), push.content.count <= ArtifactTable.maximumBytes,
       SHA256.hash(push.content).hex == push.digest, artifacts.pushed.count < 256
     else { return }
     artifacts.pushed.append((push.tenant, push.digest, sender))

@@ -2,6 +2,7 @@ import ClawLedger
 import ClawShield
 import Crypto
 import FROST
+import Merkle
 import Raft
 import Records
 import Wire
@@ -22,11 +23,11 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   private var coordinator: Coordinator<Suite>
   /// What the coordinator wants done and nobody has taken up yet.
   var pending: [Coordinator<Suite>.Effect] = []
-  private var asked: [(party: Identifier, at: Instant)] = []
+  private var asked: [(party: PartyIdentifier, at: Instant)] = []
 
   init(
     number: UInt64, note: CheckpointNote, challenges: [Challenge], restrictions: RestrictionList,
-    publicKeys: PublicKeyPackage<Suite>, preferred: [Identifier], at now: Instant
+    publicKeys: PublicKeyPackage<Suite>, preferred: [PartyIdentifier], at now: Instant
   ) throws(FROSTError) {
     self.number = number
     self.note = note
@@ -41,13 +42,13 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
     coordinator.step(event, book: &book, into: &pending)
   }
 
-  mutating func markAsked(_ party: Identifier, at now: Instant) {
+  mutating func markAsked(_ party: PartyIdentifier, at now: Instant) {
     asked.removeAll { $0.party == party }
     asked.append((party, now))
   }
 
   /// The parties that have not answered for `span`.
-  func late(at now: Instant, after span: Nanoseconds) -> [Identifier] {
+  func late(at now: Instant, after span: Nanoseconds) -> [PartyIdentifier] {
     let waited = coordinator.pending
     return asked.filter { $0.at + span <= now && waited.contains($0.party) }.map(\.party)
   }
@@ -128,7 +129,7 @@ extension GovernanceNode {
   ) {
     let holders = acks.holders(of: note.size, term: raft.currentTerm, ledger: raft.log)
     let preferred = ([raft.id] + holders.filter { $0 != raft.id }).compactMap {
-      Identifier(UInt16(truncatingIfNeeded: $0.rawValue))
+      PartyIdentifier(UInt16(truncatingIfNeeded: $0.rawValue))
     }
     if book.available(of: signer.key.identifier) == 0 {
       sendNonces(to: raft.id, using: &random, into: &effects)
@@ -200,7 +201,7 @@ extension GovernanceNode {
     into effects: inout NodeEffects
   ) {
     guard var current = round, answer.term == raft.currentTerm.rawValue, answer.round == current.number,
-      let party = Identifier(UInt16(truncatingIfNeeded: sender.rawValue))
+      let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
     let session = Int(truncatingIfNeeded: answer.session)
     switch answer.declined {

@@ -227,7 +227,7 @@ extension GovernanceNode {
       signer.renewPool(using: &random)
       sendNonces(to: sender, using: &random, into: &effects)
     }
-    guard !batch.commitments.isEmpty, let party = Identifier(UInt16(truncatingIfNeeded: sender.rawValue))
+    guard !batch.commitments.isEmpty, let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
     var commitments: [NonceCommitment<Suite>] = []
     for bytes in batch.commitments.prefix(FROSTLimits.nonces) {

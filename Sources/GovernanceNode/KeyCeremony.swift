@@ -112,12 +112,14 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
     id: NodeID, configuration: CeremonyConfiguration, partyKey: consuming SigningKey,
     using random: inout some RandomNumberGenerator
   ) throws(FROSTError) {
-    let parties = configuration.seats.compactMap { Identifier(UInt16(truncatingIfNeeded: $0.id)) }
-    guard let own = Identifier(UInt16(truncatingIfNeeded: id.rawValue)) else { throw .ownMessage }
-    fingerprint = configuration.fingerprint.bytes
-    generation = try KeyGeneration(
+    let parties = configuration.seats.compactMap { PartyIdentifier(UInt16(truncatingIfNeeded: $0.id)) }
+    guard let own = PartyIdentifier(UInt16(truncatingIfNeeded: id.rawValue)) else { throw .ownMessage }
+    let fingerprint = configuration.fingerprint.bytes
+    let generation = try KeyGeneration<Suite>(
       identifier: own, parties: parties, threshold: configuration.threshold, context: fingerprint,
       using: &random)
+    self.fingerprint = fingerprint
+    self.generation = generation
     self.id = id
     self.configuration = configuration
     self.partyKey = partyKey
@@ -160,7 +162,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
   public mutating func receive(
     _ message: PeerMessage, from sender: NodeID, into effects: inout CeremonyEffects
   ) {
-    guard peers.contains(sender), let party = Identifier(UInt16(truncatingIfNeeded: sender.rawValue))
+    guard peers.contains(sender), let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
     if let complete {
       // A laggard: it has its own share already, or it will get one from what it was sent before.
@@ -299,7 +301,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
     let keys = try generation.publicKeys()
     guard let groupKey = PublicKey(keys.groupKey.serialised) else { throw .identityElement }
     let parties = configuration.seats.map { seat in
-      let identifier = Identifier(UInt16(truncatingIfNeeded: seat.id))
+      let identifier = PartyIdentifier(UInt16(truncatingIfNeeded: seat.id))
       let share = identifier.flatMap { keys.verifyingShare(of: $0) }
       return Party(
         id: seat.id, name: seat.name, key: seat.key,
@@ -317,7 +319,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
 
 extension GenesisShown {
   /// The batch that begins a ledger with this genesis, at index 1 of term 0.
-  public func batch() throws(FramingError) -> WriteBatch {
+  public func batch() throws(EntryError) -> WriteBatch {
     try LedgerFoundation.batch(EntryPayload(record: leaf, attachment: attachment))
   }
 }

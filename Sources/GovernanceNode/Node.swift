@@ -95,72 +95,31 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     publicKeys: PublicKeyPackage<Suite>, settings: Settings, at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
-    let ledger = recovered.ledger
-    guard let leaf = ledger.leaf(at: LeafIndex(0)), let entry = ledger.parsedEntry(at: LeafIndex(0)),
-      case .genesis(let genesis) = entry.record.body
-    else { throw .state("the ledger does not begin with a genesis") }
-    cluster = TreeHash.leaf(leaf)
-    self.genesis = genesis
-    let nodes = genesis.parties.compactMap { NodeID(rawValue: UInt64($0.id)) }
-    guard nodes.contains(identity.id) else {
-      throw .identity("party \(identity.id.rawValue) is not in the genesis")
-    }
-    guard genesis.parties.contains(where: { $0.key == identity.partyKey.publicKey }) else {
-      throw .identity("the party's key is not in the genesis; this is another cluster's store")
-    }
-    let initial: ShieldState
-    do {
-      initial = try GovernanceNode.finalState(of: recovered, genesis: entry, leaf: leaf)
-    } catch {
-      throw .state("\(error)")
-    }
-    overlay = Overlay(final: initial)
-    var origin = SHA256()
-    origin.update(CheckpointNote.origin(cluster: cluster))
-    origin.update([0x0A, 0x01])
-    origin.update(publicKeys.groupKey.serialised)
-    keyID = Array(origin.finalize().bytes.prefix(4))
+    let start = try Beginning(recovered, id: identity.id, key: identity.partyKey.publicKey)
+    cluster = start.cluster
+    genesis = start.genesis
+    overlay = Overlay(final: start.state)
+    var name = SHA256()
+    name.update(CheckpointNote.origin(cluster: start.cluster))
+    name.update([0x0A, 0x01])
+    name.update(publicKeys.groupKey.serialised)
+    keyID = Array(name.finalize().bytes.prefix(4))
     self.publicKeys = publicKeys
-    acks = DurableAcks(parties: nodes)
+    acks = DurableAcks(parties: start.nodes)
     book = CommitmentBook(parties: publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     restrictions = BoundRestrictions(ledger: recovered.ledger)
     raft = RaftInstance(
-      id: identity.id, configuration: Configuration(voters: nodes), hardState: recovered.hardState,
-      log: recovered.ledger, commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)),
-      settings: settings, at: now.monotonic, using: &random)
+      id: identity.id, configuration: Configuration(voters: start.nodes),
+      hardState: recovered.hardState, log: recovered.ledger,
+      commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)), settings: settings,
+      at: now.monotonic, using: &random)
     signer = PartySigner(key: key, boot: memory.boot, lock: memory.lock)
     self.identity = identity
     self.now = now
     raft.log.clock = now.wall
     _ = overlay.follow(raft.log)
     finality.resume(raft.log, overlay.final)
-  }
-
-  /// The state at the last note: from its cells where there are any, else from the genesis.
-  private static func finalState(
-    of recovered: borrowing RecoveredLedger<Store>, genesis: ParsedEntry, leaf: [UInt8]
-  ) throws -> ShieldState {
-    var cells: [(name: String, bytes: [UInt8])] = []
-    var next: [UInt8] = []
-    while true {
-      let page = try recovered.ledger.store.scan(.state, from: next, limit: 4096)
-      cells += page.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
-      guard page.count == 4096, let last = page.last else { break }
-      next = last.key + [0]
-    }
-    guard !cells.isEmpty else {
-      return try ShieldState.initial(
-        genesisLeaf: leaf, record: genesis.record, attachment: genesis.attachment)
-    }
-    let state = try ShieldState(restoring: cells)
-    if let note = recovered.lastNote {
-      let checkpoint = try CheckpointNote(parsing: note.text)
-      guard state.stateRoot == checkpoint.stateRoot else {
-        throw LedgerFault.inconsistent("the stored state is not the one of the last note")
-      }
-    }
-    return state
   }
 
   /// When the owner must step with `tick` at the latest.
@@ -386,5 +345,60 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       overlay.head.logTime < expiry
     else { return }
     _ = append(.tick, Attachment(), into: &effects)
+  }
+}
+
+/// What a node's storage holds at its start, checked.
+private struct Beginning {
+  let cluster: Digest
+  let genesis: Genesis
+  let nodes: [NodeID]
+  let state: ShieldState
+
+  init(_ recovered: borrowing RecoveredLedger<some LogStore>, id: NodeID, key: PublicKey)
+    throws(NodeFault)
+  {
+    let ledger = recovered.ledger
+    guard let leaf = ledger.leaf(at: LeafIndex(0)), let entry = ledger.parsedEntry(at: LeafIndex(0)),
+      case .genesis(let genesis) = entry.record.body
+    else { throw .state("the ledger does not begin with a genesis") }
+    cluster = TreeHash.leaf(leaf)
+    self.genesis = genesis
+    nodes = genesis.parties.compactMap { NodeID(rawValue: UInt64($0.id)) }
+    guard genesis.parties.contains(where: { UInt64($0.id) == id.rawValue && $0.key == key }) else {
+      throw .identity(
+        "expected party \(id.rawValue) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster")
+    }
+    do {
+      state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)
+    } catch {
+      throw .state("\(error)")
+    }
+  }
+
+  /// The state at the last note: from its cells where there are any, else from the genesis.
+  private static func finalState(
+    of recovered: borrowing RecoveredLedger<some LogStore>, genesis: ParsedEntry, leaf: [UInt8]
+  ) throws -> ShieldState {
+    var cells: [(name: String, bytes: [UInt8])] = []
+    var next: [UInt8] = []
+    while true {
+      let page = try recovered.ledger.store.scan(.state, from: next, limit: 4096)
+      cells += page.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
+      guard page.count == 4096, let last = page.last else { break }
+      next = last.key + [0]
+    }
+    guard !cells.isEmpty else {
+      return try ShieldState.initial(
+        genesisLeaf: leaf, record: genesis.record, attachment: genesis.attachment)
+    }
+    let state = try ShieldState(restoring: cells)
+    if let note = recovered.lastNote {
+      let checkpoint = try CheckpointNote(parsing: note.text)
+      guard state.stateRoot == checkpoint.stateRoot else {
+        throw LedgerFault.inconsistent("the stored state is not the one of the last note")
+      }
+    }
+    return state
   }
 }

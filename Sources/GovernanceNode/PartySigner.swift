@@ -3,6 +3,9 @@ import FROST
 import Records
 import Wire
 
+/// A party as FROST knows it: a nonzero scalar. Records have identifiers of another kind.
+typealias PartyIdentifier = FROST.Identifier
+
 /// One party's half of the checkpoint protocol: its share of the key, its nonces and its lock.
 struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// A share that waits for its lock to be durable.

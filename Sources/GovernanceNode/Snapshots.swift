@@ -1,6 +1,7 @@
 import ClawLedger
 import ClawShield
 import Crypto
+import FROST
 import Merkle
 import Raft
 import Records
