@@ -169,6 +169,7 @@ struct CallServiceTests {
     var waits = 0
     client.onStateChange = { if case .waiting = $0 { waits += 1 } }
     client.connect()
+    let old = try #require(client.call("/test.T/Hold", [], timeout: nil) { _ in })
     #expect(try first.code(client, "/test.T/Echo") == .ok)
     first.server.close()
     try turn(loop) { waits >= 4 }
@@ -176,7 +177,12 @@ struct CallServiceTests {
     let second = try CallServer(loop: loop, tls: try realm.context(node), address: address)
     second.handle("/test.T/Echo") { $1.respond($0.payload) }
     try turn(loop) { client.state == .connected(node) }
-    #expect(try first.code(client, "/test.T/Echo") == .ok)
+    // Ids start again with the connection: what the old handle named must not hit its successor.
+    var result: Result<[UInt8], CallStatus>?
+    client.call("/test.T/Echo", [9], timeout: .seconds(20)) { result = $0 }
+    client.cancel(old)
+    try turn(loop) { result != nil }
+    #expect(result == .success([9]))
   }
 
   @Test("a blocking client calls, streams and reports, without a loop in sight")
