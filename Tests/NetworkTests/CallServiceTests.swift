@@ -155,6 +155,25 @@ struct CallServiceTests {
     #expect(world.held[0].respond([1]) == .dropped)
   }
 
+  @Test("nothing is left of a connection that has ended, on either side")
+  func released() throws {
+    let world = try World()
+    let client = try world.client()
+    #expect(try world.code(client, "/test.T/Echo") == .ok)
+    client.call("/test.T/Hold", [], timeout: .seconds(20)) { _ in }
+    client.stream("/test.T/Count", [1, 2, 3], timeout: nil, onItem: { _ in }) { _ in }
+    try turn(world.loop) { world.held.count == 1 }
+    weak let near = client.connection
+    weak let nearChannel = client.connection?.channel
+    weak let far = world.server.connections.values.first
+    weak let farChannel = world.server.connections.values.first?.channel
+    #expect(near != nil && nearChannel != nil && far != nil && farChannel != nil)
+    client.close()
+    try turn(world.loop) { world.server.connectionCount == 0 }
+    try world.loop.turn(waitingAtMost: .zero)
+    #expect(near == nil && nearChannel == nil && far == nil && farChannel == nil)
+  }
+
   @Test("a client with a backoff comes back when its server does")
   func reconnect() throws {
     let realm = try Realm()
