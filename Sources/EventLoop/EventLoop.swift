@@ -74,6 +74,9 @@ public final class EventLoop {
   var children: [ChildID: Child] = [:]
   var nextChild: UInt64 = 1
 
+  /// Whether `end()` was called: nothing will turn it again, so there is nothing left to wait for.
+  public private(set) var hasEnded = false
+
   /// How other threads reach this loop.
   public let remote: Remote
 
@@ -256,6 +259,7 @@ public final class EventLoop {
   /// the loop, so a loop that is not ended this way may never be released. Child processes live on.
   public func end() {
     stop()
+    hasEnded = true
     for index in slots.indices {
       if slots[index].handler != nil {
         unwatch(WatchID(token: UInt64(slots[index].generation) << 32 | UInt64(index)))

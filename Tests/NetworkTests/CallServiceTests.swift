@@ -168,8 +168,16 @@ struct CallServiceTests {
     weak let far = world.server.connections.values.first
     weak let farChannel = world.server.connections.values.first?.channel
     #expect(near != nil && nearChannel != nil && far != nil && farChannel != nil)
+    weak var responder: Responder?
+    world.server.handle("/test.T/Endless") { _, stream in
+      responder = stream
+      stream.onWritable = { stream.send([1]) }
+      stream.send([1])
+    }
+    client.stream("/test.T/Endless", [], timeout: nil, onItem: { _ in }) { _ in }
+    try turn(world.loop) { responder != nil }
     client.close()
-    try turn(world.loop) { world.server.connectionCount == 0 }
+    try turn(world.loop) { world.server.connectionCount == 0 && responder == nil }
     try world.loop.turn(waitingAtMost: .zero)
     #expect(near == nil && nearChannel == nil && far == nil && farChannel == nil)
   }
