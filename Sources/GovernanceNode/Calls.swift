@@ -132,7 +132,8 @@ extension GovernanceNode {
         default: nil
         }
       guard act.content.kind == expected else {
-        return "expected a statement of kind \(expected?.rawValue ?? "none"), found \(act.content.kind.rawValue)"
+        return
+          "expected a statement of kind \(expected?.rawValue ?? "none"), found \(act.content.kind.rawValue)"
       }
     default: break
     }

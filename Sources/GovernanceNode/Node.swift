@@ -367,7 +367,8 @@ private struct Beginning {
     nodes = genesis.parties.compactMap { NodeID(rawValue: UInt64($0.id)) }
     guard genesis.parties.contains(where: { UInt64($0.id) == id.rawValue && $0.key == key }) else {
       throw .identity(
-        "expected party \(id.rawValue) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster")
+        "expected party \(id.rawValue) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
+      )
     }
     do {
       state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)

@@ -147,7 +147,8 @@ extension GovernanceNode {
     guard let batch = restrictions.bind(act.content, request) else { return }
     effects.writes.append((.restriction(id: act.content.incidentID), batch))
     effects.notices.append(
-      .warning("bound by \(act.content.kind.rawValue) \(act.content.incidentID) of \(act.content.target.text)"))
+      .warning(
+        "bound by \(act.content.kind.rawValue) \(act.content.incidentID) of \(act.content.target.text)"))
   }
 
   private func isByOperator(_ act: Signed<IncidentAct>) -> Bool {

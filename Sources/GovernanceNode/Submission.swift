@@ -141,7 +141,10 @@ extension GovernanceNode {
       effects.answers.append(
         .respond(
           purpose.key,
-          CallStatus(.unavailable, "no leader took this within thirty seconds; its outcome is unknown, ask again with the same request id"),
+          CallStatus(
+            .unavailable,
+            "no leader took this within thirty seconds; its outcome is unknown, ask again with the same request id"
+          ),
           payload: []))
     }
     sendForwards(into: &effects)
