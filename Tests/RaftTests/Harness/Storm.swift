@@ -95,7 +95,7 @@ struct Storm {
 
   /// A deadline that moved back is found out when the old one comes.
   private mutating func scheduleTick(of id: NodeID) {
-    guard nodes[position(id)].isUp else { return }
+    guard nodes[position(id)].isUp, !oracle.isStuck else { return }
     let due = max(nowMicroseconds, nodes[position(id)].raft.nextDeadline.nanoseconds / 1_000 + 1)
     if let planned = tickDue[position(id)], planned <= due { return }
     tickDue[position(id)] = due
@@ -167,7 +167,11 @@ struct Storm {
     case .tick(let id):
       guard tickDue[position(id)] == nowMicroseconds else { return }
       tickDue[position(id)] = nil
-      if nodes[position(id)].raft.nextDeadline <= now { step(id, .tick) } else { scheduleTick(of: id) }
+      if nodes[position(id)].isUp, nodes[position(id)].raft.nextDeadline <= now {
+        step(id, .tick)
+        if nodes[position(id)].raft.nextDeadline <= now { oracle.noteStuckDeadline(of: id) }
+      }
+      scheduleTick(of: id)
     case .restart(let id): if !nodes[position(id)].isUp { restart(id) }
     case .snapshot(let leader, let peer, let point):
       let isThere = nodes[position(peer)].isUp && !isLost(leader, peer)
