@@ -10,7 +10,7 @@ import Wire
 /// Where a party's share of the key is sealed.
 enum ShareFile {
   /// What the share is sealed for: it opens for nothing else.
-  static let purpose = "openexec/v1/frost-share"
+  static let purpose = Array("openexec/v1/frost-share".utf8)
 }
 
 /// The shell of the key generation: before there is a log, over the same channels.

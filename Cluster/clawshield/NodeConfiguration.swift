@@ -82,7 +82,9 @@ struct NodeConfiguration: Sendable {
     try file.finish()
     ceremony = try CeremonyFile.read(ceremonyFile)
     guard ceremony.seats.contains(where: { UInt64($0.id) == node.id.rawValue && $0.name == node.name })
-    else { throw file.unusable("node", "party \(node.id.rawValue), \(node.name), has no seat in the ceremony") }
+    else {
+      throw file.unusable("node", "party \(node.id.rawValue), \(node.name), has no seat in the ceremony")
+    }
   }
 }
 

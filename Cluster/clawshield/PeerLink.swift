@@ -25,7 +25,8 @@ final class PeerLink {
 
   func connect() {
     guard let address = SocketAddress.resolve(peer.address).first else {
-      station.note(.error, "peer_address", [("peer", .string(peer.name)), ("address", .string(peer.address))])
+      station.note(
+        .error, "peer_address", [("peer", .string(peer.name)), ("address", .string(peer.address))])
       return
     }
     var configuration = CallClient.Configuration()

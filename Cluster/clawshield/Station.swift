@@ -201,7 +201,7 @@ final class Station {
     }
   }
 
-  private func serve(_ call: Network.IncomingCall, _ responder: Responder) {
+  private func serve(_ call: IncomingCall, _ responder: Responder) {
     guard let principal = Principal(path: String(call.peer.path.dropFirst())) else {
       responder.fail(CallStatus(.permissionDenied, "this certificate names nobody who may call"))
       return
@@ -214,7 +214,7 @@ final class Station {
     }
     step(
       .call(
-        GovernanceNode.IncomingCall(
+        ClientCall(
           key: key, caller: principal, method: call.method, payload: call.payload)))
   }
 

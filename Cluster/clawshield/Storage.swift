@@ -26,7 +26,7 @@ final class Storage: Sendable {
   private let thread: LoopThread
   private let inbox: Mailbox<Work>
 
-  init(store: RocksStore, lock: consuming LockOwner, reports: Mailbox<Report>) throws {
+  init(store: RocksStore, lock: LockOwner, reports: Mailbox<Report>) throws {
     let box = Handover<Mailbox<Work>>()
     let slot = lock.file
     thread = try LoopThread(name: "storage") { loop in
@@ -104,10 +104,10 @@ struct LockOwner {
     func parsed(_ bytes: [UInt8]) -> SigningLock? { SigningLock(parsing: Array(bytes.prefix(104))) }
     file = try SlotFile(path: path) { first, second in
       switch (parsed(first), parsed(second)) {
-      case (.none, .none): nil
-      case (.some, .none): 0
-      case (.none, .some): 1
-      case (.some(let a), .some(let b)): (a.size, a.time) >= (b.size, b.time) ? 0 : 1
+      case (nil, nil): nil
+      case (_?, nil): 0
+      case (nil, _?): 1
+      case (let a?, let b?): (a.size, a.time) >= (b.size, b.time) ? 0 : 1
       }
     }
     let locks = [parsed(try file.read(slot: 0)), parsed(try file.read(slot: 1))].compactMap { $0 }

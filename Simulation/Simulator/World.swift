@@ -14,7 +14,7 @@ enum WorldEvent {
   case tick(NodeID, life: UInt64)
   case synced(NodeID, life: UInt64, WriteName, WriteBatch)
   case locked(NodeID, life: UInt64, ticket: UInt64, [UInt8])
-  case call(to: NodeID, IncomingCall)
+  case call(to: NodeID, ClientCall)
   case answer(Answer)
   case crash
   case restart(NodeID)
@@ -257,7 +257,7 @@ public final class World {
     let wall = Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch
     for outgoing in clients[position].act(at: time, wall: wall, nodes: UInt64(hosts.count)) {
       guard let node = NodeID(rawValue: outgoing.node) else { continue }
-      let call = IncomingCall(
+      let call = ClientCall(
         key: CallKey(connection: UInt64(position), call: outgoing.call),
         caller: clients[position].principal, method: outgoing.method.path, payload: outgoing.payload)
       queue.schedule(.call(to: node, call), at: time + delay())

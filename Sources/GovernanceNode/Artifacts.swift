@@ -50,7 +50,7 @@ extension GovernanceNode {
   }
 
   mutating func putArtifact(
-    _ call: IncomingCall, _ request: ArtifactPutRequest, using random: inout some RandomNumberGenerator,
+    _ call: ClientCall, _ request: ArtifactPutRequest, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) throws {
     let tenant = try artifactTenant(call, request.tenant)
@@ -77,7 +77,7 @@ extension GovernanceNode {
     store(request.content, tenant: tenant, digest: note.digest.hex, using: &random, into: &effects)
   }
 
-  private func artifactTenant(_ call: IncomingCall, _ named: String) throws -> String {
+  private func artifactTenant(_ call: ClientCall, _ named: String) throws -> String {
     guard Records.Identifier.isValid(named) else {
       throw RecordError.field("tenant", expected: "a tenant's identifier")
     }
@@ -149,7 +149,7 @@ extension GovernanceNode {
     takeUp(using: &random, into: &effects)
   }
 
-  func getArtifact(_ call: IncomingCall, _ request: ArtifactRequest, into effects: inout NodeEffects) throws {
+  func getArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects) throws {
     guard let (note, index) = try artifact(call, request) else {
       refuse(call.key, .notFound, "no such artifact of this tenant", into: &effects)
       return
@@ -165,7 +165,7 @@ extension GovernanceNode {
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }
 
-  func statArtifact(_ call: IncomingCall, _ request: ArtifactRequest, into effects: inout NodeEffects)
+  func statArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects)
     throws
   {
     guard let (note, index) = try artifact(call, request) else {
@@ -176,7 +176,7 @@ extension GovernanceNode {
       .respond(call.key, .ok, payload: ArtifactTable.stat(note, at: index).encode()))
   }
 
-  private func artifact(_ call: IncomingCall, _ request: ArtifactRequest) throws -> (
+  private func artifact(_ call: ClientCall, _ request: ArtifactRequest) throws -> (
     ArtifactNote, LeafIndex
   )? {
     guard let digest = Digest(hex: request.digest) else {

@@ -10,7 +10,7 @@ import Wire
 extension GovernanceNode {
   /// Serves one call of a client: who it is, what it may, what it asks.
   mutating func onCall(
-    _ call: IncomingCall, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+    _ call: ClientCall, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard let method = Method(path: call.method) else {
       refuse(call.key, .unimplemented, "there is no method \(call.method.prefix(128))", into: &effects)
@@ -42,7 +42,7 @@ extension GovernanceNode {
   }
 
   private mutating func serve(
-    _ method: Method, _ call: IncomingCall, using random: inout some RandomNumberGenerator,
+    _ method: Method, _ call: ClientCall, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) throws {
     switch method {
@@ -74,7 +74,7 @@ extension GovernanceNode {
 
   /// A signed statement: read, held against the caller, brought into the log.
   private mutating func onStatement(
-    _ method: Method, _ call: IncomingCall, _ request: StatementRequest, into effects: inout NodeEffects
+    _ method: Method, _ call: ClientCall, _ request: StatementRequest, into effects: inout NodeEffects
   ) throws {
     let type: RecordType
     let purpose: Purpose
@@ -142,7 +142,7 @@ extension GovernanceNode {
 
   // MARK: Governance
 
-  private func listActions(_ call: IncomingCall, into effects: inout NodeEffects) {
+  private func listActions(_ call: ClientCall, into effects: inout NodeEffects) {
     let bundle = overlay.final.bundle
     let response = ListActionsResponse(
       policyBundleHash: bundle.hash.hex, constitutionVersion: bundle.constitutionVersion,
@@ -151,7 +151,7 @@ extension GovernanceNode {
   }
 
   private mutating func get(
-    _ call: IncomingCall, _ request: ProposalRequest, isStream: Bool, into effects: inout NodeEffects
+    _ call: ClientCall, _ request: ProposalRequest, isStream: Bool, into effects: inout NodeEffects
   ) throws {
     guard let view = try view(call, request) else {
       refuse(call.key, .notFound, "no such proposal is final here", into: &effects)
@@ -168,7 +168,7 @@ extension GovernanceNode {
   }
 
   /// The proposal that a request names, if the caller may see it.
-  private func view(_ call: IncomingCall, _ request: ProposalRequest) throws -> ProposalView? {
+  private func view(_ call: ClientCall, _ request: ProposalRequest) throws -> ProposalView? {
     let view: ProposalView?
     if request.requestID.isEmpty {
       view = overlay.final.proposalView(at: LeafIndex(request.proposal))
@@ -193,7 +193,7 @@ extension GovernanceNode {
   // MARK: Approval
 
   private func listPending(
-    _ call: IncomingCall, _ request: ListPendingRequest, into effects: inout NodeEffects
+    _ call: ClientCall, _ request: ListPendingRequest, into effects: inout NodeEffects
   ) throws {
     guard let approver = overlay.final.enrolment(of: call.caller, at: now.wall) else { return }
     var response = ListPendingResponse()
@@ -222,7 +222,7 @@ extension GovernanceNode {
 
   // MARK: Admin
 
-  private func status(_ call: IncomingCall, into effects: inout NodeEffects) {
+  private func status(_ call: ClientCall, into effects: inout NodeEffects) {
     let age = finality.checkpoint.map { now.wall.since($0.time).nanoseconds / 1_000_000 } ?? -1
     let value = JSON.object([
       ("cluster", .string(cluster.hex)), ("cluster_name", .string(genesis.clusterName)),

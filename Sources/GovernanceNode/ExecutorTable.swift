@@ -90,7 +90,7 @@ struct ExecutorTable: Sendable {
 
 extension GovernanceNode {
   /// An executor's fresh challenge: goes to the leader, and waits for the lease that commits to it.
-  mutating func onEnlist(_ call: IncomingCall, _ request: EnlistRequest, into effects: inout NodeEffects) {
+  mutating func onEnlist(_ call: ClientCall, _ request: EnlistRequest, into effects: inout NodeEffects) {
     guard let known = overlay.final.enrolment(of: call.caller, at: now.wall) else {
       refuse(call.key, .permissionDenied, "expected an enrolled executor", into: &effects)
       return
@@ -156,7 +156,7 @@ extension GovernanceNode {
   }
 
   /// Opens a stream of jobs; what is outstanding comes first.
-  mutating func onJobs(_ call: IncomingCall, _ request: JobsRequest, into effects: inout NodeEffects) {
+  mutating func onJobs(_ call: ClientCall, _ request: JobsRequest, into effects: inout NodeEffects) {
     guard let known = overlay.final.enrolment(of: call.caller, at: now.wall),
       known.incarnation == Int(request.incarnation)
     else {

@@ -6,14 +6,14 @@ import Records
 import Wire
 
 extension GovernanceNode {
-  func checkpoint(_ call: IncomingCall, into effects: inout NodeEffects) {
+  func checkpoint(_ call: ClientCall, into effects: inout NodeEffects) {
     let response = CheckpointResponse(
       note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: genesis.groupKey.hex,
       crashOnly: genesis.isCrashOnly)
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }
 
-  func entry(_ call: IncomingCall, _ request: EntryRequest, into effects: inout NodeEffects) {
+  func entry(_ call: ClientCall, _ request: EntryRequest, into effects: inout NodeEffects) {
     let index = LeafIndex(request.index)
     guard index.value < finality.size, let record = raft.log.record(at: index),
       mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
@@ -27,7 +27,7 @@ extension GovernanceNode {
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }
 
-  func inclusionProof(_ call: IncomingCall, _ request: ProofRequest, into effects: inout NodeEffects) {
+  func inclusionProof(_ call: ClientCall, _ request: ProofRequest, into effects: inout NodeEffects) {
     guard request.size <= finality.size, request.index < request.size,
       let path = raft.log.inclusionProof(of: LeafIndex(request.index), size: request.size)
     else {
@@ -39,7 +39,7 @@ extension GovernanceNode {
       .respond(call.key, .ok, payload: ProofResponse(hashes: path.map(\.bytes)).encode()))
   }
 
-  func consistencyProof(_ call: IncomingCall, _ request: ProofRequest, into effects: inout NodeEffects) {
+  func consistencyProof(_ call: ClientCall, _ request: ProofRequest, into effects: inout NodeEffects) {
     guard request.size <= finality.size, request.index > 0, request.index <= request.size,
       let path = raft.log.consistencyProof(old: request.index, size: request.size)
     else {
@@ -53,7 +53,7 @@ extension GovernanceNode {
   }
 
   /// Every final record of a trace that the caller may read, at most 1,024.
-  func trace(_ call: IncomingCall, _ request: TraceRequest, into effects: inout NodeEffects) {
+  func trace(_ call: ClientCall, _ request: TraceRequest, into effects: inout NodeEffects) {
     var response = TraceResponse()
     for index in overlay.final.trace(request.traceID).prefix(1024) {
       guard let record = raft.log.record(at: index), let leaf = raft.log.leaf(at: index),
@@ -68,7 +68,7 @@ extension GovernanceNode {
   // MARK: Export
 
   mutating func beginExport(
-    _ call: IncomingCall, _ request: ExportRequest, into effects: inout NodeEffects
+    _ call: ClientCall, _ request: ExportRequest, into effects: inout NodeEffects
   ) {
     guard request.first <= finality.size else {
       refuse(call.key, .outOfRange, "expected at most \(finality.size), the final size", into: &effects)

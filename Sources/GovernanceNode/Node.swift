@@ -319,7 +319,18 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
     } else if let taken = message.snapshotTaken {
       onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
+    } else if message.keyRoundOne != nil || message.keyRoundTwo != nil || message.keySignature != nil {
+      showGenesis(to: sender, into: &effects)
     }
+  }
+
+  /// A peer that still generates its key is a laggard: the genesis is what it lacks.
+  private func showGenesis(to peer: NodeID, into effects: inout NodeEffects) {
+    guard let leaf = raft.log.leaf(at: LeafIndex(0)),
+      let attachment = raft.log.attachment(at: LeafIndex(0))
+    else { return }
+    let shown = GenesisShown(leaf: leaf, attachment: attachment.bytes)
+    effects.messages.append((peer, PeerMessage(genesis: shown)))
   }
 
   /// What time brings about by itself.

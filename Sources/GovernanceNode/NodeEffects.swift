@@ -29,7 +29,7 @@ public struct CallKey: Hashable, Sendable {
 }
 
 /// A client's call, its frame already read and its identity authenticated.
-public struct IncomingCall: Sendable {
+public struct ClientCall: Sendable {
   public let key: CallKey
   /// Whom the certificate names.
   public let caller: Principal
@@ -67,7 +67,7 @@ public enum NodeEvent: Sendable {
   case connected(NodeID)
   /// Messages to this peer were lost.
   case unreachable(NodeID)
-  case call(IncomingCall)
+  case call(ClientCall)
   /// The caller no longer waits.
   case cancelled(CallKey)
   /// The batch of this name, and all before it, are on stable storage.

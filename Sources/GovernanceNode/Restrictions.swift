@@ -218,7 +218,7 @@ extension GovernanceNode {
   /// An operator's restriction: binds here, goes to every node, and is answered when *t* parties have
   /// acknowledged it with signatures and one lease lifetime has passed.
   mutating func onRestrict(
-    _ call: IncomingCall, _ request: StatementRequest, _ act: Signed<IncidentAct>,
+    _ call: ClientCall, _ request: StatementRequest, _ act: Signed<IncidentAct>,
     into effects: inout NodeEffects
   ) {
     bind(statement: request.statement, attachment: request.attachment, into: &effects)
