@@ -268,7 +268,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
     guard complete == nil, signatures.count == configuration.seats.count else { return }
     var attachment = Attachment("bundle", Attachment.Item(salt: salt, value: configuration.bundle.json))
     attachment["signatures"] = Attachment.Item(
-      salt: salt,
+      salt: Attachment.noSalt,
       value: .array(
         signatures.sorted { $0.party < $1.party }.map {
           .object([("party", .integer($0.party)), ("signature", .string($0.signature.base64))])
