@@ -319,7 +319,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
     } else if let taken = message.snapshotTaken {
       onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
-    } else if message.keyRoundOne != nil || message.keyRoundTwo != nil || message.keySignature != nil {
+    } else if let round = message.keyRoundOne, !round.isAnswer {
       showGenesis(to: sender, into: &effects)
     }
   }

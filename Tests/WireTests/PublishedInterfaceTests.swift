@@ -192,7 +192,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       names: ["é 5", "é 6"], cells: [[0, 255, 6], [0, 255, 7]], piece: 1099511627776, last: true)
   ),
   ("peer", "SnapshotTaken", SnapshotTaken(size: 1099511627776, accepted: true)),
-  ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2])),
+  ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true)),
   ("peer", "KeyRoundTwo", KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2])),
   ("peer", "KeySignature", KeySignature(genesisHash: [0, 255, 1], signature: [0, 255, 2])),
   ("peer", "GenesisShown", GenesisShown(leaf: [0, 255, 1], attachment: [0, 255, 2])),
@@ -301,7 +301,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "PeerMessage", PeerMessage(snapshotTaken: SnapshotTaken(size: 1099511627776, accepted: true))),
   (
     "peer", "PeerMessage",
-    PeerMessage(keyRoundOne: KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2]))
+    PeerMessage(keyRoundOne: KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true))
   ),
   (
     "peer", "PeerMessage",

@@ -851,20 +851,22 @@ public struct KeyRoundOne: WireMessage {
   /// Hash of the configuration that the party was given.
   public var configuration: [UInt8] = []
   public var package: [UInt8] = []
+  /// Set by a party that has finished and answers a laggard: it wants no answer itself.
+  public var isAnswer: Bool = false
 
   public init() {}
 
-  public init(
-    configuration: [UInt8] = [], package: [UInt8] = []
-  ) {
+  public init(configuration: [UInt8] = [], package: [UInt8] = [], isAnswer: Bool = false) {
     self.configuration = configuration
     self.package = package
+    self.isAnswer = isAnswer
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: configuration = try reader.bytes()
     case 2: package = try reader.bytes()
+    case 3: isAnswer = try reader.bool()
     default: break
     }
   }
@@ -872,6 +874,7 @@ public struct KeyRoundOne: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.bytes(1, configuration)
     writer.bytes(2, package)
+    writer.bool(3, isAnswer)
   }
 }
 
