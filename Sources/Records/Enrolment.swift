@@ -177,3 +177,12 @@ public struct PolicyAct: StatementContent {
     ]
   }
 }
+
+extension Enrolment {
+  /// Reads an enrolment from its object.
+  public init(_ value: JSON) throws(RecordError) {
+    var fields = try Fields(value, at: "enrolment")
+    try self.init(from: &fields)
+    try fields.finish()
+  }
+}
