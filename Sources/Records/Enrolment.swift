@@ -41,7 +41,7 @@ public struct Enrolment: Hashable, Sendable, JSONWritable {
     self.isolationClasses = isolationClasses
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     principal = try fields.principal("principal")
     key = try fields.publicKey("key")
     secondKey = try fields.optionalValue("second_key", "an Ed25519 public key") { json in
