@@ -25,6 +25,7 @@ private final class Chair {
 private struct Table {
   var chairs: [Chair] = []
   var random: SeededRandom
+  private var clock: UInt64 = 0
   private var mail: [(from: NodeID, to: NodeID, message: PeerMessage)] = []
 
   init(seed: UInt64, bundle text: String = Table.registry, secondBundle: String? = nil) throws {
@@ -73,10 +74,11 @@ private struct Table {
     rounds: Int, loss: UInt64 = 0, silent: [NodeID] = [],
     tamper: (NodeID, NodeID, inout PeerMessage) -> Void = { _, _, _ in }
   ) {
-    for round in 0..<rounds {
+    for _ in 0..<rounds {
+      clock += 1_000_000_000
       for chair in chairs where !silent.contains(chair.id) && chair.fatal == nil {
         var effects = CeremonyEffects()
-        chair.ceremony.tick(at: Instant(nanoseconds: UInt64(round + 1) * 1_000_000_000), into: &effects)
+        chair.ceremony.tick(at: Instant(nanoseconds: clock), into: &effects)
         take(effects, of: chair)
       }
       while !mail.isEmpty {

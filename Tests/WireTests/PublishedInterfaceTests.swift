@@ -175,7 +175,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
       ], restrictions: [0, 255, 3])
   ),
-  ("peer", "NoteWanted", NoteWanted(size: 1099511627776)),
+  ("peer", "NoteWanted", NoteWanted(size: 1099511627776, leaves: [1, 300])),
   (
     "peer", "ForwardCall",
     ForwardCall(id: 1099511627776, type: "é 2", statement: [0, 255, 3], attachment: [0, 255, 4])
@@ -262,7 +262,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
           ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
         ], restrictions: [0, 255, 3]))
   ),
-  ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776))),
+  ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776, leaves: [1, 300]))),
   (
     "peer", "PeerMessage",
     PeerMessage(

@@ -431,24 +431,27 @@ public struct NoteShown: WireMessage {
 public struct NoteWanted: WireMessage {
   /// Wanted where the receiver has a note of a larger size.
   public var size: UInt64 = 0
+  /// Approvals that the sender lacks a consenting note for.
+  public var leaves: [UInt64] = []
 
   public init() {}
 
-  public init(
-    size: UInt64 = 0
-  ) {
+  public init(size: UInt64 = 0, leaves: [UInt64] = []) {
     self.size = size
+    self.leaves = leaves
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: size = try reader.uint64()
+    case 2: try reader.uint64s(into: &leaves)
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.uint64(1, size)
+    writer.uint64s(2, leaves)
   }
 }
 
