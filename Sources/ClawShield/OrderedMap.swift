@@ -57,6 +57,21 @@ struct OrderedMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// The greatest key that is not above `key`.
+  func last(through key: Key) -> Key? {
+    var found: Key?
+    var node = root
+    while let current = node {
+      if key < current.key {
+        node = current.left
+      } else {
+        found = current.key
+        node = current.right
+      }
+    }
+    return found
+  }
+
   /// How many keys are below `key`.
   func rank(of key: Key) -> Int {
     var rank = 0

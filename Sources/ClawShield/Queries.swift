@@ -119,7 +119,7 @@ extension ShieldState {
 
   /// A remembered proposal, by the id that its agent gave it.
   public func proposalView(agent: Principal, requestID: String) -> ProposalView? {
-    indexes.requests[Indexes.request(agent, requestID)].flatMap(proposalView(at:))
+    indexes.request(agent, requestID).flatMap(proposalView(at:))
   }
 
   /// A remembered proposal, by one of its written decisions.
