@@ -53,6 +53,13 @@ public final class EventLoop {
     var handler: ((Readiness) -> Void)?
   }
 
+  /// A mailbox, whatever its messages are.
+  private struct Box {
+    var id: ObjectIdentifier
+    var drain: () -> Void
+    var close: () -> Void
+  }
+
   private let limits: Limits
   private let epoll: Int32
   private let waker: Waker
@@ -61,11 +68,14 @@ public final class EventLoop {
   private var freeSlots: [Int] = []
   private var timers = Timers()
   private var endOfTurn: [() -> Void] = []
-  private var mailboxes: [(id: ObjectIdentifier, drain: () -> Void, close: () -> Void)] = []
+  private var mailboxes: [Box] = []
   private var events = [csystem_event](
     repeating: csystem_event(), count: Int(csystem_event_capacity))
   var children: [ChildID: Child] = [:]
   var nextChild: UInt64 = 1
+
+  /// Whether `end()` was called: nothing will turn it again, so there is nothing left to wait for.
+  public private(set) var hasEnded = false
 
   /// How other threads reach this loop.
   public let remote: Remote
@@ -147,10 +157,13 @@ public final class EventLoop {
     guard let index = slot(of: id.token) else { return }
     let removed = csystem_epoll_remove(epoll, slots[index].descriptor)
     precondition(removed == 0, "a watched descriptor was closed before it was unwatched")
+    // Let go of last: what it held may unwatch other descriptors.
+    let released = slots[index].handler
     slots[index].handler = nil
     slots[index].descriptor = -1
     slots[index].generation &+= 1
     freeSlots.append(index)
+    withExtendedLifetime(released) {}
   }
 
   private func slot(of token: UInt64) -> Int? {
@@ -180,7 +193,10 @@ public final class EventLoop {
   }
 
   /// A timer that has run or was cancelled before is left alone.
-  public func cancel(_ timer: TimerID) { timers.cancel(timer) }
+  public func cancel(_ timer: TimerID) {
+    let released = timers.cancel(timer)
+    withExtendedLifetime(released) {}
+  }
 
   /// Runs `work` when this turn's events have all been handled: the place to send at once what several
   /// of them produced. The caller sees to it that it asks once a turn.
@@ -200,17 +216,18 @@ public final class EventLoop {
 
   private func install<Message>(_ box: Mailbox<Message>, _ receive: @escaping (Message) -> Void) {
     mailboxes.append(
-      (
+      Box(
         id: ObjectIdentifier(box),
         drain: { for message in box.takeAll() { receive(message) } },
-        close: { box.close() }
-      ))
+        close: { box.close() }))
   }
 
   /// Closes a box: what waits in it is discarded, what is sent to it is refused.
   public func close<Message>(_ box: Mailbox<Message>) {
     box.close()
-    mailboxes.removeAll { $0.id == ObjectIdentifier(box) }
+    guard let index = mailboxes.firstIndex(where: { $0.id == ObjectIdentifier(box) }) else { return }
+    let released = mailboxes.remove(at: index)
+    withExtendedLifetime(released) {}
   }
 
   /// A loop as other threads see it.
@@ -237,6 +254,24 @@ public final class EventLoop {
 
   /// Ends `run()` after the turn under way.
   public func stop() { waker.stopRequested.store(true, ordering: .releasing) }
+
+  /// Lets go of everything: no handler, timer or message is run any more. Handlers often hold what holds
+  /// the loop, so a loop that is not ended this way may never be released. Child processes live on.
+  public func end() {
+    stop()
+    hasEnded = true
+    for index in slots.indices {
+      if slots[index].handler != nil {
+        unwatch(WatchID(token: UInt64(slots[index].generation) << 32 | UInt64(index)))
+      }
+    }
+    // What they hold may turn to the loop as it goes, so each is taken out first and released after.
+    var released = (timers: Timers(), work: [() -> Void](), boxes: [Box]())
+    swap(&released.timers, &timers)
+    swap(&released.work, &endOfTurn)
+    swap(&released.boxes, &mailboxes)
+    for box in released.boxes { box.close() }
+  }
 
   /// Whether somebody has asked it to stop.
   public var isStopping: Bool { waker.stopRequested.load(ordering: .acquiring) }

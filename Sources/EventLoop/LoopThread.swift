@@ -37,6 +37,7 @@ public final class LoopThread: Sendable {
     func run() {
       csystem_name_thread(name)
       let loop = EventLoop(limits: limits, resources: resources)
+      defer { loop.end() }
       do {
         try setUp(loop)
         try loop.run()

@@ -31,9 +31,12 @@ struct Timers {
     return TimerID(sequence: sequence)
   }
 
-  mutating func cancel(_ id: TimerID) {
-    guard work.removeValue(forKey: id.sequence) != nil else { return }
+  /// Hands the work back, so that the caller lets go of it when the timers are no longer being changed:
+  /// what the work held may cancel timers of its own.
+  mutating func cancel(_ id: TimerID) -> (() -> Void)? {
+    guard let cancelled = work.removeValue(forKey: id.sequence) else { return nil }
     if heap.count > 64, heap.count > 2 * work.count { compact() }
+    return cancelled
   }
 
   /// When the next timer is due.

@@ -32,7 +32,10 @@ public final class BlockingClient {
     if let outcome, outcome.code != .ok { throw outcome }
   }
 
-  deinit { client.close() }
+  deinit {
+    client.close()
+    loop.end()
+  }
 
   /// Calls a method and waits for its answer.
   public func call(_ method: String, _ payload: [UInt8], timeout: Duration) throws(CallStatus) -> [UInt8] {

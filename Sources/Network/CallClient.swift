@@ -55,7 +55,7 @@ public final class CallClient {
   let expectation: PeerExpectation
   private let tls: TLSContext
   private let configuration: Configuration
-  private var connection: ClientConnection?
+  private(set) var connection: ClientConnection?
   private var connectionCount: UInt64 = 0
   private var failuresInARow: Int = 0
   private let retry: LoopDeadline

@@ -59,7 +59,7 @@ public final class CallServer {
   private var listener: Listener?
   private var handlers: [String: Handler] = [:]
   private var messageHandlers: [String: MessageHandler] = [:]
-  private var connections: [ObjectIdentifier: ServerConnection] = [:]
+  private(set) var connections: [ObjectIdentifier: ServerConnection] = [:]
 
   /// Listens at once; calls that come before their handler is registered are unimplemented, so register
   /// in the same turn of the loop.

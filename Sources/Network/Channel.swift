@@ -148,7 +148,7 @@ public final class Channel {
   }
 
   private func finish(_ status: CallStatus, as end: ChannelEnd) {
-    guard phase == .open else { return close(end) }
+    guard phase == .open, !loop.hasEnded else { return close(end) }
     send(Frame(.response(Response(status))))
     guard phase == .open else { return }
     enter(.lingering(end))

@@ -24,7 +24,7 @@ public final class Responder {
   /// Called once when the caller cancels, its deadline passes or the connection ends, so that work for it
   /// can be given up.
   public var onAbandon: (() -> Void)?
-  /// Called when the connection takes more, after `full`.
+  /// Called when the connection takes more, after `full`; not once the call is abandoned.
   public var onWritable: (() -> Void)?
 
   init(id: CallID, connection: ServerConnection) {
@@ -72,7 +72,11 @@ public final class Responder {
 
   func abandon() {
     let notify = onAbandon
+    // A stream's `onWritable` mostly holds its responder: without this the two would keep each other.
+    let released = onWritable
     onAbandon = nil
+    onWritable = nil
     notify?()
+    withExtendedLifetime(released) {}
   }
 }

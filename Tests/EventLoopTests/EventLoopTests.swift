@@ -169,6 +169,47 @@ struct EventLoopTests {
     #expect(order == ["first", "second", "end", "next"])
   }
 
+  @Test("what a cancelled handler held may cancel others as it goes")
+  func releaseCancels() throws {
+    final class Canceller {
+      let work: () -> Void
+      init(_ work: @escaping () -> Void) { self.work = work }
+      deinit { work() }
+    }
+    let loop = try EventLoop()
+    let pair = try Pair()
+    let other = try loop.schedule(after: .seconds(60)) {}
+    let farWatch = try loop.watch(pair.far, for: .read) { _ in }
+    func canceller() -> () -> Void {
+      let canceller = Canceller {
+        loop.cancel(other)
+        loop.unwatch(farWatch)
+      }
+      return { withExtendedLifetime(canceller) {} }
+    }
+    let timer = try loop.schedule(after: .seconds(60), canceller())
+    loop.cancel(timer)
+    let watch = try loop.watch(pair.near, for: .read) { [work = canceller()] _ in work() }
+    loop.unwatch(watch)
+    _ = try loop.schedule(after: .seconds(60), canceller())
+    loop.end()
+  }
+
+  @Test("a loop that is ended lets go of what holds it")
+  func end() throws {
+    var loop: EventLoop? = try EventLoop()
+    weak let watcher = loop
+    let pair = try Pair()
+    if let held = loop {
+      _ = try held.watch(pair.near, for: .read) { _ in held.stop() }
+      _ = try held.schedule(after: .seconds(60)) { held.stop() }
+      held.atEndOfTurn { held.stop() }
+    }
+    loop?.end()
+    loop = nil
+    #expect(watcher == nil)
+  }
+
   @Test("the system's error text is a person's")
   func errorText() {
     let error = SystemError(code: ENOENT, call: "open")

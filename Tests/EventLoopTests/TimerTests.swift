@@ -24,7 +24,7 @@ struct TimerTests {
     }
     for _ in 0..<400 {
       let index = Int(random(500))
-      timers.cancel(ids[index])
+      _ = timers.cancel(ids[index])
       expected.removeAll { $0.index == index }
     }
     expected.sort { ($0.instant, $0.index) < ($1.instant, $1.index) }

@@ -155,6 +155,33 @@ struct CallServiceTests {
     #expect(world.held[0].respond([1]) == .dropped)
   }
 
+  @Test("nothing is left of a connection that has ended, on either side")
+  func released() throws {
+    let world = try World()
+    let client = try world.client()
+    #expect(try world.code(client, "/test.T/Echo") == .ok)
+    client.call("/test.T/Hold", [], timeout: .seconds(20)) { _ in }
+    client.stream("/test.T/Count", [1, 2, 3], timeout: nil, onItem: { _ in }) { _ in }
+    try turn(world.loop) { world.held.count == 1 }
+    weak let near = client.connection
+    weak let nearChannel = client.connection?.channel
+    weak let far = world.server.connections.values.first
+    weak let farChannel = world.server.connections.values.first?.channel
+    #expect(near != nil && nearChannel != nil && far != nil && farChannel != nil)
+    weak var responder: Responder?
+    world.server.handle("/test.T/Endless") { _, stream in
+      responder = stream
+      stream.onWritable = { stream.send([1]) }
+      stream.send([1])
+    }
+    client.stream("/test.T/Endless", [], timeout: nil, onItem: { _ in }) { _ in }
+    try turn(world.loop) { responder != nil }
+    client.close()
+    try turn(world.loop) { world.server.connectionCount == 0 && responder == nil }
+    try world.loop.turn(waitingAtMost: .zero)
+    #expect(near == nil && nearChannel == nil && far == nil && farChannel == nil)
+  }
+
   @Test("a client with a backoff comes back when its server does")
   func reconnect() throws {
     let realm = try Realm()
@@ -169,6 +196,7 @@ struct CallServiceTests {
     var waits = 0
     client.onStateChange = { if case .waiting = $0 { waits += 1 } }
     client.connect()
+    let old = try #require(client.call("/test.T/Hold", [], timeout: nil) { _ in })
     #expect(try first.code(client, "/test.T/Echo") == .ok)
     first.server.close()
     try turn(loop) { waits >= 4 }
@@ -176,7 +204,12 @@ struct CallServiceTests {
     let second = try CallServer(loop: loop, tls: try realm.context(node), address: address)
     second.handle("/test.T/Echo") { $1.respond($0.payload) }
     try turn(loop) { client.state == .connected(node) }
-    #expect(try first.code(client, "/test.T/Echo") == .ok)
+    // Ids start again with the connection: what the old handle named must not hit its successor.
+    var result: Result<[UInt8], CallStatus>?
+    client.call("/test.T/Echo", [9], timeout: .seconds(20)) { result = $0 }
+    client.cancel(old)
+    try turn(loop) { result != nil }
+    #expect(result == .success([9]))
   }
 
   @Test("a blocking client calls, streams and reports, without a loop in sight")

@@ -81,6 +81,8 @@ final class World {
     server.handleOneWay("/test.T/Tell") { [weak self] in self?.messages.append($0.payload) }
   }
 
+  deinit { loop.end() }
+
   var address: SocketAddress { server.address ?? .loopback() }
 
   func client(

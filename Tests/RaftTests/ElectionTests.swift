@@ -200,7 +200,7 @@ struct ElectionTests {
     var solo = Solo.leader()
     solo.answer(from: 2, .matched(1))
     let last = solo.now
-    while solo.raft.role == .leader { solo.timeOut() }
+    for _ in 0..<20 where solo.raft.role == .leader { solo.timeOut() }
     #expect(solo.now == last + .milliseconds(80))
     #expect(solo.changes.suffix(2).first == .steppedDown(term: 1, reason: .quorumLost))
   }

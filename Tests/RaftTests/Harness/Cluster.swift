@@ -189,7 +189,8 @@ struct Cluster {
   mutating func run(for span: Nanoseconds) {
     let end = now + span
     settle()
-    while true {
+    for round in 0... {
+      precondition(round < 5_000, "a deadline does not move")
       let due = configuration.members.filter { self[$0].isUp }.map { (self[$0].raft.nextDeadline, $0) }
         .min { $0 < $1 }
       guard let (deadline, id) = due, deadline <= end else { break }

@@ -47,6 +47,14 @@ struct Oracle {
     }
   }
 
+  private(set) var isStuck = false
+
+  /// A shell would spin on a deadline that a tick does not move.
+  mutating func noteStuckDeadline(of id: NodeID) {
+    if !isStuck { violations.append("the deadline of \(id) did not move") }
+    isStuck = true
+  }
+
   /// A node that restarts commits again from what it knows to be final.
   mutating func noteRestart(of id: NodeID) { seen[id] = .zero }
 

@@ -34,13 +34,13 @@ struct Storm {
     init(using random: inout SeededRandom) {
       loss = [0, 20, 100, 300][random.below(4)]
       duplication = [0, 50, 300][random.below(3)]
-      latency = [1, 5, 20, 60][random.below(4)]
+      latency = [1, 4, 10, 25][random.below(4)]
       stall = [0, 10, 50][random.below(3)]
-      diskLatency = [1, 5, 30, 90][random.below(4)]
-      crashGap = [60, 150, 1_000][random.below(3)]
-      partitionGap = [60, 150, 1_000][random.below(3)]
+      diskLatency = [1, 4, 10, 40][random.below(4)]
+      crashGap = [150, 300, 1_000][random.below(3)]
+      partitionGap = [80, 200, 1_000][random.below(3)]
       compactGap = [30, 100, 1_000][random.below(3)]
-      hangGap = [100, 300, 3_000][random.below(3)]
+      hangGap = [200, 600, 3_000][random.below(3)]
     }
   }
 
@@ -95,7 +95,7 @@ struct Storm {
 
   /// A deadline that moved back is found out when the old one comes.
   private mutating func scheduleTick(of id: NodeID) {
-    guard nodes[position(id)].isUp else { return }
+    guard nodes[position(id)].isUp, !oracle.isStuck else { return }
     let due = max(nowMicroseconds, nodes[position(id)].raft.nextDeadline.nanoseconds / 1_000 + 1)
     if let planned = tickDue[position(id)], planned <= due { return }
     tickDue[position(id)] = due
@@ -110,7 +110,7 @@ struct Storm {
     let gap: Int
     switch happening {
     case .crash: gap = weather.crashGap
-    case .propose: gap = 10
+    case .propose: gap = 16
     case .compact: gap = weather.compactGap
     case .partition: gap = weather.partitionGap
     case .hang: gap = weather.hangGap
@@ -167,7 +167,11 @@ struct Storm {
     case .tick(let id):
       guard tickDue[position(id)] == nowMicroseconds else { return }
       tickDue[position(id)] = nil
-      if nodes[position(id)].raft.nextDeadline <= now { step(id, .tick) } else { scheduleTick(of: id) }
+      if nodes[position(id)].isUp, nodes[position(id)].raft.nextDeadline <= now {
+        step(id, .tick)
+        if nodes[position(id)].raft.nextDeadline <= now { oracle.noteStuckDeadline(of: id) }
+      }
+      scheduleTick(of: id)
     case .restart(let id): if !nodes[position(id)].isUp { restart(id) }
     case .snapshot(let leader, let peer, let point):
       let isThere = nodes[position(peer)].isUp && !isLost(leader, peer)
@@ -204,16 +208,28 @@ struct Storm {
       hungUntil[position(id)] = nowMicroseconds + UInt64(random.below(500_000))
     case .partition:
       note("partition")
-      cut = []
-      for from in configuration.members {
-        for to in configuration.members where from != to && random.chance(perMille: 250) {
-          cut.append(Cluster.Link(from: from, to: to))
-        }
-      }
-      if random.chance(perMille: 500) { cut = [] }
+      partition(around: id)
     case .message, .persisted, .tick, .restart, .propose, .snapshot: break
     }
     again(happening)
+  }
+
+  /// One node alone, two sides, or any links in one direction; or nothing, for a while of peace.
+  private mutating func partition(around id: NodeID) {
+    cut = []
+    let style = random.below(4)
+    let sides = configuration.members.map { style == 1 ? $0 == id : random.chance(perMille: 500) }
+    for from in configuration.members {
+      for to in configuration.members where from != to {
+        let isCut =
+          switch style {
+          case 0: false
+          case 1, 2: sides[position(from)] != sides[position(to)]
+          default: random.chance(perMille: 250)
+          }
+        if isCut { cut.append(Cluster.Link(from: from, to: to)) }
+      }
+    }
   }
 
   // MARK: nodes
