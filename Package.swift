@@ -46,6 +46,7 @@ let modules: [Target] = [
   module("Archive", ["Crypto"]),
   module("Records", ["Canonical", "Merkle", "Crypto"]),
   module("Network", ["Wire", "EventLoop", "COpenSSL", "CSystem"]),
+  module("Host", ["Canonical", "Crypto"]),
   // Floor 4
   module("ClawLedger", ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   module("ClawShield", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
@@ -67,19 +68,19 @@ let programs: [Target] = [
   program(
     "clawshield", at: "Cluster/clawshield",
     [
-      "GovernanceNode", "RocksStore", "Network", "EventLoop", "Wire", "Records", "ClawLedger",
+      "GovernanceNode", "RocksStore", "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger",
       "ClawShield", "FROST", "Raft", "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program(
     "openexec", at: "Cluster/openexec",
     [
-      "OpenExec", "Sandbox", "Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical",
+      "OpenExec", "Sandbox", "Host", "Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical",
       "Crypto", "CSystem",
     ]),
   program(
     "claw", at: "Cluster/claw",
     [
-      "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
+      "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
       "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "CSystem"]),
@@ -104,6 +105,7 @@ let testing: [Target] = [
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
   tests("RecordsTests", ["Records", "Canonical", "Merkle", "Crypto"]),
+  tests("HostTests", ["Host", "Canonical", "Crypto"]),
   tests("NetworkTests", ["Network", "Wire", "EventLoop", "CSystem"]),
   tests("ClawLedgerTests", ["ClawLedger", "Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   tests("ClawShieldTests", ["ClawShield", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),

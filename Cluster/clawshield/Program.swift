@@ -1,4 +1,63 @@
+import EventLoop
+import Glibc
+import Host
+import Records
+
+/// The governance node.
 @main
 struct Program {
-  static func main() {}
+  static let version = "0.1.0"
+  static let usage = """
+    clawshield: one party's governance node
+
+    usage: clawshield run --config FILE   runs the node until SIGTERM
+           clawshield --version
+           clawshield --help
+
+    The node generates its share of the cluster's key with its peers before anything else, where its
+    store is empty. Logs go to standard error, a line of JSON an event.
+    exit codes: 0 stopped as asked, 1 a fault (see the last line), 2 usage or configuration
+    """
+
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    switch arguments.first {
+    case "--help", "help": print(usage)
+    case "--version": print("clawshield \(version)")
+    case "run":
+      guard arguments.count == 3, arguments[1] == "--config" else {
+        fail("expected: clawshield run --config FILE", code: 2)
+      }
+      run(configuration: arguments[2])
+    default:
+      print(usage)
+      exit(2)
+    }
+  }
+
+  private static func run(configuration path: String) {
+    let configuration: NodeConfiguration
+    do {
+      configuration = try NodeConfiguration(file: path)
+    } catch {
+      fail("\(error)", code: 2)
+    }
+    do {
+      try SignalSet.termination.block()
+      let thread = try LoopThread(name: "clawshield") { loop in
+        let station = try Station(configuration: configuration, loop: loop)
+        try loop.onSignals(.termination) { _ in station.stop() }
+        try station.start()
+      }
+      try thread.join()
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  private static func fail(_ message: String, code: Int32) -> Never {
+    var line = Array("clawshield: \(message)\n".utf8)
+    line.withUnsafeMutableBytes { _ = write(2, $0.baseAddress, $0.count) }
+    exit(code)
+  }
 }

@@ -4,7 +4,7 @@ import Records
 /// The first entry of every ledger, which no leader proposed.
 public enum LedgerFoundation {
   /// The batch that writes the genesis at index 1 of term 0 into an empty store.
-  public static func batch(_ genesis: EntryPayload) throws(FramingError) -> WriteBatch {
+  public static func batch(_ genesis: EntryPayload) throws(EntryError) -> WriteBatch {
     _ = try ParsedEntry(genesis)
     var batch = WriteBatch()
     batch.put(.entries, StoreKey.leaf(0), StoredRecord(term: .zero, record: genesis.record).bytes)

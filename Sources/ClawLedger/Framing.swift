@@ -4,7 +4,7 @@ import Raft
 import Records
 
 /// Why bytes from a peer or from the disk are not an entry.
-public enum FramingError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum EntryError: Error, Equatable, Sendable, CustomStringConvertible {
   case truncated
   case recordTooLong(Int)
   case attachmentTooLong(Int)
@@ -40,7 +40,7 @@ public struct EntryPayload: Equatable, Sendable {
   }
 
   /// Reads `bytes`.
-  public init(parsing bytes: [UInt8]) throws(FramingError) {
+  public init(parsing bytes: [UInt8]) throws(EntryError) {
     guard bytes.count >= 4 else { throw .truncated }
     let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
     guard length <= Record.maximumBytes else { throw .recordTooLong(length) }
@@ -66,7 +66,7 @@ public struct ParsedEntry: Equatable, Sendable {
   public let leafHash: Digest
 
   /// Reads a payload; refuses a record that is not one, and an attachment that does not match it.
-  public init(_ payload: EntryPayload) throws(FramingError) {
+  public init(_ payload: EntryPayload) throws(EntryError) {
     do {
       record = try Record(parsing: payload.record)
       attachment = try Attachment(parsing: payload.attachment)
@@ -89,7 +89,7 @@ struct StoredRecord {
     self.record = record
   }
 
-  init(parsing bytes: [UInt8], at index: LeafIndex) throws(FramingError) {
+  init(parsing bytes: [UInt8], at index: LeafIndex) throws(EntryError) {
     guard bytes.count >= 16 else { throw .corrupt(index) }
     term = Term(rawValue: BigEndian.uint64(bytes[..<8]))
     record = Array(bytes[16...])
@@ -112,7 +112,7 @@ enum StoredAttachment {
     Array(SHA256.hash(attachment).bytes.prefix(8)) + attachment
   }
 
-  static func parse(_ bytes: [UInt8], at index: LeafIndex) throws(FramingError) -> [UInt8] {
+  static func parse(_ bytes: [UInt8], at index: LeafIndex) throws(EntryError) -> [UInt8] {
     guard bytes.count >= 8 else { throw .corrupt(index) }
     let attachment = Array(bytes[8...])
     guard Array(SHA256.hash(attachment).bytes.prefix(8)) == Array(bytes[..<8]) else {

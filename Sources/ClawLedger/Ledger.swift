@@ -302,7 +302,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
 /// What ends a process: the store cannot be read, or what it holds is not what was written.
 public enum LedgerFault: Error, Equatable, Sendable, CustomStringConvertible {
   case store(StoreFailure)
-  case framing(FramingError)
+  case framing(EntryError)
   /// A gap, a missing tree node, or a state that is not of its note.
   case inconsistent(String)
 
@@ -319,7 +319,7 @@ public enum LedgerFault: Error, Equatable, Sendable, CustomStringConvertible {
 final class ParseCache {
   private var entries: [LogIndex: (entry: Entry, parsed: ParsedEntry)] = [:]
 
-  func parse(_ entry: Entry) throws(FramingError) -> ParsedEntry {
+  func parse(_ entry: Entry) throws(EntryError) -> ParsedEntry {
     if let known = entries[entry.index], known.entry == entry { return known.parsed }
     let parsed = try ParsedEntry(EntryPayload(parsing: entry.payload))
     if entries.count >= 1024 { clear() }

@@ -143,7 +143,7 @@ private struct Recovery<Store: LogStore> {
           Entry(
             term: stored.term, index: LogIndex(rawValue: index.value + 1), payload: payload.bytes)
         ])
-      } catch let error as FramingError {
+      } catch let error as EntryError {
         throw .framing(error)
       } catch let error as LedgerFault {
         throw error

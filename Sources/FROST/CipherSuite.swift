@@ -111,7 +111,7 @@ public struct SchnorrSignature<Suite: CipherSuite>: Equatable, Sendable {
 
 extension GroupElement {
   /// The encoding of an element that the protocol has checked not to be the identity.
-  var serialised: [UInt8] {
+  public var serialised: [UInt8] {
     guard let encoding else { preconditionFailure("the identity reached a serialiser") }
     return encoding
   }

@@ -48,6 +48,17 @@ public struct PersistRequest: Hashable, Sendable {
   public let truncateAfter: LogIndex?
   /// Appended last.
   public let entries: [Entry]
+
+  public init(
+    ticket: UInt64, hardState: HardState?, snapshot: SnapshotPoint?, truncateAfter: LogIndex?,
+    entries: [Entry]
+  ) {
+    self.ticket = ticket
+    self.hardState = hardState
+    self.snapshot = snapshot
+    self.truncateAfter = truncateAfter
+    self.entries = entries
+  }
 }
 
 /// How far a log is durable in a term.

@@ -26,6 +26,9 @@ public struct Attachment: Equatable, Sendable {
   /// Longest attachment in bytes.
   public static let maximumBytes = 1 << 20
 
+  /// The salt of what no leaf holds a hash of, since it signs the leaf: sixteen zero bytes.
+  public static let noSalt = [UInt8](repeating: 0, count: 16)
+
   /// Nothing attached.
   public init() { items = [] }
 
@@ -91,7 +94,8 @@ public struct Attachment: Equatable, Sendable {
       guard let entry = expected.first(where: { $0.name == name }) else {
         throw .field("attachment.\(name.prefix(64))", expected: "no such value with this record")
       }
-      guard entry.hash == nil || entry.hash == item.hash else {
+      let isRight = entry.hash.map { $0 == item.hash } ?? (item.salt == Attachment.noSalt)
+      guard isRight else {
         throw .field("attachment.\(name)", expected: "the value whose salted hash the record holds")
       }
     }

@@ -27,7 +27,7 @@ public struct FiredRule: Hashable, Sendable, JSONWritable {
     self.message = message
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     rule = try fields.text("rule", limit: 256)
     effect = try fields.choice("effect")
     message = try fields.text("message", limit: 1024)
@@ -54,7 +54,7 @@ public struct Constraints: Hashable, Sendable, JSONWritable {
     self.rateLimitPerMinute = rateLimitPerMinute
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     maximumCost = try fields.money("max_cost_usd")
     maximumRetries = try fields.integer("max_retries", in: 0...16)
     rateLimitPerMinute = try fields.integer("rate_limit_per_min", in: 0...1_000_000)
@@ -116,7 +116,7 @@ public struct ApprovalGrant: Hashable, Sendable, JSONWritable {
     self.multiSigThreshold = multiSigThreshold
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     tokenID = try fields.identifier("token_id")
     approvalScope = try fields.identifier("approval_scope")
     allowedScopes = try fields.identifiers("allowed_scopes")
@@ -161,7 +161,7 @@ public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
     self.count = count
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     role = try fields.identifier("role")
     count = try fields.integer("count", in: 1...16)
   }
@@ -239,7 +239,7 @@ public struct Decision: Equatable, Sendable, JSONWritable {
     self.grant = grant
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     decisionID = try fields.identifier("decision_id")
     decisionType = try fields.choice("decision_type")
     proposal = try fields.leafIndex("proposal")

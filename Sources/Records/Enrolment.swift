@@ -41,7 +41,7 @@ public struct Enrolment: Hashable, Sendable, JSONWritable {
     self.isolationClasses = isolationClasses
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     principal = try fields.principal("principal")
     key = try fields.publicKey("key")
     secondKey = try fields.optionalValue("second_key", "an Ed25519 public key") { json in
@@ -175,5 +175,14 @@ public struct PolicyAct: StatementContent {
       ("constitution_version", .string(constitutionVersion)), ("kill_running", .bool(killRunning)),
       ("valid_until", .time(validUntil)),
     ]
+  }
+}
+
+extension Enrolment {
+  /// Reads an enrolment from its object.
+  public init(_ value: JSON) throws(RecordError) {
+    var fields = try Fields(value, at: "enrolment")
+    try self.init(from: &fields)
+    try fields.finish()
   }
 }

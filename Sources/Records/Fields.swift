@@ -237,14 +237,14 @@ extension JSONWritable {
 }
 
 extension JSON {
-  static func time(_ value: Timestamp) -> JSON { .string(value.text) }
-  static func money(_ value: MicroUSD) -> JSON { .string(value.text) }
-  static func digest(_ value: Digest) -> JSON { .string(value.hex) }
-  static func index(_ value: LeafIndex) -> JSON { .integer(Int(value.value)) }
-  static func texts(_ values: [String]) -> JSON { .array(values.map(JSON.string)) }
+  package static func time(_ value: Timestamp) -> JSON { .string(value.text) }
+  package static func money(_ value: MicroUSD) -> JSON { .string(value.text) }
+  package static func digest(_ value: Digest) -> JSON { .string(value.hex) }
+  package static func index(_ value: LeafIndex) -> JSON { .integer(Int(value.value)) }
+  package static func texts(_ values: [String]) -> JSON { .array(values.map(JSON.string)) }
 }
 
 /// Members without those that are absent.
-func present(_ members: [(String, JSON?)]) -> [(String, JSON)] {
+package func present(_ members: [(String, JSON?)]) -> [(String, JSON)] {
   members.compactMap { name, value in value.map { (name, $0) } }
 }

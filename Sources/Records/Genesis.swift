@@ -20,7 +20,7 @@ public struct Party: Hashable, Sendable, JSONWritable {
     self.verifyingShare = verifyingShare
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     id = try fields.integer("id", in: 1...65_535)
     name = try fields.identifier("name")
     key = try fields.publicKey("key")
@@ -79,7 +79,7 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
   /// Whether one lying party could fork the ledger.
   public var isCrashOnly: Bool { faultsTolerated < 1 }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     clusterName = try fields.identifier("cluster_name")
     parties = try fields.objects("parties", limit: 64) { (inner) throws(RecordError) in
       try Party(from: &inner)
@@ -141,7 +141,7 @@ public struct ArtifactNote: Equatable, Sendable, JSONWritable {
     self.labels = labels
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     digest = try fields.digest("digest")
     tenantID = try fields.identifier("tenant_id")
     size = try fields.integer("size", in: 0...(1 << 40))
@@ -157,5 +157,51 @@ public struct ArtifactNote: Equatable, Sendable, JSONWritable {
       ("digest", .digest(digest)), ("tenant_id", .string(tenantID)), ("size", .integer(size)),
       ("media_type", .string(mediaType)), ("owner", .string(owner.path)), ("labels", .texts(labels)),
     ]
+  }
+}
+
+/// What a party signs over the genesis. There is no cluster yet whose id a statement could carry: the
+/// leaf's hash is that id, so the text names nothing else.
+///
+/// ```
+/// openexec/v1/genesis
+/// <leaf hash, 64 hexadecimal characters>
+/// ```
+/// without a newline at the end. The attachment's value `signatures` is an array of
+/// `{"party": <id>, "signature": <base64>}`, ascending by party, one of every party.
+public enum GenesisSignature {
+  /// The bytes that a party's key signs.
+  public static func bytes(leafHash: Digest) -> [UInt8] {
+    Array("openexec/v1/genesis\n\(leafHash.hex)".utf8)
+  }
+
+  /// The attachment's value for `signatures`, in any order.
+  public static func json(_ signatures: [(party: Int, signature: Signature)]) -> JSON {
+    .array(
+      signatures.sorted { $0.party < $1.party }.map {
+        .object([("party", .integer($0.party)), ("signature", .string($0.signature.base64))])
+      })
+  }
+
+  /// Reads the attachment's value and checks it: every party of `genesis`, once, with its key.
+  public static func check(_ value: JSON, of genesis: Genesis, leafHash: Digest) throws(RecordError) {
+    var fields = try Fields(.object([("signatures", value)]), at: "attachment")
+    let lines = try fields.objects("signatures", limit: 64) {
+      (inner) throws(RecordError) -> (party: Int, signature: Signature) in
+      (
+        try inner.integer("party", in: 1...65_535),
+        try inner.value("signature", "an Ed25519 signature in base64") { json in
+          json.string.flatMap(Signature.init(base64:))
+        }
+      )
+    }
+    guard lines.map(\.party) == genesis.parties.map(\.id) else {
+      throw .field("attachment.signatures", expected: "one of every party, ascending by party")
+    }
+    let bytes = GenesisSignature.bytes(leafHash: leafHash)
+    for (line, party) in zip(lines, genesis.parties)
+    where !party.key.verifies(line.signature, over: bytes) {
+      throw .field("attachment.signatures", expected: "a signature by party \(party.id)'s key")
+    }
   }
 }

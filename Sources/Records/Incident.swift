@@ -10,7 +10,8 @@ public enum IncidentTarget: Hashable, Sendable {
   /// One token, by its id (IR-4).
   case token(String)
 
-  init?(text: String) {
+  /// Reads `text`; nil for anything else.
+  public init?(text: String) {
     if text == "all" {
       self = .all
     } else if text.hasPrefix("token/") {
@@ -150,7 +151,7 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     self.message = message
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     incidentID = try fields.identifier("incident_id")
     kind = try fields.choice("derived")
     cause = try fields.leafIndex("cause")

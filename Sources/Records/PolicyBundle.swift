@@ -18,7 +18,7 @@ public struct ActionLimits: Hashable, Sendable, JSONWritable {
     self.diskMiB = diskMiB
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     wallSeconds = try fields.integer("wall_seconds", in: 1...3600)
     memoryMiB = try fields.integer("memory_mib", in: 16...65_536)
     processes = try fields.integer("processes", in: 1...4096)
@@ -63,7 +63,7 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   /// How long its token lives, in seconds; at most 900.
   public var tokenSeconds: Int
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
     version = try fields.identifier("version")
     description = try fields.text("description", limit: 1024)
@@ -124,7 +124,7 @@ public struct ApprovalRule: Equatable, Sendable, JSONWritable {
   /// How long people have, in seconds; then the proposal is denied.
   public var deadlineSeconds: Int
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
     actions = try fields.identifiers("actions")
     impactAtLeast = try fields.optionalValue("impact_at_least", "an impact level") { json in
@@ -177,7 +177,7 @@ public struct BreakerLimits: Hashable, Sendable, JSONWritable {
   public var repeatsPerMinute: Int
   public var maximumDepth: Int
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     requestCost = try fields.money("request_usd")
     tenantCostPerDay = try fields.money("tenant_usd_per_day")
     proposalsPerMinute = try fields.integer("proposals_per_minute", in: 1...10_000_000)

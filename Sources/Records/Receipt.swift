@@ -34,7 +34,7 @@ public struct GuestEvidence: Hashable, Sendable, JSONWritable {
     self.bootID = bootID
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     kernel = try fields.text("kernel", limit: 128)
     challenge = try fields.text("challenge", limit: 128)
     answer = try fields.text("answer", limit: 128)

@@ -49,7 +49,7 @@ public struct RiskContext: Hashable, Sendable, JSONWritable {
     self.impactLevel = impactLevel
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     estimatedCost = try fields.money("estimated_cost_usd")
     dataClassification = try fields.choice("data_classification")
     impactLevel = try fields.choice("impact_level")

@@ -27,7 +27,7 @@ public struct StatementSignature: Hashable, Sendable, JSONWritable {
     self.signature = signature
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     by = try fields.principal("by")
     key = try fields.publicKey("public_key_id")
     signature = try fields.value("signature", "an Ed25519 signature in base64") { json in
@@ -95,7 +95,7 @@ public struct Signed<Content: StatementContent>: Equatable, Sendable {
     return Signed(content: content, signatures: signatures + [line])
   }
 
-  init(from fields: inout Fields) throws(RecordError) {
+  package init(from fields: inout Fields) throws(RecordError) {
     content = try fields.nested("content") { (inner) throws(RecordError) in
       try Content(from: &inner)
     }

@@ -1,0 +1,125 @@
+import Canonical
+import ClawShield
+import Crypto
+import GovernanceNode
+import Host
+import Network
+import Raft
+import Records
+
+/// What a node is told by its file.
+struct NodeConfiguration: Sendable {
+  /// Another party's node.
+  struct Peer: Sendable {
+    let id: NodeID
+    let name: String
+    let address: String
+    /// Its party's certificate authority, and the fingerprint that operators compared.
+    let authority: String
+    let pin: CertificateFingerprint
+  }
+
+  let id: NodeID
+  let name: String
+  let domain: TrustDomain
+  let data: String
+  let listenPeers: SocketAddress
+  let listenClients: SocketAddress
+  let certificate: String
+  let certificateKey: String
+  let ownAuthority: String
+  let clientAuthorities: [String]
+  let partyKey: String
+  let storageKey: String
+  let peers: [Peer]
+  let ceremony: CeremonyConfiguration
+
+  init(file: String) throws {
+    var file = try ConfigurationSection(file: file)
+    let node = try file.section("node") { (node) throws(ConfigurationError) in
+      (
+        id: try node.value("id", "a number from 1 to 65535") { json in
+          json.integer.flatMap { (1...65_535).contains($0) ? NodeID(rawValue: UInt64($0)) : nil }
+        }, name: try node.text("name")
+      )
+    }
+    id = node.id
+    name = node.name
+    domain = try file.value("trust_domain", "a SPIFFE trust domain") { $0.string.flatMap(TrustDomain.init) }
+    data = try file.path("data")
+    let listen = try file.section("listen") { (listen) throws(ConfigurationError) in
+      (peers: try listen.address("peers"), clients: try listen.address("clients"))
+    }
+    listenPeers = listen.peers
+    listenClients = listen.clients
+    let tls = try file.section("tls") { (tls) throws(ConfigurationError) in
+      (
+        certificate: try tls.text("certificate"), key: try tls.text("key"),
+        authority: try tls.text("authority"),
+        clients: try tls.value("client_authorities", "a list of paths") { json in
+          json.array.map { $0.compactMap(\.string) }
+        }
+      )
+    }
+    let folder = file.folder
+    certificate = Files.resolve(tls.certificate, in: folder)
+    certificateKey = Files.resolve(tls.key, in: folder)
+    ownAuthority = Files.resolve(tls.authority, in: folder)
+    clientAuthorities = tls.clients.map { Files.resolve($0, in: folder) }
+    partyKey = try file.path("party_key")
+    storageKey = try file.path("storage_key")
+    peers = try file.sections("peers") { (peer) throws(ConfigurationError) in
+      Peer(
+        id: try peer.value("id", "a number from 1 to 65535") { json in
+          json.integer.flatMap { (1...65_535).contains($0) ? NodeID(rawValue: UInt64($0)) : nil }
+        }, name: try peer.text("name"), address: try peer.text("address"),
+        authority: Files.resolve(try peer.text("authority"), in: folder),
+        pin: try peer.value("pin", "a SHA-256 fingerprint in hexadecimal") { json in
+          json.string.flatMap(CertificateFingerprint.init(hex:))
+        })
+    }
+    let ceremonyFile = try file.path("ceremony")
+    try file.finish()
+    ceremony = try CeremonyFile.read(ceremonyFile)
+    guard ceremony.seats.contains(where: { UInt64($0.id) == node.id.rawValue && $0.name == node.name })
+    else {
+      throw file.unusable("node", "party \(node.id.rawValue), \(node.name), has no seat in the ceremony")
+    }
+  }
+}
+
+extension ConfigurationSection {
+  mutating func address(_ key: String) throws(ConfigurationError) -> SocketAddress {
+    try value(key, "an address such as 127.0.0.1:7001") { $0.string.flatMap { SocketAddress($0) } }
+  }
+}
+
+/// The ceremony's file: the same, byte for byte, at every party.
+enum CeremonyFile {
+  static func read(_ path: String) throws -> CeremonyConfiguration {
+    var file = try ConfigurationSection(file: path)
+    let name = try file.text("cluster_name")
+    let threshold = try file.integer("threshold", in: 1...64)
+    let created = try file.value("created_at", "a time (RFC 3339, UTC)") { json in
+      json.string.flatMap(Timestamp.init(text:))
+    }
+    let seats = try file.sections("seats") { (seat) throws(ConfigurationError) in
+      CeremonyConfiguration.Seat(
+        id: try seat.integer("id", in: 1...65_535), name: try seat.text("name"),
+        key: try seat.value("key", "an Ed25519 public key in hexadecimal") { json in
+          json.string.flatMap(PublicKey.init(hex:))
+        })
+    }
+    let bundle = try PolicyBundle(file.value("bundle", "the policy bundle's files") { $0 })
+    let values: [JSON] = try file.value("enrolments", "a list of enrolments", \.array)
+    try file.finish()
+    var enrolments: [Enrolment] = []
+    for value in values { enrolments.append(try Enrolment(value)) }
+    guard threshold > seats.count / 2, threshold <= seats.count else {
+      throw file.unusable("threshold", "expected a majority of \(seats.count), at most all of them")
+    }
+    return CeremonyConfiguration(
+      clusterName: name, seats: seats, threshold: threshold, bundle: bundle, enrolments: enrolments,
+      createdAt: created)
+  }
+}

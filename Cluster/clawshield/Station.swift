@@ -1,0 +1,295 @@
+import Canonical
+import ClawLedger
+import Crypto
+import EventLoop
+import FROST
+import GovernanceNode
+import Host
+import Network
+import Raft
+import Records
+import RocksStore
+import Wire
+
+/// The shell of one node: turns sockets, timers, storage completions and calls into events, and effects
+/// into I/O. Confined to its loop.
+final class Station {
+  typealias Node = GovernanceNode<Ed25519SHA512, RocksStore>
+
+  let configuration: NodeConfiguration
+  let loop: EventLoop
+  let log: StructuredLog
+  let store: RocksStore
+  private var random = SystemRandom()
+  private var node: Node?
+  private var ceremony: CeremonyDesk?
+  private var links: [PeerLink] = []
+  private var peerServer: CallServer?
+  private var clientServer: CallServer?
+  private var storage: Storage?
+  private var reports: Mailbox<Storage.Report>?
+  private var lock: LockOwner
+  private var responders: [CallKey: Responder] = [:]
+  private var nextCall: UInt64 = 1
+  private var timer: TimerID?
+  private var effects = NodeEffects()
+  private var isStopping = false
+
+  init(configuration: NodeConfiguration, loop: EventLoop) throws {
+    self.configuration = configuration
+    self.loop = loop
+    log = StructuredLog(program: "clawshield", instance: configuration.name)
+    try Files.createFolder(configuration.data, mode: 0o700)
+    store = try RocksStore(folder: configuration.data + "/rocks")
+    lock = try LockOwner(path: configuration.data + "/lock")
+  }
+
+  var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
+  private var moment: Moment {
+    Moment(monotonic: Instant(nanoseconds: loop.now.nanoseconds), wall: wall)
+  }
+
+  func note(_ level: StructuredLog.Level, _ event: String, _ fields: [(String, JSON)] = []) {
+    log.write(level, event, at: wall.text, fields)
+  }
+
+  // MARK: Start and stop
+
+  func start() throws {
+    try openPeers()
+    if try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil {
+      try startNode()
+    } else {
+      note(.info, "key_generation", [("fingerprint", .string(configuration.ceremony.fingerprint.hex))])
+      ceremony = try CeremonyDesk(station: self)
+      ceremony?.tick()
+    }
+  }
+
+  /// Begins to shut down: nothing new is taken, what is being synced is finished.
+  func stop() {
+    guard !isStopping else { return }
+    isStopping = true
+    note(.info, "stopping")
+    if let timer { loop.cancel(timer) }
+    clientServer?.close()
+    peerServer?.close()
+    for link in links { link.close() }
+    node = nil
+    do {
+      try storage?.stop()
+    } catch {
+      note(.error, "storage", [("reason", .string("\(error)"))])
+    }
+    note(.info, "stopped")
+    loop.stop()
+  }
+
+  private func openPeers() throws {
+    let own = try Certificate.read(pem: try Files.read(configuration.ownAuthority))
+    var authorities = own
+    var pins: [String: CertificateFingerprint] = [:]
+    pins[configuration.name] = own.first?.fingerprint
+    for peer in configuration.peers {
+      authorities += try Certificate.read(pem: try Files.read(peer.authority))
+      pins[peer.name] = peer.pin
+    }
+    let tls = try TLSContext(
+      chainPEM: try Files.read(configuration.certificate),
+      keyPEM: try Files.read(configuration.certificateKey),
+      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
+    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenPeers)
+    server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
+    server.onEnd = { [unowned self] peer, end in
+      note(.info, "peer_closed", [("peer", .string(peer?.path ?? "")), ("reason", .string("\(end)"))])
+    }
+    peerServer = server
+    for peer in configuration.peers {
+      links.append(PeerLink(station: self, peer: peer, tls: tls))
+    }
+    for link in links { link.connect() }
+  }
+
+  private func openClients() throws {
+    var authorities: [Certificate] = []
+    for path in configuration.clientAuthorities {
+      authorities += try Certificate.read(pem: try Files.read(path))
+    }
+    let tls = try TLSContext(
+      chainPEM: try Files.read(configuration.certificate),
+      keyPEM: try Files.read(configuration.certificateKey),
+      // No node is a client: none is pinned, so none is admitted here.
+      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
+    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenClients)
+    for method in Method.allCases {
+      server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
+    }
+    clientServer = server
+  }
+
+  /// Starts the node from its store, which holds at least the genesis.
+  func startNode() throws {
+    let recovered = try Ledger.open(store)
+    let sealed = try Files.read(configuration.data + "/share.sealed")
+    let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
+    let share = try SealedSecret.open(
+      sealed, for: ShareFile.purpose, key: storageKey)
+    let key = try KeyPackage<Ed25519SHA512>(serialized: share)
+    let publicKeys = try PublicKeyPackage<Ed25519SHA512>(
+      encoding: try Files.read(configuration.data + "/public-keys"))
+    guard publicKeys.isConsistent, publicKeys.groupKey == key.groupKey else {
+      throw FileError(path: configuration.data, reason: "the share and the public keys are not of one group")
+    }
+    let reports: Mailbox<Storage.Report> = try loop.mailbox(capacity: 1 << 16) { [unowned self] in
+      take($0)
+    }
+    self.reports = reports
+    storage = try Storage(store: store, lock: lock, reports: reports)
+    node = try Node(
+      identity: NodeIdentity(
+        id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
+        storageKey: storageKey),
+      memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered, key: key,
+      publicKeys: publicKeys, settings: try Settings(), at: moment, using: &random)
+    ceremony = nil
+    try openClients()
+    note(
+      .info, "started",
+      [
+        ("cluster", .string(node?.cluster.hex ?? "")), ("size", .string(String(recovered.ledger.size))),
+        ("final_size", .string(String(recovered.finalSize))),
+        ("clients", .string(clientServer?.address.map { "\($0)" } ?? "")),
+        ("peers", .string(peerServer?.address.map { "\($0)" } ?? "")),
+      ])
+    for link in links where link.isConnected { step(.connected(link.id)) }
+    step(.tick)
+  }
+
+  func fail(_ reason: String) {
+    note(.error, "fatal", [("reason", .string(reason))])
+    stop()
+    failure = reason
+  }
+
+  private(set) var failure: String?
+
+  // MARK: Events in
+
+  func connected(_ peer: NodeID) {
+    if node != nil { step(.connected(peer)) }
+    ceremony?.tick()
+  }
+
+  func disconnected(_ peer: NodeID) { if node != nil { step(.unreachable(peer)) } }
+
+  func send(_ message: PeerMessage, to peer: NodeID) {
+    links.first { $0.id == peer }?.send(message)
+  }
+
+  private func receive(_ incoming: IncomingMessage) {
+    guard case .node(let name) = incoming.peer,
+      let peer = configuration.peers.first(where: { $0.name == name })
+    else { return }
+    guard let message = try? PeerMessage(decoding: incoming.payload) else {
+      note(.warning, "peer_message_unreadable", [("peer", .string(name))])
+      return
+    }
+    if let ceremony {
+      ceremony.receive(message, from: peer.id)
+    } else {
+      step(.peer(from: peer.id, message))
+    }
+  }
+
+  private func serve(_ call: IncomingCall, _ responder: Responder) {
+    guard let principal = Principal(path: String(call.peer.path.dropFirst())) else {
+      responder.fail(CallStatus(.permissionDenied, "this certificate names nobody who may call"))
+      return
+    }
+    let key = CallKey(connection: 0, call: nextCall)
+    nextCall += 1
+    responders[key] = responder
+    responder.onAbandon = { [unowned self] in
+      if responders.removeValue(forKey: key) != nil, node != nil { step(.cancelled(key)) }
+    }
+    step(
+      .call(
+        ClientCall(
+          key: key, caller: principal, method: call.method, payload: call.payload)))
+  }
+
+  private func take(_ report: Storage.Report) {
+    guard node != nil else { return }
+    switch report {
+    case .written(let names): for name in names { step(.written(name)) }
+    case .locked(let ticket): step(.locked(ticket: ticket))
+    case .failed(let reason): fail("storage: \(reason)")
+    }
+  }
+
+  // MARK: Effects out
+
+  private func step(_ event: NodeEvent) {
+    guard node != nil, !isStopping else { return }
+    effects.clear()
+    node?.step(event, at: moment, using: &random, into: &effects)
+    carryOut()
+    schedule()
+  }
+
+  private func carryOut() {
+    for lock in effects.locks { submit(.lock(ticket: lock.ticket, bytes: lock.bytes)) }
+    for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
+    for (peer, message) in effects.messages { send(message, to: peer) }
+    for answer in effects.answers { give(answer) }
+    for notice in effects.notices { report(notice) }
+    if let reason = effects.fatal { fail(reason) }
+  }
+
+  private func submit(_ work: Storage.Work) {
+    guard storage?.submit(work) == true else { return fail("the storage queue is full") }
+  }
+
+  private func give(_ answer: Answer) {
+    switch answer {
+    case .respond(let key, let status, let payload):
+      guard let responder = responders.removeValue(forKey: key) else { return }
+      responder.onAbandon = nil
+      if status.code == .ok { responder.respond(payload) } else { responder.fail(status) }
+    case .item(let key, let payload): responders[key]?.send(payload)
+    }
+  }
+
+  private func schedule() {
+    guard let deadline = node?.nextDeadline, !isStopping else { return }
+    if let timer { loop.cancel(timer) }
+    do {
+      timer = try loop.schedule(at: MonotonicInstant(nanoseconds: deadline.nanoseconds)) { [unowned self] in
+        timer = nil
+        step(.tick)
+      }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  private func report(_ notice: Notice) {
+    switch notice {
+    case .role(let role): note(.info, "role", [("role", .string(role))])
+    case .final(let size, let consented):
+      note(.info, "final", [("size", .string(String(size))), ("consented", .integer(consented))])
+    case .evidence(let what): note(.error, "evidence", [("what", .string(what))])
+    case .warning(let what): note(.warning, "warning", [("what", .string(what))])
+    case .decided(let decision):
+      note(
+        .info, "decision",
+        [
+          ("trace_id", .string(decision.traceID)), ("request_id", .string(decision.requestID)),
+          ("action", .string(decision.action)),
+          ("parameters_hash", .string(decision.parametersHash.hex)),
+          ("decision", .string(decision.decisionType.rawValue)),
+          ("token_id", .string(decision.grant?.tokenID ?? "")),
+        ])
+    }
+  }
+}

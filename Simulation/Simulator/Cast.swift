@@ -1,0 +1,68 @@
+import Crypto
+import Records
+
+/// Who acts in a simulated world: two agents, two approvers, two operators, two executors.
+struct Cast {
+  private var seeds: [(principal: Principal, seed: [UInt8])] = []
+  private(set) var enrolments: [Enrolment] = []
+
+  init(using random: inout SeededRandom) throws {
+    func enrol(
+      _ principal: Principal, owner: String, tenant: String = "", roles: [String] = [],
+      scopes: [String] = [], incarnation: Int = 0, classes: [IsolationClass] = []
+    ) throws {
+      let seed = random.bytes(32)
+      var consumed = seed
+      guard let key = SigningKey(seed: &consumed) else { throw SimulationError.setup("a key") }
+      seeds.append((principal, seed))
+      enrolments.append(
+        Enrolment(
+          principal: principal, key: key.publicKey, roles: roles, tenantID: tenant, owner: owner,
+          scopes: scopes, expiresAt: .distantFuture, incarnation: incarnation,
+          isolationClasses: classes))
+    }
+    for number in 1...2 {
+      try enrol(
+        .agent(tenant: "acme", name: "agent\(number)"), owner: "owner\(number)", tenant: "acme",
+        scopes: ["text", "production"])
+      try enrol(.approver("approver\(number)"), owner: "person\(number)", roles: ["approver"])
+      try enrol(.operator("operator\(number)"), owner: "operator\(number)")
+      try enrol(
+        .executor("executor\(number)"), owner: "host\(number)", incarnation: 1, classes: [.microvmTCG])
+    }
+  }
+
+  func clients(of cluster: Digest, groupKey: PublicKey, using random: inout SeededRandom) throws
+    -> [any SimulatedClient]
+  {
+    var out: [any SimulatedClient] = []
+    for (principal, seed) in seeds {
+      var seed = seed
+      guard let key = SigningKey(seed: &seed) else { throw SimulationError.setup("a key") }
+      let credentials = Credentials(
+        principal: principal, key: key, cluster: cluster, groupKey: groupKey)
+      switch principal {
+      case .agent: out.append(SimulatedAgent(credentials, random: random.split()))
+      case .approver: out.append(SimulatedApprover(credentials, random: random.split()))
+      case .executor: out.append(SimulatedExecutor(credentials, random: random.split()))
+      case .operator, .auditor, .node: break
+      }
+    }
+    return out
+  }
+}
+
+/// What a client needs to speak for itself and to check what it is told.
+final class Credentials {
+  let principal: Principal
+  let key: SigningKey
+  let cluster: Digest
+  let groupKey: PublicKey
+
+  init(principal: Principal, key: consuming SigningKey, cluster: Digest, groupKey: PublicKey) {
+    self.principal = principal
+    self.key = key
+    self.cluster = cluster
+    self.groupKey = groupKey
+  }
+}

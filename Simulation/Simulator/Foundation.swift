@@ -1,0 +1,138 @@
+import Canonical
+import Crypto
+import FROST
+import GovernanceNode
+import Raft
+import Records
+import Wire
+
+/// A cluster's beginning: its parties' keys and shares, and the genesis, made by the ceremony that the
+/// programs run, over a network that loses nothing.
+struct Foundation: ~Copyable {
+  final class PartyMaterial {
+    let id: NodeID
+    let keySeed: [UInt8]
+    let share: SecretMemory
+
+    init(id: NodeID, keySeed: [UInt8], share: consuming SecretMemory) {
+      self.id = id
+      self.keySeed = keySeed
+      self.share = share
+    }
+  }
+
+  /// One party's ceremony under way; a box, since ceremonies are not copied.
+  private final class Chair {
+    let id: NodeID
+    var ceremony: KeyCeremony<Ed25519SHA512>
+    var genesis: GenesisShown?
+
+    init(_ id: NodeID, _ ceremony: consuming KeyCeremony<Ed25519SHA512>) {
+      self.id = id
+      self.ceremony = ceremony
+    }
+  }
+
+  let genesis: GenesisShown
+  let parties: [PartyMaterial]
+  let publicKeys: PublicKeyPackage<Ed25519SHA512>
+
+  static func generate(
+    nodes: Int, threshold: Int, enrolments: [Enrolment], using random: inout SeededRandom
+  ) throws -> Foundation {
+    var seeds: [[UInt8]] = []
+    var seats: [CeremonyConfiguration.Seat] = []
+    for id in 1...nodes {
+      let seed = random.bytes(32)
+      var consumed = seed
+      guard let key = SigningKey(seed: &consumed) else { throw SimulationError.setup("a party's key") }
+      seeds.append(seed)
+      seats.append(CeremonyConfiguration.Seat(id: id, name: "node\(id)", key: key.publicKey))
+    }
+    let configuration = CeremonyConfiguration(
+      clusterName: "simulated", seats: seats, threshold: threshold,
+      bundle: try PolicyBundle(files: [(PolicyBundle.registryPath, SimulatedPolicy.registry)]),
+      enrolments: enrolments, createdAt: Timestamp(nanoseconds: World.epoch) ?? .epoch)
+    var chairs: [Chair] = []
+    for (position, seat) in seats.enumerated() {
+      var seed = seeds[position]
+      guard let id = NodeID(rawValue: UInt64(seat.id)), let key = SigningKey(seed: &seed) else {
+        throw SimulationError.setup("a party's key")
+      }
+      chairs.append(
+        Chair(
+          id,
+          try KeyCeremony(id: id, configuration: configuration, partyKey: key, using: &random)))
+    }
+    try hold(chairs)
+    guard let genesis = chairs[0].genesis else { throw SimulationError.setup("no genesis") }
+    var parties: [PartyMaterial] = []
+    for (position, chair) in chairs.enumerated() {
+      guard chair.genesis?.leaf == genesis.leaf else { throw SimulationError.setup("two geneses") }
+      let package = try chair.ceremony.keyPackage()
+      parties.append(
+        PartyMaterial(id: chair.id, keySeed: seeds[position], share: package.serialized()))
+    }
+    return Foundation(
+      genesis: genesis, parties: parties, publicKeys: try chairs[0].ceremony.publicKeys())
+  }
+
+  private static func hold(_ chairs: [Chair]) throws {
+    var mail: [(from: NodeID, to: NodeID, message: PeerMessage)] = []
+    func collect(_ chair: Chair, _ effects: CeremonyEffects) throws {
+      if let reason = effects.fatal { throw SimulationError.setup(reason) }
+      mail += effects.messages.map { (chair.id, $0.to, $0.message) }
+      if let genesis = effects.genesis { chair.genesis = genesis }
+      if effects.sealKey {
+        var sealed = CeremonyEffects()
+        chair.ceremony.keySealed(into: &sealed)
+        try collect(chair, sealed)
+      }
+    }
+    for round in 0..<16 where chairs.contains(where: { $0.genesis == nil }) {
+      for chair in chairs {
+        var effects = CeremonyEffects()
+        chair.ceremony.tick(at: Instant(nanoseconds: UInt64(round) * 1_000_000_000), into: &effects)
+        try collect(chair, effects)
+      }
+      while !mail.isEmpty {
+        let letters = mail
+        mail.removeAll()
+        for letter in letters {
+          guard let chair = chairs.first(where: { $0.id == letter.to }) else { continue }
+          var effects = CeremonyEffects()
+          chair.ceremony.receive(letter.message, from: letter.from, into: &effects)
+          try collect(chair, effects)
+        }
+      }
+    }
+  }
+}
+
+/// The bundle that simulated clusters run under.
+enum SimulatedPolicy {
+  static let registry = """
+    {"bundle_version":"1","constitution_version":"1.0.0",
+     "actions":[
+      {"name":"echo","version":"1","description":"Gives its text back","parameters_schema":
+        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
+       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+       "arguments":["/action","echo"],"scopes":["text"],
+       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
+       "maximum_cost_usd":"0.01","max_retries":0,"rate_limit_per_min":6000,
+       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":60},
+      {"name":"deploy","version":"1","description":"Changes production","parameters_schema":
+        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
+       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+       "arguments":["/action","deploy"],"scopes":["production"],
+       "risk":{"impact_level":"high","data_classification":"internal","estimated_cost_usd":"1"},
+       "maximum_cost_usd":"2","max_retries":0,"rate_limit_per_min":600,
+       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":60}],
+     "approvals":[{"name":"high-impact","actions":[],"impact_at_least":"high",
+       "demands":[{"role":"approver","count":2}],"decision":"require_multi_sig","deadline_seconds":60}],
+     "breakers":{"request_usd":"100","tenant_usd_per_day":"100000","proposals_per_minute":100000,
+       "repeats_per_minute":100000,"maximum_depth":4}}
+    """
+}

@@ -1,0 +1,83 @@
+import ClawLedger
+import Crypto
+import FROST
+import GovernanceNode
+import Raft
+import Records
+import Wire
+
+/// One governance node in the simulated world: the node as the programs run it, over a simulated disk.
+final class NodeHost {
+  let id: NodeID
+  let disk = SimulatedDisk()
+  private let keySeed: [UInt8]
+  private let share: SecretMemory
+  private let publicKeys: PublicKeyPackage<Ed25519SHA512>
+  /// Nil while the node is down.
+  private var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>?
+  /// Counts the lives of the process: what an earlier life asked for does not reach this one.
+  private(set) var life: UInt64 = 0
+  var random: SeededRandom
+  /// How far this node's clock is off, in nanoseconds.
+  let clockOffset: Int64
+  /// Why the node stopped itself.
+  private(set) var fatal: String?
+
+  init(
+    id: NodeID, keySeed: [UInt8], share: consuming SecretMemory,
+    publicKeys: PublicKeyPackage<Ed25519SHA512>, genesis: GenesisShown, clockOffset: Int64,
+    random: SeededRandom
+  ) throws {
+    self.id = id
+    self.keySeed = keySeed
+    self.share = share
+    self.publicKeys = publicKeys
+    self.clockOffset = clockOffset
+    self.random = random
+    disk.sync(try genesis.batch())
+  }
+
+  var isUp: Bool { node != nil }
+
+  func moment(_ time: UInt64) -> Moment {
+    let wall = World.epoch + Int64(time) + clockOffset
+    return Moment(
+      monotonic: Instant(nanoseconds: time), wall: Timestamp(nanoseconds: wall) ?? .epoch)
+  }
+
+  func start(at time: UInt64) throws {
+    life += 1
+    fatal = nil
+    var seed = keySeed
+    var storage = [UInt8](repeating: 7, count: 32)
+    guard let key = SigningKey(seed: &seed), let storageKey = SymmetricKey(consuming: &storage) else {
+      throw SimulationError.setup("a party's key")
+    }
+    let recovered = try Ledger.open(disk)
+    let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
+    node = try GovernanceNode(
+      identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey),
+      memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
+      key: KeyPackage(serialized: share), publicKeys: publicKeys, settings: try Settings(),
+      at: moment(time), using: &random)
+  }
+
+  func crash() { node = nil }
+
+  func step(_ event: NodeEvent, at time: UInt64, into effects: inout NodeEffects) {
+    guard node != nil else { return }
+    node?.step(event, at: moment(time), using: &random, into: &effects)
+    if let reason = effects.fatal {
+      fatal = reason
+      node = nil
+    }
+  }
+
+  var nextDeadline: UInt64? { node?.nextDeadline.nanoseconds }
+  var view: NodeView? { node?.view }
+}
+
+/// Why a world could not be set up.
+public enum SimulationError: Error, Equatable, Sendable {
+  case setup(String)
+}

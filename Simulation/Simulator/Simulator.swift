@@ -1,1 +1,0 @@
-// Module Simulator: begun, see Docs/Status.md.

@@ -1,0 +1,210 @@
+import Canonical
+import Crypto
+import Records
+
+extension ShieldState {
+  // MARK: Enrolment
+
+  /// Who may act changes by at least two distinct people (INV-020), also while everything is halted.
+  func admit(_ signed: Signed<EnrolmentAct>, at time: Timestamp) throws(Refusal) -> Admittance {
+    let act = signed.content
+    try requireOperators(2, of: signed, at: time)
+    if let leaf = try knownAct(.enrol, act.actID, signed.contentHash) { return .known(leaf) }
+    try requireValidity(act.validUntil, at: time)
+    if let new = act.enrol {
+      if let refusal = objection(to: new, at: time) { throw refusal }
+      try requireOperatorsRemain(replacing: new.principal, with: new, at: time)
+    } else if let principal = act.revoke {
+      guard enrolmentCell(of: principal) != nil else {
+        throw Refusal(.notFound, "\(principal.path) is not enrolled")
+      }
+      try requireOperatorsRemain(replacing: principal, with: nil, at: time)
+    }
+    return .accept
+  }
+
+  /// Why an enrolment is not acceptable; nil where it is.
+  func objection(to new: Enrolment, at time: Timestamp) -> Refusal? {
+    if case .node = new.principal {
+      return Refusal(.invalidArgument, "nodes are parties of the genesis; they are not enrolled")
+    }
+    guard new.expiresAt > time else {
+      return Refusal(.invalidArgument, "expires_at is \(new.expiresAt.text), and it is \(time.text)")
+    }
+    guard new.secondKey != new.key else {
+      return Refusal(.invalidArgument, "the second key must differ from the first")
+    }
+    for key in [new.key] + (new.secondKey.map { [$0] } ?? []) {
+      if let other = indexes.keys[key], other != new.principal {
+        return Refusal(
+          .alreadyExists, "key \(key.hex) is enrolled for \(other.path): distinct people, distinct keys")
+      }
+    }
+    if let old = enrolmentCell(of: new.principal)?.enrolment, new.incarnation < old.incarnation {
+      return Refusal(
+        .invalidArgument, "expected incarnation \(old.incarnation) or higher, found \(new.incarnation)")
+    }
+    if indexes.enrolments >= Capacity.enrolments, enrolmentCell(of: new.principal) == nil {
+      return Refusal(.resourceExhausted, "more than \(Capacity.enrolments) enrolments")
+    }
+    return nil
+  }
+
+  /// Nobody is locked out: where two people can act as operators, two can afterwards.
+  private func requireOperatorsRemain(
+    replacing principal: Principal, with new: Enrolment?, at time: Timestamp
+  ) throws(Refusal) {
+    guard case .operator = principal, enrolment(of: principal, at: time) != nil else { return }
+    var owners: [String] = []
+    indexes.operators.forEach { known, _ in
+      if known != principal, let person = enrolment(of: known, at: time), !owners.contains(person.owner) {
+        owners.append(person.owner)
+      }
+      return owners.count < 2
+    }
+    if let new, !owners.contains(new.owner) { owners.append(new.owner) }
+    guard owners.count >= 2 else {
+      throw Refusal(.failedPrecondition, "fewer than two people would remain who can act as operators")
+    }
+  }
+
+  mutating func take(_ signed: Signed<EnrolmentAct>, at index: LeafIndex) {
+    let act = signed.content
+    if let new = act.enrol {
+      setEnrolment(EnrolmentCell(leaf: index, enrolment: new), of: new.principal)
+    } else if let principal = act.revoke {
+      setEnrolment(nil, of: principal)
+    }
+    addAct(
+      ActCell(
+        type: .enrol, actID: act.actID, contentHash: signed.contentHash, leaf: index,
+        validUntil: act.validUntil))
+  }
+
+  /// The leaf of the same act; refused where the id is taken by another.
+  private func knownAct(_ type: RecordType, _ id: String, _ hash: Digest) throws(Refusal) -> LeafIndex? {
+    guard let known = act(type, id) else { return nil }
+    guard known.contentHash == hash else {
+      throw Refusal(.alreadyExists, "act \(id) has other content at leaf \(known.leaf.value)")
+    }
+    return known.leaf
+  }
+
+  // MARK: Policy
+
+  /// A new bundle: two distinct people, the bundle whose hash they signed, and one that can be enforced
+  /// (POL-4, POL-6, POL-7).
+  func admit(_ signed: Signed<PolicyAct>, _ attachment: Attachment, at time: Timestamp)
+    throws(Refusal) -> Admittance
+  {
+    let act = signed.content
+    try requireOperators(2, of: signed, at: time)
+    if let leaf = try knownAct(.policy, act.actID, signed.contentHash) { return .known(leaf) }
+    try requireValidity(act.validUntil, at: time)
+    _ = try compile(act, attachment)
+    return .accept
+  }
+
+  private func compile(_ act: PolicyAct, _ attachment: Attachment) throws(Refusal) -> CompiledBundle {
+    let bundle: PolicyBundle
+    do {
+      bundle = try PolicyBundle(attachment["bundle"]?.value ?? .null)
+    } catch {
+      throw Refusal(.invalidArgument, "policy bundle: \(error.description)")
+    }
+    guard bundle.hash == act.policyBundleHash, bundle.bundleVersion == act.bundleVersion,
+      bundle.constitutionVersion == act.constitutionVersion
+    else {
+      throw Refusal(.invalidArgument, "the bundle is not the one whose hash and versions are signed")
+    }
+    do {
+      return try CompiledBundle(bundle, evaluator: evaluator)
+    } catch {
+      throw Refusal(.invalidArgument, error.description)
+    }
+  }
+
+  /// Puts the bundle in force at this leaf. Tokens not yet burned and open ballots are void with it
+  /// (ruling 3); what waits is decided again; what runs goes on, unless the act kills it.
+  mutating func take(_ signed: Signed<PolicyAct>, _ attachment: Attachment, at index: LeafIndex) {
+    let act = signed.content
+    // Admitted a moment ago, so it compiles.
+    guard let bundle = try? compile(act, attachment) else { return }
+    activate(bundle, at: index)
+    addAct(
+      ActCell(
+        type: .policy, actID: act.actID, contentHash: signed.contentHash, leaf: index,
+        validUntil: act.validUntil))
+    if act.killRunning { killRunning(cause: index) }
+    for proposal in undecided() { decideAgain(proposal, cause: index) }
+  }
+
+  private mutating func killRunning(cause: LeafIndex) {
+    for proposal in outstandingProposals() {
+      guard let old = self.proposal(proposal), old.voided == nil else { continue }
+      var cell = old
+      cell.voided = "policy change at leaf \(cause.value)"
+      cell.relate(cause)
+      change(old, to: cell)
+    }
+  }
+
+  private func outstandingProposals() -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    indexes.outstanding.forEach { _, proposal in
+      out.append(proposal)
+      return true
+    }
+    return out
+  }
+
+  /// A denial stays; everything else is judged under the new bundle, without the old one's ballots.
+  private mutating func decideAgain(_ index: LeafIndex, cause: LeafIndex) {
+    guard let old = proposal(index), old.verdict.type != .deny else { return }
+    var cell = old
+    // The reservation is given back first, so that the proposal does not compete with itself.
+    if let reservation = cell.reservation {
+      settle(reservation, tenant: cell.content.tenantID, cost: .zero)
+      cell.reservation = nil
+    }
+    let subject = Subject(
+      proposal: cell.content, repeatKey: cell.repeatKey,
+      parameters: .remembered(schema: cell.schemaHash), isNew: false)
+    let judgement = judge(subject, cause: cause, at: logTime)
+    cell.votes = []
+    supersede(&cell, with: judgement.verdict)
+    change(old, to: cell)
+    if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: cause) }
+  }
+
+  // MARK: Artifacts
+
+  /// An artifact's record is the leader's word that a majority holds the content; it is unsigned.
+  func admit(_ note: ArtifactNote, at time: Timestamp) throws(Refusal) -> Admittance {
+    guard let owner = enrolment(of: note.owner, at: time) else {
+      throw Refusal(.unauthenticated, "\(note.owner.path) is not enrolled, or its enrolment has ended")
+    }
+    switch note.owner {
+    case .agent:
+      guard owner.tenantID == note.tenantID else {
+        throw Refusal(.permissionDenied, "the agent belongs to tenant \(owner.tenantID)")
+      }
+    case .executor:
+      guard owner.tenantID.isEmpty || owner.tenantID == note.tenantID else {
+        throw Refusal(.permissionDenied, "the executor belongs to tenant \(owner.tenantID)")
+      }
+    case .node, .approver, .operator, .auditor:
+      throw Refusal(.permissionDenied, "agents and executors put artifacts, not \(note.owner.path)")
+    }
+    if let known = artifactCell(note.tenantID, note.digest) { return .known(known.leaf) }
+    guard indexes.artifacts < Capacity.artifacts else {
+      throw Refusal(.resourceExhausted, "more than \(Capacity.artifacts) artifacts")
+    }
+    return .accept
+  }
+
+  mutating func take(_ note: ArtifactNote, at index: LeafIndex) {
+    addArtifact(
+      ArtifactCell(tenantID: note.tenantID, digest: note.digest, leaf: index, labels: note.labels))
+  }
+}

@@ -1,0 +1,105 @@
+import Canonical
+import Crypto
+import Records
+
+/// Limits on what the state remembers (every queue is bounded). What they refuse is refused with
+/// `resourceExhausted` before it is in the log, and is void in it.
+enum Capacity {
+  /// Proposals that are remembered: undecided ones, outstanding ones, and those whose request id is still
+  /// taken.
+  static let proposals = 1 << 18
+  /// Of one agent, so that none can use up what is everybody's.
+  static let proposalsPerAgent = 1 << 16
+  /// Proposals that are over and whose request id is free again stay until there are this many.
+  static let settled = 1 << 14
+  static let artifacts = 1 << 18
+  static let enrolments = 1 << 16
+  /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
+  static let incidents = 1 << 18
+}
+
+extension ShieldState {
+  /// What the state says of a record before it is appended, at `time` (the leader's clock; log time when
+  /// it is applied). `apply` asks the same question, so the two agree: what is refused here is a void leaf
+  /// there.
+  ///
+  /// A proposal that is well signed by an enrolled agent but forbidden is accepted: it gets a decision
+  /// record that denies it (INV-014). The attachment must match the record already.
+  public func admits(_ body: RecordBody, attachment: Attachment, at time: Timestamp) -> Admittance {
+    do throws(Refusal) {
+      switch body {
+      case .proposal(let proposal): return try admit(proposal, attachment, at: time)
+      case .ballot(let ballot): return try admit(ballot, at: time)
+      case .withdrawal(let withdrawal): return try admit(withdrawal, at: time)
+      case .receipt(let receipt): return try admit(receipt, at: time)
+      case .incident(let act): return try admit(act, at: time)
+      case .enrol(let act): return try admit(act, at: time)
+      case .policy(let act): return try admit(act, attachment, at: time)
+      case .artifact(let note): return try admit(note, at: time)
+      case .genesis, .term, .tick, .decision, .derivedIncident:
+        throw Refusal(.invalidArgument, "a \(body.type.rawValue) record is written by the leader alone")
+      }
+    } catch {
+      return .refuse(error)
+    }
+  }
+
+  // MARK: Who signed
+
+  /// The enrolment of the one principal who signed, whose key verifies. At most two signatures: a person's
+  /// first and second key.
+  func signer<Content>(of signed: Signed<Content>, expected: Principal, at time: Timestamp)
+    throws(Refusal) -> (enrolment: Enrolment, hasSecondKey: Bool)
+  {
+    guard signed.signatures.count <= 2, signed.signatures.allSatisfy({ $0.by == expected }) else {
+      throw Refusal(.permissionDenied, "expected the signature of \(expected.path) alone")
+    }
+    guard let known = enrolment(of: expected, at: time) else {
+      throw Refusal(
+        .unauthenticated, "\(expected.path) is not enrolled, or its enrolment has ended: ask two operators")
+    }
+    let keys = signed.signatures.map(\.key)
+    guard keys.contains(known.key), keys.allSatisfy({ $0 == known.key || $0 == known.secondKey }) else {
+      throw Refusal(.unauthenticated, "expected a signature by the key that is enrolled for \(expected.path)")
+    }
+    guard signed.verifiedSignatures(cluster: cluster).count == signed.signatures.count else {
+      throw Refusal(
+        .unauthenticated, "the signature does not verify over this statement for cluster \(cluster.hex)")
+    }
+    return (known, keys.count == 2)
+  }
+
+  /// The enrolled, distinct people who signed as operators: distinct owners with distinct keys.
+  func operators<Content>(of signed: Signed<Content>, at time: Timestamp) -> [Enrolment] {
+    var people: [Enrolment] = []
+    for line in signed.verifiedSignatures(cluster: cluster) {
+      guard case .operator = line.by, let known = enrolment(of: line.by, at: time), known.key == line.key,
+        !people.contains(where: { $0.owner == known.owner })
+      else { continue }
+      people.append(known)
+    }
+    return people
+  }
+
+  func requireOperators<Content>(_ count: Int, of signed: Signed<Content>, at time: Timestamp) throws(Refusal)
+  {
+    let people = operators(of: signed, at: time)
+    guard people.count >= count else {
+      throw Refusal(
+        .permissionDenied,
+        "expected signatures of \(count) distinct operators with enrolled keys, found \(people.count)")
+    }
+  }
+
+  /// A statement must be valid now and for at most a day (the bound on what must be remembered of it).
+  func requireValidity(_ validUntil: Timestamp, at time: Timestamp) throws(Refusal) {
+    guard validUntil > time else {
+      throw Refusal(.deadlineExceeded, "valid until \(validUntil.text), and it is \(time.text)")
+    }
+    guard validUntil <= time.advanced(by: Floor.maximumValidity) else {
+      throw Refusal(
+        .invalidArgument,
+        "valid_until may be at most 24 hours ahead of \(time.text), found \(validUntil.text)")
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Crypto
+import Records
+
+/// Breakers (INV-021): limits counted from the log, any of which trips once.
+enum Breakers {
+  /// The window over which proposals and repeats are counted; open at its older end.
+  static let window = Interval.seconds(60)
+  /// Above this many times its limit of proposals an agent is turned away at the door, so that not every
+  /// proposal of a runaway loop becomes a record.
+  static let doorFactor = 2
+
+  /// What makes two proposals repeats of each other. The salted hash in the leaf differs each time.
+  static func repeatKey(_ proposal: Proposal, canonicalParameters: [UInt8]) -> Digest {
+    var hash = SHA256()
+    hash.update("openexec/v1/repeat\n\(proposal.requestedBy.path)\n\(proposal.action)\n")
+    hash.update(canonicalParameters)
+    return hash.finalize()
+  }
+}
+
+extension ShieldState {
+  /// How many remembered proposals of a group came within the window that ends at `time`.
+  func recent(_ set: OrderedSet<Grouped>, _ group: Digest, at time: Timestamp) -> Int {
+    let start = time.advanced(by: Interval(nanoseconds: 1 - Breakers.window.nanoseconds))
+    let low = set.rank(of: Grouped(group: group, at: start, index: LeafIndex(0)))
+    let high = set.rank(of: Grouped(group: group, at: time, index: LeafIndex(.max)))
+    return high - low
+  }
+
+  /// Fires a denying rule for each limit that this proposal exceeds. `isNew` says that it is not among
+  /// the remembered ones yet; a decision that is made again counts no proposal a second time.
+  func checkBreakers(
+    _ proposal: Proposal, repeatKey: Digest, action: ActionDefinition?, risk: RiskContext, isNew: Bool,
+    at time: Timestamp, _ rules: inout FiredRules
+  ) {
+    let limits = compiled.bundle.breakers
+    if isNew {
+      let count = recent(indexes.agents, Indexes.group(proposal.requestedBy), at: time) + 1
+      if count > limits.proposalsPerMinute {
+        rules.fire(
+          "breaker.rate", .deny,
+          "\(count) proposals within a minute, at most \(limits.proposalsPerMinute) are allowed")
+      }
+      let repeats = recent(indexes.repeats, repeatKey, at: time) + 1
+      if repeats > limits.repeatsPerMinute {
+        rules.fire(
+          "breaker.repeats", .deny,
+          "the same action with the same parameters \(repeats) times within a minute, at most "
+            + "\(limits.repeatsPerMinute) are allowed")
+      }
+    }
+    if proposal.depth > limits.maximumDepth {
+      rules.fire(
+        "breaker.depth", .deny, "nesting depth \(proposal.depth), at most \(limits.maximumDepth) is allowed")
+    }
+    guard let action else { return }
+    let cost = max(risk.estimatedCost, action.maximumCost)
+    if cost > limits.requestCost {
+      rules.fire(
+        "breaker.request_cost", .deny,
+        "may cost \(cost.text) USD, at most \(limits.requestCost.text) is allowed a request")
+    }
+    let spent = spentToday(proposal.tenantID, at: time)
+    if spent + action.maximumCost > limits.tenantCostPerDay {
+      rules.fire(
+        "breaker.tenant_cost", .deny,
+        "the tenant has spent or set aside \(dollars(spent)) USD today; \(action.maximumCost.text) more "
+          + "would exceed \(limits.tenantCostPerDay.text)")
+    }
+  }
+
+  private func dollars(_ amount: MicroUSD) -> String { amount.text }
+
+  /// What a tenant has spent and set aside on the day of `time`.
+  func spentToday(_ tenant: String, at time: Timestamp) -> MicroUSD {
+    guard let cell = spend(tenant), cell.day == time.day else { return .zero }
+    return cell.amount
+  }
+
+  /// Sets `amount` aside on the day of `time`; that day's sum replaces an earlier day's.
+  mutating func reserve(_ amount: MicroUSD, tenant: String, at time: Timestamp) -> ProposalCell.Reservation {
+    let sum = spentToday(tenant, at: time) + amount
+    setSpend(SpendCell(tenantID: tenant, day: time.day, amount: sum))
+    return ProposalCell.Reservation(amount: amount, day: time.day)
+  }
+
+  /// Replaces what was set aside by what it came to, where its day is still being counted.
+  mutating func settle(_ reservation: ProposalCell.Reservation, tenant: String, cost: MicroUSD) {
+    guard let cell = spend(tenant), cell.day == reservation.day else { return }
+    setSpend(
+      SpendCell(tenantID: tenant, day: cell.day, amount: cell.amount - reservation.amount + cost))
+  }
+}

@@ -1,0 +1,122 @@
+import Canonical
+import Crypto
+import Merkle
+import Records
+
+/// One cell of the governance state. Its bytes are canonical JSON, and its name says its type, so that a
+/// state can be read back from names and bytes alone.
+public enum Cell: MerkleValue, Equatable {
+  /// `log`: how far the log has been applied.
+  case log(LogCell)
+  /// `genesis`: the first leaf without its enrolments, which have cells of their own.
+  case genesis(GenesisCell)
+  /// `bundle`: the active policy bundle.
+  case bundle(BundleCell)
+  /// `enrolment/<principal>`.
+  case enrolment(EnrolmentCell)
+  /// `proposal/<leaf>`.
+  case proposal(ProposalBox)
+  /// `incident/<id>`: a restriction or that its id was lifted.
+  case incident(IncidentCell)
+  /// `act/<type>/<id>`: a governed act that cannot be replayed until it has expired.
+  case act(ActCell)
+  /// `spend/<tenant>`.
+  case spend(SpendCell)
+  /// `artifact/<tenant>/<digest>`.
+  case artifact(ArtifactCell)
+  /// `approvals/<n>`: which of the leaves 1024 n to 1024 n + 1023 parse as approving decisions.
+  case approvals(ApprovalBits)
+
+  /// Canonical JSON.
+  public func merkleBytes() -> [UInt8] { json.canonicalBytes() }
+
+  private var json: JSON {
+    switch self {
+    case .log(let cell): cell.json
+    case .genesis(let cell): cell.json
+    case .bundle(let cell): cell.json
+    case .enrolment(let cell): cell.json
+    case .proposal(let box): box.cell.json
+    case .incident(let cell): cell.json
+    case .act(let cell): cell.json
+    case .spend(let cell): cell.json
+    case .artifact(let cell): cell.json
+    case .approvals(let cell): cell.json
+    }
+  }
+
+  /// Reads the cell called `name`; refuses anything but the one text of a cell of that name.
+  init(name: String, bytes: [UInt8]) throws(ShieldError) {
+    do {
+      self = try Cell.parse(name, bytes)
+    } catch {
+      throw .cell(name, expected: error.description)
+    }
+    guard merkleBytes() == bytes, self.name == name else {
+      throw .cell(name, expected: "the one canonical text of a cell of this name")
+    }
+  }
+
+  private static func parse(_ name: String, _ bytes: [UInt8]) throws(RecordError) -> Cell {
+    let value: JSON
+    do {
+      value = try JSON.parse(bytes)
+    } catch {
+      throw .json(error)
+    }
+    var fields = try Fields(value)
+    let cell: Cell
+    switch name.prefix(while: { $0 != "/" }) {
+    case "log": cell = .log(try LogCell(from: &fields))
+    case "genesis": cell = .genesis(try GenesisCell(from: &fields))
+    case "bundle": cell = .bundle(try BundleCell(from: &fields))
+    case "enrolment": cell = .enrolment(try EnrolmentCell(from: &fields))
+    case "proposal": cell = .proposal(ProposalBox(try ProposalCell(from: &fields)))
+    case "incident": cell = .incident(try IncidentCell(from: &fields))
+    case "act": cell = .act(try ActCell(from: &fields))
+    case "spend": cell = .spend(try SpendCell(from: &fields))
+    case "artifact": cell = .artifact(try ArtifactCell(from: &fields))
+    case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
+    default: throw .unknownField(String(name.prefix(64)))
+    }
+    try fields.finish()
+    return cell
+  }
+
+  /// The name that the content calls for.
+  var name: String {
+    switch self {
+    case .log: CellName.log
+    case .genesis: CellName.genesis
+    case .bundle: CellName.bundle
+    case .enrolment(let cell): CellName.enrolment(cell.enrolment.principal)
+    case .proposal(let box): CellName.proposal(box.cell.index)
+    case .incident(let cell): CellName.incident(cell.incidentID)
+    case .act(let cell): CellName.act(cell.type, cell.actID)
+    case .spend(let cell): CellName.spend(cell.tenantID)
+    case .artifact(let cell): CellName.artifact(cell.tenantID, cell.digest)
+    case .approvals(let cell): CellName.approvals(cell.chunk)
+    }
+  }
+}
+
+/// The names of cells. Identifiers have no slash, so no two of them collide.
+enum CellName {
+  static let log = "log"
+  static let genesis = "genesis"
+  static let bundle = "bundle"
+  static func enrolment(_ principal: Principal) -> String { "enrolment/\(principal.path)" }
+  static func proposal(_ index: LeafIndex) -> String { "proposal/\(index.value)" }
+  static func incident(_ id: String) -> String { "incident/\(id)" }
+  static func act(_ type: RecordType, _ id: String) -> String { "act/\(type.rawValue)/\(id)" }
+  static func spend(_ tenant: String) -> String { "spend/\(tenant)" }
+  static func artifact(_ tenant: String, _ digest: Digest) -> String { "artifact/\(tenant)/\(digest.hex)" }
+  static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
+}
+
+/// Holds a proposal's cell by reference, so that the trie's leaves stay small.
+public final class ProposalBox: Sendable, Equatable {
+  let cell: ProposalCell
+  init(_ cell: ProposalCell) { self.cell = cell }
+  public static func == (left: ProposalBox, right: ProposalBox) -> Bool { left.cell == right.cell }
+}

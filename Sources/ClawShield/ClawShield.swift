@@ -1,1 +1,0 @@
-// Module ClawShield: begun, see Docs/Status.md.

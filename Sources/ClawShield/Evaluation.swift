@@ -1,0 +1,155 @@
+import Canonical
+import Crypto
+import Records
+
+extension ShieldState {
+  /// What governance thinks of a proposal, and whether a breaker tripped.
+  struct Judgement {
+    var verdict: Verdict
+    /// The breakers that tripped; empty for none.
+    var tripped: [FiredRule]
+  }
+
+  /// What is judged.
+  struct Subject {
+    let proposal: Proposal
+    let repeatKey: Digest
+    let parameters: Parameters
+    /// Whether the proposal comes now, and not for a second decision.
+    let isNew: Bool
+  }
+
+  /// Decides a proposal: restrictions, floor, breakers, approval rules, policy; what nothing approves is
+  /// denied (POL-10). A restriction ends it there; floor and breakers have their say together, so that a
+  /// loop of denied proposals trips its breaker too.
+  func judge(_ subject: Subject, cause: LeafIndex, at time: Timestamp) -> Judgement {
+    let proposal = subject.proposal
+    let action = compiled.action(proposal.action)
+    let risk = action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk
+    var rules = FiredRules()
+    var tripped: [FiredRule] = []
+    var asked = AskedPeople()
+    checkRestrictions(proposal, &rules)
+    let agent = enrolment(of: proposal.requestedBy, at: time)
+    if agent == nil {
+      rules.fire("floor.enrolment", .deny, "the agent's enrolment has ended")
+    }
+    if !rules.isDenied, let agent {
+      checkFloor(
+        proposal, agent: agent, action: action, parameters: subject.parameters, risk: risk, &rules)
+      var breakers = FiredRules()
+      checkBreakers(
+        proposal, repeatKey: subject.repeatKey, action: action?.definition, risk: risk,
+        isNew: subject.isNew, at: time, &breakers)
+      tripped = breakers.list
+      for rule in tripped { rules.add(rule) }
+      if !rules.isDenied, let action {
+        ask(subject, agent: agent, action: action.definition, risk: risk, at: time, &rules, &asked)
+      }
+    }
+    var verdict = Verdict(
+      type: .deny, cause: cause, decidedAt: time, rules: rules.list, rationale: "", effectiveRisk: risk,
+      actionVersion: action?.definition.version ?? "",
+      constitutionVersion: compiled.bundle.constitutionVersion, policyBundleHash: compiled.bundle.hash)
+    conclude(&verdict, asked, action: action?.definition, validUntil: proposal.validUntil)
+    return Judgement(verdict: verdict, tripped: tripped)
+  }
+
+  /// The bundle's approval rules, then its policy.
+  private func ask(
+    _ subject: Subject, agent: Enrolment, action: ActionDefinition, risk: RiskContext, at time: Timestamp,
+    _ rules: inout FiredRules, _ asked: inout AskedPeople
+  ) {
+    if rules.list.contains(where: { $0.rule == "floor.untrusted_input" }) {
+      asked.add([ApprovalDemand(role: Floor.role, count: 1)], seconds: Floor.deadlineSeconds)
+    }
+    for rule in compiled.bundle.approvals where rule.matches(action: action.name, risk: risk) {
+      let people = rule.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
+      rules.fire("policy.approvals.\(rule.name)", rule.decision, "needs \(people)")
+      asked.add(rule.demands, seconds: rule.deadlineSeconds)
+    }
+    let input = PolicyInput(
+      proposal: subject.proposal, action: action, parameters: subject.parameters.value,
+      effectiveRisk: risk, inputLabels: inputLabels(subject.proposal), agent: agent, time: time)
+    let answer = evaluator.evaluate(input, bundle: compiled.bundle)
+    for rule in answer.rules { rules.add(rule) }
+    asked.add(answer.demands, seconds: answer.deadlineSeconds ?? Floor.deadlineSeconds)
+    // A rule of the policy that calls for people approves on that condition; the bundle's own do not.
+    asked.isApproved = answer.rules.contains { $0.effect != .deny }
+  }
+
+  /// From rules to one answer: any denial denies; else the strictest demand; else an approval, if a rule
+  /// said so; else denial.
+  private func conclude(
+    _ verdict: inout Verdict, _ asked: AskedPeople, action: ActionDefinition?, validUntil: Timestamp
+  ) {
+    if let denial = verdict.rules.first(where: { $0.effect == .deny }) {
+      verdict.rationale = "denied: \(denial.message)"
+      return
+    }
+    let required = verdict.rules.map(\.effect).filter { !$0.isFinal }.max { $0.strictness < $1.strictness }
+    guard asked.isApproved, !asked.isOverfull, let action else {
+      verdict.rules.append(
+        FiredRule(rule: "policy.default_deny", effect: .deny, message: "no rule approves this"))
+      verdict.rationale = "denied: no rule approves this"
+      return
+    }
+    guard let required else {
+      approve(&verdict, action: action, because: "approved by policy")
+      return
+    }
+    verdict.type = required
+    verdict.demands = asked.demands.isEmpty ? [ApprovalDemand(role: Floor.role, count: 1)] : asked.demands
+    let seconds = Int64(asked.seconds ?? Floor.deadlineSeconds)
+    verdict.deadline = min(verdict.decidedAt.advanced(by: .seconds(seconds)), validUntil)
+    let people = verdict.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
+    verdict.rationale = "waits for \(people) until \(verdict.deadline?.text ?? "")"
+  }
+
+  /// Makes a verdict an approval whose token lives from now on.
+  func approve(_ verdict: inout Verdict, action: ActionDefinition, because rationale: String) {
+    verdict.type = .approve
+    verdict.rationale = rationale
+    verdict.deadline = nil
+    let seconds = min(action.tokenSeconds, Floor.maximumTokenSeconds)
+    verdict.expiresAt = verdict.decidedAt.advanced(by: .seconds(Int64(seconds)))
+  }
+}
+
+/// What people are asked for, gathered from every rule: of each role the highest count, of all deadlines
+/// the earliest.
+struct AskedPeople {
+  private(set) var demands: [ApprovalDemand] = []
+  private(set) var seconds: Int?
+  /// More roles than a decision can name; such a proposal is denied.
+  private(set) var isOverfull = false
+  /// Whether the policy approves, perhaps on condition that people do.
+  var isApproved = false
+
+  mutating func add(_ more: [ApprovalDemand], seconds: Int) {
+    guard !more.isEmpty else { return }
+    self.seconds = min(self.seconds ?? seconds, seconds)
+    for demand in more {
+      if let position = demands.firstIndex(where: { $0.role == demand.role }) {
+        demands[position].count = max(demands[position].count, demand.count)
+      } else if demands.count < 16 {
+        demands.append(demand)
+      } else {
+        isOverfull = true
+      }
+    }
+  }
+}
+
+extension DecisionType {
+  /// Which of several demands names the decision.
+  fileprivate var strictness: Int {
+    switch self {
+    case .approve: 0
+    case .escalate: 1
+    case .requireMFA: 2
+    case .requireMultiSig: 3
+    case .deny: 4
+    }
+  }
+}

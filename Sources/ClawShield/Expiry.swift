@@ -1,0 +1,38 @@
+import Records
+
+extension ShieldState {
+  /// When something pending expires by itself: the leader of an idle cluster writes a `tick` then. Always
+  /// later than log time.
+  public var nextExpiry: Timestamp? { indexes.dues.first?.key.time }
+
+  /// Everything that the passing of time up to `logTime` brings about, at the leaf that brought the time.
+  mutating func expire(cause: LeafIndex) {
+    while let due = indexes.dues.first?.key, due.time <= logTime {
+      guard let old = proposal(due.index) else { preconditionFailure("an index without its cell") }
+      var cell = old
+      expire(&cell, cause: cause)
+      change(old, to: cell)
+    }
+    while let act = indexes.acts.first?.key, act.validUntil <= logTime { forgetAct(act) }
+    while indexes.forgettable.count > Capacity.settled, let due = indexes.forgettable.first?.key,
+      due.time <= logTime, let cell = proposal(due.index)
+    {
+      forget(cell)
+    }
+  }
+
+  /// Ends what was due; afterwards it is not due any more.
+  private mutating func expire(_ cell: inout ProposalCell, cause: LeafIndex) {
+    if cell.isOpen {
+      let message = "not enough people approved until \(cell.verdict.deadline?.text ?? "")"
+      supersede(&cell, with: denial(cell, rule: "ballots.expired", message: message, cause: cause))
+    } else if cell.isOutstanding {
+      // Nobody knows whether it ran, so it is never run again by itself, and costs what was set aside.
+      cell.unknown = ProposalCell.UnknownOutcome(cause: cause, written: nil)
+      cell.settledAt = logTime
+    } else {
+      let message = "the approval was not written down before its token ended"
+      supersede(&cell, with: denial(cell, rule: "execution.expired", message: message, cause: cause))
+    }
+  }
+}

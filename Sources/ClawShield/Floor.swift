@@ -1,0 +1,227 @@
+import Canonical
+import Crypto
+import Records
+
+/// The floor: rules that are code, which no policy can lower.
+enum Floor {
+  /// No token outlives this, in seconds.
+  static let maximumTokenSeconds = 900
+  /// Statements live at most this long.
+  static let maximumValidity = Interval.seconds(86_400)
+  /// How long people have where the floor asks for one, in seconds.
+  static let deadlineSeconds = 3600
+  /// The role whose holders the floor asks.
+  static let role = "approver"
+  /// The label of outside text (INV-013).
+  static let untrusted = "untrusted"
+
+  private static let shells = [
+    "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "csh", "tcsh", "fish", "rc", "cmd", "cmd.exe",
+    "powershell", "powershell.exe", "pwsh",
+  ]
+  private static let launchers = [
+    "env", "busybox", "toybox", "xargs", "nohup", "setsid", "timeout", "nice", "ionice", "chroot", "sudo",
+    "su", "unshare", "script", "stdbuf", "time",
+  ]
+
+  /// The shell that an argument vector starts, directly or by a launcher; nil where it starts none
+  /// (RT-8: raw shell is refused). The registry is written by two people; this catches the mistake.
+  static func rawShell(_ arguments: [String]) -> String? {
+    guard let program = arguments.first.map(basename) else { return nil }
+    if shells.contains(program) { return program }
+    guard launchers.contains(program) else { return nil }
+    return arguments.dropFirst().map(basename).first { shells.contains($0) }
+  }
+
+  private static func basename(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+}
+
+/// The rules that fired for one proposal, in the order in which they were asked.
+struct FiredRules {
+  private(set) var list: [FiredRule] = []
+
+  var isDenied: Bool { list.contains { $0.effect == .deny } }
+
+  mutating func fire(_ rule: String, _ effect: DecisionType, _ message: String) {
+    add(FiredRule(rule: rule, effect: effect, message: message))
+  }
+
+  /// At most 64 rules stand in a decision, so the last place is kept for one that says that there are more.
+  mutating func add(_ rule: FiredRule) {
+    guard list.count < 63 else {
+      if list.count == 63 {
+        list.append(
+          FiredRule(rule: "rules.truncated", effect: .deny, message: "more than 63 rules fired"))
+      }
+      return
+    }
+    list.append(
+      FiredRule(
+        rule: cut(rule.rule, to: 256), effect: rule.effect, message: cut(rule.message, to: 1024)))
+  }
+}
+
+/// The longest prefix of whole characters within `limit` bytes.
+func cut(_ text: String, to limit: Int) -> String {
+  guard text.utf8.count > limit else { return text }
+  var out = ""
+  var count = 0
+  for scalar in text.unicodeScalars {
+    count += UTF8.width(scalar)
+    guard count <= limit else { break }
+    out.unicodeScalars.append(scalar)
+  }
+  return out
+}
+
+extension ShieldState {
+  /// What kills, quarantines and revocations forbid right now; the first rules to be asked.
+  func checkRestrictions(_ proposal: Proposal, _ rules: inout FiredRules) {
+    if let id = restriction(on: .all) {
+      rules.fire("floor.halted", .deny, "everything is halted by incident \(id) until two operators lift it")
+    }
+    if let id = restriction(on: .principal(proposal.requestedBy)) {
+      rules.fire("floor.quarantined", .deny, "the agent is restricted by incident \(id) until it is lifted")
+    }
+    for tenant in tenants(of: proposal) {
+      if let id = restriction(on: .tenant(tenant)) {
+        rules.fire(
+          "floor.tenant_quarantined", .deny,
+          "tenant \(tenant) is restricted by incident \(id) until it is lifted")
+      }
+    }
+  }
+
+  /// The tenants that a proposal is about: its agent's, and the one it names.
+  func tenants(of proposal: Proposal) -> [String] {
+    guard case .agent(let own, _) = proposal.requestedBy, own != proposal.tenantID else {
+      return [proposal.tenantID]
+    }
+    return [own, proposal.tenantID]
+  }
+
+  /// The first incident in force against `target`.
+  func restriction(on target: IncidentTarget) -> String? {
+    var found: String?
+    let text = target.text
+    indexes.restrictions.forEach(from: TargetKey(target: text, incidentID: "")) { key, _ in
+      if key.target == text { found = key.incidentID }
+      return false
+    }
+    return found
+  }
+
+  /// Tenant, registry, parameters, scopes and inputs (INV-005, INV-008, T2.1, T3.2).
+  func checkFloor(
+    _ proposal: Proposal, agent: Enrolment, action: CompiledBundle.Action?, parameters: Parameters,
+    risk: RiskContext, _ rules: inout FiredRules
+  ) {
+    if proposal.tenantID != agent.tenantID {
+      rules.fire(
+        "floor.tenant", .deny,
+        "the agent belongs to tenant \(agent.tenantID), the proposal names \(proposal.tenantID)")
+    }
+    guard let action else {
+      rules.fire("floor.action_registered", .deny, "\(proposal.action) is not in the registry")
+      return
+    }
+    if let message = parameters.objection(to: action) {
+      rules.fire("floor.parameters", .deny, message)
+    }
+    if let shell = Floor.rawShell(action.definition.arguments) {
+      rules.fire("floor.raw_shell", .deny, "the action starts a raw shell, \(shell)")
+    }
+    checkScopes(proposal, agent: agent, action: action.definition, &rules)
+    checkInputs(proposal, agent: agent, risk: risk, &rules)
+  }
+
+  private func checkScopes(
+    _ proposal: Proposal, agent: Enrolment, action: ActionDefinition, _ rules: inout FiredRules
+  ) {
+    for scope in proposal.scopes where !agent.scopes.contains(scope) {
+      rules.fire("floor.scope_granted", .deny, "the agent's grant does not cover scope \(scope)")
+    }
+    for scope in proposal.scopes where !action.scopes.contains(scope) {
+      rules.fire("floor.scope_of_action", .deny, "\(action.name) has no use for scope \(scope)")
+    }
+    for scope in action.scopes where !proposal.scopes.contains(scope) {
+      rules.fire("floor.scope_needed", .deny, "\(action.name) needs scope \(scope), which was not asked for")
+    }
+  }
+
+  private func checkInputs(
+    _ proposal: Proposal, agent: Enrolment, risk: RiskContext, _ rules: inout FiredRules
+  ) {
+    for digest in proposal.inputs where artifactCell(proposal.tenantID, digest) == nil {
+      rules.fire(
+        "floor.cross_tenant", .deny,
+        "input \(digest.hex.prefix(16))… is no artifact of tenant \(proposal.tenantID)")
+    }
+    let labels = inputLabels(proposal)
+    for label in labels where !isCovered(label, agent) {
+      rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(cut(label, to: 256))")
+    }
+    if labels.contains(Floor.untrusted), risk.impactLevel >= .high {
+      rules.fire(
+        "floor.untrusted_input", .escalate,
+        "an input is outside text and the impact is \(risk.impactLevel.rawValue): a person must approve")
+    }
+  }
+
+  /// The labels of all inputs, ascending, none twice.
+  func inputLabels(_ proposal: Proposal) -> [String] {
+    var labels: [String] = []
+    for digest in proposal.inputs {
+      labels += artifactCell(proposal.tenantID, digest)?.labels ?? []
+    }
+    labels.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return labels.indices.filter { $0 == 0 || labels[$0] != labels[$0 - 1] }.map { labels[$0] }
+  }
+
+  /// A grant covers its own tenant, that tenant's agents, the executors, outside text, and what it names
+  /// as scope `label:<label>`, slashes written as colons.
+  private func isCovered(_ label: String, _ agent: Enrolment) -> Bool {
+    if label == agent.tenantID || label == Floor.untrusted { return true }
+    switch Principal(path: label) {
+    case .agent(let tenant, _) where tenant == agent.tenantID: return true
+    case .executor: return true
+    default:
+      let name = String(label.map { $0 == "/" ? ":" : $0 })
+      return agent.scopes.contains("label:\(name)")
+    }
+  }
+}
+
+/// What is known of a proposal's parameters.
+enum Parameters {
+  /// The parameters themselves.
+  case given(JSON)
+  /// Only which schema they satisfied when they came (nil: none).
+  case remembered(schema: Digest?)
+
+  var value: JSON? { if case .given(let value) = self { value } else { nil } }
+
+  /// The hash of the action's schema, where the parameters satisfy it.
+  func satisfiedSchema(of action: CompiledBundle.Action?) -> Digest? {
+    guard let action, objection(to: action) == nil else { return nil }
+    return action.schemaHash
+  }
+
+  /// Why the parameters are not the action's; nil where they are. Quotes no parameter.
+  func objection(to action: CompiledBundle.Action) -> String? {
+    switch self {
+    case .given(let value):
+      do {
+        try action.schema.validate(value)
+        return nil
+      } catch {
+        return "parameters \(cut(error.description, to: 768))"
+      }
+    case .remembered(let schema):
+      return schema == action.schemaHash
+        ? nil : "the new bundle changes the schema of the parameters: propose again"
+    }
+  }
+}

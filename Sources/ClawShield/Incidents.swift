@@ -1,0 +1,172 @@
+import Crypto
+import Records
+
+extension ShieldState {
+  // MARK: Admission
+
+  /// A restriction needs one operator; a lift two, as every relaxation (IR-3, IR-8).
+  func admit(_ signed: Signed<IncidentAct>, at time: Timestamp) throws(Refusal) -> Admittance {
+    let act = signed.content
+    try requireOperators(act.kind.isRestriction ? 1 : 2, of: signed, at: time)
+    let hash = signed.contentHash
+    if act.kind == .lift {
+      if let known = self.act(.incident, act.incidentID) {
+        if known.contentHash == hash { return .known(known.leaf) }
+        throw Refusal(.alreadyExists, "act \(act.incidentID) has other content at leaf \(known.leaf.value)")
+      }
+      guard incident(act.incidentID) == nil else {
+        throw Refusal(.alreadyExists, "\(act.incidentID) names a restriction already")
+      }
+      for id in act.lifts where incident(id)?.liftedBy != nil {
+        throw Refusal(.failedPrecondition, "\(id) has been lifted already")
+      }
+    } else if let known = incident(act.incidentID) {
+      if known.origin == .signed(hash) { return .known(known.leaf) }
+      throw Refusal(
+        known.origin == .unseen ? .failedPrecondition : .alreadyExists,
+        known.liftedBy == nil
+          ? "\(act.incidentID) is taken by leaf \(known.leaf.value)"
+          : "\(act.incidentID) was lifted, and a lifted id never binds again")
+    }
+    try requireValidity(act.validUntil, at: time)
+    guard indexes.incidents < Capacity.incidents || act.kind == .lift || act.target == .all else {
+      throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
+    }
+    return .accept
+  }
+
+  // MARK: Effect
+
+  mutating func take(_ signed: Signed<IncidentAct>, at index: LeafIndex) {
+    let act = signed.content
+    guard act.kind.isRestriction else {
+      lift(act, contentHash: signed.contentHash, at: index)
+      return
+    }
+    setIncident(
+      IncidentCell(
+        incidentID: act.incidentID, origin: .signed(signed.contentHash), target: act.target, leaf: index,
+        at: logTime))
+    restrict(act.target, because: "\(act.kind.rawValue) \(act.incidentID)", cause: index)
+  }
+
+  private mutating func lift(_ act: IncidentAct, contentHash: Digest, at index: LeafIndex) {
+    for id in act.lifts {
+      var cell =
+        incident(id)
+        ?? IncidentCell(incidentID: id, origin: .unseen, target: nil, leaf: index, at: logTime)
+      cell.liftedBy = cell.liftedBy ?? index
+      setIncident(cell)
+    }
+    addAct(
+      ActCell(
+        type: .incident, actID: act.incidentID, contentHash: contentHash, leaf: index,
+        validUntil: act.validUntil))
+  }
+
+  /// Voids every token that a restriction hits and denies what people are still asked about. A lift does
+  /// not bring them back: whoever still wants them proposes again.
+  private mutating func restrict(_ target: IncidentTarget, because reason: String, cause: LeafIndex) {
+    var hit: [LeafIndex] = []
+    indexes.outstanding.forEach { _, proposal in
+      hit.append(proposal)
+      return true
+    }
+    for proposal in hit {
+      guard let old = self.proposal(proposal), let grant = old.grant, old.voided == nil,
+        covers(target, old, tokenID: grant.tokenID, executor: grant.executorID)
+      else { continue }
+      var cell = old
+      cell.voided = reason
+      cell.relate(cause)
+      change(old, to: cell)
+    }
+    for proposal in undecided() {
+      guard let old = self.proposal(proposal), old.verdict.type != .deny,
+        covers(target, old, tokenID: nil, executor: nil)
+      else { continue }
+      var cell = old
+      cell.relate(cause)
+      supersede(
+        &cell, with: denial(cell, rule: "floor.restricted", message: "stopped by \(reason)", cause: cause))
+      change(old, to: cell)
+    }
+  }
+
+  /// Proposals that people are asked about or whose decision is not written yet, ascending.
+  func undecided() -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    indexes.open.forEach { index, _ in
+      out.append(index)
+      return true
+    }
+    indexes.unwritten.forEach { index, _ in
+      if indexes.open[index] == nil { out.append(index) }
+      return true
+    }
+    return out.sorted()
+  }
+
+  private func covers(
+    _ target: IncidentTarget, _ cell: ProposalCell, tokenID: String?, executor: Principal?
+  ) -> Bool {
+    switch target {
+    case .all: true
+    case .tenant(let name): tenants(of: cell.content).contains(name)
+    case .principal(let principal): principal == cell.content.requestedBy || principal == executor
+    case .token(let id): id == tokenID
+    }
+  }
+
+  // MARK: Breakers
+
+  /// A breaker has tripped: the agent is quarantined, its tokens are void, and an incident is owed
+  /// (INV-021). An agent that is quarantined already trips none.
+  mutating func trip(_ rules: [FiredRule], by cell: ProposalCell, cause: LeafIndex) {
+    let id = DerivedID.make("breaker", cluster: cluster, cause: cause, about: cell.index)
+    let names = rules.map(\.rule).joined(separator: ", ")
+    let incident = DerivedIncident(
+      incidentID: id, kind: .breaker, cause: cause, about: cell.index, tenantID: cell.content.tenantID,
+      target: .principal(cell.content.requestedBy),
+      message: cut("\(names): \(rules.first?.message ?? "")", to: 1024))
+    setIncident(
+      IncidentCell(
+        incidentID: id, origin: .breaker(incident, written: nil), target: incident.target, leaf: cause,
+        at: logTime))
+    restrict(incident.target, because: "breaker \(id)", cause: cause)
+  }
+
+  /// A written derived incident takes effect if it is the one that is owed.
+  mutating func take(_ incident: DerivedIncident, at index: LeafIndex) -> Applied {
+    switch incident.kind {
+    case .breaker:
+      guard var cell = self.incident(incident.incidentID), cell.owed == incident else {
+        return .divergent(expected: "no breaker incident \(incident.incidentID) with this content")
+      }
+      cell.origin = .breaker(incident, written: index)
+      setIncident(cell)
+      relate(index, to: incident.about)
+      return .effective
+    case .unknownOutcome:
+      guard let proposalIndex = indexes.decisions[incident.about], let old = proposal(proposalIndex),
+        unknownOutcome(of: old) == incident
+      else {
+        return .divergent(expected: "no unknown outcome of leaf \(incident.about.value) with this content")
+      }
+      var cell = old
+      cell.unknown?.written = index
+      cell.relate(index)
+      change(old, to: cell)
+      return .effective
+    case .withheld:
+      return .divergent(expected: "nothing: declined consent does not follow from the log")
+    }
+  }
+
+  private mutating func relate(_ leaf: LeafIndex, to index: LeafIndex) {
+    guard let old = proposal(index) else { return }
+    var cell = old
+    cell.relate(leaf)
+    change(old, to: cell)
+  }
+}

@@ -1,0 +1,229 @@
+import Crypto
+import Records
+
+/// A point in time at which something happens to a leaf's subject; ordered by time.
+struct Due: Comparable, Sendable {
+  let time: Timestamp
+  let index: LeafIndex
+  static func < (left: Due, right: Due) -> Bool {
+    left.time == right.time ? left.index < right.index : left.time < right.time
+  }
+}
+
+/// A derived record that nobody has written yet; ordered by cause.
+struct OwedKey: Comparable, Sendable {
+  enum Kind: Int, Sendable { case decision, breaker, unknownOutcome }
+
+  let cause: LeafIndex
+  /// The proposal that it is about.
+  let about: LeafIndex
+  let kind: Kind
+  static func < (left: OwedKey, right: OwedKey) -> Bool {
+    (left.cause.value, left.about.value, left.kind.rawValue)
+      < (right.cause.value, right.about.value, right.kind.rawValue)
+  }
+}
+
+/// A proposal within a group (an agent's, a trace's, repeats of one another); ordered by time in it.
+struct Grouped: Comparable, Sendable {
+  let group: Digest
+  let at: Timestamp
+  let index: LeafIndex
+  static func < (left: Grouped, right: Grouped) -> Bool {
+    if left.group != right.group { return left.group < right.group }
+    return left.at == right.at ? left.index < right.index : left.at < right.at
+  }
+}
+
+/// A restriction in force; ordered by its target.
+struct TargetKey: Comparable, Sendable {
+  let target: String
+  let incidentID: String
+  static func < (left: TargetKey, right: TargetKey) -> Bool {
+    (left.target, left.incidentID) < (right.target, right.incidentID)
+  }
+}
+
+/// A governed act by its expiry.
+struct ActKey: Comparable, Sendable {
+  let validUntil: Timestamp
+  let name: String
+  static func < (left: ActKey, right: ActKey) -> Bool {
+    left.validUntil == right.validUntil ? left.name < right.name : left.validUntil < right.validUntil
+  }
+}
+
+/// Ways to find cells. They follow from the cells alone: whatever changes a cell takes the old one's
+/// entries out and puts the new one's in, and a restored state gets the same from its cells.
+struct Indexes: Sendable {
+  /// The newest proposal of (agent, request id).
+  var requests = OrderedMap<Digest, LeafIndex>()
+  /// Proposals by their written decisions.
+  var decisions = OrderedMap<LeafIndex, LeafIndex>()
+  /// Proposals by their tokens.
+  var tokens = OrderedMap<String, LeafIndex>()
+  /// Proposals by agent and time.
+  var agents = OrderedSet<Grouped>()
+  /// Proposals by what makes them repeats, and time.
+  var repeats = OrderedSet<Grouped>()
+  /// Proposals by trace and time.
+  var traces = OrderedSet<Grouped>()
+  /// Every remembered proposal.
+  var proposals = OrderedSet<LeafIndex>()
+  /// What happens by itself, and when.
+  var dues = OrderedSet<Due>()
+  /// Derived records to be written; the value names the incident, where it is one with a cell.
+  var owed = OrderedMap<OwedKey, String>()
+  /// Proposals that people are asked about.
+  var open = OrderedSet<LeafIndex>()
+  /// Proposals whose derived decision is not written.
+  var unwritten = OrderedSet<LeafIndex>()
+  /// Approvals without receipt: decision leaf to proposal.
+  var outstanding = OrderedMap<LeafIndex, LeafIndex>()
+  /// Proposals that may be forgotten, by when.
+  var forgettable = OrderedSet<Due>()
+  /// Principals by each of their keys.
+  var keys = OrderedMap<PublicKey, Principal>()
+  var executors = OrderedSet<Principal>()
+  var operators = OrderedSet<Principal>()
+  /// Log time at which each restriction in force began.
+  var restrictions = OrderedMap<TargetKey, Timestamp>()
+  var acts = OrderedSet<ActKey>()
+  /// How many artifacts and incidents there are.
+  var artifacts = 0
+  var incidents = 0
+  var enrolments = 0
+
+  static func request(_ agent: Principal, _ requestID: String) -> Digest {
+    SHA256.hash("\(agent.path)\n\(requestID)")
+  }
+
+  static func group(_ agent: Principal) -> Digest { SHA256.hash("agent\n\(agent.path)") }
+  static func group(trace: String) -> Digest { SHA256.hash("trace\n\(trace)") }
+
+  // MARK: Proposals
+
+  /// What hangs on a proposal's content and never changes while it is remembered.
+  mutating func add(_ cell: ProposalCell) {
+    let agent = Grouped(group: Self.group(cell.content.requestedBy), at: cell.at, index: cell.index)
+    agents[agent] = true
+    repeats[Grouped(group: cell.repeatKey, at: cell.at, index: cell.index)] = true
+    traces[Grouped(group: Self.group(trace: cell.content.traceID), at: cell.at, index: cell.index)] = true
+    proposals[cell.index] = true
+    let request = Self.request(cell.content.requestedBy, cell.content.requestID)
+    // A forgotten id may name a newer proposal while the older one is still remembered.
+    if requests[request].map({ $0 < cell.index }) ?? true { requests[request] = cell.index }
+  }
+
+  mutating func remove(_ cell: ProposalCell) {
+    agents[Grouped(group: Self.group(cell.content.requestedBy), at: cell.at, index: cell.index)] = nil
+    repeats[Grouped(group: cell.repeatKey, at: cell.at, index: cell.index)] = nil
+    traces[Grouped(group: Self.group(trace: cell.content.traceID), at: cell.at, index: cell.index)] = nil
+    proposals[cell.index] = nil
+    let request = Self.request(cell.content.requestedBy, cell.content.requestID)
+    if requests[request] == cell.index { requests[request] = nil }
+  }
+
+  /// Takes the entries of a proposal's old state out and puts those of its new state in.
+  mutating func change(_ index: LeafIndex, from old: ProposalFacts?, to new: ProposalFacts?) {
+    if old?.due != new?.due {
+      if let time = old?.due { dues[Due(time: time, index: index)] = nil }
+      if let time = new?.due { dues[Due(time: time, index: index)] = true }
+    }
+    if old?.forgettable != new?.forgettable {
+      if let time = old?.forgettable { forgettable[Due(time: time, index: index)] = nil }
+      if let time = new?.forgettable { forgettable[Due(time: time, index: index)] = true }
+    }
+    if old?.owed != new?.owed {
+      if let cause = old?.owed { owed[OwedKey(cause: cause, about: index, kind: .decision)] = nil }
+      if let cause = new?.owed { owed[OwedKey(cause: cause, about: index, kind: .decision)] = "" }
+      unwritten[index] = new?.owed == nil ? nil : true
+    }
+    if old?.owedUnknown != new?.owedUnknown {
+      if let cause = old?.owedUnknown {
+        owed[OwedKey(cause: cause, about: index, kind: .unknownOutcome)] = nil
+      }
+      if let cause = new?.owedUnknown {
+        owed[OwedKey(cause: cause, about: index, kind: .unknownOutcome)] = ""
+      }
+    }
+    if old?.isOpen != new?.isOpen { open[index] = new?.isOpen == true ? true : nil }
+    if old?.outstanding != new?.outstanding {
+      if let leaf = old?.outstanding { outstanding[leaf] = nil }
+      if let leaf = new?.outstanding { outstanding[leaf] = index }
+    }
+    if old?.token != new?.token {
+      if let token = old?.token { tokens[token] = nil }
+      if let token = new?.token { tokens[token] = index }
+    }
+    let before = old?.decisions ?? []
+    let after = new?.decisions ?? []
+    if before != after {
+      for leaf in before where !after.contains(leaf) { decisions[leaf] = nil }
+      for leaf in after where !before.contains(leaf) { decisions[leaf] = index }
+    }
+  }
+
+  // MARK: Others
+
+  mutating func change(from old: EnrolmentCell?, to new: EnrolmentCell?) {
+    if let enrolment = old?.enrolment {
+      keys[enrolment.key] = nil
+      if let second = enrolment.secondKey { keys[second] = nil }
+      executors[enrolment.principal] = nil
+      operators[enrolment.principal] = nil
+      enrolments -= 1
+    }
+    if let enrolment = new?.enrolment {
+      keys[enrolment.key] = enrolment.principal
+      if let second = enrolment.secondKey { keys[second] = enrolment.principal }
+      if case .executor = enrolment.principal { executors[enrolment.principal] = true }
+      if case .operator = enrolment.principal { operators[enrolment.principal] = true }
+      enrolments += 1
+    }
+  }
+
+  mutating func change(from old: IncidentCell?, to new: IncidentCell?) {
+    if let old {
+      if let target = old.target {
+        restrictions[TargetKey(target: target.text, incidentID: old.incidentID)] = nil
+      }
+      if let incident = old.owed { owed[key(incident)] = nil }
+      incidents -= 1
+    }
+    if let new {
+      if let target = new.target, new.isInForce {
+        restrictions[TargetKey(target: target.text, incidentID: new.incidentID)] = new.at
+      }
+      if let incident = new.owed { owed[key(incident)] = new.incidentID }
+      incidents += 1
+    }
+  }
+
+  private func key(_ incident: DerivedIncident) -> OwedKey {
+    OwedKey(cause: incident.cause, about: incident.about, kind: .breaker)
+  }
+}
+
+/// Those facts about a proposal that indexes hang on and that change.
+struct ProposalFacts: Sendable {
+  let due: Timestamp?
+  let forgettable: Timestamp?
+  let owed: LeafIndex?
+  let owedUnknown: LeafIndex?
+  let isOpen: Bool
+  let outstanding: LeafIndex?
+  let token: String?
+  let decisions: [LeafIndex]
+
+  init(_ cell: ProposalCell) {
+    due = cell.due
+    forgettable = cell.forgettableAt
+    owed = cell.isOwed ? cell.verdict.cause : nil
+    owedUnknown = cell.unknown.flatMap { $0.written == nil ? $0.cause : nil }
+    isOpen = cell.isOpen
+    outstanding = cell.isOutstanding ? cell.approval : nil
+    token = cell.grant?.tokenID
+    decisions = cell.decisions
+  }
+}

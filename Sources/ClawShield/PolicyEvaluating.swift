@@ -1,0 +1,72 @@
+import Canonical
+import Records
+
+/// What a policy is asked about: a proposal that the floor has let through and no breaker has stopped.
+public struct PolicyInput: Sendable {
+  public let proposal: Proposal
+  public let action: ActionDefinition
+  /// The parameters, valid by the action's schema. Nil where a decision is made again: the state keeps no
+  /// parameters, so that they stay erasable. A policy that needs them must then deny.
+  public let parameters: JSON?
+  /// The higher of what the agent declared and what the registry says.
+  public let effectiveRisk: RiskContext
+  /// Labels of all inputs, ascending.
+  public let inputLabels: [String]
+  /// The agent.
+  public let agent: Enrolment
+  /// Log time.
+  public let time: Timestamp
+}
+
+/// What a policy answers.
+public struct PolicyAnswer: Sendable {
+  /// Every rule that had its say. One that denies denies; what is neither denied nor approved by a rule
+  /// is denied (POL-10).
+  public var rules: [FiredRule]
+  /// What people must do, beyond what the bundle's approval rules demand; for a rule that calls for them.
+  public var demands: [ApprovalDemand]
+  /// How long people have, in seconds.
+  public var deadlineSeconds: Int?
+
+  /// An answer.
+  public init(rules: [FiredRule], demands: [ApprovalDemand] = [], deadlineSeconds: Int? = nil) {
+    self.rules = rules
+    self.demands = demands
+    self.deadlineSeconds = deadlineSeconds
+  }
+}
+
+/// The place of a policy engine. An evaluator is a pure function of its input and the bundle: no clock,
+/// randomness, I/O or floating-point arithmetic, the same answer on every machine (POL-8), with its own
+/// bound on work; what it cannot decide it must deny.
+public protocol PolicyEvaluating: Sendable {
+  /// Refuses a bundle that this evaluator cannot enforce in full (POL-4).
+  func check(_ bundle: PolicyBundle) throws(ShieldError)
+  /// Answers for one proposal.
+  func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer
+}
+
+/// The declarative policy: what stands in the registry may be approved, under the bundle's approval
+/// rules, which are applied to whatever an evaluator answers.
+public struct DeclarativePolicy: PolicyEvaluating {
+  /// The declarative policy.
+  public init() {}
+
+  /// Refuses files that it would not evaluate, such as a policy in another language: people who signed
+  /// the bundle believe that those are in force.
+  public func check(_ bundle: PolicyBundle) throws(ShieldError) {
+    for file in bundle.files where file.path != PolicyBundle.registryPath && !file.path.hasSuffix(".md") {
+      throw .bundle("expected \(PolicyBundle.registryPath) and .md files, found \"\(file.path.prefix(128))\"")
+    }
+  }
+
+  /// Approves a registered action.
+  public func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer {
+    guard bundle.action(input.action.name) != nil else { return PolicyAnswer(rules: []) }
+    return PolicyAnswer(rules: [
+      FiredRule(
+        rule: "policy.registry", effect: .approve,
+        message: "\(input.action.name) is registered as version \(input.action.version)")
+    ])
+  }
+}

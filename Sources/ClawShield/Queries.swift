@@ -1,0 +1,204 @@
+import Crypto
+import Records
+
+extension ShieldState {
+  // MARK: Who and by which rules
+
+  /// The active policy bundle.
+  public var bundle: PolicyBundle { compiled.bundle }
+  /// Its hash by ruling 2.
+  public var bundleHash: Digest { compiled.bundle.hash }
+  /// The parties of the genesis, ascending by id.
+  public var parties: [Party] { genesis.parties }
+  /// How many parties' shares make a signature.
+  public var threshold: Int { genesis.threshold }
+
+  /// What is enrolled under a name, expired or not.
+  public func enrolment(of principal: Principal) -> Enrolment? {
+    enrolmentCell(of: principal)?.enrolment
+  }
+
+  /// What is enrolled under a name; nil when it has expired by `time` or was revoked.
+  public func enrolment(of principal: Principal, at time: Timestamp) -> Enrolment? {
+    guard let enrolment = enrolment(of: principal), enrolment.expiresAt > time else { return nil }
+    return enrolment
+  }
+
+  // MARK: Approvals
+
+  /// Whether the leaf is the one live approving decision for its proposal at this size and `time`: its
+  /// bundle is active, its token has neither ended nor been made void, its agent and executor are
+  /// enrolled, in the same incarnation, and no restriction is on them.
+  public func isLiveApproval(at index: LeafIndex, time: Timestamp) -> Bool {
+    guard indexes.outstanding[index] != nil, index > activatedAt,
+      let proposalIndex = indexes.decisions[index], let cell = proposal(proposalIndex),
+      cell.approval == index, cell.voided == nil, let grant = cell.grant, grant.expiresAt > time,
+      cell.verdict.policyBundleHash == compiled.bundle.hash
+    else { return false }
+    guard enrolment(of: cell.content.requestedBy, at: time) != nil,
+      let executor = enrolment(of: grant.executorID, at: time),
+      executor.incarnation == grant.executorIncarnation
+    else { return false }
+    let targets: [IncidentTarget] =
+      [
+        .all, .token(grant.tokenID), .principal(cell.content.requestedBy), .principal(grant.executorID),
+      ] + tenants(of: cell.content).map(IncidentTarget.tenant)
+    return targets.allSatisfy { restriction(on: $0) == nil }
+  }
+
+  /// Every leaf in `range` that parses as an approving decision, void or not; ascending.
+  public func approvals(in range: ClosedRange<UInt64>) -> [LeafIndex] {
+    guard size > 0, range.lowerBound < size else { return [] }
+    let last = min(range.upperBound, size - 1)
+    var out: [LeafIndex] = []
+    for chunk in (range.lowerBound / ApprovalBits.length)...(last / ApprovalBits.length) {
+      guard let bits = approvalBits(chunk) else { continue }
+      let first = max(range.lowerBound, chunk * ApprovalBits.length)
+      for leaf in first...min(last, (chunk + 1) * ApprovalBits.length - 1) where bits.contains(leaf) {
+        out.append(LeafIndex(leaf))
+      }
+    }
+    return out
+  }
+
+  /// Every approving decision that is live at log time, ascending.
+  public func liveApprovals() -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    indexes.outstanding.forEach { leaf, _ in
+      if isLiveApproval(at: leaf, time: logTime) { out.append(leaf) }
+      return true
+    }
+    return out
+  }
+
+  /// The live approvals that name `executor` and have no receipt, ascending.
+  public func outstandingApprovals(for executor: Principal) -> [LeafIndex] {
+    liveApprovals().filter { leaf in
+      indexes.decisions[leaf].flatMap(proposal)?.grant?.executorID == executor
+    }
+  }
+
+  /// Where a token stands at log time; nil where none is remembered.
+  public func token(_ id: String) -> TokenState? {
+    guard let index = indexes.tokens[id], let cell = proposal(index), let approval = cell.approval,
+      let grant = cell.grant
+    else { return nil }
+    if let receipt = cell.receipt { return .reported(receipt.leaf) }
+    if isLiveApproval(at: approval, time: logTime) { return .live }
+    return cell.voided == nil && grant.expiresAt <= logTime ? .expired : .void
+  }
+
+  // MARK: Restrictions
+
+  /// How long an entry stays on the list after its record: as long as the longest-lived token.
+  static let restrictionListing = Interval.seconds(Int64(Floor.maximumTokenSeconds))
+
+  /// What leases must forbid. An entry leaves the list fifteen minutes after its record, when no token
+  /// from before it is left; what it forbids stays forbidden here until it is lifted. A global halt
+  /// stays on the list until it is lifted, because it is the lease's mode. Where more restrictions come
+  /// within fifteen minutes than a list holds, the list says that everything is halted.
+  public var restrictions: RestrictionList {
+    let oldest = logTime.advanced(by: Interval(nanoseconds: -Self.restrictionListing.nanoseconds))
+    var entries: [RestrictionList.Entry] = []
+    indexes.restrictions.forEach { key, at in
+      if let target = IncidentTarget(text: key.target), target == .all || at > oldest {
+        entries.append(RestrictionList.Entry(incidentID: key.incidentID, target: target))
+      }
+      return entries.count < RestrictionList.maximumEntries / 2
+    }
+    if entries.count == RestrictionList.maximumEntries / 2 {
+      entries.append(RestrictionList.Entry(incidentID: "restriction-overflow", target: .all))
+    }
+    return RestrictionList(entries)
+  }
+
+  /// Whether a restriction was lifted; a lifted id never binds again.
+  public func isLifted(_ incidentID: String) -> Bool { incident(incidentID)?.liftedBy != nil }
+
+  // MARK: Proposals
+
+  /// A remembered proposal, by the id that its agent gave it.
+  public func proposalView(agent: Principal, requestID: String) -> ProposalView? {
+    indexes.requests[Indexes.request(agent, requestID)].flatMap(proposalView(at:))
+  }
+
+  /// A remembered proposal, by one of its written decisions.
+  public func proposalView(decision: LeafIndex) -> ProposalView? {
+    indexes.decisions[decision].flatMap(proposalView(at:))
+  }
+
+  /// A remembered proposal, by its leaf.
+  public func proposalView(at index: LeafIndex) -> ProposalView? { proposal(index).map(view) }
+
+  /// The proposals that people are asked about, ascending.
+  public func pending() -> [ProposalView] {
+    var out: [ProposalView] = []
+    indexes.open.forEach { index, _ in
+      if let cell = proposal(index), cell.written != nil { out.append(view(cell)) }
+      return true
+    }
+    return out
+  }
+
+  private func view(_ cell: ProposalCell) -> ProposalView {
+    let last = cell.decisions.last
+    return ProposalView(
+      index: cell.index, leafHash: cell.leafHash, proposal: cell.content, status: cell.status,
+      demands: cell.verdict.demands.map { ($0, approvals(cell, role: $0.role).count) },
+      deadline: cell.isOpen ? cell.verdict.deadline : nil, rules: cell.verdict.rules,
+      rationale: rationale(cell), decisionID: cell.written.map { _ in decisionID(cell, cell.verdict) },
+      lastDecision: last, approval: cell.approval, tokenID: cell.grant?.tokenID,
+      executor: cell.grant?.executorID, receipt: cell.receipt?.leaf)
+  }
+
+  private func rationale(_ cell: ProposalCell) -> String {
+    if cell.withdrawal != nil { return "withdrawn by its agent" }
+    if cell.receipt == nil, let voided = cell.voided { return "stopped by \(voided)" }
+    if cell.receipt == nil, cell.unknown != nil { return "no receipt came; its outcome is unknown" }
+    return cell.verdict.rationale
+  }
+
+  /// The remembered records of a trace, ascending, at most 1,024: of each of its proposals the decisions,
+  /// ballots, withdrawal, receipt and incidents. Proposals are remembered while anything can happen to
+  /// them, and the last 16,384 that are over; what is older stands in the ledger.
+  public func trace(_ traceID: String) -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    let group = Indexes.group(trace: traceID)
+    indexes.traces.forEach(from: Grouped(group: group, at: .epoch, index: LeafIndex(0))) { key, _ in
+      guard key.group == group, let cell = proposal(key.index) else { return false }
+      out += [cell.index] + cell.decisions + cell.related
+      return out.count < 1024
+    }
+    return Array(out.sorted().prefix(1024))
+  }
+
+  /// Where an artifact's record is.
+  public func artifact(tenant: String, digest: Digest) -> LeafIndex? {
+    artifactCell(tenant, digest)?.leaf
+  }
+
+  /// The tenant that a record belongs to; nil for what is the cluster's own. What an agent asks in
+  /// another tenant's name stays its own tenant's.
+  public static func tenant(of body: RecordBody) -> String? {
+    switch body {
+    case .proposal(let proposal): tenant(of: proposal.content.requestedBy)
+    case .withdrawal(let withdrawal): tenant(of: withdrawal.content.requestedBy)
+    case .decision(let decision): tenant(of: decision.requestedBy)
+    case .receipt(let receipt): receipt.content.tenantID
+    case .artifact(let note): note.tenantID
+    case .derivedIncident(let incident): incident.tenantID
+    case .enrol(let act): act.content.enrol.flatMap { $0.tenantID.isEmpty ? nil : $0.tenantID }
+    case .incident(let act):
+      switch act.content.target {
+      case .tenant(let name): name
+      case .principal(let principal): tenant(of: principal)
+      case .all, .token: nil
+      }
+    case .genesis, .term, .tick, .policy, .ballot: nil
+    }
+  }
+
+  private static func tenant(of principal: Principal) -> String? {
+    if case .agent(let tenant, _) = principal { tenant } else { nil }
+  }
+}

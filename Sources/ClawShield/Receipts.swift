@@ -1,0 +1,96 @@
+import Crypto
+import Records
+
+extension ShieldState {
+  // MARK: Admission
+
+  /// A receipt: by the executor that the approval names, in its incarnation, about exactly that approval;
+  /// the first counts (INV-015).
+  func admit(_ signed: Signed<Receipt>, at time: Timestamp) throws(Refusal) -> Admittance {
+    let receipt = signed.content
+    guard let index = indexes.decisions[receipt.decision], let cell = proposal(index), let grant = cell.grant,
+      cell.approval == receipt.decision
+    else {
+      throw Refusal(.notFound, "no approval is remembered at leaf \(receipt.decision.value)")
+    }
+    guard receipt.executorID == grant.executorID,
+      receipt.executorIncarnation == grant.executorIncarnation
+    else {
+      throw Refusal(
+        .permissionDenied,
+        "the approval names \(grant.executorID.path), incarnation \(grant.executorIncarnation)")
+    }
+    guard signed.signatures.count == 1 else {
+      throw Refusal(.permissionDenied, "expected the executor's one signature")
+    }
+    _ = try signer(of: signed, expected: receipt.executorID, at: time)
+    if let first = cell.receipt {
+      if first.contentHash == signed.contentHash { return .known(first.leaf) }
+      throw Refusal(.alreadyExists, "the receipt at leaf \(first.leaf.value) counts")
+    }
+    if let field = mismatch(receipt, cell, grant) {
+      throw Refusal(.invalidArgument, "\(field) is not the approval's")
+    }
+    guard receipt.finishedAt >= receipt.executedAt else {
+      throw Refusal(.invalidArgument, "finished_at is before executed_at")
+    }
+    if receipt.status == .succeeded {
+      guard let isolation = receipt.isolationClass, isolation >= grant.isolationClass else {
+        throw Refusal(
+          .invalidArgument, "a success needs isolation \(grant.isolationClass.rawValue) or stronger")
+      }
+    }
+    return .accept
+  }
+
+  /// The first field of a receipt that differs from what was approved.
+  private func mismatch(_ receipt: Receipt, _ cell: ProposalCell, _ grant: ApprovalGrant) -> String? {
+    let proposal = cell.content
+    if receipt.tokenID != grant.tokenID { return "token_id" }
+    if receipt.decisionID != decisionID(cell, cell.verdict) { return "decision_id" }
+    if receipt.traceID != proposal.traceID { return "trace_id" }
+    if receipt.requestID != proposal.requestID { return "request_id" }
+    if receipt.tenantID != proposal.tenantID { return "tenant_id" }
+    if receipt.workspaceID != proposal.workspaceID { return "workspace_id" }
+    if receipt.action != proposal.action { return "action" }
+    if receipt.actionVersion != cell.verdict.actionVersion { return "action_version" }
+    if receipt.parametersHash != proposal.parametersHash { return "parameters_hash" }
+    if receipt.policyBundleHash != cell.verdict.policyBundleHash { return "policy_bundle_hash" }
+    if receipt.approvedAt != grant.issuedAt { return "approved_at" }
+    if receipt.humanAttestors != grant.humanAttestors { return "human_attestors" }
+    return nil
+  }
+
+  // MARK: Effect
+
+  /// Settles the cost and ends the proposal. One that comes after its outcome was called unknown
+  /// supersedes that; both records stay linked in the trace.
+  mutating func take(_ signed: Signed<Receipt>, at index: LeafIndex) {
+    guard let proposalIndex = indexes.decisions[signed.content.decision], let old = proposal(proposalIndex)
+    else { return }
+    var cell = old
+    cell.receipt = ProposalCell.Outcome(
+      leaf: index, contentHash: signed.contentHash, status: signed.content.status)
+    cell.settledAt = logTime
+    cell.relate(index)
+    if let reservation = cell.reservation {
+      settle(reservation, tenant: cell.content.tenantID, cost: signed.content.cost)
+      cell.reservation = nil
+    }
+    change(old, to: cell)
+  }
+
+  /// The derived record that says that no receipt came (`unknown_outcome`), while it is owed.
+  func unknownOutcome(of cell: ProposalCell) -> DerivedIncident? {
+    guard let unknown = cell.unknown, unknown.written == nil, let grant = cell.grant,
+      let approval = cell.approval
+    else { return nil }
+    return DerivedIncident(
+      incidentID: DerivedID.make(
+        "unknown_outcome", cluster: cluster, cause: unknown.cause, about: approval),
+      kind: .unknownOutcome, cause: unknown.cause, about: approval, tenantID: cell.content.tenantID,
+      target: .token(grant.tokenID),
+      message: "no receipt came until \(grant.expiresAt.advanced(by: ProposalCell.receiptSkew).text); "
+        + "the cost is settled at its reservation")
+  }
+}

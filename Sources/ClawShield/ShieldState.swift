@@ -1,0 +1,233 @@
+import Canonical
+import Crypto
+import Merkle
+import Records
+
+/// Replicated governance state after `size` leaves: a value; copies are cheap.
+///
+/// A pure function of the log. All of it is cells, to which `stateRoot` commits; the indexes follow from
+/// the cells, so that a state restored from them is the state that made them. Nothing in it iterates a
+/// `Dictionary` or `Set`, holds a floating-point number or reads a clock.
+///
+/// Like the Merkle map in it, a state and its copies belong to one thread at a time.
+public struct ShieldState: Sendable {
+  /// Hash of the genesis leaf.
+  public let cluster: Digest
+  /// Leaves applied.
+  public private(set) var size: UInt64
+  /// The highest `at` of them.
+  public private(set) var logTime: Timestamp
+  /// Everything, by name.
+  public private(set) var cells: MerkleMap<Cell>
+
+  var indexes: Indexes
+  private(set) var genesis: GenesisCell
+  private(set) var compiled: CompiledBundle
+  private(set) var activatedAt: LeafIndex
+  let evaluator: any PolicyEvaluating
+
+  /// Commits to every cell.
+  public var stateRoot: Digest { cells.rootHash }
+
+  // MARK: Beginning
+
+  /// The state after leaf 0. Checks that `genesisLeaf` is the record's bytes, that the bundle is the one
+  /// that the genesis names and can be enforced, and that every party has signed the leaf.
+  public static func initial(
+    genesisLeaf: [UInt8], record: Record, attachment: Attachment,
+    policyEvaluator: any PolicyEvaluating = DeclarativePolicy()
+  ) throws(ShieldError) -> ShieldState {
+    guard case .genesis(let genesis) = record.body, record.bytes == genesisLeaf else {
+      throw .genesis("the canonical bytes of a genesis record")
+    }
+    let cluster = TreeHash.leaf(genesisLeaf)
+    let bundle: PolicyBundle
+    do {
+      try attachment.check(against: record.body)
+      bundle = try PolicyBundle(attachment["bundle"]?.value ?? .null)
+      try GenesisSignature.check(
+        attachment["signatures"]?.value ?? .null, of: genesis, leafHash: cluster)
+    } catch {
+      throw .record(error)
+    }
+    guard bundle.hash == genesis.policyBundleHash,
+      bundle.constitutionVersion == genesis.constitutionVersion
+    else { throw .genesis("the bundle and constitution whose hash and version it names") }
+    let compiled = try CompiledBundle(bundle, evaluator: policyEvaluator)
+    var state = ShieldState(
+      cluster: cluster, genesis: GenesisCell(cluster: cluster, genesis: genesis), compiled: compiled,
+      evaluator: policyEvaluator)
+    state.cells[CellName.genesis] = .genesis(state.genesis)
+    state.cells[CellName.bundle] = .bundle(BundleCell(activatedAt: LeafIndex(0), bundle: bundle))
+    for enrolment in genesis.enrolments {
+      if let refusal = state.objection(to: enrolment, at: record.at) { throw .genesis(refusal.message) }
+      state.setEnrolment(
+        EnrolmentCell(leaf: LeafIndex(0), enrolment: enrolment), of: enrolment.principal)
+    }
+    state.advance(to: 1, time: record.at)
+    return state
+  }
+
+  private init(
+    cluster: Digest, genesis: GenesisCell, compiled: CompiledBundle, evaluator: any PolicyEvaluating
+  ) {
+    self.cluster = cluster
+    self.genesis = genesis
+    self.compiled = compiled
+    self.evaluator = evaluator
+    size = 0
+    logTime = .epoch
+    cells = MerkleMap()
+    indexes = Indexes()
+    activatedAt = LeafIndex(0)
+  }
+
+  /// The state that these cells are: what `cells` visits, in any order.
+  public init(
+    restoring stored: [(name: String, bytes: [UInt8])],
+    policyEvaluator: any PolicyEvaluating = DeclarativePolicy()
+  ) throws(ShieldError) {
+    var cells = MerkleMap<Cell>()
+    for (name, bytes) in stored {
+      guard cells[name] == nil else { throw .cell(name, expected: "no cell twice") }
+      cells[name] = try Cell(name: name, bytes: bytes)
+    }
+    guard case .log(let log) = cells[CellName.log] else { throw .cell(CellName.log, expected: "a cell") }
+    guard case .genesis(let genesis) = cells[CellName.genesis] else {
+      throw .cell(CellName.genesis, expected: "a cell")
+    }
+    guard case .bundle(let bundle) = cells[CellName.bundle] else {
+      throw .cell(CellName.bundle, expected: "a cell")
+    }
+    self.init(
+      cluster: genesis.cluster, genesis: genesis,
+      compiled: try CompiledBundle(bundle.bundle, evaluator: policyEvaluator), evaluator: policyEvaluator)
+    size = log.size
+    logTime = log.time
+    activatedAt = bundle.activatedAt
+    self.cells = cells
+    indexAll()
+  }
+
+  private mutating func indexAll() {
+    var indexes = Indexes()
+    cells.forEach { _, cell in
+      switch cell {
+      case .log, .genesis, .bundle, .spend, .approvals: break
+      case .enrolment(let cell): indexes.change(from: nil, to: cell)
+      case .proposal(let box):
+        indexes.add(box.cell)
+        indexes.change(box.cell.index, from: nil, to: ProposalFacts(box.cell))
+      case .incident(let cell): indexes.change(from: nil, to: cell)
+      case .act(let cell):
+        indexes.acts[ActKey(validUntil: cell.validUntil, name: CellName.act(cell.type, cell.actID))] = true
+      case .artifact: indexes.artifacts += 1
+      }
+    }
+    self.indexes = indexes
+  }
+
+  // MARK: Changing cells
+
+  mutating func advance(to size: UInt64, time: Timestamp) {
+    self.size = size
+    logTime = time
+    cells[CellName.log] = .log(LogCell(size: size, time: time))
+  }
+
+  func proposal(_ index: LeafIndex) -> ProposalCell? {
+    guard indexes.proposals[index] != nil, case .proposal(let box) = cells[CellName.proposal(index)] else {
+      return nil
+    }
+    return box.cell
+  }
+
+  mutating func addProposal(_ cell: ProposalCell) {
+    indexes.add(cell)
+    indexes.change(cell.index, from: nil, to: ProposalFacts(cell))
+    cells[CellName.proposal(cell.index)] = .proposal(ProposalBox(cell))
+  }
+
+  mutating func change(_ old: ProposalCell, to new: ProposalCell) {
+    indexes.change(new.index, from: ProposalFacts(old), to: ProposalFacts(new))
+    cells[CellName.proposal(new.index)] = .proposal(ProposalBox(new))
+  }
+
+  mutating func forget(_ cell: ProposalCell) {
+    indexes.change(cell.index, from: ProposalFacts(cell), to: nil)
+    indexes.remove(cell)
+    cells[CellName.proposal(cell.index)] = nil
+  }
+
+  mutating func setEnrolment(_ new: EnrolmentCell?, of principal: Principal) {
+    indexes.change(from: enrolmentCell(of: principal), to: new)
+    cells[CellName.enrolment(principal)] = new.map(Cell.enrolment)
+  }
+
+  func enrolmentCell(of principal: Principal) -> EnrolmentCell? {
+    guard case .enrolment(let cell) = cells[CellName.enrolment(principal)] else { return nil }
+    return cell
+  }
+
+  mutating func setIncident(_ new: IncidentCell) {
+    indexes.change(from: incident(new.incidentID), to: new)
+    cells[CellName.incident(new.incidentID)] = .incident(new)
+  }
+
+  func incident(_ id: String) -> IncidentCell? {
+    guard case .incident(let cell) = cells[CellName.incident(id)] else { return nil }
+    return cell
+  }
+
+  mutating func addAct(_ cell: ActCell) {
+    let name = CellName.act(cell.type, cell.actID)
+    indexes.acts[ActKey(validUntil: cell.validUntil, name: name)] = true
+    cells[name] = .act(cell)
+  }
+
+  func act(_ type: RecordType, _ id: String) -> ActCell? {
+    guard case .act(let cell) = cells[CellName.act(type, id)] else { return nil }
+    return cell
+  }
+
+  mutating func forgetAct(_ key: ActKey) {
+    indexes.acts[key] = nil
+    cells[key.name] = nil
+  }
+
+  mutating func addArtifact(_ cell: ArtifactCell) {
+    indexes.artifacts += 1
+    cells[CellName.artifact(cell.tenantID, cell.digest)] = .artifact(cell)
+  }
+
+  func artifactCell(_ tenant: String, _ digest: Digest) -> ArtifactCell? {
+    guard case .artifact(let cell) = cells[CellName.artifact(tenant, digest)] else { return nil }
+    return cell
+  }
+
+  mutating func setSpend(_ cell: SpendCell) { cells[CellName.spend(cell.tenantID)] = .spend(cell) }
+
+  func spend(_ tenant: String) -> SpendCell? {
+    guard case .spend(let cell) = cells[CellName.spend(tenant)] else { return nil }
+    return cell
+  }
+
+  mutating func markApproval(_ index: LeafIndex) {
+    let chunk = index.value / ApprovalBits.length
+    var bits = approvalBits(chunk) ?? ApprovalBits(chunk: chunk)
+    bits.insert(index.value)
+    cells[CellName.approvals(chunk)] = .approvals(bits)
+  }
+
+  func approvalBits(_ chunk: UInt64) -> ApprovalBits? {
+    guard case .approvals(let bits) = cells[CellName.approvals(chunk)] else { return nil }
+    return bits
+  }
+
+  /// Puts a bundle in force.
+  mutating func activate(_ bundle: CompiledBundle, at index: LeafIndex) {
+    compiled = bundle
+    activatedAt = index
+    cells[CellName.bundle] = .bundle(BundleCell(activatedAt: index, bundle: bundle.bundle))
+  }
+}

@@ -1,0 +1,199 @@
+import Canonical
+import ClawLedger
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Wire
+
+/// Artifacts on their way into the ledger: their record is appended when a majority holds the content.
+struct ArtifactTable: Sendable {
+  struct Arriving: Sendable {
+    let note: ArtifactNote
+    let purpose: Purpose
+    var holders: [NodeID]
+    let since: Instant
+    var isSubmitted = false
+  }
+
+  var arriving: [Arriving] = []
+  /// Contents that peers pushed and that are not durable here yet, with who wants to hear of it.
+  var pushed: [(tenant: String, digest: String, from: NodeID)] = []
+
+  static var maximumArriving: Int { 64 }
+  static var maximumBytes: Int { 3 << 20 }
+
+  static func key(tenant: String, digest: String) -> [UInt8] { Array("\(tenant)/\(digest)".utf8) }
+
+  static func stat(_ note: ArtifactNote, at index: LeafIndex) -> ArtifactStat {
+    ArtifactStat(
+      digest: note.digest.hex, size: UInt64(note.size), mediaType: note.mediaType, labels: note.labels,
+      index: index.value)
+  }
+}
+
+extension GovernanceNode {
+  /// Seals a content for its tenant: nonce ‖ box, bound to its name.
+  private func seal(
+    _ content: [UInt8], tenant: String, name: [UInt8], using random: inout some RandomNumberGenerator
+  ) -> [UInt8] {
+    let nonce = AEAD.Nonce(using: &random)
+    let key = identity.storageKey.derived(for: Array("artifact/\(tenant)".utf8))
+    return nonce.bytes + AEAD.seal(content, key: key, nonce: nonce, additionalData: name)
+  }
+
+  private func open(_ sealed: [UInt8], tenant: String, name: [UInt8]) -> [UInt8]? {
+    guard let nonce = AEAD.Nonce(sealed.prefix(AEAD.nonceLength)) else { return nil }
+    let key = identity.storageKey.derived(for: Array("artifact/\(tenant)".utf8))
+    return AEAD.open(
+      Array(sealed.dropFirst(AEAD.nonceLength)), key: key, nonce: nonce, additionalData: name)
+  }
+
+  mutating func putArtifact(
+    _ call: ClientCall, _ request: ArtifactPutRequest, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) throws {
+    let tenant = try artifactTenant(call, request.tenant)
+    guard request.content.count <= ArtifactTable.maximumBytes else {
+      refuse(
+        call.key, .invalidArgument,
+        "expected at most \(ArtifactTable.maximumBytes) bytes, found \(request.content.count)",
+        into: &effects)
+      return
+    }
+    guard artifacts.arriving.count < ArtifactTable.maximumArriving else {
+      refuse(call.key, .resourceExhausted, "too many artifacts are arriving; try again", into: &effects)
+      return
+    }
+    let note = ArtifactNote(
+      digest: SHA256.hash(request.content), tenantID: tenant, size: request.content.count,
+      mediaType: String(request.mediaType.prefix(128)), owner: call.caller,
+      labels: (request.labels + [tenant, call.caller.path]).sorted())
+    artifacts.arriving.append(
+      ArtifactTable.Arriving(
+        note: note, purpose: .artifact(call.key), holders: [], since: now.monotonic))
+    let push = ArtifactPush(tenant: tenant, digest: note.digest.hex, content: request.content)
+    for peer in peers { effects.messages.append((peer, PeerMessage(artifactPush: push))) }
+    store(request.content, tenant: tenant, digest: note.digest.hex, using: &random, into: &effects)
+  }
+
+  private func artifactTenant(_ call: ClientCall, _ named: String) throws -> String {
+    guard Records.Identifier.isValid(named) else {
+      throw RecordError.field("tenant", expected: "a tenant's identifier")
+    }
+    if case .agent(let own, _) = call.caller, own != named {
+      throw RecordError.field("tenant", expected: "the agent's own tenant, \(own)")
+    }
+    return named
+  }
+
+  private mutating func store(
+    _ content: [UInt8], tenant: String, digest: String, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    let key = ArtifactTable.key(tenant: tenant, digest: digest)
+    let sealed = seal(content, tenant: tenant, name: key, using: &random)
+    var batch = WriteBatch()
+    batch.put(.artifacts, key, sealed)
+    effects.writes.append((.artifact(tenant: tenant, digest: digest), batch))
+  }
+
+  mutating func onArtifactPush(
+    _ push: ArtifactPush, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard Records.Identifier.isValid(push.tenant), push.content.count <= ArtifactTable.maximumBytes,
+      SHA256.hash(push.content).hex == push.digest, artifacts.pushed.count < 256
+    else { return }
+    artifacts.pushed.append((push.tenant, push.digest, sender))
+    store(push.content, tenant: push.tenant, digest: push.digest, using: &random, into: &effects)
+  }
+
+  mutating func onArtifactDurable(
+    tenant: String, digest: String, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    for waiting in artifacts.pushed where waiting.tenant == tenant && waiting.digest == digest {
+      let held = ArtifactHeld(tenant: tenant, digest: digest)
+      effects.messages.append((waiting.from, PeerMessage(artifactHeld: held)))
+    }
+    artifacts.pushed.removeAll { $0.tenant == tenant && $0.digest == digest }
+    onArtifactHeld(
+      ArtifactHeld(tenant: tenant, digest: digest), from: raft.id, using: &random, into: &effects)
+  }
+
+  mutating func onArtifactHeld(
+    _ held: ArtifactHeld, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    let majority = genesis.parties.count / 2 + 1
+    var ready: [ArtifactTable.Arriving] = []
+    for position in artifacts.arriving.indices
+    where artifacts.arriving[position].note.tenantID == held.tenant
+      && artifacts.arriving[position].note.digest.hex == held.digest
+    {
+      if !artifacts.arriving[position].holders.contains(sender) {
+        artifacts.arriving[position].holders.append(sender)
+      }
+      if artifacts.arriving[position].holders.count >= majority, !artifacts.arriving[position].isSubmitted {
+        artifacts.arriving[position].isSubmitted = true
+        ready.append(artifacts.arriving[position])
+      }
+    }
+    artifacts.arriving.removeAll { $0.isSubmitted || $0.since + .seconds(30) <= now.monotonic }
+    for arrived in ready {
+      submit(
+        Submission(body: .artifact(arrived.note), attachment: Attachment(), purpose: arrived.purpose),
+        into: &effects)
+    }
+    takeUp(using: &random, into: &effects)
+  }
+
+  func getArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects) throws {
+    guard let (note, index) = try artifact(call, request) else {
+      refuse(call.key, .notFound, "no such artifact of this tenant", into: &effects)
+      return
+    }
+    let key = ArtifactTable.key(tenant: note.tenantID, digest: note.digest.hex)
+    guard let sealed = try? raft.log.store.get(.artifacts, key),
+      let content = open(sealed, tenant: note.tenantID, name: key)
+    else {
+      refuse(call.key, .unavailable, "this node does not hold the content; ask another", into: &effects)
+      return
+    }
+    let response = ArtifactContent(stat: ArtifactTable.stat(note, at: index), content: content)
+    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+  }
+
+  func statArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects)
+    throws
+  {
+    guard let (note, index) = try artifact(call, request) else {
+      refuse(call.key, .notFound, "no such artifact of this tenant", into: &effects)
+      return
+    }
+    effects.answers.append(
+      .respond(call.key, .ok, payload: ArtifactTable.stat(note, at: index).encode()))
+  }
+
+  private func artifact(_ call: ClientCall, _ request: ArtifactRequest) throws -> (
+    ArtifactNote, LeafIndex
+  )? {
+    guard let digest = Digest(hex: request.digest) else {
+      throw RecordError.field("digest", expected: "a SHA-256 digest in hexadecimal")
+    }
+    guard mayReadArtifacts(call.caller, of: request.tenant),
+      let index = overlay.final.artifact(tenant: request.tenant, digest: digest),
+      let record = raft.log.record(at: index), case .artifact(let note) = record.body
+    else { return nil }
+    return (note, index)
+  }
+
+  private func mayReadArtifacts(_ caller: Principal, of tenant: String) -> Bool {
+    switch caller {
+    case .agent(let own, _): own == tenant
+    case .executor, .auditor: true
+    case .node, .approver, .operator: false
+    }
+  }
+}

@@ -1,0 +1,247 @@
+import Canonical
+import ClawLedger
+import ClawShield
+import Crypto
+import Merkle
+import Raft
+import Records
+import Wire
+
+extension GovernanceNode {
+  /// Serves one call of a client: who it is, what it may, what it asks.
+  mutating func onCall(
+    _ call: ClientCall, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let method = Method(path: call.method) else {
+      refuse(call.key, .unimplemented, "there is no method \(call.method.prefix(128))", into: &effects)
+      return
+    }
+    guard method.callers.contains(CallerKind(call.caller)) else {
+      refuse(
+        call.key, .permissionDenied,
+        "\(method.rawValue) is for \(method.callers.map(\.rawValue).joined(separator: ", ")); "
+          + "this certificate names \(call.caller.path)", into: &effects)
+      return
+    }
+    if method.needsEnrolment, overlay.final.enrolment(of: call.caller, at: now.wall) == nil {
+      refuse(
+        call.key, .permissionDenied,
+        "\(call.caller.path) is not enrolled, or its enrolment has ended", into: &effects)
+      return
+    }
+    do {
+      try serve(method, call, using: &random, into: &effects)
+    } catch let error as ProtobufError {
+      refuse(call.key, .invalidArgument, "\(error)", into: &effects)
+    } catch let error as RecordError {
+      refuse(call.key, .invalidArgument, error.description, into: &effects)
+    } catch {
+      refuse(call.key, .internal, "\(error)", into: &effects)
+    }
+    takeUp(using: &random, into: &effects)
+  }
+
+  private mutating func serve(
+    _ method: Method, _ call: ClientCall, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) throws {
+    switch method {
+    case .listActions: listActions(call, into: &effects)
+    case .submit, .withdraw, .castBallot, .enrol, .policy, .lift, .report, .kill, .quarantine, .revoke:
+      try onStatement(method, call, StatementRequest(decoding: call.payload), into: &effects)
+    case .get: try get(call, ProposalRequest(decoding: call.payload), isStream: false, into: &effects)
+    case .watch: try get(call, ProposalRequest(decoding: call.payload), isStream: true, into: &effects)
+    case .listPending: try listPending(call, ListPendingRequest(decoding: call.payload), into: &effects)
+    case .checkpoint: checkpoint(call, into: &effects)
+    case .entry: try entry(call, EntryRequest(decoding: call.payload), into: &effects)
+    case .inclusionProof:
+      try inclusionProof(call, ProofRequest(decoding: call.payload), into: &effects)
+    case .consistencyProof:
+      try consistencyProof(call, ProofRequest(decoding: call.payload), into: &effects)
+    case .trace: try trace(call, TraceRequest(decoding: call.payload), into: &effects)
+    case .export: try beginExport(call, ExportRequest(decoding: call.payload), into: &effects)
+    case .artifactPut:
+      try putArtifact(call, ArtifactPutRequest(decoding: call.payload), using: &random, into: &effects)
+    case .artifactGet: try getArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
+    case .artifactStat: try statArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
+    case .status: status(call, into: &effects)
+    case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
+    case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
+    case .members, .transfer, .keys:
+      refuse(call.key, .unimplemented, "\(method.rawValue) is not built yet", into: &effects)
+    }
+  }
+
+  /// A signed statement: read, held against the caller, brought into the log.
+  private mutating func onStatement(
+    _ method: Method, _ call: ClientCall, _ request: StatementRequest, into effects: inout NodeEffects
+  ) throws {
+    let type: RecordType
+    let purpose: Purpose
+    switch method {
+    case .submit: (type, purpose) = (.proposal, .outcome(call.key))
+    case .withdraw: (type, purpose) = (.withdrawal, .outcome(call.key))
+    case .castBallot: (type, purpose) = (.ballot, .outcome(call.key))
+    case .report: (type, purpose) = (.receipt, .report(call.key))
+    case .enrol: (type, purpose) = (.enrol, .act(call.key))
+    case .policy: (type, purpose) = (.policy, .act(call.key))
+    default: (type, purpose) = (.incident, .act(call.key))
+    }
+    let body = try Statements.body(type, request.statement)
+    let attachment = try Attachment(parsing: request.attachment)
+    try attachment.check(against: body)
+    if let objection = mismatch(method, call.caller, body) {
+      refuse(call.key, .permissionDenied, objection, into: &effects)
+      return
+    }
+    if case .incident(let act) = body, act.content.kind.isRestriction {
+      onRestrict(call, request, act, into: &effects)
+      submit(Submission(body: body, attachment: attachment, purpose: nil), into: &effects)
+      return
+    }
+    submit(Submission(body: body, attachment: attachment, purpose: purpose), into: &effects)
+  }
+
+  /// Why this caller may not bring this statement; nil where it may. Whether the statement is good is
+  /// the state's to say.
+  private func mismatch(_ method: Method, _ caller: Principal, _ body: RecordBody) -> String? {
+    switch body {
+    case .proposal(let proposal):
+      guard proposal.content.requestedBy == caller else {
+        return "the proposal is \(proposal.content.requestedBy.path)'s, the certificate \(caller.path)'s"
+      }
+    case .withdrawal(let withdrawal):
+      guard withdrawal.content.requestedBy == caller else {
+        return "the withdrawal is \(withdrawal.content.requestedBy.path)'s, the certificate \(caller.path)'s"
+      }
+    case .ballot(let ballot):
+      guard ballot.content.voter == caller else {
+        return "the ballot is \(ballot.content.voter.path)'s, the certificate \(caller.path)'s"
+      }
+    case .receipt(let receipt):
+      guard receipt.content.executorID == caller else {
+        return "the receipt is \(receipt.content.executorID.path)'s, the certificate \(caller.path)'s"
+      }
+    case .incident(let act):
+      let expected: IncidentKind? =
+        switch method {
+        case .kill: .kill
+        case .quarantine: .quarantine
+        case .revoke: .revoke
+        case .lift: .lift
+        default: nil
+        }
+      guard act.content.kind == expected else {
+        return
+          "expected a statement of kind \(expected?.rawValue ?? "none"), found \(act.content.kind.rawValue)"
+      }
+    default: break
+    }
+    return nil
+  }
+
+  // MARK: Governance
+
+  private func listActions(_ call: ClientCall, into effects: inout NodeEffects) {
+    let bundle = overlay.final.bundle
+    let response = ListActionsResponse(
+      policyBundleHash: bundle.hash.hex, constitutionVersion: bundle.constitutionVersion,
+      actions: bundle.actions.map { $0.json.canonicalBytes() })
+    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+  }
+
+  private mutating func get(
+    _ call: ClientCall, _ request: ProposalRequest, isStream: Bool, into effects: inout NodeEffects
+  ) throws {
+    guard let view = try view(call, request) else {
+      refuse(call.key, .notFound, "no such proposal is final here", into: &effects)
+      return
+    }
+    guard isStream else {
+      let outcome = outcome(of: view.index) ?? Outcome(status: Self.undecided)
+      effects.answers.append(.respond(call.key, .ok, payload: outcome.encode()))
+      return
+    }
+    clients.watchers.append(
+      ClientTable.Watcher(key: call.key, proposal: view.index, isStream: true, told: ""))
+    answerWatchers(into: &effects)
+  }
+
+  /// The proposal that a request names, if the caller may see it.
+  private func view(_ call: ClientCall, _ request: ProposalRequest) throws -> ProposalView? {
+    let view: ProposalView?
+    if request.requestID.isEmpty {
+      view = overlay.final.proposalView(at: LeafIndex(request.proposal))
+    } else {
+      let agent = request.agent.isEmpty ? call.caller : Principal(path: request.agent)
+      guard let agent else {
+        throw RecordError.field("agent", expected: "a principal such as tenant/<t>/agent/<a>")
+      }
+      view = overlay.final.proposalView(agent: agent, requestID: request.requestID)
+    }
+    guard let view, mayRead(call.caller, tenant: view.proposal.tenantID) else { return nil }
+    return view
+  }
+
+  /// Whether the caller may read what belongs to a tenant; an empty tenant is the cluster's own.
+  func mayRead(_ caller: Principal, tenant: String) -> Bool {
+    if CallerKind(caller).mayReadAll { return true }
+    if case .agent(let own, _) = caller { return tenant == own }
+    return false
+  }
+
+  // MARK: Approval
+
+  private func listPending(
+    _ call: ClientCall, _ request: ListPendingRequest, into effects: inout NodeEffects
+  ) throws {
+    guard let approver = overlay.final.enrolment(of: call.caller, at: now.wall) else { return }
+    var response = ListPendingResponse()
+    for view in overlay.final.pending() {
+      guard approver.tenantID.isEmpty || approver.tenantID == view.proposal.tenantID else { continue }
+      let mine = view.demands.filter {
+        approver.roles.contains($0.demand.role)
+          && (request.role.isEmpty || request.role == $0.demand.role)
+      }
+      guard !mine.isEmpty, response.items.count < 256, let leaf = raft.log.leaf(at: view.index) else {
+        continue
+      }
+      response.items.append(
+        PendingItem(
+          proposal: view.index.value, proposalHash: view.leafHash.hex, leaf: leaf,
+          attachment: raft.log.attachment(at: view.index)?.bytes ?? [],
+          demands: view.demands.map {
+            Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
+          }, deadline: view.deadline?.text ?? "", policyBundleHash: overlay.final.bundle.hash.hex,
+          rules: view.rules.map {
+            Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)
+          }))
+    }
+    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+  }
+
+  // MARK: Admin
+
+  private func status(_ call: ClientCall, into effects: inout NodeEffects) {
+    let age = finality.checkpoint.map { now.wall.since($0.time).nanoseconds / 1_000_000 } ?? -1
+    let value = JSON.object([
+      ("cluster", .string(cluster.hex)), ("cluster_name", .string(genesis.clusterName)),
+      ("node", .integer(Int(raft.id.rawValue))),
+      ("role", .string("\(raft.role)")), ("term", .string(String(raft.currentTerm.rawValue))),
+      ("leader", raft.leader.map { .integer(Int($0.rawValue)) } ?? .null),
+      ("parties", .integer(genesis.parties.count)), ("threshold", .integer(genesis.threshold)),
+      ("faults_tolerated", .integer(max(0, genesis.faultsTolerated))),
+      ("crash_only", .bool(genesis.isCrashOnly)),
+      ("log_size", .string(String(raft.log.size))),
+      ("commit_size", .string(String(raft.commitIndex.rawValue))),
+      ("final_size", .string(String(finality.size))),
+      ("note_age_ms", .string(String(age))),
+      ("policy_bundle_hash", .string(overlay.final.bundle.hash.hex)),
+      ("halted", .bool(restrictions.list(with: overlay.final, at: now.wall).isHalted)),
+      ("restrictions", restrictions.list(with: overlay.final, at: now.wall).json),
+      ("executors", .array(executors.challenges.map { .string($0.executor.path) })),
+    ])
+    effects.answers.append(
+      .respond(call.key, .ok, payload: StatusResponse(json: value.canonicalBytes()).encode()))
+  }
+}

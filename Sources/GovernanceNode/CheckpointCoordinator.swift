@@ -1,0 +1,276 @@
+import ClawLedger
+import ClawShield
+import Crypto
+import FROST
+import Merkle
+import Raft
+import Records
+import Wire
+
+/// One attempt of a leader to have a checkpoint signed.
+struct CheckpointRound<Suite: CipherSuite>: Sendable {
+  let number: UInt64
+  let note: CheckpointNote
+  let text: [UInt8]
+  /// What the lease line commits to.
+  let challenges: [Challenge]
+  let restrictions: RestrictionList
+  let startedAt: Instant
+  /// Leaves that some party declined; a next round excepts them.
+  var declinedLeaves: [LeafIndex] = []
+  /// Parties that declined this round.
+  var declines = 0
+  private var coordinator: Coordinator<Suite>
+  /// What the coordinator wants done and nobody has taken up yet.
+  var pending: [Coordinator<Suite>.Effect] = []
+  private var asked: [(party: PartyIdentifier, at: Instant)] = []
+
+  init(
+    number: UInt64, note: CheckpointNote, challenges: [Challenge], restrictions: RestrictionList,
+    publicKeys: PublicKeyPackage<Suite>, preferred: [PartyIdentifier], at now: Instant
+  ) throws(FROSTError) {
+    self.number = number
+    self.note = note
+    self.challenges = challenges
+    self.restrictions = restrictions
+    text = Array(note.text.utf8)
+    startedAt = now
+    coordinator = try Coordinator(publicKeys: publicKeys, message: text, preferred: preferred)
+  }
+
+  mutating func step(_ event: Coordinator<Suite>.Event, book: inout CommitmentBook<Suite>) {
+    coordinator.step(event, book: &book, into: &pending)
+  }
+
+  mutating func markAsked(_ party: PartyIdentifier, at now: Instant) {
+    asked.removeAll { $0.party == party }
+    asked.append((party, now))
+  }
+
+  /// The parties that have not answered for `span`.
+  func late(at now: Instant, after span: Nanoseconds) -> [PartyIdentifier] {
+    let waited = coordinator.pending
+    return asked.filter { $0.at + span <= now && waited.contains($0.party) }.map(\.party)
+  }
+}
+
+extension GovernanceNode {
+  /// A party that has not answered for this long is passed over for another.
+  static var shareDeadline: Nanoseconds { .milliseconds(150) }
+  /// A round that has not ended after this long is given up for a new one.
+  static var roundDeadline: Nanoseconds { .milliseconds(1500) }
+  /// A lease is renewed at a third of its life.
+  static var leaseInterval: Nanoseconds { .milliseconds(3300) }
+
+  /// Begins a round where there is something to sign, and moves on the one that runs.
+  mutating func advanceCheckpoint(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    if round == nil { beginRound(using: &random, into: &effects) }
+    performRound(using: &random, into: &effects)
+  }
+
+  private mutating func beginRound(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard raft.role == .leader, raft.mayPropose else { return }
+    let acknowledged = acks.acknowledgedSize(
+      by: genesis.threshold, term: raft.currentTerm, ledger: raft.log)
+    let size = max(min(acknowledged, raft.commitIndex.rawValue), finality.size)
+    let isLeaseDue = executors.isLeaseDue(at: now.monotonic, interval: Self.leaseInterval)
+    let mayRetryConsent =
+      !finality.unconsented.isEmpty && finality.lastRetry + .milliseconds(500) <= now.monotonic
+    guard size > 0, size > finality.size || isLeaseDue || mayRetryConsent,
+      let state = overlay.state(at: size), let root = raft.log.rootHash(ofSize: size)
+    else { return }
+    if mayRetryConsent { finality.lastRetry = now.monotonic }
+    let time = max(max(now.wall, state.logTime), signer.lock.time.advanced(by: Interval(nanoseconds: 1)))
+    var note = CheckpointNote(
+      cluster: cluster, size: size, root: root, stateRoot: state.stateRoot, time: time)
+    note.consent = consentLine(size: size, state: state, time: time)
+    let list = restrictions.list(with: state, at: time)
+    let challenges = executors.isServing ? executors.challenges : []
+    if executors.isServing {
+      note.lease = LeaseLine(
+        policyBundleHash: state.bundle.hash, mode: list.isHalted ? .halted : .running,
+        seconds: LeaseLine.standardSeconds, challengeRoot: Challenge.tree(challenges).root,
+        restrictionsHash: list.hash)
+    }
+    startRound(note, challenges: challenges, restrictions: list, using: &random, into: &effects)
+  }
+
+  /// Consent to every approval since what was consented to last, but for those that this party or
+  /// another has declined.
+  private func consentLine(size: UInt64, state: ShieldState, time: Timestamp) -> ConsentLine? {
+    let first = finality.unconsented.first?.value ?? finality.size
+    guard first < size else { return nil }
+    let range = first...(size - 1)
+    let approvals = state.approvals(in: range)
+    guard !approvals.isEmpty else { return nil }
+    var exceptions = unconsentable(in: range, state: state, time: time)
+    for leaf in finality.declined where approvals.contains(leaf) && !exceptions.contains(leaf) {
+      exceptions.append(leaf)
+    }
+    exceptions.sort()
+    guard exceptions.count < approvals.count else { return nil }
+    guard exceptions.count <= ConsentLine.maximumExceptions else {
+      // Too many to list: consent up to the first that does not fit.
+      let end = exceptions[ConsentLine.maximumExceptions].value - 1
+      return ConsentLine(
+        first: LeafIndex(first), last: LeafIndex(end),
+        exceptions: Array(exceptions.prefix(ConsentLine.maximumExceptions)))
+    }
+    return ConsentLine(first: LeafIndex(first), last: LeafIndex(size - 1), exceptions: exceptions)
+  }
+
+  private mutating func startRound(
+    _ note: CheckpointNote, challenges: [Challenge], restrictions: RestrictionList,
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    let holders = acks.holders(of: note.size, term: raft.currentTerm, ledger: raft.log)
+    let preferred = ([raft.id] + holders.filter { $0 != raft.id }).compactMap {
+      PartyIdentifier(UInt16(truncatingIfNeeded: $0.rawValue))
+    }
+    if book.available(of: signer.key.identifier) == 0 {
+      sendNonces(to: raft.id, using: &random, into: &effects)
+    }
+    guard
+      var fresh = try? CheckpointRound(
+        number: nextRound, note: note, challenges: challenges, restrictions: restrictions,
+        publicKeys: publicKeys, preferred: preferred, at: now.monotonic)
+    else { return }
+    nextRound += 1
+    fresh.step(.commitmentsAvailable, book: &book)
+    round = fresh
+  }
+
+  /// Takes up what the round's coordinator wants done.
+  private mutating func performRound(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    while var current = round, !current.pending.isEmpty {
+      let pending = current.pending
+      current.pending.removeAll()
+      var signature: SchnorrSignature<Suite>?
+      var own: SignCall?
+      for effect in pending {
+        switch effect {
+        case .request(let party, let session, let package):
+          current.markAsked(party, at: now.monotonic)
+          let call = SignCall(
+            term: raft.currentTerm.rawValue, round: current.number, session: UInt64(session),
+            text: current.text, commitments: package.commitments.map(\.encoding),
+            restrictions: current.note.lease == nil ? [] : current.restrictions.json.canonicalBytes(),
+            proofs: current.note.lease == nil ? [] : restrictions.statements)
+          if party == signer.key.identifier {
+            own = call
+          } else if let peer = NodeID(rawValue: UInt64(party.value)) {
+            effects.messages.append((peer, PeerMessage(signCall: call)))
+          }
+        case .needCommitments(let party):
+          if party == signer.key.identifier {
+            sendNonces(to: raft.id, using: &random, into: &effects)
+            current.step(.commitmentsAvailable, book: &book)
+          } else if let peer = NodeID(rawValue: UInt64(party.value)) {
+            effects.messages.append((peer, PeerMessage(nonces: NonceBatch(wanted: true))))
+          }
+        case .culprit(let culprit):
+          effects.notices.append(.evidence("party \(culprit.party): \(culprit.misbehaviour)"))
+        case .stuck: break
+        case .signed(let result): signature = result
+        }
+      }
+      if let signature {
+        round = nil
+        let note = SignedNote(
+          text: current.note.text, name: CheckpointNote.origin(cluster: cluster), keyID: keyID,
+          signature: signature.encoding)
+        publish(note, current, using: &random, into: &effects)
+        return
+      }
+      round = current
+      if let own {
+        waitingCall = WaitingCall(call: own, coordinator: raft.id, since: now.monotonic)
+        retryWaitingCall(using: &random, into: &effects)
+      }
+    }
+  }
+
+  mutating func onSignAnswer(
+    _ answer: SignAnswer, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard var current = round, answer.term == raft.currentTerm.rawValue, answer.round == current.number,
+      let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
+    else { return }
+    let session = Int(truncatingIfNeeded: answer.session)
+    switch answer.declined {
+    case "":
+      guard let share = try? SignatureShare<Suite>(encoding: answer.share) else {
+        effects.notices.append(.evidence("party \(party) sent a share that cannot be read"))
+        current.step(.declined(party), book: &book)
+        break
+      }
+      current.step(.share(share, session: session, from: party), book: &book)
+    case "spent":
+      book.drop(party)
+      if sender == raft.id {
+        sendNonces(to: raft.id, using: &random, into: &effects)
+      } else {
+        effects.messages.append((sender, PeerMessage(nonces: NonceBatch(wanted: true))))
+      }
+      current.step(.nonceSpent(party, session: session), book: &book)
+    default:
+      for leaf in answer.except.prefix(ConsentLine.maximumExceptions)
+      where !current.declinedLeaves.contains(LeafIndex(leaf)) {
+        current.declinedLeaves.append(LeafIndex(leaf))
+      }
+      current.declines += 1
+      for shown in answer.restrictions {
+        bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
+      }
+      current.step(.declined(party), book: &book)
+    }
+    round = current
+    // With more than n − t declines this round cannot end; what was declined is excepted in the next.
+    if current.declines > genesis.parties.count - genesis.threshold {
+      for leaf in current.declinedLeaves { finality.decline(leaf) }
+      round = nil
+    }
+    advanceCheckpoint(using: &random, into: &effects)
+  }
+
+  /// Passes late parties over, and gives a round up that leads nowhere.
+  mutating func pursueRound(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard var current = round else { return }
+    guard current.startedAt + Self.roundDeadline > now.monotonic else {
+      for leaf in current.declinedLeaves { finality.decline(leaf) }
+      round = nil
+      return
+    }
+    for party in current.late(at: now.monotonic, after: Self.shareDeadline) {
+      current.step(.passOver(party), book: &book)
+    }
+    round = current
+    performRound(using: &random, into: &effects)
+  }
+
+  /// Shows a new note to everyone, and takes it up here.
+  private mutating func publish(
+    _ note: SignedNote, _ round: CheckpointRound<Suite>,
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    let shown = NoteShown(
+      note: note.encoded,
+      challenges: round.challenges.map {
+        ChallengeNote(
+          executor: $0.executor.path, incarnation: UInt32($0.incarnation), challenge: $0.bytes)
+      },
+      restrictions: round.note.lease == nil ? [] : round.restrictions.json.canonicalBytes())
+    for peer in peers { effects.messages.append((peer, PeerMessage(note: shown))) }
+    if round.note.lease != nil { executors.leased(round.challenges, at: now.monotonic) }
+    onNoteShown(shown, using: &random, into: &effects)
+  }
+}

@@ -1,0 +1,249 @@
+import ClawLedger
+import ClawShield
+import Crypto
+import FROST
+import Raft
+import Records
+import Wire
+
+/// A coordinator's call that this party cannot judge yet: its log is not durable that far, or not
+/// enough parties have said that theirs is.
+struct WaitingCall: Sendable {
+  let call: SignCall
+  let coordinator: NodeID
+  let since: Instant
+}
+
+/// What a party thinks of a checkpoint that it is asked to sign.
+enum Verdict: Equatable, Sendable {
+  case sign(CheckpointNote)
+  /// Not yet: something that is on its way has not come.
+  case wait
+  /// No, and that is no fault: these leaves, or these restrictions, stand against it.
+  case declineConsent(except: [LeafIndex])
+  case declineLease
+  /// No.
+  case refuse(String)
+}
+
+extension GovernanceNode {
+  /// How far a note's time may be from this party's clock.
+  static var allowedSkew: Interval { .seconds(5) }
+
+  mutating func onSignCall(
+    _ call: SignCall, from coordinator: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard call.term == raft.currentTerm.rawValue, raft.leader == coordinator else { return }
+    // Restrictions that the coordinator proves bind this party as if an operator had shown them.
+    for proof in call.proofs {
+      bind(statement: proof.statement, attachment: proof.attachment, into: &effects)
+    }
+    waitingCall = WaitingCall(call: call, coordinator: coordinator, since: now.monotonic)
+    retryWaitingCall(using: &random, into: &effects)
+  }
+
+  /// Judges the waiting call again, now that something has changed.
+  mutating func retryWaitingCall(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let waiting = waitingCall else { return }
+    guard waiting.call.term == raft.currentTerm.rawValue,
+      waiting.since + .seconds(5) > now.monotonic
+    else {
+      waitingCall = nil
+      return
+    }
+    var answer = SignAnswer(
+      term: waiting.call.term, round: waiting.call.round, session: waiting.call.session)
+    switch judge(waiting.call) {
+    case .wait: return
+    case .sign(let note):
+      waitingCall = nil
+      sign(note, waiting, using: &random, into: &effects)
+      return
+    case .declineConsent(let leaves):
+      answer.declined = "consent"
+      answer.except = leaves.map(\.value)
+    case .declineLease:
+      answer.declined = "lease"
+      answer.restrictions = restrictions.statements
+    case .refuse(let reason):
+      answer.declined = "other"
+      effects.notices.append(.warning("no share for round \(waiting.call.round): \(reason)"))
+    }
+    waitingCall = nil
+    answer.signature = identity.partyKey.sign(declineStatement(answer)).bytes
+    deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
+  }
+
+  private func declineStatement(_ answer: SignAnswer) -> [UInt8] {
+    var unsigned = answer
+    unsigned.signature = []
+    return Array("openexec/v1/decline\n\(cluster.hex)\n".utf8) + unsigned.encode()
+  }
+
+  /// Every check before a share is given.
+  func judge(_ call: SignCall) -> Verdict {
+    guard let text = String(validating: call.text, as: UTF8.self),
+      let note = try? CheckpointNote(parsing: text)
+    else { return .refuse("the text is not a checkpoint") }
+    guard note.cluster == cluster else { return .refuse("the checkpoint is of another cluster") }
+    if let objection = signer.lock.objection(to: note) { return .refuse(objection) }
+    if let last = finality.checkpoint, note.size < last.size {
+      return .refuse("size \(note.size) is below \(last.size), which is final")
+    }
+    // Only this party's own durable log, at a size that t parties have acknowledged to it.
+    guard note.size <= raft.durableIndex.rawValue else { return .wait }
+    guard
+      acks.acknowledgedSize(by: genesis.threshold, term: raft.currentTerm, ledger: raft.log) >= note.size
+        || note.size == finality.size
+    else { return .wait }
+    guard raft.log.rootHash(ofSize: note.size) == note.root else {
+      return .refuse("the root at size \(note.size) is not the one of this party's log")
+    }
+    guard let state = overlay.state(at: note.size) else { return .wait }
+    guard state.stateRoot == note.stateRoot else {
+      return .refuse("the state root at size \(note.size) is not the one that this party derives")
+    }
+    guard note.time.since(now.wall) <= Self.allowedSkew, now.wall.since(note.time) <= Self.allowedSkew
+    else { return .refuse("time \(note.time.text) is more than five seconds off") }
+    guard note.time >= state.logTime else { return .refuse("time is before log time") }
+    if let objection = judgeConsent(note, state) { return objection }
+    if let objection = judgeLease(note, state, call.restrictions) { return objection }
+    return .sign(note)
+  }
+
+  private func judgeConsent(_ note: CheckpointNote, _ state: ShieldState) -> Verdict? {
+    guard let consent = note.consent else { return nil }
+    let objectionable = unconsentable(
+      in: consent.first.value...consent.last.value, state: state, time: note.time
+    ).filter { !consent.exceptions.contains($0) }
+    return objectionable.isEmpty ? nil : .declineConsent(except: objectionable)
+  }
+
+  /// The approving leaves in `range` that this party does not consent to: void, duplicate, expired,
+  /// revoked or halted since, by the log or by a restriction that binds this party at once.
+  func unconsentable(in range: ClosedRange<UInt64>, state: ShieldState, time: Timestamp) -> [LeafIndex] {
+    let own = restrictions.list(with: state, at: time)
+    return state.approvals(in: range).filter { index in
+      guard state.isLiveApproval(at: index, time: time), !own.isHalted,
+        let record = raft.log.record(at: index), case .decision(let decision) = record.body,
+        let grant = decision.grant
+      else { return true }
+      return own.forbids(
+        tokenID: grant.tokenID, tenant: decision.tenantID, agent: decision.requestedBy,
+        executor: grant.executorID) != nil
+    }
+  }
+
+  private func judgeLease(_ note: CheckpointNote, _ state: ShieldState, _ shown: [UInt8]) -> Verdict? {
+    guard let lease = note.lease else { return nil }
+    guard lease.policyBundleHash == state.bundle.hash else {
+      return .refuse("the lease is for another policy bundle")
+    }
+    guard lease.seconds == LeaseLine.standardSeconds else {
+      return .refuse("a lease lives \(LeaseLine.standardSeconds) seconds, not \(lease.seconds)")
+    }
+    guard let list = try? RestrictionList(parsing: shown), list.hash == lease.restrictionsHash else {
+      return .refuse("the restrictions are not the ones that the lease names")
+    }
+    let own = restrictions.list(with: state, at: note.time)
+    guard own.isSubset(of: list) else { return .declineLease }
+    // What it forbids beyond this party's own list must have been shown with its signatures, and then
+    // it is in this party's own list.
+    guard list.isSubset(of: own) else { return .refuse("a restriction in the lease was not proven") }
+    guard (lease.mode == .halted) == list.isHalted else {
+      return .refuse("the lease's mode is not the one of its restrictions")
+    }
+    return nil
+  }
+
+  private mutating func sign(
+    _ note: CheckpointNote, _ waiting: WaitingCall, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    var answer = SignAnswer(
+      term: waiting.call.term, round: waiting.call.round, session: waiting.call.session)
+    var commitments: [NonceCommitment<Suite>] = []
+    for bytes in waiting.call.commitments {
+      guard let commitment = try? NonceCommitment<Suite>(encoding: bytes) else { break }
+      commitments.append(commitment)
+    }
+    guard commitments.count == waiting.call.commitments.count,
+      let package = try? SigningPackage(commitments: commitments, message: waiting.call.text)
+    else {
+      answer.declined = "other"
+      deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
+      return
+    }
+    let outcome = signer.sign(
+      note, package: package, call: waiting.call, coordinator: waiting.coordinator.rawValue)
+    if let lock = outcome.lock { effects.locks.append(lock) }
+    if let answer = outcome.answer {
+      deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
+    }
+    if signer.pool.available < signer.pool.capacity / 2 {
+      sendNonces(to: waiting.coordinator, using: &random, into: &effects)
+    }
+  }
+
+  /// Gives an answer to the coordinator, who may be this node.
+  mutating func deliver(
+    _ answer: SignAnswer, to coordinator: UInt64, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard let coordinator = NodeID(rawValue: coordinator) else { return }
+    if coordinator == raft.id {
+      onSignAnswer(answer, from: raft.id, using: &random, into: &effects)
+    } else {
+      effects.messages.append((coordinator, PeerMessage(signAnswer: answer)))
+    }
+  }
+
+  // MARK: Nonces
+
+  /// Publishes fresh commitments to a coordinator, who may be this node.
+  mutating func sendNonces(
+    to coordinator: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    let fresh = signer.pool.publish(
+      signer.pool.capacity - signer.pool.available, for: signer.key, using: &random)
+    if coordinator == raft.id {
+      try? book.add(fresh, from: signer.key.identifier)
+    } else {
+      let batch = NonceBatch(commitments: fresh.map(\.encoding))
+      effects.messages.append((coordinator, PeerMessage(nonces: batch)))
+    }
+  }
+
+  mutating func onNonces(
+    _ batch: NonceBatch, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    if batch.wanted, raft.leader == sender {
+      // A new coordinator knows none of what was published to others: start over.
+      signer.renewPool(using: &random)
+      sendNonces(to: sender, using: &random, into: &effects)
+    }
+    guard !batch.commitments.isEmpty, let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
+    else { return }
+    var commitments: [NonceCommitment<Suite>] = []
+    for bytes in batch.commitments.prefix(FROSTLimits.nonces) {
+      guard let commitment = try? NonceCommitment<Suite>(encoding: bytes) else { return }
+      commitments.append(commitment)
+    }
+    do {
+      try book.add(commitments, from: party)
+    } catch {
+      effects.notices.append(.warning("commitments of \(sender): \(error)"))
+      return
+    }
+    if var round {
+      round.step(.commitmentsAvailable, book: &book)
+      self.round = round
+    }
+    advanceCheckpoint(using: &random, into: &effects)
+  }
+}

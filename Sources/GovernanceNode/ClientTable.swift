@@ -1,0 +1,274 @@
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Wire
+
+/// The calls that wait for something; all bounded.
+struct ClientTable: Sendable {
+  /// A submission on its way to a leader.
+  struct Forward: Sendable {
+    let id: UInt64
+    let submission: Submission
+    let since: Instant
+    var sentTo: NodeID?
+    var sentAt = Instant(nanoseconds: 0)
+  }
+
+  /// A call that waits until a leaf is final.
+  struct Waiter: Sendable {
+    let submission: Submission
+    let index: LeafIndex
+  }
+
+  /// A call that waits for the outcome of a proposal.
+  struct Watcher: Sendable {
+    let key: CallKey
+    let proposal: LeafIndex
+    let isStream: Bool
+    /// What it was told last.
+    var told: String
+  }
+
+  /// An export under way.
+  struct Export: Sendable {
+    let key: CallKey
+    var next: UInt64
+    let size: UInt64
+    var hasHeader = false
+  }
+
+  private var forwards: [Forward] = []
+  private var nextForward: UInt64 = 1
+  private(set) var waiters: [Waiter] = []
+  var watchers: [Watcher] = []
+  var exports: [Export] = []
+
+  static var maximumForwards: Int { 8192 }
+  static var forwardDeadline: Nanoseconds { .seconds(30) }
+  static var resendAfter: Nanoseconds { .milliseconds(500) }
+
+  var isStreaming: Bool { !exports.isEmpty }
+
+  // MARK: Forwards
+
+  mutating func forward(_ submission: Submission, at now: Instant) {
+    guard forwards.count < Self.maximumForwards else { return }
+    forwards.append(Forward(id: nextForward, submission: submission, since: now))
+    nextForward += 1
+  }
+
+  mutating func takeForwards() -> [Forward] {
+    defer { forwards.removeAll() }
+    return forwards
+  }
+
+  /// Forwards that this leader was not sent, or has not answered for a while.
+  mutating func unsent(to leader: NodeID, at now: Instant) -> [Forward] {
+    var out: [Forward] = []
+    for position in forwards.indices
+    where forwards[position].sentTo != leader || forwards[position].sentAt + Self.resendAfter <= now {
+      forwards[position].sentTo = leader
+      forwards[position].sentAt = now
+      out.append(forwards[position])
+    }
+    return out
+  }
+
+  func forwarded(_ id: UInt64, to leader: NodeID) -> Submission? {
+    forwards.first { $0.id == id && $0.sentTo == leader }?.submission
+  }
+
+  mutating func endForward(_ id: UInt64) { forwards.removeAll { $0.id == id } }
+
+  mutating func resend(_ id: UInt64) {
+    for position in forwards.indices where forwards[position].id == id { forwards[position].sentTo = nil }
+  }
+
+  mutating func expireForwards(at now: Instant) -> [Purpose] {
+    var expired: [Purpose] = []
+    forwards.removeAll { forward in
+      guard forward.since + Self.forwardDeadline <= now else { return false }
+      if let purpose = forward.submission.purpose { expired.append(purpose) }
+      return true
+    }
+    return expired
+  }
+
+  // MARK: Waiters
+
+  mutating func wait(_ submission: Submission, at index: LeafIndex) {
+    waiters.append(Waiter(submission: submission, index: index))
+  }
+
+  /// The waiters whose leaf is below `size`.
+  mutating func takeWaiters(below size: UInt64) -> [Waiter] {
+    let due = waiters.filter { $0.index.value < size }
+    if !due.isEmpty { waiters.removeAll { $0.index.value < size } }
+    return due
+  }
+
+  /// The caller has gone.
+  mutating func remove(_ key: CallKey) {
+    forwards.removeAll { $0.submission.purpose?.key == key }
+    waiters.removeAll { $0.submission.purpose?.key == key }
+    watchers.removeAll { $0.key == key }
+    exports.removeAll { $0.key == key }
+  }
+}
+
+extension GovernanceNode {
+  func refuse(_ key: CallKey, _ refusal: Refusal, into effects: inout NodeEffects) {
+    refuse(key, refusal.code.status, refusal.message, into: &effects)
+  }
+
+  func refuse(_ key: CallKey, _ code: StatusCode, _ message: String, into effects: inout NodeEffects) {
+    effects.answers.append(.respond(key, CallStatus(code, message), payload: []))
+  }
+
+  /// A submission is in the log at `index`: it is answered when that is final.
+  mutating func wait(_ submission: Submission, at index: LeafIndex, into effects: inout NodeEffects) {
+    guard submission.purpose != nil else { return }
+    clients.wait(submission, at: index)
+    if index.value < finality.size { answerWaiters(into: &effects) }
+  }
+
+  /// More has become final: whoever waited for it is answered.
+  mutating func answerFinal(from first: UInt64, consented: [LeafIndex], into effects: inout NodeEffects) {
+    answerWaiters(into: &effects)
+    answerWatchers(into: &effects)
+    for leaf in consented { offer(leaf, into: &effects) }
+    answerEnlisted(into: &effects)
+    guard first < finality.size else { return }
+    for index in first..<finality.size {
+      guard let record = raft.log.record(at: LeafIndex(index)) else { continue }
+      if case .decision(let decision) = record.body { effects.notices.append(.decided(decision)) }
+    }
+  }
+
+  private mutating func answerWaiters(into effects: inout NodeEffects) {
+    for waiter in clients.takeWaiters(below: finality.size) {
+      guard let purpose = waiter.submission.purpose else { continue }
+      guard let record = raft.log.record(at: waiter.index),
+        isSame(record.body, waiter.submission.body)
+      else {
+        // Another leader's entry took this place: bring it in again.
+        submit(waiter.submission, into: &effects)
+        continue
+      }
+      switch purpose {
+      case .outcome(let key): answerOutcome(key, record.body, at: waiter.index, into: &effects)
+      case .act(let key):
+        let response = ActResponse(index: waiter.index.value, finalSize: finality.size, message: "final")
+        effects.answers.append(.respond(key, .ok, payload: response.encode()))
+      case .report(let key):
+        let proof = proof(of: waiter.index)?.encoded ?? ""
+        effects.answers.append(
+          .respond(key, .ok, payload: ReportResponse(proof: proof).encode()))
+      case .artifact(let key):
+        guard case .artifact(let note) = record.body else { continue }
+        effects.answers.append(
+          .respond(key, .ok, payload: ArtifactTable.stat(note, at: waiter.index).encode()))
+      }
+    }
+  }
+
+  /// Whether a final record is the one that was submitted: the same statement, whoever signed first.
+  private func isSame(_ record: RecordBody, _ submitted: RecordBody) -> Bool {
+    switch (record, submitted) {
+    case (.proposal(let a), .proposal(let b)): a.content == b.content
+    case (.ballot(let a), .ballot(let b)): a.content == b.content
+    case (.withdrawal(let a), .withdrawal(let b)): a.content == b.content
+    case (.receipt(let a), .receipt(let b)): a.content.receiptID == b.content.receiptID
+    case (.incident(let a), .incident(let b)): a.content == b.content
+    case (.enrol(let a), .enrol(let b)): a.content == b.content
+    case (.policy(let a), .policy(let b)): a.content == b.content
+    case (.artifact(let a), .artifact(let b)): a.digest == b.digest && a.tenantID == b.tenantID
+    default: false
+    }
+  }
+
+  private mutating func answerOutcome(
+    _ key: CallKey, _ body: RecordBody, at index: LeafIndex, into effects: inout NodeEffects
+  ) {
+    let proposal: LeafIndex
+    switch body {
+    case .ballot(let ballot): proposal = ballot.content.proposal
+    case .withdrawal(let withdrawal): proposal = withdrawal.content.proposal
+    default: proposal = index
+    }
+    clients.watchers.append(
+      ClientTable.Watcher(key: key, proposal: proposal, isStream: false, told: ""))
+    answerWatchers(into: &effects)
+  }
+
+  /// Tells those who wait for an outcome what has changed.
+  mutating func answerWatchers(into effects: inout NodeEffects) {
+    var open: [ClientTable.Watcher] = []
+    for var watcher in clients.watchers {
+      guard let outcome = outcome(of: watcher.proposal) else {
+        open.append(watcher)
+        continue
+      }
+      let mark = "\(outcome.status) \(outcome.demands.map(\.approved)) \(outcome.decisionID)"
+      // An approval without consent does not exist yet.
+      guard mark != watcher.told, outcome.status != Self.undecided else {
+        open.append(watcher)
+        continue
+      }
+      watcher.told = mark
+      if watcher.isStream {
+        effects.answers.append(.item(watcher.key, payload: outcome.encode()))
+        if Self.isSettled(outcome.status) {
+          effects.answers.append(.respond(watcher.key, .ok, payload: []))
+        } else {
+          open.append(watcher)
+        }
+      } else {
+        effects.answers.append(.respond(watcher.key, .ok, payload: outcome.encode()))
+      }
+    }
+    clients.watchers = open
+  }
+
+  /// The status of a proposal whose decision is not final, or approves without consent.
+  static var undecided: String { "undecided" }
+
+  static func isSettled(_ status: String) -> Bool {
+    switch ProposalStatus(rawValue: status) {
+    case .denied, .withdrawn, .completed, .failed, .aborted, .unknown: true
+    case .pending, .approved, .none: false
+    }
+  }
+
+  /// Where a proposal stands by what is final; nil where its proposal is not.
+  func outcome(of proposal: LeafIndex) -> Outcome? {
+    guard let view = overlay.final.proposalView(at: proposal) else { return nil }
+    var outcome = Outcome(
+      status: view.status.rawValue, proposal: view.index.value, message: view.rationale,
+      finalSize: finality.size, finalTime: finality.checkpoint?.time.text ?? "",
+      decisionID: view.decisionID ?? "", traceID: view.proposal.traceID, tokenID: view.tokenID ?? "")
+    outcome.rules = view.rules.map {
+      Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)
+    }
+    outcome.demands = view.demands.map {
+      Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
+    }
+    outcome.deadline = view.deadline?.text ?? ""
+    if view.lastDecision == nil { outcome.status = Self.undecided }
+    if let approval = view.approval {
+      if let proof = self.proof(of: approval, consenting: true) {
+        outcome.decisionProof = proof.encoded
+      } else if view.status == .approved {
+        outcome.status = Self.undecided
+      }
+    } else if let decision = view.lastDecision {
+      outcome.decisionProof = self.proof(of: decision)?.encoded ?? ""
+    }
+    if let receipt = view.receipt {
+      outcome.receiptProof = self.proof(of: receipt)?.encoded ?? ""
+      outcome.result = raft.log.attachment(at: receipt)?.bytes ?? []
+    }
+    return outcome
+  }
+}

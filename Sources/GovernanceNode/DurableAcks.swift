@@ -1,0 +1,54 @@
+import ClawLedger
+import Crypto
+import Raft
+
+/// What the parties say of their own durable logs, each directly to this one.
+///
+/// A party signs only at a size whose root *t* parties have acknowledged to it in its current term. An
+/// acknowledgement of a longer log counts for a shorter one where the roots show it to be a prefix.
+struct DurableAcks: Sendable {
+  private struct Ack: Sendable {
+    let term: Term
+    let size: UInt64
+    let root: Digest
+  }
+
+  /// The newest acknowledgements of each party, oldest first; bounded.
+  private var acks: [(party: NodeID, history: [Ack])]
+
+  private static var historyLength: Int { 64 }
+
+  init(parties: [NodeID]) { acks = parties.map { ($0, []) } }
+
+  mutating func record(_ party: NodeID, term: Term, size: UInt64, root: Digest) {
+    guard let position = acks.firstIndex(where: { $0.party == party }) else { return }
+    // Acknowledgements of earlier terms say nothing about this one's log.
+    acks[position].history.removeAll { $0.term < term || ($0.term == term && $0.size >= size) }
+    acks[position].history.append(Ack(term: term, size: size, root: root))
+    if acks[position].history.count > Self.historyLength { acks[position].history.removeFirst() }
+  }
+
+  /// What this node acknowledged last.
+  func own(_ id: NodeID) -> (term: Term, size: UInt64)? {
+    acks.first { $0.party == id }?.history.last.map { ($0.term, $0.size) }
+  }
+
+  /// The largest size at which the party's log is known to be a prefix-equal of `ledger`, in `term`.
+  private func verifiedSize(_ history: [Ack], term: Term, ledger: Ledger<some LogStore>) -> UInt64 {
+    for ack in history.reversed() where ack.term == term && ack.size <= ledger.size {
+      if ledger.rootHash(ofSize: ack.size) == ack.root { return ack.size }
+    }
+    return 0
+  }
+
+  /// The largest size that at least `threshold` parties hold durably with this ledger's content.
+  func acknowledgedSize(by threshold: Int, term: Term, ledger: Ledger<some LogStore>) -> UInt64 {
+    let sizes = acks.map { verifiedSize($0.history, term: term, ledger: ledger) }.sorted(by: >)
+    return threshold <= sizes.count ? sizes[threshold - 1] : 0
+  }
+
+  /// The parties that hold at least `size` leaves of this ledger, in the order of the parties.
+  func holders(of size: UInt64, term: Term, ledger: Ledger<some LogStore>) -> [NodeID] {
+    acks.filter { verifiedSize($0.history, term: term, ledger: ledger) >= size }.map(\.party)
+  }
+}

@@ -1,0 +1,184 @@
+import Canonical
+import ClawLedger
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Wire
+
+/// The executors that are enlisted: whose challenges the next lease commits to, and who takes jobs here.
+struct ExecutorTable: Sendable {
+  private struct Known: Sendable {
+    var challenge: Challenge
+    var seenAt: Instant
+    /// Whether a lease committed to the challenge.
+    var isLeased: Bool
+    /// Approvals that named it, for an even choice.
+    var chosen: UInt64
+  }
+
+  /// A call that waits for the lease that commits to its challenge.
+  struct Enlisting: Sendable {
+    let key: CallKey
+    let challenge: Challenge
+    /// The bundle that the executor has.
+    let since: Instant
+  }
+
+  /// A stream of jobs to an executor.
+  struct Stream: Sendable {
+    let key: CallKey
+    let executor: Principal
+  }
+
+  /// Ascending by executor.
+  private var known: [Known] = []
+  private var lastLease: Instant?
+  var enlisting: [Enlisting] = []
+  var streams: [Stream] = []
+
+  static var maximumExecutors: Int { 1024 }
+  /// An executor that has not enlisted again for so long is gone.
+  static var absence: Nanoseconds { .seconds(15) }
+
+  var isServing: Bool { !known.isEmpty }
+  var challenges: [Challenge] { known.map(\.challenge) }
+
+  mutating func challenge(_ challenge: Challenge, at now: Instant) {
+    known.removeAll { $0.seenAt + Self.absence <= now && $0.challenge.executor != challenge.executor }
+    if let position = known.firstIndex(where: { $0.challenge.executor == challenge.executor }) {
+      guard known[position].challenge != challenge else { return }
+      known[position].challenge = challenge
+      known[position].seenAt = now
+      known[position].isLeased = false
+    } else if known.count < Self.maximumExecutors {
+      known.append(Known(challenge: challenge, seenAt: now, isLeased: false, chosen: 0))
+      known.sort { $0.challenge.executor < $1.challenge.executor }
+    }
+  }
+
+  /// Whether a challenge waits for a lease, and the last lease is old enough to be renewed; an executor
+  /// that has none yet does not wait.
+  func isLeaseDue(at now: Instant, interval: Nanoseconds) -> Bool {
+    guard known.contains(where: { !$0.isLeased && $0.seenAt + Self.absence > now }) else { return false }
+    guard let lastLease else { return true }
+    return lastLease + interval <= now
+  }
+
+  mutating func leased(_ challenges: [Challenge], at now: Instant) {
+    lastLease = now
+    for position in known.indices where challenges.contains(known[position].challenge) {
+      known[position].isLeased = true
+    }
+  }
+
+  /// One of `eligible` that is here, the one that was chosen least.
+  mutating func choose(among eligible: [Principal], at now: Instant) -> Principal? {
+    let present = known.indices.filter {
+      eligible.contains(known[$0].challenge.executor) && known[$0].seenAt + Self.absence > now
+    }
+    guard let position = present.min(by: { known[$0].chosen < known[$1].chosen }) else { return nil }
+    known[position].chosen += 1
+    return known[position].challenge.executor
+  }
+
+  mutating func remove(_ key: CallKey) {
+    enlisting.removeAll { $0.key == key }
+    streams.removeAll { $0.key == key }
+  }
+}
+
+extension GovernanceNode {
+  /// An executor's fresh challenge: goes to the leader, and waits for the lease that commits to it.
+  mutating func onEnlist(_ call: ClientCall, _ request: EnlistRequest, into effects: inout NodeEffects) {
+    guard let known = overlay.final.enrolment(of: call.caller, at: now.wall) else {
+      refuse(call.key, .permissionDenied, "expected an enrolled executor", into: &effects)
+      return
+    }
+    guard known.incarnation == Int(request.incarnation) else {
+      refuse(
+        call.key, .failedPrecondition,
+        "expected incarnation \(known.incarnation); another needs a new enrolment", into: &effects)
+      return
+    }
+    guard (16...32).contains(request.challenge.count) else {
+      refuse(call.key, .invalidArgument, "expected a challenge of 16 to 32 bytes", into: &effects)
+      return
+    }
+    let challenge = Challenge(
+      executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
+    executors.enlisting.removeAll { $0.challenge.executor == call.caller }
+    executors.enlisting.append(
+      ExecutorTable.Enlisting(key: call.key, challenge: challenge, since: now.monotonic))
+    executors.challenge(challenge, at: now.monotonic)
+    for peer in peers {
+      let note = ChallengeNote(
+        executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge)
+      effects.messages.append((peer, PeerMessage(challenge: note)))
+    }
+  }
+
+  /// Every node hears of every challenge, so that a new leader can lease at once.
+  mutating func onChallenge(_ note: ChallengeNote) {
+    guard let principal = Principal(path: note.executor), case .executor = principal,
+      let known = overlay.final.enrolment(of: principal, at: now.wall),
+      known.incarnation == Int(note.incarnation), (16...32).contains(note.challenge.count)
+    else { return }
+    executors.challenge(
+      Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge),
+      at: now.monotonic)
+  }
+
+  /// Gives the newest lease to those whose challenge it commits to.
+  mutating func answerEnlisted(into effects: inout NodeEffects) {
+    guard let shown = finality.lease, !executors.enlisting.isEmpty else { return }
+    let challenges = shown.challenges.compactMap { note -> Challenge? in
+      Principal(path: note.executor).map {
+        Challenge(executor: $0, incarnation: Int(note.incarnation), bytes: note.challenge)
+      }
+    }
+    executors.leased(challenges, at: now.monotonic)
+    let tree = Challenge.tree(challenges)
+    let bundle = overlay.final.bundle.json.canonicalBytes()
+    var waiting: [ExecutorTable.Enlisting] = []
+    for call in executors.enlisting {
+      guard let position = challenges.firstIndex(of: call.challenge) else {
+        waiting.append(call)
+        continue
+      }
+      let response = LeaseResponse(
+        note: shown.note, challengePath: tree.paths[position].map(\.bytes),
+        challengeIndex: UInt64(position), challengeCount: UInt64(challenges.count),
+        restrictions: shown.restrictions, bundle: bundle)
+      effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+    }
+    executors.enlisting = waiting
+  }
+
+  /// Opens a stream of jobs; what is outstanding comes first.
+  mutating func onJobs(_ call: ClientCall, _ request: JobsRequest, into effects: inout NodeEffects) {
+    guard let known = overlay.final.enrolment(of: call.caller, at: now.wall),
+      known.incarnation == Int(request.incarnation)
+    else {
+      refuse(call.key, .permissionDenied, "expected an enrolled executor, its incarnation", into: &effects)
+      return
+    }
+    executors.streams.append(ExecutorTable.Stream(key: call.key, executor: call.caller))
+    for leaf in overlay.final.outstandingApprovals(for: call.caller) { offer(leaf, into: &effects) }
+  }
+
+  /// Offers an approval to the executor that it names, where that one listens here.
+  mutating func offer(_ leaf: LeafIndex, into effects: inout NodeEffects) {
+    guard let record = raft.log.record(at: leaf), case .decision(let decision) = record.body,
+      let grant = decision.grant,
+      executors.streams.contains(where: { $0.executor == grant.executorID }),
+      let token = proof(of: leaf, consenting: true),
+      let proposal = raft.log.leaf(at: decision.proposal),
+      let attachment = raft.log.attachment(at: decision.proposal)
+    else { return }
+    let offer = JobOffer(token: token.encoded, proposal: proposal, attachment: attachment.bytes)
+    for stream in executors.streams where stream.executor == grant.executorID {
+      effects.answers.append(.item(stream.key, payload: offer.encode()))
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import ClawLedger
+import ClawShield
+import Crypto
+import FROST
+import Merkle
+import Raft
+import Records
+import Wire
+
+/// What is final: covered by a group-signed checkpoint.
+struct Finality: Sendable {
+  /// Number of final leaves.
+  private(set) var size: UInt64
+  /// The newest note, and what it says.
+  private(set) var note: SignedNote?
+  private(set) var checkpoint: CheckpointNote?
+  /// The newest note with a lease line, as it was shown.
+  var lease: NoteShown?
+  /// Notes of the last sizes, newest last, for proofs that storage cannot give yet.
+  private(set) var recent: [(checkpoint: CheckpointNote, note: SignedNote)] = []
+  /// Live approvals that are final but not consented to; ascending.
+  private(set) var unconsented: [LeafIndex] = []
+  /// Leaves that some party declined; excepted from then on.
+  private(set) var declined: [LeafIndex] = []
+  /// When consent to what was left out was last asked for again.
+  var lastRetry = Instant(nanoseconds: 0)
+  /// A note that is ahead of this node's log.
+  var pending: NoteShown?
+
+  private static var recentLength: Int { 256 }
+
+  init(size: UInt64, note: SignedNote?) {
+    self.size = max(size, 1)
+    self.note = note
+    checkpoint = note.flatMap { try? CheckpointNote(parsing: $0.text) }
+  }
+
+  /// After a restart: which live approvals no kept note consents to.
+  mutating func resume(_ ledger: Ledger<some LogStore>, _ state: ShieldState) {
+    unconsented = state.liveApprovals().filter { leaf in
+      !ledger.notes(covering: leaf, limit: 64).contains { note in
+        (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true
+      }
+    }
+  }
+
+  mutating func accept(_ note: SignedNote, _ checkpoint: CheckpointNote, approvals: [LeafIndex]) {
+    size = checkpoint.size
+    self.note = note
+    self.checkpoint = checkpoint
+    recent.append((checkpoint, note))
+    if recent.count > Self.recentLength { recent.removeFirst() }
+    unconsented = (unconsented + approvals.filter { !unconsented.contains($0) }).filter {
+      checkpoint.consent?.covers($0) != true
+    }.sorted()
+  }
+
+  /// Approvals that can no longer be consented to need no further rounds.
+  mutating func forget(_ isGone: (LeafIndex) -> Bool) {
+    unconsented.removeAll(where: isGone)
+    declined.removeAll(where: isGone)
+  }
+
+  mutating func decline(_ leaf: LeafIndex) {
+    guard !declined.contains(leaf) else { return }
+    declined.append(leaf)
+    if declined.count > 4096 { declined.removeFirst() }
+  }
+}
+
+extension GovernanceNode {
+  /// Takes a note up: checks its signature, compares it with this log, and makes final what it covers.
+  mutating func onNoteShown(
+    _ shown: NoteShown, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let note = try? SignedNote(parsing: Array(shown.note.utf8)),
+      let line = note.signatures.first(where: { $0.keyID == keyID }),
+      let signature = SchnorrSignature<Suite>(encoding: line.signature),
+      publicKeys.verifies(signature, over: Array(note.text.utf8)),
+      let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster
+    else {
+      effects.notices.append(.evidence("a note was shown that the group key did not sign"))
+      return
+    }
+    if let last = finality.checkpoint, checkpoint.size == last.size,
+      checkpoint.root != last.root || checkpoint.stateRoot != last.stateRoot
+    {
+      effects.fatal =
+        "SEV-1: two notes of size \(checkpoint.size) conflict; this party halts. First: "
+        + "\(last.text.debugDescription) Second: \(note.text.debugDescription)"
+      return
+    }
+    guard checkpoint.size >= finality.size, checkpoint.time > (finality.checkpoint?.time ?? .epoch) else {
+      return
+    }
+    guard let root = raft.log.rootHash(ofSize: checkpoint.size), checkpoint.size <= overlay.size else {
+      if checkpoint.size > raft.log.size { finality.pending = shown }
+      return
+    }
+    guard root == checkpoint.root else {
+      onForeignNote(shown, checkpoint, into: &effects)
+      return
+    }
+    guard let state = overlay.state(at: checkpoint.size), state.stateRoot == checkpoint.stateRoot else {
+      effects.fatal =
+        "SEV-1: the state at size \(checkpoint.size) is not the one that the note names; this party halts"
+      return
+    }
+    makeFinal(note, checkpoint, shown, into: &effects)
+    advanceCheckpoint(using: &random, into: &effects)
+  }
+
+  /// A note for another root: what is final elsewhere stands, this log's unfinal tail goes.
+  private mutating func onForeignNote(
+    _ shown: NoteShown, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
+  ) {
+    effects.notices.append(
+      .warning("the note of size \(checkpoint.size) has another root; the unfinal tail is discarded"))
+    guard
+      raft.discardTail(
+        after: LogIndex(rawValue: finality.size), at: now.monotonic, into: &raftEffects)
+    else {
+      effects.fatal = "SEV-1: a note conflicts with what is final here; this party halts"
+      return
+    }
+    finality.pending = shown
+  }
+
+  /// A note that came before the entries it covers.
+  mutating func retryPendingNote(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let pending = finality.pending else { return }
+    guard let note = try? SignedNote(parsing: Array(pending.note.utf8)),
+      let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.size > finality.size
+    else {
+      finality.pending = nil
+      return
+    }
+    guard checkpoint.size <= raft.log.size else { return }
+    finality.pending = nil
+    onNoteShown(pending, using: &random, into: &effects)
+  }
+
+  private mutating func makeFinal(
+    _ note: SignedNote, _ checkpoint: CheckpointNote, _ shown: NoteShown, into effects: inout NodeEffects
+  ) {
+    let earlier = overlay.final
+    let first = finality.size
+    let isLarger = checkpoint.size > first
+    overlay.finalize(checkpoint.size)
+    raft.setFinal(LogIndex(rawValue: checkpoint.size))
+    let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
+    let wereUnconsented = finality.unconsented
+    finality.accept(note, checkpoint, approvals: approvals)
+    if checkpoint.lease != nil { finality.lease = shown }
+
+    if isLarger || checkpoint.consent != nil {
+      var batch = WriteBatch()
+      raft.log.keep(note, checkpoint, in: &batch)
+      overlay.final.cells.forEachChange(since: earlier.cells) { name, cell in
+        if let cell {
+          batch.put(.state, Array(name.utf8), cell.merkleBytes())
+        } else {
+          batch.delete(.state, Array(name.utf8))
+        }
+      }
+      effects.writes.append((.note(size: checkpoint.size), batch))
+    }
+    let consented = (wereUnconsented + approvals).filter { checkpoint.consent?.covers($0) == true }
+    if isLarger { effects.notices.append(.final(size: checkpoint.size, consented: consented.count)) }
+    let state = overlay.final
+    finality.forget { !state.isLiveApproval(at: $0, time: checkpoint.time) }
+    restrictions.reconcile(with: state)
+    answerFinal(from: first, consented: consented, into: &effects)
+  }
+
+  /// Shows this node's newest note to a peer that has none as large.
+  mutating func showNote(to peer: NodeID, above size: UInt64, into effects: inout NodeEffects) {
+    guard finality.size > size || finality.lease != nil, let note = finality.note else { return }
+    effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+  }
+
+  /// A note that proves `leaf`; for an approval, one that consents to it.
+  func note(proving leaf: LeafIndex, consenting: Bool) -> SignedNote? {
+    for (checkpoint, note) in finality.recent where checkpoint.size > leaf.value {
+      if !consenting || checkpoint.consent?.covers(leaf) == true { return note }
+    }
+    for note in raft.log.notes(covering: leaf, limit: consenting ? 64 : 1) {
+      guard consenting else { return note }
+      if (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true { return note }
+    }
+    return nil
+  }
+
+  /// The leaf with its proof, where it is final (and, for an approval, consented to).
+  func proof(of leaf: LeafIndex, consenting: Bool = false) -> LedgerProof? {
+    guard let note = note(proving: leaf, consenting: consenting) else { return nil }
+    return raft.log.proof(of: leaf, under: note)
+  }
+}

@@ -1,1 +1,0 @@
-// Module GovernanceNode: begun, see Docs/Status.md.

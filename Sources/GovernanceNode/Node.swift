@@ -1,0 +1,416 @@
+import ClawLedger
+import ClawShield
+import Crypto
+import FROST
+import Merkle
+import Raft
+import Records
+import Wire
+
+/// Who a node is.
+public struct NodeIdentity: ~Copyable, Sendable {
+  /// Its party's id: Raft node id and FROST identifier.
+  public let id: NodeID
+  /// Signs declines and acknowledgements.
+  public let partyKey: SigningKey
+  /// Seals artifacts at rest.
+  public let storageKey: SymmetricKey
+
+  /// An identity.
+  public init(id: NodeID, partyKey: consuming SigningKey, storageKey: consuming SymmetricKey) {
+    self.id = id
+    self.partyKey = partyKey
+    self.storageKey = storageKey
+  }
+}
+
+/// What a node keeps besides its ledger, and finds again when it starts.
+public struct NodeMemory: ~Copyable, Sendable {
+  /// The signing lock, from its file.
+  public var lock: SigningLock
+  /// Drawn at random for each life of the process.
+  public var boot: UInt64
+
+  /// A memory.
+  public init(lock: SigningLock, boot: UInt64) {
+    self.lock = lock
+    self.boot = boot
+  }
+}
+
+/// Why a node cannot start from what its storage holds.
+public enum NodeFault: Error, Equatable, Sendable, CustomStringConvertible {
+  case ledger(LedgerFault)
+  case state(String)
+  case identity(String)
+
+  public var description: String {
+    switch self {
+    case .ledger(let fault): fault.description
+    case .state(let what): "state: \(what)"
+    case .identity(let what): "identity: \(what)"
+    }
+  }
+}
+
+/// One governance node, as a value: Raft, the ledger, the governance state, threshold signing, leases,
+/// restrictions and the calls of clients. No I/O, clock, randomness or thread of its own.
+///
+/// The owner feeds events to `step`, and carries out `NodeEffects` in their order. It steps with `tick`
+/// at `nextDeadline` at the latest.
+public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
+  let identity: NodeIdentity
+  /// The genesis leaf's record.
+  public let genesis: Genesis
+  /// Hash of the genesis leaf.
+  public let cluster: Digest
+  let publicKeys: PublicKeyPackage<Suite>
+  let keyID: [UInt8]
+
+  var raft: RaftInstance<Ledger<Store>>
+  var overlay: Overlay
+  var signer: PartySigner<Suite>
+  var acks: DurableAcks
+  /// A coordinator's call that waits until this party's log is durable and acknowledged.
+  var waitingCall: WaitingCall?
+  var book: CommitmentBook<Suite>
+  var round: CheckpointRound<Suite>?
+  var nextRound: UInt64 = 1
+  var finality: Finality
+  var restrictions: BoundRestrictions
+  var executors = ExecutorTable()
+  var clients = ClientTable()
+  var artifacts = ArtifactTable()
+  var snapshots = SnapshotTransfers()
+  /// Raft's buffer, reused.
+  var raftEffects = Effects()
+  /// When this node last told its peers how far its log is durable.
+  var lastAckSent = Instant(nanoseconds: 0)
+  var now: Moment
+
+  /// Starts a node from what its storage holds. `recovered` holds at least the genesis.
+  public init(
+    identity: consuming NodeIdentity, memory: consuming NodeMemory,
+    recovered: consuming RecoveredLedger<Store>, key: consuming KeyPackage<Suite>,
+    publicKeys: PublicKeyPackage<Suite>, settings: Settings, at now: Moment,
+    using random: inout some RandomNumberGenerator
+  ) throws(NodeFault) {
+    let start = try Beginning(recovered, id: identity.id, key: identity.partyKey.publicKey)
+    cluster = start.cluster
+    genesis = start.genesis
+    overlay = Overlay(final: start.state)
+    var name = SHA256()
+    name.update(CheckpointNote.origin(cluster: start.cluster))
+    name.update([0x0A, 0x01])
+    name.update(publicKeys.groupKey.serialised)
+    keyID = Array(name.finalize().bytes.prefix(4))
+    self.publicKeys = publicKeys
+    acks = DurableAcks(parties: start.nodes)
+    book = CommitmentBook(parties: publicKeys.parties)
+    finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
+    restrictions = BoundRestrictions(ledger: recovered.ledger)
+    raft = RaftInstance(
+      id: identity.id, configuration: Configuration(voters: start.nodes),
+      hardState: recovered.hardState, log: recovered.ledger,
+      commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)), settings: settings,
+      at: now.monotonic, using: &random)
+    signer = PartySigner(key: key, boot: memory.boot, lock: memory.lock)
+    self.identity = identity
+    self.now = now
+    raft.log.clock = now.wall
+    _ = overlay.follow(raft.log)
+    finality.resume(raft.log, overlay.final)
+  }
+
+  /// When the owner must step with `tick` at the latest.
+  public var nextDeadline: Instant {
+    var deadline = min(raft.nextDeadline, now.monotonic + Self.pulse)
+    if clients.isStreaming { deadline = min(deadline, now.monotonic + .milliseconds(1)) }
+    return deadline
+  }
+
+  /// How often time-driven work is looked at.
+  static var pulse: Nanoseconds { .milliseconds(50) }
+
+  /// Takes one event in.
+  public mutating func step(
+    _ event: NodeEvent, at now: Moment, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    self.now = now
+    raft.log.clock = now.wall
+    switch event {
+    case .tick:
+      stepRaft(.tick, using: &random, into: &effects)
+      onPulse(using: &random, into: &effects)
+    case .peer(let sender, let message):
+      onPeer(message, from: sender, using: &random, into: &effects)
+    case .connected(let peer): onConnected(peer, into: &effects)
+    case .unreachable(let peer):
+      stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
+    case .call(let call): onCall(call, using: &random, into: &effects)
+    case .cancelled(let key): clients.remove(key)
+    case .written(let name): onWritten(name, using: &random, into: &effects)
+    case .locked(let ticket):
+      for share in signer.locked(ticket: ticket) {
+        deliver(share.answer, to: share.coordinator, using: &random, into: &effects)
+      }
+    }
+    if let failure = raft.log.failure { effects.fatal = failure.description }
+  }
+
+  // MARK: Consensus
+
+  /// Steps consensus and takes up what it wants done.
+  mutating func stepRaft(
+    _ event: Event, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    raft.step(event, at: now.monotonic, using: &random, into: &raftEffects)
+    takeUp(using: &random, into: &effects)
+  }
+
+  /// Carries consensus' effects over, in the order of their contract.
+  mutating func takeUp(using random: inout some RandomNumberGenerator, into effects: inout NodeEffects) {
+    while true {
+      let raised = raftEffects
+      raftEffects.clear()
+      for request in raised.persist {
+        effects.writes.append((.log(ticket: request.ticket), raft.log.batch(for: request)))
+      }
+      for envelope in raised.messages {
+        effects.messages.append((envelope.to, RaftCodec.encode(envelope.message)))
+      }
+      for evidence in raised.evidence { effects.notices.append(.evidence("\(evidence)")) }
+      for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      for peer in raised.needsSnapshot { sendSnapshot(to: peer, into: &effects) }
+      var opened = false
+      for change in raised.roleChanges {
+        onRoleChange(change, into: &effects)
+        if case .becameLeader = change { opened = openTerm(into: &effects) || opened }
+      }
+      if let durable = raised.durable { onDurable(durable, into: &effects) }
+      if !opened && raftEffects.persist.isEmpty && raftEffects.messages.isEmpty
+        && raftEffects.roleChanges.isEmpty
+      {
+        break
+      }
+    }
+    retryWaitingCall(using: &random, into: &effects)
+    retryPendingNote(using: &random, into: &effects)
+    advanceCheckpoint(using: &random, into: &effects)
+  }
+
+  private mutating func onRoleChange(_ change: RoleChange, into effects: inout NodeEffects) {
+    switch change {
+    case .becameLeader(let term):
+      effects.notices.append(.role("leader of \(term)"))
+    case .follower(let term, let leader):
+      effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
+      round = nil
+    case .steppedDown(let term, let reason):
+      effects.notices.append(.role("stepped down in \(term): \(reason)"))
+      round = nil
+    case .preCandidate, .candidate: round = nil
+    }
+  }
+
+  /// A new leader opens its term with a `term` record, and writes down what its predecessors owed.
+  private mutating func openTerm(into effects: inout NodeEffects) -> Bool {
+    round = nil
+    book = CommitmentBook(parties: publicKeys.parties)
+    let body = RecordBody.term(number: raft.currentTerm.rawValue, leader: Int(raft.id.rawValue))
+    let record = Record(at: max(now.wall, raft.log.logTime), body: body)
+    let payload = EntryPayload(record: record.bytes, attachment: [])
+    guard (try? raft.proposeTermRecord(payload.bytes, at: now.monotonic, into: &raftEffects)) != nil else {
+      return false
+    }
+    for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+    writeOwed(into: &effects)
+    // Fresh commitments: those of an earlier leader are of no use to this one.
+    for peer in peers {
+      effects.messages.append((peer, PeerMessage(nonces: NonceBatch(wanted: true))))
+    }
+    return true
+  }
+
+  /// The other nodes.
+  var peers: [NodeID] { raft.configuration.members.filter { $0 != raft.id } }
+
+  private mutating func onDurable(_ point: DurablePoint, into effects: inout NodeEffects) {
+    acknowledge(term: point.term, size: point.index.rawValue, into: &effects)
+  }
+
+  /// Tells every peer how far this log is durable, with its root.
+  mutating func acknowledge(term: Term, size: UInt64, into effects: inout NodeEffects) {
+    guard let root = raft.log.rootHash(ofSize: size) else { return }
+    acks.record(raft.id, term: term, size: size, root: root)
+    lastAckSent = now.monotonic
+    let message = PeerMessage(
+      durable: DurableLog(term: term.rawValue, size: size, root: root.bytes))
+    for peer in peers { effects.messages.append((peer, message)) }
+  }
+
+  private mutating func onWritten(
+    _ name: WriteName, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    switch name {
+    case .log(let ticket):
+      raft.log.persisted(ticket: ticket)
+      stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
+    case .note: break
+    case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
+    case .artifact(let tenant, let digest):
+      onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
+    }
+  }
+
+  // MARK: Peers and time
+
+  private mutating func onConnected(_ peer: NodeID, into effects: inout NodeEffects) {
+    if let last = acks.own(raft.id), let root = raft.log.rootHash(ofSize: last.size) {
+      let durable = DurableLog(term: last.term.rawValue, size: last.size, root: root.bytes)
+      effects.messages.append((peer, PeerMessage(durable: durable)))
+    }
+    if raft.role == .leader {
+      effects.messages.append((peer, PeerMessage(nonces: NonceBatch(wanted: true))))
+    }
+    effects.messages.append((peer, PeerMessage(noteWanted: NoteWanted(size: finality.size))))
+    restrictions.showAll(to: peer, into: &effects)
+  }
+
+  private mutating func onPeer(
+    _ message: PeerMessage, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard peers.contains(sender) else { return }
+    if let message = RaftCodec.decode(message) {
+      stepRaft(.receive(from: sender, message), using: &random, into: &effects)
+    } else if let durable = message.durable {
+      guard let root = Digest(durable.root) else { return }
+      acks.record(sender, term: Term(rawValue: durable.term), size: durable.size, root: root)
+      retryWaitingCall(using: &random, into: &effects)
+      advanceCheckpoint(using: &random, into: &effects)
+    } else if let batch = message.nonces {
+      onNonces(batch, from: sender, using: &random, into: &effects)
+    } else if let call = message.signCall {
+      onSignCall(call, from: sender, using: &random, into: &effects)
+    } else if let answer = message.signAnswer {
+      onSignAnswer(answer, from: sender, using: &random, into: &effects)
+    } else if let shown = message.note {
+      onNoteShown(shown, using: &random, into: &effects)
+    } else if let wanted = message.noteWanted {
+      showNote(to: sender, above: wanted.size, into: &effects)
+    } else if let call = message.forwardCall {
+      onForwardCall(call, from: sender, using: &random, into: &effects)
+    } else if let answer = message.forwardAnswer {
+      onForwardAnswer(answer, from: sender, using: &random, into: &effects)
+    } else if let shown = message.restriction {
+      onRestrictionShown(shown, from: sender, into: &effects)
+    } else if let bound = message.restrictionBound {
+      onRestrictionBound(bound, from: sender, into: &effects)
+    } else if let challenge = message.challenge {
+      onChallenge(challenge)
+      advanceCheckpoint(using: &random, into: &effects)
+    } else if let push = message.artifactPush {
+      onArtifactPush(push, from: sender, using: &random, into: &effects)
+    } else if let held = message.artifactHeld {
+      onArtifactHeld(held, from: sender, using: &random, into: &effects)
+    } else if let piece = message.snapshotPiece {
+      onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
+    } else if let taken = message.snapshotTaken {
+      onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
+    } else if message.keyRoundOne != nil || message.keyRoundTwo != nil || message.keySignature != nil {
+      showGenesis(to: sender, into: &effects)
+    }
+  }
+
+  /// A peer that still generates its key is a laggard: the genesis is what it lacks.
+  private func showGenesis(to peer: NodeID, into effects: inout NodeEffects) {
+    guard let leaf = raft.log.leaf(at: LeafIndex(0)),
+      let attachment = raft.log.attachment(at: LeafIndex(0))
+    else { return }
+    let shown = GenesisShown(leaf: leaf, attachment: attachment.bytes)
+    effects.messages.append((peer, PeerMessage(genesis: shown)))
+  }
+
+  /// What time brings about by itself.
+  private mutating func onPulse(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    if raft.durableIndex.rawValue > finality.size, lastAckSent + .milliseconds(250) <= now.monotonic,
+      let own = acks.own(raft.id)
+    {
+      acknowledge(term: own.term, size: own.size, into: &effects)
+    }
+    writeTick(into: &effects)
+    pursueRound(using: &random, into: &effects)
+    pursueForwards(using: &random, into: &effects)
+    pursueStreams(into: &effects)
+    pursueRestrictions(into: &effects)
+    takeUp(using: &random, into: &effects)
+  }
+
+  /// Where something pending expires, an idle cluster's log time must move on.
+  private mutating func writeTick(into effects: inout NodeEffects) {
+    guard raft.mayPropose, let expiry = overlay.head.nextExpiry, expiry <= now.wall,
+      overlay.head.logTime < expiry
+    else { return }
+    _ = append(.tick, Attachment(), into: &effects)
+  }
+}
+
+/// What a node's storage holds at its start, checked.
+private struct Beginning {
+  let cluster: Digest
+  let genesis: Genesis
+  let nodes: [NodeID]
+  let state: ShieldState
+
+  init(_ recovered: borrowing RecoveredLedger<some LogStore>, id: NodeID, key: PublicKey)
+    throws(NodeFault)
+  {
+    let ledger = recovered.ledger
+    guard let leaf = ledger.leaf(at: LeafIndex(0)), let entry = ledger.parsedEntry(at: LeafIndex(0)),
+      case .genesis(let genesis) = entry.record.body
+    else { throw .state("the ledger does not begin with a genesis") }
+    cluster = TreeHash.leaf(leaf)
+    self.genesis = genesis
+    nodes = genesis.parties.compactMap { NodeID(rawValue: UInt64($0.id)) }
+    guard genesis.parties.contains(where: { UInt64($0.id) == id.rawValue && $0.key == key }) else {
+      throw .identity(
+        "expected party \(id.rawValue) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
+      )
+    }
+    do {
+      state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)
+    } catch {
+      throw .state("\(error)")
+    }
+  }
+
+  /// The state at the last note: from its cells where there are any, else from the genesis.
+  private static func finalState(
+    of recovered: borrowing RecoveredLedger<some LogStore>, genesis: ParsedEntry, leaf: [UInt8]
+  ) throws -> ShieldState {
+    var cells: [(name: String, bytes: [UInt8])] = []
+    var next: [UInt8] = []
+    while true {
+      let page = try recovered.ledger.store.scan(.state, from: next, limit: 4096)
+      cells += page.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
+      guard page.count == 4096, let last = page.last else { break }
+      next = last.key + [0]
+    }
+    guard !cells.isEmpty else {
+      return try ShieldState.initial(
+        genesisLeaf: leaf, record: genesis.record, attachment: genesis.attachment)
+    }
+    let state = try ShieldState(restoring: cells)
+    if let note = recovered.lastNote {
+      let checkpoint = try CheckpointNote(parsing: note.text)
+      guard state.stateRoot == checkpoint.stateRoot else {
+        throw LedgerFault.inconsistent("the stored state is not the one of the last note")
+      }
+    }
+    return state
+  }
+}

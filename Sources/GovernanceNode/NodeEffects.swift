@@ -1,0 +1,127 @@
+import ClawLedger
+import Raft
+import Records
+import Wire
+
+/// A point in time by both of a node's clocks.
+public struct Moment: Hashable, Sendable {
+  /// Never runs backwards; for timers and lifetimes.
+  public let monotonic: Instant
+  /// The time of day; for log time and notes.
+  public let wall: Timestamp
+
+  /// A moment.
+  public init(monotonic: Instant, wall: Timestamp) {
+    self.monotonic = monotonic
+    self.wall = wall
+  }
+}
+
+/// One call of one connection.
+public struct CallKey: Hashable, Sendable {
+  public let connection: UInt64
+  public let call: UInt64
+  /// A call.
+  public init(connection: UInt64, call: UInt64) {
+    self.connection = connection
+    self.call = call
+  }
+}
+
+/// A client's call, its frame already read and its identity authenticated.
+public struct ClientCall: Sendable {
+  public let key: CallKey
+  /// Whom the certificate names.
+  public let caller: Principal
+  /// `/openexec.v1.<Service>/<Method>`.
+  public let method: String
+  public let payload: [UInt8]
+
+  /// A call.
+  public init(key: CallKey, caller: Principal, method: String, payload: [UInt8]) {
+    self.key = key
+    self.caller = caller
+    self.method = method
+    self.payload = payload
+  }
+}
+
+/// What a write makes durable; its completion comes back under the same name.
+public enum WriteName: Hashable, Sendable {
+  /// A request of consensus.
+  case log(ticket: UInt64)
+  /// A note and the state under it.
+  case note(size: UInt64)
+  /// A restriction that binds this party at once.
+  case restriction(id: String)
+  /// An artifact's sealed content.
+  case artifact(tenant: String, digest: String)
+}
+
+/// What happens to a node.
+public enum NodeEvent: Sendable {
+  /// `nextDeadline` has come.
+  case tick
+  case peer(from: NodeID, PeerMessage)
+  /// A channel to this peer is open.
+  case connected(NodeID)
+  /// Messages to this peer were lost.
+  case unreachable(NodeID)
+  case call(ClientCall)
+  /// The caller no longer waits.
+  case cancelled(CallKey)
+  /// The batch of this name, and all before it, are on stable storage.
+  case written(WriteName)
+  /// The signing lock of this ticket, and all before it, are on stable storage.
+  case locked(ticket: UInt64)
+}
+
+/// What a node says to a caller.
+public enum Answer: Equatable, Sendable {
+  /// Ends the call.
+  case respond(CallKey, CallStatus, payload: [UInt8])
+  /// One item of a stream.
+  case item(CallKey, payload: [UInt8])
+}
+
+/// What an operator should know; becomes a line of the structured log.
+public enum Notice: Equatable, Sendable {
+  case role(String)
+  case final(size: UInt64, consented: Int)
+  /// A peer did what no honest peer does.
+  case evidence(String)
+  case warning(String)
+  /// A proposal's decision is final.
+  case decided(Decision)
+}
+
+/// What a node wants done. One buffer, reused.
+///
+/// The contract of order: hand `writes` and `locks` to storage in order, then send `messages`, then give
+/// `answers`. What depends on durability is held inside the node until `written` or `locked` says so, so
+/// nothing here waits. `fatal` ends the process after the rest is done.
+public struct NodeEffects: Sendable {
+  /// Each batch atomic and synced, in this order.
+  public var writes: [(name: WriteName, batch: WriteBatch)] = []
+  /// The signing lock's new contents, each synced.
+  public var locks: [(ticket: UInt64, bytes: [UInt8])] = []
+  /// Losing, doubling and delaying them is allowed.
+  public var messages: [(to: NodeID, message: PeerMessage)] = []
+  public var answers: [Answer] = []
+  public var notices: [Notice] = []
+  /// Why this node must stop.
+  public var fatal: String?
+
+  /// Nothing to do.
+  public init() {}
+
+  /// Empties the buffer and keeps its memory.
+  public mutating func clear() {
+    writes.removeAll(keepingCapacity: true)
+    locks.removeAll(keepingCapacity: true)
+    messages.removeAll(keepingCapacity: true)
+    answers.removeAll(keepingCapacity: true)
+    notices.removeAll(keepingCapacity: true)
+    fatal = nil
+  }
+}

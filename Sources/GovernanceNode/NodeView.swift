@@ -1,0 +1,33 @@
+import ClawShield
+import Crypto
+import Raft
+import Records
+
+/// What an onlooker may see of a node: for oracles, and for the structured log.
+public struct NodeView: Sendable {
+  public let id: NodeID
+  public let role: Role
+  public let term: Term
+  public let logSize: UInt64
+  public let commitSize: UInt64
+  public let finalSize: UInt64
+  /// Root of the final leaves.
+  public let finalRoot: Digest?
+  /// The governance state at the final size.
+  public let finalState: ShieldState
+}
+
+extension GovernanceNode {
+  /// This node as an onlooker sees it.
+  public var view: NodeView {
+    NodeView(
+      id: raft.id, role: raft.role, term: raft.currentTerm, logSize: raft.log.size,
+      commitSize: raft.commitIndex.rawValue, finalSize: finality.size,
+      finalRoot: raft.log.rootHash(ofSize: finality.size), finalState: overlay.final)
+  }
+
+  /// A final leaf's record.
+  public func finalRecord(at index: LeafIndex) -> Record? {
+    index.value < finality.size ? raft.log.record(at: index) : nil
+  }
+}

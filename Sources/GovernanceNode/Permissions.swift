@@ -1,0 +1,92 @@
+import Records
+
+/// Which kind of identity may call a method. Docs/Permissions.md is this table in words.
+public enum CallerKind: String, Sendable, CaseIterable {
+  case node, executor, agent, approver, `operator`, auditor
+
+  /// The kind of a principal.
+  public init(_ principal: Principal) {
+    switch principal {
+    case .node: self = .node
+    case .executor: self = .executor
+    case .agent: self = .agent
+    case .approver: self = .approver
+    case .operator: self = .operator
+    case .auditor: self = .auditor
+    }
+  }
+}
+
+/// A method of the client-facing services.
+public enum Method: String, Sendable, CaseIterable {
+  case listActions = "Governance/ListActions"
+  case submit = "Governance/Submit"
+  case get = "Governance/Get"
+  case watch = "Governance/Watch"
+  case withdraw = "Governance/Withdraw"
+  case listPending = "Approval/ListPending"
+  case castBallot = "Approval/CastBallot"
+  case checkpoint = "Ledger/Checkpoint"
+  case entry = "Ledger/Entry"
+  case inclusionProof = "Ledger/InclusionProof"
+  case consistencyProof = "Ledger/ConsistencyProof"
+  case trace = "Ledger/Trace"
+  case export = "Ledger/Export"
+  case artifactPut = "Artifact/Put"
+  case artifactGet = "Artifact/Get"
+  case artifactStat = "Artifact/Stat"
+  case status = "Admin/Status"
+  case enrol = "Admin/Enrol"
+  case policy = "Admin/Policy"
+  case kill = "Admin/Kill"
+  case quarantine = "Admin/Quarantine"
+  case revoke = "Admin/Revoke"
+  case lift = "Admin/Lift"
+  case members = "Admin/Members"
+  case transfer = "Admin/Transfer"
+  case keys = "Admin/Keys"
+  case enlist = "Executor/Enlist"
+  case jobs = "Executor/Jobs"
+  case report = "Executor/Report"
+
+  /// The path that a request names.
+  public var path: String { "/openexec.v1.\(rawValue)" }
+
+  /// The method of a path; nil for one that does not exist.
+  public init?(path: String) {
+    guard path.hasPrefix("/openexec.v1.") else { return nil }
+    self.init(rawValue: String(path.dropFirst(13)))
+  }
+
+  /// Who may call it. Reads are limited further, to the caller's own tenant, unless the caller may read
+  /// all tenants (`mayReadAll`).
+  public var callers: [CallerKind] {
+    switch self {
+    case .listActions: [.agent, .approver, .operator, .auditor, .executor]
+    case .submit, .withdraw: [.agent]
+    case .get, .watch: [.agent, .approver, .operator, .auditor]
+    case .listPending, .castBallot: [.approver]
+    case .checkpoint, .consistencyProof: [.agent, .approver, .operator, .auditor, .executor]
+    case .entry, .inclusionProof, .trace: [.agent, .approver, .operator, .auditor]
+    case .export: [.operator, .auditor]
+    case .artifactPut: [.agent, .executor]
+    case .artifactGet, .artifactStat: [.agent, .executor, .auditor]
+    case .status: [.operator, .auditor]
+    case .enrol, .policy, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys: [.operator]
+    case .enlist, .jobs, .report: [.executor]
+    }
+  }
+
+  /// Whether the certificate's name alone is enough, before the principal is enrolled.
+  var needsEnrolment: Bool {
+    switch self {
+    case .checkpoint, .consistencyProof: false
+    default: true
+    }
+  }
+}
+
+extension CallerKind {
+  /// Whether this kind reads across tenants.
+  public var mayReadAll: Bool { self == .auditor || self == .operator || self == .approver }
+}

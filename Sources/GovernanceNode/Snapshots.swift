@@ -1,0 +1,158 @@
+import ClawLedger
+import ClawShield
+import Crypto
+import FROST
+import Merkle
+import Raft
+import Records
+import Wire
+
+/// Snapshots on their way: the governance state at a noted size, for a node whose next entries its peers
+/// no longer have.
+struct SnapshotTransfers: Sendable {
+  struct Incoming: Sendable {
+    let note: String
+    let term: UInt64
+    let peaks: [[UInt8]]
+    let logTime: String
+    var cells: [(name: String, bytes: [UInt8])] = []
+    var nextPiece: UInt64 = 0
+  }
+
+  var incoming: Incoming?
+  /// Peers that a snapshot was sent to, with its size.
+  var outgoing: [(peer: NodeID, size: UInt64)] = []
+
+  static var maximumCells: Int { 1 << 20 }
+  static var pieceBytes: Int { 512 << 10 }
+}
+
+extension GovernanceNode {
+  /// Sends the state at the last final size, in pieces.
+  mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) {
+    guard let note = finality.note, let checkpoint = finality.checkpoint,
+      checkpoint.size == overlay.final.size,
+      let frontier = Frontier(size: checkpoint.size, nodes: raft.log.node),
+      let term = raft.log.term(at: LogIndex(rawValue: checkpoint.size))
+    else {
+      return
+    }
+    snapshots.outgoing.removeAll { $0.peer == peer }
+    snapshots.outgoing.append((peer, checkpoint.size))
+    var pieces: [SnapshotPiece] = []
+    var piece = SnapshotPiece()
+    var bytes = 0
+    overlay.final.cells.forEach { name, cell in
+      let value = cell.merkleBytes()
+      if bytes + value.count > SnapshotTransfers.pieceBytes, bytes > 0 {
+        pieces.append(piece)
+        piece = SnapshotPiece()
+        bytes = 0
+      }
+      piece.names.append(name)
+      piece.cells.append(value)
+      bytes += value.count + name.utf8.count
+    }
+    pieces.append(piece)
+    for position in pieces.indices {
+      pieces[position].note = position == 0 ? note.encoded : ""
+      pieces[position].term = term.rawValue
+      pieces[position].peaks = position == 0 ? frontier.peaks.map(\.bytes) : []
+      pieces[position].logTime = overlay.final.logTime.text
+      pieces[position].piece = UInt64(position)
+      pieces[position].last = position == pieces.count - 1
+      effects.messages.append((peer, PeerMessage(snapshotPiece: pieces[position])))
+    }
+  }
+
+  mutating func onSnapshotPiece(
+    _ piece: SnapshotPiece, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    if piece.piece == 0 {
+      snapshots.incoming = SnapshotTransfers.Incoming(
+        note: piece.note, term: piece.term, peaks: piece.peaks, logTime: piece.logTime)
+    }
+    guard var incoming = snapshots.incoming, incoming.nextPiece == piece.piece,
+      piece.names.count == piece.cells.count,
+      incoming.cells.count + piece.names.count <= SnapshotTransfers.maximumCells
+    else {
+      snapshots.incoming = nil
+      return
+    }
+    incoming.cells += zip(piece.names, piece.cells).map { ($0, $1) }
+    incoming.nextPiece += 1
+    snapshots.incoming = incoming
+    guard piece.last else { return }
+    snapshots.incoming = nil
+    let size = install(incoming, using: &random, into: &effects)
+    effects.messages.append(
+      (sender, PeerMessage(snapshotTaken: SnapshotTaken(size: size ?? 0, accepted: size != nil))))
+  }
+
+  /// Installs a snapshot that a note vouches for: its state's root and its tree's root must be the
+  /// note's, and the note the group key's. Nil where it is not, or says nothing new.
+  private mutating func install(
+    _ incoming: SnapshotTransfers.Incoming, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) -> UInt64? {
+    guard let note = try? SignedNote(parsing: Array(incoming.note.utf8)),
+      let line = note.signatures.first(where: { $0.keyID == keyID }),
+      let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster,
+      verifies(note, line.signature), checkpoint.size > raft.commitIndex.rawValue
+    else {
+      effects.notices.append(.evidence("a snapshot was sent that no note vouches for"))
+      return nil
+    }
+    let addresses = Frontier.addresses(size: checkpoint.size)
+    guard incoming.peaks.count == addresses.count,
+      let time = Timestamp(text: incoming.logTime),
+      let frontier = Frontier(
+        size: checkpoint.size,
+        nodes: { address in
+          addresses.firstIndex(of: address).flatMap { Digest(incoming.peaks[$0]) }
+        }), frontier.root == checkpoint.root, let root = LogRoot(bytes: frontier.root.bytes),
+      let state = try? ShieldState(restoring: incoming.cells), state.stateRoot == checkpoint.stateRoot,
+      state.size == checkpoint.size
+    else {
+      effects.notices.append(.evidence("a snapshot does not match the note that it came with"))
+      return nil
+    }
+    raft.log.expect(frontier, at: time)
+    let point = SnapshotPoint(
+      index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
+    stepSnapshot(point, state, note, checkpoint, using: &random, into: &effects)
+    return checkpoint.size
+  }
+
+  private func verifies(_ note: SignedNote, _ bytes: [UInt8]) -> Bool {
+    guard let signature = SchnorrSignature<Suite>(encoding: bytes) else { return false }
+    return publicKeys.verifies(signature, over: Array(note.text.utf8))
+  }
+
+  private mutating func stepSnapshot(
+    _ point: SnapshotPoint, _ state: ShieldState, _ note: SignedNote, _ checkpoint: CheckpointNote,
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    raft.step(.snapshotInstalled(point), at: now.monotonic, using: &random, into: &raftEffects)
+    // The state changes before anything of the new log is applied to it.
+    overlay.reset(to: state)
+    raft.setFinal(point.index)
+    finality.accept(note, checkpoint, approvals: [])
+    var batch = WriteBatch()
+    batch.deleteFrom(.state, [])
+    state.cells.forEach { name, cell in batch.put(.state, Array(name.utf8), cell.merkleBytes()) }
+    raft.log.keep(note, checkpoint, in: &batch)
+    takeUp(using: &random, into: &effects)
+    effects.writes.append((.note(size: checkpoint.size), batch))
+  }
+
+  mutating func onSnapshotTaken(
+    _ taken: SnapshotTaken, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard snapshots.outgoing.contains(where: { $0.peer == sender }) else { return }
+    snapshots.outgoing.removeAll { $0.peer == sender }
+    stepRaft(.snapshotReport(peer: sender, succeeded: taken.accepted), using: &random, into: &effects)
+  }
+}

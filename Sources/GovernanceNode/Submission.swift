@@ -1,0 +1,230 @@
+import Canonical
+import ClawLedger
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Wire
+
+/// What someone wants in the log, and who waits for it.
+struct Submission: Sendable {
+  let body: RecordBody
+  let attachment: Attachment
+  /// What is answered when the record is final; nil where nobody waits.
+  let purpose: Purpose?
+}
+
+/// Why a call waits for a record.
+enum Purpose: Equatable, Sendable {
+  /// Submit, CastBallot, Withdraw: the outcome of the proposal.
+  case outcome(CallKey)
+  /// Enrol, Policy, Lift: that the act is final.
+  case act(CallKey)
+  /// Report: the receipt's proof.
+  case report(CallKey)
+  /// Put: the artifact's leaf.
+  case artifact(CallKey)
+
+  var key: CallKey {
+    switch self {
+    case .outcome(let key), .act(let key), .report(let key), .artifact(let key): key
+    }
+  }
+}
+
+extension GovernanceNode {
+  /// Brings a record into the log: appends it here, if this node leads, or forwards it.
+  mutating func submit(_ submission: Submission, into effects: inout NodeEffects) {
+    switch overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall) {
+    case .known(let index):
+      wait(submission, at: index, into: &effects)
+      return
+    case .refuse(let refusal):
+      if let purpose = submission.purpose { refuse(purpose.key, refusal, into: &effects) }
+      return
+    case .accept: break
+    }
+    guard raft.mayPropose else {
+      clients.forward(submission, at: now.monotonic)
+      sendForwards(into: &effects)
+      return
+    }
+    switch append(submission.body, submission.attachment, into: &effects) {
+    case .success(let index): wait(submission, at: index, into: &effects)
+    case .failure(let status):
+      if let purpose = submission.purpose {
+        effects.answers.append(.respond(purpose.key, status, payload: []))
+      }
+    }
+  }
+
+  /// Appends a record as leader, and with it every record that it implies.
+  mutating func append(_ body: RecordBody, _ attachment: Attachment, into effects: inout NodeEffects)
+    -> Result<LeafIndex, CallStatus>
+  {
+    let record = Record(at: max(now.wall, raft.log.logTime), body: body)
+    let bytes = record.bytes
+    guard bytes.count <= Record.maximumBytes else {
+      return .failure(
+        CallStatus(
+          .invalidArgument,
+          "expected a record of at most \(Record.maximumBytes) bytes, this one has \(bytes.count)"))
+    }
+    let payload = EntryPayload(record: bytes, attachment: attachment.bytes).bytes
+    do {
+      let indices = try raft.propose([payload], at: now.monotonic, into: &raftEffects)
+      for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      writeOwed(into: &effects)
+      return .success(LeafIndex(indices.lowerBound.rawValue - 1))
+    } catch {
+      return .failure(status(of: error))
+    }
+  }
+
+  private func status(of refusal: ProposalRefusal) -> CallStatus {
+    switch refusal {
+    case .notLeader, .termEntryPending, .termEntryAppended:
+      CallStatus(.unavailable, "there is no leader at the moment; try again")
+    case .busy:
+      CallStatus(.resourceExhausted, "too much is not yet durable; try again")
+    case .tooLarge(_, let limit):
+      CallStatus(.invalidArgument, "expected at most \(limit) bytes with the attachment")
+    case .empty: CallStatus(.internal, "nothing was proposed")
+    }
+  }
+
+  /// Writes down what follows from the log: decisions, breaker incidents, expiries. The leader's only
+  /// choice is which eligible executor an approval names.
+  mutating func writeOwed(into effects: inout NodeEffects) {
+    for _ in 0..<256 {
+      guard raft.mayPropose, let owed = overlay.head.owed.first else { return }
+      let body: RecordBody
+      switch owed {
+      case .decision(let decision):
+        let eligible = overlay.head.eligibleExecutors(for: decision).map(\.principal)
+        let executor = executors.choose(among: eligible, at: now.monotonic)
+        body = .decision(overlay.head.decision(for: decision, executor: executor))
+      case .incident(let incident): body = .derivedIncident(incident)
+      }
+      let record = Record(at: max(now.wall, raft.log.logTime), body: body)
+      let payload = EntryPayload(record: record.bytes, attachment: []).bytes
+      let before = raft.log.size
+      guard (try? raft.propose([payload], at: now.monotonic, into: &raftEffects)) != nil else { return }
+      for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      precondition(raft.log.size == before + 1, "a proposal appends one entry")
+    }
+  }
+
+  // MARK: Forwarding
+
+  /// Sends what waits for a leader to the one there is now.
+  mutating func sendForwards(into effects: inout NodeEffects) {
+    guard let leader = raft.leader else { return }
+    if leader == raft.id {
+      guard raft.mayPropose else { return }
+      for forward in clients.takeForwards() { submit(forward.submission, into: &effects) }
+      return
+    }
+    for forward in clients.unsent(to: leader, at: now.monotonic) {
+      let call = ForwardCall(
+        id: forward.id, type: forward.submission.body.type.rawValue,
+        statement: Statements.bytes(forward.submission.body),
+        attachment: forward.submission.attachment.bytes)
+      effects.messages.append((leader, PeerMessage(forwardCall: call)))
+    }
+  }
+
+  mutating func pursueForwards(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    for purpose in clients.expireForwards(at: now.monotonic) {
+      effects.answers.append(
+        .respond(
+          purpose.key,
+          CallStatus(
+            .unavailable,
+            "no leader took this within thirty seconds; its outcome is unknown, ask again with the same request id"
+          ),
+          payload: []))
+    }
+    sendForwards(into: &effects)
+  }
+
+  mutating func onForwardCall(
+    _ call: ForwardCall, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    var answer = ForwardAnswer(id: call.id)
+    defer { effects.messages.append((sender, PeerMessage(forwardAnswer: answer))) }
+    guard raft.mayPropose else {
+      answer.code = StatusCode.unavailable.rawValue
+      return
+    }
+    guard let type = RecordType(rawValue: call.type), Self.isForwardable(type),
+      let body = try? Statements.body(type, call.statement),
+      let attachment = try? Attachment(parsing: call.attachment),
+      (try? attachment.check(against: body)) != nil
+    else {
+      answer.code = StatusCode.invalidArgument.rawValue
+      answer.message = "expected a signed statement and its attachment"
+      return
+    }
+    switch overlay.head.admits(body, attachment: attachment, at: now.wall) {
+    case .known(let index): answer.index = index.value
+    case .refuse(let refusal):
+      answer.code = refusal.code.status.rawValue
+      answer.message = refusal.message
+    case .accept:
+      switch append(body, attachment, into: &effects) {
+      case .success(let index): answer.index = index.value
+      case .failure(let status):
+        answer.code = status.code.rawValue
+        answer.message = status.message
+      }
+    }
+    takeUp(using: &random, into: &effects)
+  }
+
+  /// What may enter the log from outside a leader: what its originator signed, and artifacts.
+  private static func isForwardable(_ type: RecordType) -> Bool {
+    switch type {
+    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .artifact: true
+    case .genesis, .term, .tick, .version, .members, .key, .decision, .recovery: false
+    }
+  }
+
+  mutating func onForwardAnswer(
+    _ answer: ForwardAnswer, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard let submission = clients.forwarded(answer.id, to: sender) else { return }
+    guard let code = StatusCode(rawValue: answer.code) else { return }
+    switch code {
+    case .ok:
+      clients.endForward(answer.id)
+      wait(submission, at: LeafIndex(answer.index), into: &effects)
+    case .unavailable: clients.resend(answer.id)
+    default:
+      clients.endForward(answer.id)
+      guard let purpose = submission.purpose else { return }
+      effects.answers.append(
+        .respond(purpose.key, CallStatus(code, answer.message), payload: []))
+    }
+  }
+}
+
+extension Refusal.Code {
+  /// The gRPC status of a refusal.
+  var status: StatusCode {
+    switch self {
+    case .invalidArgument: .invalidArgument
+    case .permissionDenied: .permissionDenied
+    case .unauthenticated: .unauthenticated
+    case .alreadyExists: .alreadyExists
+    case .failedPrecondition: .failedPrecondition
+    case .deadlineExceeded: .deadlineExceeded
+    case .resourceExhausted: .resourceExhausted
+    case .notFound: .notFound
+    }
+  }
+}

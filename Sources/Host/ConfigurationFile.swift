@@ -1,0 +1,172 @@
+import Canonical
+
+/// Why a configuration file is not usable: which key, which line, what was expected.
+public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+  public let path: String
+  /// From 1; nil where the whole file is meant.
+  public let line: Int?
+  public let reason: String
+
+  public var description: String { line.map { "\(path):\($0): \(reason)" } ?? "\(path): \(reason)" }
+}
+
+/// One object of a configuration file, read key by key; what nobody asked for is refused at `finish`.
+///
+/// Files are JSON. Paths in a file are relative to the folder that holds it.
+public struct ConfigurationSection {
+  private let object: JSONObject
+  private let keyPath: String
+  private let file: String
+  private let text: String
+  private var read: [String] = []
+
+  /// Reads a file.
+  public init(file: String) throws(ConfigurationError) {
+    do {
+      text = try Files.readText(file, limit: 4 << 20)
+    } catch {
+      throw ConfigurationError(path: file, line: nil, reason: error.reason)
+    }
+    self.file = file
+    keyPath = ""
+    do {
+      guard case .object(let object) = try JSON.parse(text) else {
+        throw ConfigurationError(path: file, line: 1, reason: "expected a JSON object")
+      }
+      self.object = object
+    } catch let error as JSONError {
+      let line = 1 + text.utf8.prefix(error.offset).count { $0 == 0x0A }
+      throw ConfigurationError(path: file, line: line, reason: error.description)
+    } catch {
+      throw ConfigurationError(path: file, line: nil, reason: "\(error)")
+    }
+  }
+
+  private init(_ object: JSONObject, keyPath: String, of parent: ConfigurationSection) {
+    self.object = object
+    self.keyPath = keyPath
+    file = parent.file
+    text = parent.text
+  }
+
+  /// The folder of the file.
+  public var folder: String { Files.parent(of: file) }
+
+  private func fault(_ key: String, _ reason: String) -> ConfigurationError {
+    let name = keyPath.isEmpty ? key : "\(keyPath).\(key)"
+    return ConfigurationError(path: file, line: line(of: key), reason: "\(name): \(reason)")
+  }
+
+  /// The first line on which the key stands in quotes.
+  private func line(of key: String) -> Int? {
+    let wanted = "\"\(key)\""
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    where line.contains(wanted) { return number + 1 }
+    return nil
+  }
+
+  /// Refuses keys that nobody asked for, and names the one that was probably meant.
+  public func finish() throws(ConfigurationError) {
+    for member in object.members where !read.contains(member.name) {
+      let near = read.min { distance($0, member.name) < distance($1, member.name) }
+      let hint = near.map { distance($0, member.name) <= 3 ? "; did you mean \($0)?" : "" } ?? ""
+      throw fault(member.name, "there is no such key\(hint)")
+    }
+  }
+
+  private func distance(_ a: String, _ b: String) -> Int {
+    let a = Array(a.utf8.prefix(64))
+    let b = Array(b.utf8.prefix(64))
+    var row = Array(0...b.count)
+    for (i, x) in a.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, y) in b.enumerated() {
+        let above = row[j + 1]
+        row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
+        diagonal = above
+      }
+    }
+    return row[b.count]
+  }
+
+  /// A value of any kind; nil where the key is absent.
+  public mutating func optional(_ key: String) -> JSON? {
+    read.append(key)
+    return object[key]
+  }
+
+  /// A value, read by `convert`, which gives nil for what is not `expected`.
+  public mutating func value<T>(
+    _ key: String, _ expected: String, _ convert: (JSON) -> T?
+  ) throws(ConfigurationError) -> T {
+    guard let value = optional(key) else { throw fault(key, "missing; expected \(expected)") }
+    guard let converted = convert(value) else { throw fault(key, "expected \(expected)") }
+    return converted
+  }
+
+  /// Like `value`, `absent` where the key is not there.
+  public mutating func value<T>(
+    _ key: String, _ expected: String, default absent: T, _ convert: (JSON) -> T?
+  ) throws(ConfigurationError) -> T {
+    guard let value = optional(key) else { return absent }
+    guard let converted = convert(value) else { throw fault(key, "expected \(expected)") }
+    return converted
+  }
+
+  /// Text.
+  public mutating func text(_ key: String) throws(ConfigurationError) -> String {
+    try value(key, "text", \.string)
+  }
+
+  /// A path, resolved against the file's folder.
+  public mutating func path(_ key: String) throws(ConfigurationError) -> String {
+    Files.resolve(try value(key, "a path", \.string), in: folder)
+  }
+
+  /// A list of paths.
+  public mutating func paths(_ key: String) throws(ConfigurationError) -> [String] {
+    let folder = self.folder
+    return try value(key, "a list of paths") { json in
+      guard let array = json.array else { return nil }
+      let texts = array.compactMap(\.string)
+      return texts.count == array.count ? texts.map { Files.resolve($0, in: folder) } : nil
+    }
+  }
+
+  /// A whole number.
+  public mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
+    try value(key, "a whole number from \(range.lowerBound) to \(range.upperBound)") { json in
+      json.integer.flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  /// A nested object, read by `body`.
+  public mutating func section<T>(
+    _ key: String, _ body: (inout ConfigurationSection) throws(ConfigurationError) -> T
+  ) throws(ConfigurationError) -> T {
+    let object: JSONObject = try value(key, "an object", \.object)
+    var inner = ConfigurationSection(object, keyPath: keyPath.isEmpty ? key : "\(keyPath).\(key)", of: self)
+    let result = try body(&inner)
+    try inner.finish()
+    return result
+  }
+
+  /// A list of objects, each read by `body`.
+  public mutating func sections<T>(
+    _ key: String, _ body: (inout ConfigurationSection) throws(ConfigurationError) -> T
+  ) throws(ConfigurationError) -> [T] {
+    let array: [JSON] = try value(key, "a list of objects", \.array)
+    var out: [T] = []
+    for (position, element) in array.enumerated() {
+      guard case .object(let object) = element else { throw fault(key, "expected objects in the list") }
+      var inner = ConfigurationSection(object, keyPath: "\(key)[\(position)]", of: self)
+      out.append(try body(&inner))
+      try inner.finish()
+    }
+    return out
+  }
+
+  /// An error about a key that was read but cannot be used.
+  public func unusable(_ key: String, _ reason: String) -> ConfigurationError { fault(key, reason) }
+}

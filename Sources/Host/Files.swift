@@ -1,0 +1,134 @@
+import Glibc
+
+/// Why a file could not be read or written.
+public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
+  public let path: String
+  /// What was tried, and what the system said.
+  public let reason: String
+
+  /// An error about a file.
+  public init(path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+
+  static func last(_ path: String, _ attempt: String) -> FileError {
+    FileError(path: path, reason: "\(attempt): \(String(cString: strerror(errno)))")
+  }
+
+  public var description: String { "\(path): \(reason)" }
+}
+
+/// Whole files, read with a limit and written so that a crash leaves the old one or the new one.
+public enum Files {
+  /// Whether something of this name exists.
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Reads a regular file of at most `limit` bytes.
+  public static func read(_ path: String, limit: Int = 16 << 20) throws(FileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .last(path, "open") }
+    defer { _ = close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .last(path, "stat") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw FileError(path: path, reason: "expected a regular file")
+    }
+    guard status.st_size <= limit else {
+      throw FileError(path: path, reason: "expected at most \(limit) bytes, found \(status.st_size)")
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    var filled = 0
+    while filled < bytes.count {
+      let got = bytes.withUnsafeMutableBytes { buffer in
+        Glibc.read(descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
+      }
+      if got < 0 && errno == EINTR { continue }
+      guard got > 0 else { throw .last(path, "read") }
+      filled += got
+    }
+    return bytes
+  }
+
+  /// Reads a file of UTF-8 text.
+  public static func readText(_ path: String, limit: Int = 16 << 20) throws(FileError) -> String {
+    guard let text = String(validating: try read(path, limit: limit), as: UTF8.self) else {
+      throw FileError(path: path, reason: "expected UTF-8 text")
+    }
+    return text
+  }
+
+  /// Replaces a file by a new one that is synced before it takes the old one's name.
+  ///
+  /// - Parameter mode: permissions; 0o600 for secrets.
+  public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+    let temporary = path + ".new"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+    guard descriptor >= 0 else { throw .last(temporary, "create") }
+    defer { _ = close(descriptor) }
+    guard fchmod(descriptor, mode) == 0 else { throw .last(temporary, "chmod") }
+    try writeAll(bytes, to: descriptor, path: temporary)
+    guard fsync(descriptor) == 0 else { throw .last(temporary, "fsync") }
+    guard rename(temporary, path) == 0 else { throw .last(path, "rename") }
+    try syncFolder(of: path)
+  }
+
+  /// Writes a file of UTF-8 text.
+  public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(FileError) {
+    try write(Array(text.utf8), to: path, mode: mode)
+  }
+
+  static func writeAll(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(FileError) {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw .last(path, "write") }
+      written += count
+    }
+  }
+
+  /// Makes the names in a file's folder durable.
+  static func syncFolder(of path: String) throws(FileError) {
+    let folder = parent(of: path)
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .last(folder, "open") }
+    defer { _ = close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw .last(folder, "fsync") }
+  }
+
+  /// Creates a folder and those above it; one that exists is left alone.
+  public static func createFolder(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+    if exists(path) { return }
+    let above = parent(of: path)
+    if above != path && above != "." { try createFolder(above, mode: mode) }
+    guard mkdir(path, mode) == 0 || errno == EEXIST else { throw .last(path, "mkdir") }
+  }
+
+  /// The names in a folder, ascending, without `.` and `..`.
+  public static func list(_ path: String) throws(FileError) -> [String] {
+    guard let folder = opendir(path) else { throw .last(path, "opendir") }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// The folder that holds `path`.
+  public static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// `path`, seen from `folder` where it is relative.
+  public static func resolve(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") ? path : "\(folder)/\(path)"
+  }
+}

@@ -1,0 +1,209 @@
+import Canonical
+import ClawLedger
+import Crypto
+import Merkle
+import Raft
+import Records
+import Testing
+
+/// SplitMix64: small, seeded, the same everywhere.
+struct SeededRandom: RandomNumberGenerator {
+  var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+private func time(_ seconds: Int64) throws -> Timestamp {
+  try #require(Timestamp(nanoseconds: seconds * 1_000_000_000))
+}
+
+/// A record that is told apart by its number.
+private func payload(_ number: UInt64, at seconds: Int64 = 1) throws -> [UInt8] {
+  let record = Record(at: try time(seconds), body: .term(number: number, leader: 1))
+  return EntryPayload(record: record.bytes, attachment: []).bytes
+}
+
+private func referenceRoot(_ records: [[UInt8]]) -> Digest {
+  var frontier = Frontier()
+  for record in records { frontier.append(TreeHash.leaf(record)) }
+  return frontier.root
+}
+
+struct LedgerTests {
+  @Test("appends, truncations, late syncs and crashes: the ledger is always the log of its model")
+  func model() throws {
+    for seed in 0..<60 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      var store = MemoryStore()
+      var ledger = try Ledger.open(store).ledger
+      var log: [(term: UInt64, payload: [UInt8])] = []  // what is appended
+      var synced: [(term: UInt64, payload: [UInt8])] = []  // what is on disk
+      var inFlight: [(ticket: UInt64, batch: WriteBatch, log: [(term: UInt64, payload: [UInt8])])] = []
+      var ticket: UInt64 = 0
+      for step in 0..<120 {
+        switch random.next() % 10 {
+        case 0...4:
+          var truncateAfter: LogIndex?
+          if random.next() % 4 == 0, log.count > synced.count / 2 {
+            let keep = Int(random.next() % UInt64(log.count + 1))
+            ledger.truncate(after: LogIndex(rawValue: UInt64(keep)))
+            truncateAfter = LogIndex(rawValue: UInt64(keep))
+            log.removeSubrange(keep...)
+          }
+          var entries: [Entry] = []
+          for _ in 0..<(random.next() % 5) {
+            let entry = Entry(
+              term: Term(rawValue: UInt64(step + 1)), index: LogIndex(rawValue: UInt64(log.count + 1)),
+              payload: try payload(random.next() % 1000))
+            entries.append(entry)
+            log.append((entry.term.rawValue, entry.payload))
+          }
+          ledger.append(entries)
+          ticket += 1
+          let request = PersistRequest.make(
+            ticket: ticket, truncateAfter: truncateAfter, entries: entries)
+          inFlight.append((ticket, ledger.batch(for: request), log))
+        case 5...7:
+          guard !inFlight.isEmpty else { continue }
+          let done = inFlight.removeFirst()
+          store.write(done.batch)
+          ledger.store = store
+          ledger.persisted(ticket: done.ticket)
+          synced = done.log
+        case 8:
+          // A crash: what was not synced is gone.
+          inFlight.removeAll()
+          log = synced
+          ledger = try Ledger.open(store).ledger
+        default: break
+        }
+        #expect(ledger.lastIndex.rawValue == UInt64(log.count))
+        #expect(
+          ledger.rootHash
+            == referenceRoot(try log.map { try EntryPayload(parsing: $0.payload).record }), "seed \(seed)")
+        if let last = log.indices.randomElement(using: &random) {
+          let index = LogIndex(rawValue: UInt64(last + 1))
+          #expect(ledger.term(at: index)?.rawValue == log[last].term)
+          #expect(
+            ledger.entries(from: index, through: index, maxBytes: 1).map(\.payload) == [log[last].payload])
+          let path = try #require(
+            ledger.inclusionProof(of: LeafIndex(UInt64(last)), size: UInt64(log.count)))
+          try Proof.verifyInclusion(
+            leaf: TreeHash.leaf(try EntryPayload(parsing: log[last].payload).record), index: UInt64(last),
+            size: UInt64(log.count), path: path, root: ledger.rootHash)
+        }
+      }
+    }
+  }
+
+  @Test("a long log leaves memory once it is durable, and is read from the store just the same")
+  func longLog() throws {
+    var store = MemoryStore()
+    var ledger = try Ledger.open(store).ledger
+    var records: [[UInt8]] = []
+    for batch in 0..<60 as Range<UInt64> {
+      var entries: [Entry] = []
+      for number in 0..<100 as Range<UInt64> {
+        let entry = Entry(
+          term: Term(rawValue: 1), index: LogIndex(rawValue: batch * 100 + number + 1),
+          payload: try payload(batch * 100 + number))
+        entries.append(entry)
+        records.append(try EntryPayload(parsing: entry.payload).record)
+      }
+      ledger.append(entries)
+      store.write(ledger.batch(for: .make(ticket: batch + 1, truncateAfter: nil, entries: entries)))
+      ledger.store = store
+      ledger.persisted(ticket: batch + 1)
+    }
+    #expect(ledger.rootHash == referenceRoot(records))
+    #expect(ledger.leaf(at: LeafIndex(3)) == records[3])
+    #expect(ledger.rootHash(ofSize: 777) == referenceRoot(Array(records[..<777])))
+    let page = ledger.entries(from: LogIndex(rawValue: 5), through: LogIndex(rawValue: 50), maxBytes: 500)
+    #expect(!page.isEmpty && page.count < 46)
+    let reopened = try Ledger.open(store).ledger
+    #expect(reopened.rootHash == ledger.rootHash)
+    #expect(reopened.term(at: LogIndex(rawValue: 6000))?.rawValue == 1)
+  }
+
+  @Test("term and vote come back together; a corrupt one is no vote at all")
+  func hardState() throws {
+    var store = MemoryStore()
+    var ledger = try Ledger.open(store).ledger
+    let state = HardState(currentTerm: Term(rawValue: 7), votedFor: NodeID(rawValue: 3))
+    store.write(ledger.batch(for: .make(ticket: 1, hardState: state)))
+    #expect(try Ledger.open(store).hardState == state)
+    let row = try #require(try store.scan(.meta, from: [], limit: 1).first)
+    var batch = WriteBatch()
+    batch.put(.meta, row.key, row.value.map { $0 ^ 1 })
+    store.write(batch)
+    #expect(throws: LedgerFault.self) { try Ledger.open(store) }
+  }
+
+  @Test("a flipped bit anywhere in a stored entry is found: the entry is lost, not absent")
+  func corruption() throws {
+    var store = MemoryStore()
+    var ledger = try Ledger.open(store).ledger
+    let entry = Entry(
+      term: Term(rawValue: 1), index: LogIndex(rawValue: 1), payload: try payload(5))
+    ledger.append([entry])
+    store.write(ledger.batch(for: .make(ticket: 1, truncateAfter: nil, entries: [entry])))
+    let row = try #require(try store.last(.entries))
+    for position in row.value.indices {
+      var damaged = store
+      var value = row.value
+      value[position] ^= 0x10
+      var batch = WriteBatch()
+      batch.put(.entries, row.key, value)
+      damaged.write(batch)
+      #expect(throws: LedgerFault.framing(.corrupt(LeafIndex(0)))) { try Ledger.open(damaged) }
+    }
+  }
+
+  @Test("admission: log time ahead of the clock, log time that decreases, malformed and mismatched entries")
+  func admission() throws {
+    var ledger = try Ledger.open(MemoryStore()).ledger
+    ledger.clock = try time(100)
+    func entry(_ payload: [UInt8]) -> Entry {
+      Entry(
+        term: Term(rawValue: 1), index: LogIndex(rawValue: ledger.lastIndex.rawValue + 1), payload: payload)
+    }
+    #expect(ledger.admission(of: entry(try payload(1, at: 102))) == .accept)
+    #expect(ledger.admission(of: entry(try payload(1, at: 103))) == .ahead)
+    ledger.append([entry(try payload(1, at: 50))])
+    guard case .refuse = ledger.admission(of: entry(try payload(2, at: 49))) else {
+      Issue.record("log time decreased")
+      return
+    }
+    let record = Record(at: try time(60), body: .tick).bytes
+    for bad in [
+      [], [0, 0], [0, 0, 0, 9, 1], EntryPayload(record: [0x7B, 0x7D], attachment: []).bytes,
+      EntryPayload(record: record, attachment: Array("{}".utf8) + [0x20]).bytes,
+      EntryPayload(
+        record: record,
+        attachment: Attachment("reason", Attachment.Item(salt: [UInt8](repeating: 1, count: 16), value: 1))
+          .bytes
+      ).bytes,
+    ] as [[UInt8]] {
+      guard case .refuse = ledger.admission(of: entry(bad)) else {
+        Issue.record("admitted \(bad)")
+        continue
+      }
+    }
+  }
+}
+
+extension PersistRequest {
+  /// A request as consensus would make it.
+  static func make(
+    ticket: UInt64, hardState: HardState? = nil, truncateAfter: LogIndex? = nil, entries: [Entry] = []
+  ) -> PersistRequest {
+    PersistRequest(
+      ticket: ticket, hardState: hardState, snapshot: nil, truncateAfter: truncateAfter, entries: entries)
+  }
+}

@@ -1,0 +1,31 @@
+import Foundation
+import GovernanceNode
+import Testing
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+struct PermissionsTests {
+  @Test("Docs/Permissions.md says exactly what the code allows")
+  func documented() throws {
+    let text = try String(
+      contentsOf: root.appendingPathComponent("Docs/Permissions.md"), encoding: .utf8)
+    var rows: [String: [Bool]] = [:]
+    for line in text.split(separator: "\n") where line.hasPrefix("| ") {
+      let cells = line.split(separator: "|", omittingEmptySubsequences: false)
+        .map { $0.trimmingCharacters(in: .whitespaces) }
+      if cells[1].contains("/") { rows[cells[1]] = cells[2..<8].map { $0 == "✓" } }
+    }
+    #expect(rows.count == Method.allCases.count)
+    for method in Method.allCases {
+      let allowed = CallerKind.allCases.map { method.callers.contains($0) }
+      #expect(rows[method.rawValue] == allowed, "\(method.rawValue)")
+    }
+  }
+
+  @Test("a node's certificate calls nothing, and only agents submit")
+  func nodes() {
+    #expect(!Method.allCases.contains { $0.callers.contains(.node) })
+    #expect(Method.submit.callers == [.agent])
+  }
+}
