@@ -132,3 +132,11 @@ public enum Files {
     path.hasPrefix("/") ? path : "\(folder)/\(path)"
   }
 }
+
+extension Files {
+  /// Removes a file and makes that durable; one that is not there is no fault.
+  public static func remove(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw .last(path, "unlink") }
+    try syncFolder(of: path)
+  }
+}
