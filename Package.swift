@@ -83,7 +83,8 @@ let programs: [Target] = [
       "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
       "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
-  program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "CSystem"]),
+  program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),
+  program("openexec-actions", at: "Cluster/openexec-actions", ["Canonical", "Crypto"]),
   .target(
     name: "Simulator",
     dependencies: [
@@ -131,6 +132,7 @@ let package = Package(
     .executable(name: "openexec", targets: ["openexec"]),
     .executable(name: "claw", targets: ["claw"]),
     .executable(name: "openexec-guest", targets: ["openexec-guest"]),
+    .executable(name: "openexec-actions", targets: ["openexec-actions"]),
     .executable(name: "clawsim", targets: ["clawsim"]),
   ],
   targets: system + modules + programs + testing,

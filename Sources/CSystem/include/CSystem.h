@@ -215,3 +215,9 @@ int csystem_close_from(unsigned first);
 int csystem_close_from_on_exec(unsigned first);
 /// Ends the machine; for the first process of a guest.
 int csystem_power_off(void);
+/// Restarts the machine, which ends a virtual one that was told not to.
+int csystem_restart(void);
+/// Loads a kernel module from an open file.
+int csystem_load_module(int descriptor);
+/// A character device's file, mode as in chmod.
+int csystem_make_device(const char *path, mode_t mode, unsigned major, unsigned minor);
