@@ -60,7 +60,8 @@ let modules: [Target] = [
     ]),
   module("RocksStore", ["ClawLedger", "CRocksDB", "Raft"]),
   module(
-    "Sandbox", ["OpenExec", "Archive", "Wire", "EventLoop", "CSystem", "Crypto", "Canonical"]),
+    "Sandbox",
+    ["OpenExec", "Archive", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
 ]
 
 let programs: [Target] = [
@@ -112,7 +113,9 @@ let testing: [Target] = [
   tests("ClawShieldTests", ["ClawShield", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
-  tests("SandboxTests", ["Sandbox", "OpenExec", "Wire", "EventLoop", "CSystem", "Canonical"]),
+  tests(
+    "SandboxTests",
+    ["Sandbox", "OpenExec", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
   tests(
     "GovernanceNodeTests",
     [

@@ -118,7 +118,8 @@ enum CSV {
   static func quoted(_ field: String) -> String {
     let special = field.utf8.contains { [quote, comma, newline, carriageReturn].contains($0) }
     guard special else { return field }
-    return "\"" + field.split(separator: "\"", omittingEmptySubsequences: false)
+    return "\""
+      + field.split(separator: "\"", omittingEmptySubsequences: false)
       .joined(separator: "\"\"") + "\""
   }
 

@@ -54,6 +54,8 @@ int csystem_signalfd_read(int descriptor);
 uint64_t csystem_monotonic_ns(void);
 /// CLOCK_REALTIME in nanoseconds since 1970.
 int64_t csystem_wall_ns(void);
+/// The processor's time-stamp counter; 0 where there is none.
+uint64_t csystem_processor_ticks(void);
 
 // ---- Descriptors and sockets (Sockets.c)
 
