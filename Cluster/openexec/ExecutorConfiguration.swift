@@ -25,6 +25,8 @@ struct ExecutorConfiguration: Sendable {
   let signingKey: String
   let data: String
   let images: String
+  /// Where machines are made; short, since sockets and control groups are named after it.
+  var machines: String { data + "/machines" }
   let nodes: [Node]
 
   init(file: String) throws {

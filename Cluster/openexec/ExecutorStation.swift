@@ -21,7 +21,7 @@ final class ExecutorStation {
   private var pin: ClusterPin?
   private var answers: [(node: String, pin: ClusterPin)] = []
   private var links: [NodeLink] = []
-  private var runner: SandboxRunner?
+  private var host: MicroVMHost?
   private var effects = ExecutorEffects()
   private var isStopping = false
   private var isBusy = false
@@ -47,7 +47,9 @@ final class ExecutorStation {
   // MARK: Start and stop
 
   func start() throws {
-    runner = try SandboxRunner(configuration: configuration, loop: loop)
+    host = try MicroVMHost(
+      loop: loop,
+      settings: MicroVMSettings(images: configuration.images, folder: configuration.machines))
     pin = try ClusterPin.read(configuration.data + "/cluster.json")
     var authorities: [Certificate] = []
     var pins: [String: CertificateFingerprint] = [:]
@@ -67,7 +69,7 @@ final class ExecutorStation {
 
   /// The cluster is known: the journal is read and work begins.
   private func begin() throws {
-    guard let pin, let runner, executor == nil else { return }
+    guard let pin, let host, executor == nil else { return }
     let identity = ExecutorIdentity(
       keys: KeyRing(cluster: pin.cluster, keys: [GroupKey(pin.groupKey)]),
       executor: configuration.executor, incarnation: configuration.incarnation)
@@ -79,8 +81,9 @@ final class ExecutorStation {
     note(
       .info, "started",
       [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
-    runner.probe { [unowned self] classes in
-      let offered = classes.filter(configuration.isolationClasses.contains)
+    host.preflight { [unowned self] report in
+      for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
+      let offered = report.active.filter(configuration.isolationClasses.contains)
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
       step(.classesFound(offered))
     }
@@ -93,9 +96,18 @@ final class ExecutorStation {
     note(.info, "stopping")
     step(.shutdown)
     for link in links { link.close() }
-    runner?.stop { [unowned self] in
+    host?.killAll()
+    finish(tries: 100)
+  }
+
+  /// Ends when no machine is left: nothing of a run outlives the program that answers for it.
+  private func finish(tries: Int) {
+    guard let host, host.running > 0, tries > 0,
+      (try? loop.schedule(after: .milliseconds(100)) { [unowned self] in finish(tries: tries - 1) }) != nil
+    else {
       note(.info, "stopped")
       loop.stop()
+      return
     }
   }
 
@@ -175,7 +187,7 @@ final class ExecutorStation {
   private func carryOut(_ effects: ExecutorEffects) {
     for (run, reason) in effects.kills {
       note(.warning, "kill", [("token_id", .string(run.token)), ("reason", .string(reason.rawValue))])
-      runner?.kill(run)
+      host?.kill(run)
     }
     for write in effects.writes {
       do {
@@ -186,10 +198,10 @@ final class ExecutorStation {
       }
     }
     for order in effects.starts {
-      runner?.start(order) { [unowned self] event in
+      host?.start(order) { [unowned self] event in
         switch event {
-        case .started: step(.sandboxStarted(order.id))
-        case .finished(let outcome): step(.sandboxFinished(order.id, outcome))
+        case .started(let run): step(.sandboxStarted(run))
+        case .finished(let run, let outcome): step(.sandboxFinished(run, outcome))
         }
       }
     }

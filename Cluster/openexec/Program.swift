@@ -14,7 +14,7 @@ struct Program {
     usage: openexec run --config FILE             runs until SIGTERM
            openexec begin --config FILE           lets the next start begin a new nonce registry: once,
                                                   for an incarnation that was just enrolled
-           openexec preflight [--json]            which isolation classes this host offers, and why not
+           openexec preflight --config FILE [--json] which isolation classes this host offers, and why not
            openexec --version | --help
 
     Logs go to standard error, a line of JSON an event.
@@ -28,7 +28,8 @@ struct Program {
     case "--version": print("openexec \(version)")
     case "run" where arguments.count == 3 && arguments[1] == "--config": run(arguments[2])
     case "begin" where arguments.count == 3 && arguments[1] == "--config": begin(arguments[2])
-    case "preflight": preflight(json: arguments.contains("--json"))
+    case "preflight" where arguments.count >= 3 && arguments[1] == "--config":
+      preflight(arguments[2], json: arguments.contains("--json"))
     default:
       print(usage)
       exit(2)
@@ -63,6 +64,25 @@ struct Program {
     do {
       try BeginMark.write(configuration)
       print("\(configuration.executor.path) begins incarnation \(configuration.incarnation) at its next start")
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  private static func preflight(_ path: String, json: Bool) {
+    let configuration = configuration(path)
+    do {
+      let thread = try LoopThread(name: "preflight") { loop in
+        let host = try MicroVMHost(
+          loop: loop,
+          settings: MicroVMSettings(images: configuration.images, folder: configuration.data + "/preflight"))
+        host.preflight { report in
+          print(json ? PreflightJSON.text(report) : report.table)
+          withExtendedLifetime(host) {}
+          loop.stop()
+        }
+      }
+      try thread.join()
     } catch {
       fail("\(error)", code: 1)
     }
