@@ -73,7 +73,7 @@ struct Ceremony {
   /// file's canonical JSON.
   var fingerprint: Digest { json.contentHash }
 
-  func write(to path: String) throws { try Files.write(json.canonical + "\n", to: path) }
+  func write(to path: String) throws { try Files.write(json.indented, to: path) }
 
   /// How many parties may lie: 2t − n − 1; below 1 the cluster is crash-only.
   var faultsTolerated: Int { 2 * threshold - seats.count - 1 }

@@ -41,7 +41,7 @@ struct ClusterKey: Equatable {
 
   func write(folder: String) throws {
     let value = JSON.object([("cluster", .string(cluster.hex)), ("group_key", .string(groupKey.hex))])
-    try Files.write(value.canonical + "\n", to: "\(folder)/\(Self.file)")
+    try Files.write(value.indented, to: "\(folder)/\(Self.file)")
   }
 }
 

@@ -87,7 +87,7 @@ struct IdentityFolder {
       ("threshold", .integer(directory.threshold)), ("certificate", "client.crt"), ("key", "client.key"),
       ("signing_key", "signing.key"), ("nodes", try directory.writeNodes(in: path)),
     ])
-    try Files.write(value.canonical + "\n", to: "\(path)/\(ClientIdentity.file)")
+    try Files.write(value.indented, to: "\(path)/\(ClientIdentity.file)")
   }
 
   /// Writes `executor.json`, which `openexec run --config` reads.
@@ -100,6 +100,6 @@ struct IdentityFolder {
       ("signing_key", "signing.key"), ("data", "data"), ("images", .string(images)),
       ("nodes", try directory.writeNodes(in: path)),
     ])
-    try Files.write(value.canonical + "\n", to: "\(path)/executor.json")
+    try Files.write(value.indented, to: "\(path)/executor.json")
   }
 }

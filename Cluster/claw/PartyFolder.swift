@@ -126,7 +126,7 @@ struct PartyFolder {
       authority: String(decoding: certificate, as: UTF8.self), key: key)
     let folder = PartyFolder(
       path: path, invitation: invitation, listenPeers: listenPeers, listenClients: listenClients)
-    try Files.write(folder.json.canonical + "\n", to: "\(path)/\(file)")
+    try Files.write(folder.json.indented, to: "\(path)/\(file)")
     return folder
   }
 
@@ -225,6 +225,6 @@ struct PartyFolder {
       ), ("party_key", "party.key"), ("storage_key", "storage.key"), ("peers", .array(peers)),
       ("ceremony", .string(ceremony)),
     ])
-    try Files.write(node.canonical + "\n", to: "\(path)/node.json")
+    try Files.write(node.indented, to: "\(path)/node.json")
   }
 }
