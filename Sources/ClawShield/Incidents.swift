@@ -29,7 +29,7 @@ extension ShieldState {
           : "\(act.incidentID) was lifted, and a lifted id never binds again")
     }
     try requireValidity(act.validUntil, at: time)
-    guard indexes.incidents < Capacity.incidents || act.kind == .lift || act.target == .all else {
+    guard indexes.incidents < capacity.incidents || act.kind == .lift || act.target == .all else {
       throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
     }
     return .accept

@@ -72,6 +72,12 @@ struct OrderedMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     return found
   }
 
+  /// Longest path from the root, for tests of the balance.
+  var height: Int {
+    func height(_ node: Node?) -> Int { node.map { 1 + max(height($0.left), height($0.right)) } ?? 0 }
+    return height(root)
+  }
+
   /// How many keys are below `key`.
   func rank(of key: Key) -> Int {
     var rank = 0

@@ -1,7 +1,11 @@
 import Crypto
 import Records
 
-extension ShieldState {
+extension ShieldState: CustomStringConvertible {
+  public var description: String {
+    "state of \(size) leaves at \(logTime.text), root \(stateRoot.hex.prefix(16))"
+  }
+
   // MARK: Who and by which rules
 
   /// The active policy bundle.

@@ -53,11 +53,11 @@ extension ShieldState {
     }
     let low = indexes.agents.rank(of: Grouped(group: group, at: .epoch, index: LeafIndex(0)))
     let high = indexes.agents.rank(of: Grouped(group: group, at: .distantFuture, index: LeafIndex(.max)))
-    guard high - low < Capacity.proposalsPerAgent else {
+    guard high - low < capacity.proposalsPerAgent else {
       throw Refusal(
         .resourceExhausted, "the agent has \(high - low) proposals that are not over: wait for some to end")
     }
-    guard indexes.proposals.count < Capacity.proposals else {
+    guard indexes.proposals.count < capacity.proposals else {
       throw Refusal(.resourceExhausted, "too many proposals are not over: try again later")
     }
   }
