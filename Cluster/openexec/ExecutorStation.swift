@@ -235,6 +235,7 @@ final class ExecutorStation {
               note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
               challengeCount: response.challengeCount, restrictions: response.restrictions,
               bundle: response.bundle)))
+      case .failure(let status) where status.code == .aborted: break  // a newer challenge is on its way
       case .failure(let status):
         note(.warning, "enlist_failed", [("status", .string("\(status)"))])
       }

@@ -29,7 +29,8 @@ struct JournalFolder {
     guard Files.exists(path) else { return [] }
     var rows: [(key: String, value: [UInt8])] = []
     for name in try Files.list(path) where !name.hasSuffix(".new") {
-      let key = String(decoding: name.utf8.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: "/") : $0 }, as: UTF8.self)
+      let key = String(
+        decoding: name.utf8.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: "/") : $0 }, as: UTF8.self)
       rows.append((key, try Files.read(path + "/" + name)))
     }
     return rows

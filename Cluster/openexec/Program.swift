@@ -63,7 +63,8 @@ struct Program {
     let configuration = configuration(path)
     do {
       try BeginMark.write(configuration)
-      print("\(configuration.executor.path) begins incarnation \(configuration.incarnation) at its next start")
+      print(
+        "\(configuration.executor.path) begins incarnation \(configuration.incarnation) at its next start")
     } catch {
       fail("\(error)", code: 1)
     }

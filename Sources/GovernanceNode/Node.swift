@@ -309,7 +309,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let bound = message.restrictionBound {
       onRestrictionBound(bound, from: sender, into: &effects)
     } else if let challenge = message.challenge {
-      onChallenge(challenge)
+      onChallenge(challenge, into: &effects)
       advanceCheckpoint(using: &random, into: &effects)
     } else if let push = message.artifactPush {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
