@@ -44,8 +44,8 @@ extension ShieldState {
       return Refusal(
         .invalidArgument, "expected incarnation \(old.incarnation) or higher, found \(new.incarnation)")
     }
-    if indexes.enrolments >= Capacity.enrolments, enrolmentCell(of: new.principal) == nil {
-      return Refusal(.resourceExhausted, "more than \(Capacity.enrolments) enrolments")
+    if indexes.enrolments >= capacity.enrolments, enrolmentCell(of: new.principal) == nil {
+      return Refusal(.resourceExhausted, "more than \(capacity.enrolments) enrolments")
     }
     return nil
   }
@@ -197,8 +197,8 @@ extension ShieldState {
       throw Refusal(.permissionDenied, "agents and executors put artifacts, not \(note.owner.path)")
     }
     if let known = artifactCell(note.tenantID, note.digest) { return .known(known.leaf) }
-    guard indexes.artifacts < Capacity.artifacts else {
-      throw Refusal(.resourceExhausted, "more than \(Capacity.artifacts) artifacts")
+    guard indexes.artifacts < capacity.artifacts else {
+      throw Refusal(.resourceExhausted, "more than \(capacity.artifacts) artifacts")
     }
     return .accept
   }

@@ -3,19 +3,20 @@ import Crypto
 import Records
 
 /// Limits on what the state remembers (every queue is bounded). What they refuse is refused with
-/// `resourceExhausted` before it is in the log, and is void in it.
-enum Capacity {
+/// `resourceExhausted` before it is in the log, and is void in it. They are part of the rules by which
+/// every node derives the same state: another value is another version.
+struct Capacity: Sendable {
   /// Proposals that are remembered: undecided ones, outstanding ones, and those whose request id is still
   /// taken.
-  static let proposals = 1 << 18
+  var proposals = 1 << 18
   /// Of one agent, so that none can use up what is everybody's.
-  static let proposalsPerAgent = 1 << 16
+  var proposalsPerAgent = 1 << 16
   /// Proposals that are over and whose request id is free again stay until there are this many.
-  static let settled = 1 << 14
-  static let artifacts = 1 << 18
-  static let enrolments = 1 << 16
+  var settled = 1 << 14
+  var artifacts = 1 << 18
+  var enrolments = 1 << 16
   /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
-  static let incidents = 1 << 18
+  var incidents = 1 << 18
 }
 
 extension ShieldState {

@@ -112,29 +112,34 @@ extension ShieldState {
     cell.verdict.demands.allSatisfy { approvals(cell, role: $0.role).count >= $0.count }
   }
 
-  /// The people have approved. Their consent does not replace the floor: it is asked again as of now.
+  /// The people have approved. Their consent does not replace the floor, which is asked again as of now;
+  /// the policy has answered under this very bundle already.
   private mutating func meet(_ cell: inout ProposalCell, cause: LeafIndex) -> [FiredRule] {
     let subject = Subject(
       proposal: cell.content, repeatKey: cell.repeatKey,
       parameters: .remembered(schema: cell.schemaHash), isNew: false)
-    let judgement = judge(subject, cause: cause, at: logTime)
-    var verdict = judgement.verdict
-    if verdict.isOpen {
-      guard let action = compiled.action(cell.content.action) else { return [] }
-      let people = cell.verdict.demands.flatMap { demand in approvals(cell, role: demand.role) }
-        .sorted { $0.leaf < $1.leaf }
-      verdict.demands = cell.verdict.demands
-      approve(
-        &verdict, action: action.definition,
-        because: "approved by \(people.map(\.voter.path).joined(separator: ", "))")
-      verdict.rationale = cut(verdict.rationale, to: 4096)
-      verdict.rules = Array(verdict.rules.prefix(63))
-      verdict.rules.append(
-        FiredRule(
-          rule: "ballots.met", effect: .approve,
-          message: "\(people.count) of \(people.count) people approved"))
+    let finding = checkFloor(subject, at: logTime)
+    guard !finding.rules.isDenied, let action = finding.action else {
+      let denials = finding.rules.list.filter { $0.effect == .deny }
+      supersede(&cell, with: denial(cell, because: denials, cause: cause))
+      return finding.tripped
     }
+    let people = cell.verdict.demands.flatMap { demand in
+      approvals(cell, role: demand.role).prefix(demand.count)
+    }.sorted { $0.leaf < $1.leaf }
+    var rules = FiredRules(cell.verdict.rules)
+    rules.fire("ballots.met", .approve, "\(people.count) people approved")
+    var verdict = cell.verdict
+    verdict.cause = cause
+    verdict.decidedAt = logTime
+    verdict.rules = rules.list
+    verdict.attestors = people.map(\.voter)
+    approve(
+      &verdict, action: action.definition,
+      because: plain(
+        "approved by \(people.map(\.voter.path).joined(separator: ", "))",
+        limit: 2 * FiredRules.maximumMessage))
     supersede(&cell, with: verdict)
-    return judgement.tripped
+    return []
   }
 }

@@ -105,9 +105,6 @@ extension ShieldState {
   private func grant(_ cell: ProposalCell, _ action: ActionDefinition, _ executor: Enrolment) -> ApprovalGrant
   {
     let verdict = cell.verdict
-    let voters = verdict.demands.flatMap { demand in
-      cell.votes.filter { $0.vote == .approve && $0.role == demand.role }
-    }.sorted { $0.leaf < $1.leaf }
     return ApprovalGrant(
       tokenID: DerivedID.make("token", cluster: cluster, cause: verdict.cause, about: cell.index),
       approvalScope: action.name, allowedScopes: cell.content.scopes, issuedAt: verdict.decidedAt,
@@ -117,7 +114,7 @@ extension ShieldState {
         maximumCost: action.maximumCost, maximumRetries: action.maximumRetries,
         rateLimitPerMinute: action.rateLimitPerMinute),
       executorID: executor.principal, executorIncarnation: executor.incarnation,
-      isolationClass: action.isolationClass, humanAttestors: voters.map(\.voter),
+      isolationClass: action.isolationClass, humanAttestors: verdict.attestors,
       multiSigThreshold: verdict.demands.reduce(0) { $0 + $1.count })
   }
 

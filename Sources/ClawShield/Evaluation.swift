@@ -19,40 +19,60 @@ extension ShieldState {
     let isNew: Bool
   }
 
-  /// Decides a proposal: restrictions, floor, breakers, approval rules, policy; what nothing approves is
-  /// denied (POL-10). A restriction ends it there; floor and breakers have their say together, so that a
-  /// loop of denied proposals trips its breaker too.
-  func judge(_ subject: Subject, cause: LeafIndex, at time: Timestamp) -> Judgement {
-    let proposal = subject.proposal
-    let action = compiled.action(proposal.action)
-    let risk = action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk
+  /// What restrictions, floor and breakers find.
+  struct Finding {
+    let action: CompiledBundle.Action?
+    let risk: RiskContext
+    /// Nil where its enrolment has ended.
+    let agent: Enrolment?
     var rules = FiredRules()
     var tripped: [FiredRule] = []
-    var asked = AskedPeople()
-    checkRestrictions(proposal, &rules)
-    let agent = enrolment(of: proposal.requestedBy, at: time)
-    if agent == nil {
-      rules.fire("floor.enrolment", .deny, "the agent's enrolment has ended")
+  }
+
+  /// Restrictions, then floor and breakers. A restriction ends it there; floor and breakers have their
+  /// say together, so that a loop of denied proposals trips its breaker too.
+  func checkFloor(_ subject: Subject, at time: Timestamp) -> Finding {
+    let proposal = subject.proposal
+    let action = compiled.action(proposal.action)
+    var finding = Finding(
+      action: action,
+      risk: action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk,
+      agent: enrolment(of: proposal.requestedBy, at: time))
+    checkRestrictions(proposal, &finding.rules)
+    guard let agent = finding.agent else {
+      finding.rules.fire("floor.enrolment", .deny, "the agent's enrolment has ended")
+      return finding
     }
-    if !rules.isDenied, let agent {
-      checkFloor(
-        proposal, agent: agent, action: action, parameters: subject.parameters, risk: risk, &rules)
-      var breakers = FiredRules()
-      checkBreakers(
-        proposal, repeatKey: subject.repeatKey, action: action?.definition, risk: risk,
-        isNew: subject.isNew, at: time, &breakers)
-      tripped = breakers.list
-      for rule in tripped { rules.add(rule) }
-      if !rules.isDenied, let action {
-        ask(subject, agent: agent, action: action.definition, risk: risk, at: time, &rules, &asked)
-      }
+    guard !finding.rules.isDenied else { return finding }
+    checkFloor(
+      proposal, agent: agent, action: action, parameters: subject.parameters, risk: finding.risk,
+      &finding.rules)
+    var breakers = FiredRules()
+    checkBreakers(
+      proposal, repeatKey: subject.repeatKey, action: action?.definition, risk: finding.risk,
+      isNew: subject.isNew, at: time, &breakers)
+    finding.tripped = breakers.list
+    for rule in breakers.list { finding.rules.add(rule) }
+    return finding
+  }
+
+  /// Decides a proposal: restrictions, floor, breakers, approval rules, policy; what nothing approves is
+  /// denied (POL-10).
+  func judge(_ subject: Subject, cause: LeafIndex, at time: Timestamp) -> Judgement {
+    var finding = checkFloor(subject, at: time)
+    var asked = AskedPeople()
+    if !finding.rules.isDenied, let agent = finding.agent, let action = finding.action {
+      ask(
+        subject, agent: agent, action: action.definition, risk: finding.risk, at: time, &finding.rules,
+        &asked)
     }
     var verdict = Verdict(
-      type: .deny, cause: cause, decidedAt: time, rules: rules.list, rationale: "", effectiveRisk: risk,
-      actionVersion: action?.definition.version ?? "",
+      type: .deny, cause: cause, decidedAt: time, rules: finding.rules.list, rationale: "",
+      effectiveRisk: finding.risk, actionVersion: finding.action?.definition.version ?? "",
       constitutionVersion: compiled.bundle.constitutionVersion, policyBundleHash: compiled.bundle.hash)
-    conclude(&verdict, asked, action: action?.definition, validUntil: proposal.validUntil)
-    return Judgement(verdict: verdict, tripped: tripped)
+    conclude(
+      &verdict, asked, action: finding.action?.definition, validUntil: subject.proposal.validUntil)
+    return Judgement(verdict: verdict, tripped: finding.tripped)
   }
 
   /// The bundle's approval rules, then its policy.
@@ -119,9 +139,12 @@ extension ShieldState {
 /// What people are asked for, gathered from every rule: of each role the highest count, of all deadlines
 /// the earliest.
 struct AskedPeople {
+  private static let maximumRoles = 16
+  private static let maximumPeople = 64
+
   private(set) var demands: [ApprovalDemand] = []
   private(set) var seconds: Int?
-  /// More roles than a decision can name; such a proposal is denied.
+  /// More roles or people than a decision can name; such a proposal is denied.
   private(set) var isOverfull = false
   /// Whether the policy approves, perhaps on condition that people do.
   var isApproved = false
@@ -132,12 +155,13 @@ struct AskedPeople {
     for demand in more {
       if let position = demands.firstIndex(where: { $0.role == demand.role }) {
         demands[position].count = max(demands[position].count, demand.count)
-      } else if demands.count < 16 {
+      } else if demands.count < Self.maximumRoles {
         demands.append(demand)
       } else {
         isOverfull = true
       }
     }
+    if demands.reduce(0, { $0 + $1.count }) > Self.maximumPeople { isOverfull = true }
   }
 }
 

@@ -14,7 +14,7 @@ extension ShieldState {
       change(old, to: cell)
     }
     while let act = indexes.acts.first?.key, act.validUntil <= logTime { forgetAct(act) }
-    while indexes.forgettable.count > Capacity.settled, let due = indexes.forgettable.first?.key,
+    while indexes.forgettable.count > capacity.settled, let due = indexes.forgettable.first?.key,
       due.time <= logTime, let cell = proposal(due.index)
     {
       forget(cell)

@@ -38,9 +38,22 @@ enum Floor {
   }
 }
 
-/// The rules that fired for one proposal, in the order in which they were asked.
+/// The rules that fired for one proposal, in the order in which they were asked. Bounded, so that every
+/// decision fits into a record: where they do not fit, the last one says so, and denies.
 struct FiredRules {
+  static let maximumCount = 64
+  /// Longest message in bytes.
+  static let maximumMessage = 512
+  /// Most bytes of all names and messages together.
+  static let maximumBytes = 8192
+
   private(set) var list: [FiredRule] = []
+  private var bytes = 0
+  private var isFull = false
+
+  init(_ rules: [FiredRule] = []) {
+    for rule in rules { add(rule) }
+  }
 
   var isDenied: Bool { list.contains { $0.effect == .deny } }
 
@@ -48,32 +61,34 @@ struct FiredRules {
     add(FiredRule(rule: rule, effect: effect, message: message))
   }
 
-  /// At most 64 rules stand in a decision, so the last place is kept for one that says that there are more.
   mutating func add(_ rule: FiredRule) {
-    guard list.count < 63 else {
-      if list.count == 63 {
-        list.append(
-          FiredRule(rule: "rules.truncated", effect: .deny, message: "more than 63 rules fired"))
-      }
+    guard !isFull else { return }
+    let fitting = FiredRule(
+      rule: plain(rule.rule, limit: 256), effect: rule.effect,
+      message: plain(rule.message, limit: Self.maximumMessage))
+    bytes += fitting.rule.utf8.count + fitting.message.utf8.count
+    guard list.count < Self.maximumCount - 1, bytes <= Self.maximumBytes else {
+      isFull = true
+      list.append(FiredRule(rule: "rules.truncated", effect: .deny, message: "more rules fired than fit"))
       return
     }
-    list.append(
-      FiredRule(
-        rule: cut(rule.rule, to: 256), effect: rule.effect, message: cut(rule.message, to: 1024)))
+    list.append(fitting)
   }
 }
 
-/// The longest prefix of whole characters within `limit` bytes.
-func cut(_ text: String, to limit: Int) -> String {
-  guard text.utf8.count > limit else { return text }
-  var out = ""
+/// The longest prefix of whole characters within `limit` bytes, control characters replaced: what is
+/// quoted from elsewhere must not grow by escapes, nor reach a terminal as commands.
+func plain(_ text: String, limit: Int) -> String {
+  var out = String.UnicodeScalarView()
   var count = 0
   for scalar in text.unicodeScalars {
-    count += UTF8.width(scalar)
+    let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+    let kept: Unicode.Scalar = isControl ? "?" : scalar
+    count += UTF8.width(kept)
     guard count <= limit else { break }
-    out.unicodeScalars.append(scalar)
+    out.append(kept)
   }
-  return out
+  return String(out)
 }
 
 extension ShieldState {
@@ -161,7 +176,7 @@ extension ShieldState {
     }
     let labels = inputLabels(proposal)
     for label in labels where !isCovered(label, agent) {
-      rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(cut(label, to: 256))")
+      rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(label)")
     }
     if labels.contains(Floor.untrusted), risk.impactLevel >= .high {
       rules.fire(
@@ -217,7 +232,7 @@ enum Parameters {
         try action.schema.validate(value)
         return nil
       } catch {
-        return "parameters \(cut(error.description, to: 768))"
+        return "parameters \(error.description)"
       }
     case .remembered(let schema):
       return schema == action.schemaHash

@@ -29,7 +29,7 @@ extension ShieldState {
           : "\(act.incidentID) was lifted, and a lifted id never binds again")
     }
     try requireValidity(act.validUntil, at: time)
-    guard indexes.incidents < Capacity.incidents || act.kind == .lift || act.target == .all else {
+    guard indexes.incidents < capacity.incidents || act.kind == .lift || act.target == .all else {
       throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
     }
     return .accept
@@ -67,13 +67,8 @@ extension ShieldState {
   /// Voids every token that a restriction hits and denies what people are still asked about. A lift does
   /// not bring them back: whoever still wants them proposes again.
   private mutating func restrict(_ target: IncidentTarget, because reason: String, cause: LeafIndex) {
-    var hit: [LeafIndex] = []
-    indexes.outstanding.forEach { _, proposal in
-      hit.append(proposal)
-      return true
-    }
-    for proposal in hit {
-      guard let old = self.proposal(proposal), let grant = old.grant, old.voided == nil,
+    for proposal in outstanding(under: target) {
+      guard let old = self.proposal(proposal), old.isOutstanding, let grant = old.grant, old.voided == nil,
         covers(target, old, tokenID: grant.tokenID, executor: grant.executorID)
       else { continue }
       var cell = old
@@ -91,6 +86,26 @@ extension ShieldState {
         &cell, with: denial(cell, rule: "floor.restricted", message: "stopped by \(reason)", cause: cause))
       change(old, to: cell)
     }
+  }
+
+  /// The proposals whose tokens a restriction may hit; of one agent or token without a look at the others.
+  private func outstanding(under target: IncidentTarget) -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    switch target {
+    case .token(let id): return indexes.tokens[id].map { [$0] } ?? []
+    case .principal(let agent) where agent.isAgent:
+      let group = Indexes.group(agent)
+      indexes.agents.forEach(from: Grouped(group: group, at: .epoch, index: LeafIndex(0))) { key, _ in
+        if key.group == group { out.append(key.index) }
+        return key.group == group
+      }
+    case .all, .tenant, .principal:
+      indexes.outstanding.forEach { _, proposal in
+        out.append(proposal)
+        return true
+      }
+    }
+    return out
   }
 
   /// Proposals that people are asked about or whose decision is not written yet, ascending.
@@ -128,7 +143,7 @@ extension ShieldState {
     let incident = DerivedIncident(
       incidentID: id, kind: .breaker, cause: cause, about: cell.index, tenantID: cell.content.tenantID,
       target: .principal(cell.content.requestedBy),
-      message: cut("\(names): \(rules.first?.message ?? "")", to: 1024))
+      message: plain("\(names): \(rules.first?.message ?? "")", limit: FiredRules.maximumMessage))
     setIncident(
       IncidentCell(
         incidentID: id, origin: .breaker(incident, written: nil), target: incident.target, leaf: cause,
@@ -169,4 +184,8 @@ extension ShieldState {
     cell.relate(leaf)
     change(old, to: cell)
   }
+}
+
+extension Principal {
+  fileprivate var isAgent: Bool { if case .agent = self { true } else { false } }
 }

@@ -56,8 +56,8 @@ struct ActKey: Comparable, Sendable {
 /// Ways to find cells. They follow from the cells alone: whatever changes a cell takes the old one's
 /// entries out and puts the new one's in, and a restored state gets the same from its cells.
 struct Indexes: Sendable {
-  /// The newest proposal of (agent, request id).
-  var requests = OrderedMap<Digest, LeafIndex>()
+  /// Proposals by agent and request id, and time; a forgotten id may have named several.
+  var requests = OrderedSet<Grouped>()
   /// Proposals by their written decisions.
   var decisions = OrderedMap<LeafIndex, LeafIndex>()
   /// Proposals by their tokens.
@@ -94,8 +94,8 @@ struct Indexes: Sendable {
   var incidents = 0
   var enrolments = 0
 
-  static func request(_ agent: Principal, _ requestID: String) -> Digest {
-    SHA256.hash("\(agent.path)\n\(requestID)")
+  static func group(_ agent: Principal, requestID: String) -> Digest {
+    SHA256.hash("request\n\(agent.path)\n\(requestID)")
   }
 
   static func group(_ agent: Principal) -> Digest { SHA256.hash("agent\n\(agent.path)") }
@@ -104,24 +104,25 @@ struct Indexes: Sendable {
   // MARK: Proposals
 
   /// What hangs on a proposal's content and never changes while it is remembered.
-  mutating func add(_ cell: ProposalCell) {
-    let agent = Grouped(group: Self.group(cell.content.requestedBy), at: cell.at, index: cell.index)
-    agents[agent] = true
-    repeats[Grouped(group: cell.repeatKey, at: cell.at, index: cell.index)] = true
-    traces[Grouped(group: Self.group(trace: cell.content.traceID), at: cell.at, index: cell.index)] = true
-    proposals[cell.index] = true
-    let request = Self.request(cell.content.requestedBy, cell.content.requestID)
-    // A forgotten id may name a newer proposal while the older one is still remembered.
-    if requests[request].map({ $0 < cell.index }) ?? true { requests[request] = cell.index }
+  mutating func add(_ cell: ProposalCell) { set(cell, true) }
+  mutating func remove(_ cell: ProposalCell) { set(cell, nil) }
+
+  private mutating func set(_ cell: ProposalCell, _ present: Bool?) {
+    func grouped(_ group: Digest) -> Grouped { Grouped(group: group, at: cell.at, index: cell.index) }
+    let agent = cell.content.requestedBy
+    agents[grouped(Self.group(agent))] = present
+    requests[grouped(Self.group(agent, requestID: cell.content.requestID))] = present
+    repeats[grouped(cell.repeatKey)] = present
+    traces[grouped(Self.group(trace: cell.content.traceID))] = present
+    proposals[cell.index] = present
   }
 
-  mutating func remove(_ cell: ProposalCell) {
-    agents[Grouped(group: Self.group(cell.content.requestedBy), at: cell.at, index: cell.index)] = nil
-    repeats[Grouped(group: cell.repeatKey, at: cell.at, index: cell.index)] = nil
-    traces[Grouped(group: Self.group(trace: cell.content.traceID), at: cell.at, index: cell.index)] = nil
-    proposals[cell.index] = nil
-    let request = Self.request(cell.content.requestedBy, cell.content.requestID)
-    if requests[request] == cell.index { requests[request] = nil }
+  /// The newest remembered proposal of an agent under a request id.
+  func request(_ agent: Principal, _ requestID: String) -> LeafIndex? {
+    let group = Self.group(agent, requestID: requestID)
+    let last = Grouped(group: group, at: .distantFuture, index: LeafIndex(.max))
+    guard let found = requests.last(through: last), found.group == group else { return nil }
+    return found.index
   }
 
   /// Takes the entries of a proposal's old state out and puts those of its new state in.

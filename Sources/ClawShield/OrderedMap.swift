@@ -57,6 +57,27 @@ struct OrderedMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// The greatest key that is not above `key`.
+  func last(through key: Key) -> Key? {
+    var found: Key?
+    var node = root
+    while let current = node {
+      if key < current.key {
+        node = current.left
+      } else {
+        found = current.key
+        node = current.right
+      }
+    }
+    return found
+  }
+
+  /// Longest path from the root, for tests of the balance.
+  var height: Int {
+    func height(_ node: Node?) -> Int { node.map { 1 + max(height($0.left), height($0.right)) } ?? 0 }
+    return height(root)
+  }
+
   /// How many keys are below `key`.
   func rank(of key: Key) -> Int {
     var rank = 0

@@ -1,7 +1,11 @@
 import Crypto
 import Records
 
-extension ShieldState {
+extension ShieldState: CustomStringConvertible {
+  public var description: String {
+    "state of \(size) leaves at \(logTime.text), root \(stateRoot.hex.prefix(16))"
+  }
+
   // MARK: Who and by which rules
 
   /// The active policy bundle.
@@ -119,7 +123,7 @@ extension ShieldState {
 
   /// A remembered proposal, by the id that its agent gave it.
   public func proposalView(agent: Principal, requestID: String) -> ProposalView? {
-    indexes.requests[Indexes.request(agent, requestID)].flatMap(proposalView(at:))
+    indexes.request(agent, requestID).flatMap(proposalView(at:))
   }
 
   /// A remembered proposal, by one of its written decisions.

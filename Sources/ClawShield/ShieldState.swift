@@ -25,6 +25,8 @@ public struct ShieldState: Sendable {
   private(set) var compiled: CompiledBundle
   private(set) var activatedAt: LeafIndex
   let evaluator: any PolicyEvaluating
+  /// Always the default, but in tests.
+  var capacity = Capacity()
 
   /// Commits to every cell.
   public var stateRoot: Digest { cells.rootHash }

@@ -37,7 +37,7 @@ extension ShieldState {
   /// The remembered proposal under a request id that is still taken: until its `valid_until`, and for as
   /// long as it is not over.
   func request(_ agent: Principal, _ requestID: String, at time: Timestamp) -> ProposalCell? {
-    guard let index = indexes.requests[Indexes.request(agent, requestID)], let cell = proposal(index) else {
+    guard let index = indexes.request(agent, requestID), let cell = proposal(index) else {
       return nil
     }
     return cell.content.validUntil > time || cell.settledAt == nil ? cell : nil
@@ -53,11 +53,11 @@ extension ShieldState {
     }
     let low = indexes.agents.rank(of: Grouped(group: group, at: .epoch, index: LeafIndex(0)))
     let high = indexes.agents.rank(of: Grouped(group: group, at: .distantFuture, index: LeafIndex(.max)))
-    guard high - low < Capacity.proposalsPerAgent else {
+    guard high - low < capacity.proposalsPerAgent else {
       throw Refusal(
         .resourceExhausted, "the agent has \(high - low) proposals that are not over: wait for some to end")
     }
-    guard indexes.proposals.count < Capacity.proposals else {
+    guard indexes.proposals.count < capacity.proposals else {
       throw Refusal(.resourceExhausted, "too many proposals are not over: try again later")
     }
   }
@@ -141,16 +141,23 @@ extension ShieldState {
 
   /// A denial that `cause` calls for, beside the rules that fired before.
   func denial(_ cell: ProposalCell, rule: String, message: String, cause: LeafIndex) -> Verdict {
+    denial(cell, because: [FiredRule(rule: rule, effect: .deny, message: message)], cause: cause)
+  }
+
+  /// A denial that `cause` calls for because of `denials`, beside the rules that fired before.
+  func denial(_ cell: ProposalCell, because denials: [FiredRule], cause: LeafIndex) -> Verdict {
     var verdict = cell.verdict
+    var rules = FiredRules(verdict.rules)
+    for rule in denials { rules.add(rule) }
     verdict.type = .deny
     verdict.cause = cause
     verdict.decidedAt = logTime
     verdict.demands = []
+    verdict.attestors = []
     verdict.deadline = nil
     verdict.expiresAt = nil
-    verdict.rules = Array(verdict.rules.prefix(63))
-    verdict.rules.append(FiredRule(rule: rule, effect: .deny, message: cut(message, to: 1024)))
-    verdict.rationale = "denied: \(cut(message, to: 1024))"
+    verdict.rules = rules.list
+    verdict.rationale = plain("denied: \(denials.first?.message ?? "")", limit: FiredRules.maximumMessage)
     verdict.constitutionVersion = compiled.bundle.constitutionVersion
     verdict.policyBundleHash = compiled.bundle.hash
     return verdict

@@ -20,6 +20,8 @@ struct Verdict: Equatable, Sendable {
   var demands: [ApprovalDemand] = []
   /// Until when people have, where they are asked.
   var deadline: Timestamp?
+  /// Who approved, in the order of their ballots, where it approves and people were asked.
+  var attestors: [Principal] = []
   /// When the token ends, where it approves.
   var expiresAt: Timestamp?
 
@@ -47,6 +49,9 @@ extension Verdict: JSONWritable {
     demands = try fields.objects("demands", limit: 16) { (inner) throws(RecordError) in
       try ApprovalDemand(from: &inner)
     }
+    attestors = try fields.list("attestors", limit: 64, of: "principals") { json in
+      json.string.flatMap(Principal.init(path:))
+    }
     deadline = try fields.optionalTime("deadline")
     expiresAt = try fields.optionalTime("expires_at")
   }
@@ -58,6 +63,7 @@ extension Verdict: JSONWritable {
       ("risk", effectiveRisk.json), ("action_version", .string(actionVersion)),
       ("constitution_version", .string(constitutionVersion)),
       ("policy_bundle_hash", .digest(policyBundleHash)), ("demands", .array(demands.map(\.json))),
+      ("attestors", .texts(attestors.map(\.path))),
       ("deadline", deadline.map(JSON.time)), ("expires_at", expiresAt.map(JSON.time)),
     ])
   }

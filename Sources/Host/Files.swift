@@ -134,6 +134,12 @@ public enum Files {
 }
 
 extension Files {
+  /// Removes a file and makes that durable; one that is not there is no fault.
+  public static func remove(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw .last(path, "unlink") }
+    try syncFolder(of: path)
+  }
+
   /// Whether a folder has nothing in it; false where it cannot be read.
   public static func isEmptyFolder(_ path: String) -> Bool { (try? list(path))?.isEmpty == true }
 

@@ -1,0 +1,171 @@
+import Canonical
+import ClawShield
+import Crypto
+import Records
+import Testing
+
+struct BreakerTests {
+  /// Expects that the last proposal tripped `rule` and quarantined its agent.
+  private func expectTripped(_ world: inout Governed, _ index: LeafIndex, _ rule: String) throws {
+    #expect(try world.rules(index) == [rule])
+    let owed = world.state.owed
+    guard case .decision(let decision) = owed[owed.count - 2], case .incident(let incident)? = owed.last
+    else {
+      throw TestFailure("a denial and an incident are owed, in this order")
+    }
+    #expect(decision.proposal == index && decision.decisionType == .deny)
+    #expect(incident.kind == .breaker && incident.about == index && incident.cause == index)
+    #expect(incident.target == .principal(Governed.agent))
+    #expect(incident.message.contains(rule))
+    let entry = RestrictionList.Entry(
+      incidentID: incident.incidentID, target: .principal(Governed.agent))
+    #expect(world.state.restrictions.entries == [entry])
+    try world.settle()
+    let next = try world.propose()
+    #expect(try world.rules(next) == ["floor.quarantined"])
+    #expect(world.state.owed.count == 1)
+  }
+
+  @Test("proposals above the limit of any sixty seconds trip once and quarantine the agent (INV-021, T5.1)")
+  func rate() throws {
+    var world = try Governed(registry: Registry(perMinute: 3))
+    for _ in 0..<3 {
+      let index = try world.propose()
+      #expect(try world.rules(index).isEmpty)
+      world.now = world.now.advanced(by: .seconds(10))
+    }
+    let index = try world.propose()
+    try expectTripped(&world, index, "breaker.rate")
+  }
+
+  @Test("the window slides: as many proposals as the limit in each sixty seconds never trip")
+  func window() throws {
+    var world = try Governed(registry: Registry(perMinute: 3))
+    for _ in 0..<12 {
+      let index = try world.propose()
+      #expect(try world.rules(index).isEmpty)
+      world.now = world.now.advanced(by: .seconds(20))
+    }
+    #expect(world.state.restrictions.entries.isEmpty)
+  }
+
+  @Test("the same action with the same parameters again and again trips, whatever the salt (INV-021)")
+  func repeats() throws {
+    var world = try Governed(registry: Registry(repeats: 2))
+    for text in ["a", "b", "a", "b"] {
+      let index = try world.propose(parameters: ["text": .string(text)])
+      #expect(try world.rules(index).isEmpty)
+    }
+    let index = try world.propose(parameters: ["text": "a"])
+    try expectTripped(&world, index, "breaker.repeats")
+    let other = try world.propose(by: Governed.otherAgent, parameters: ["text": "a"])
+    #expect(try world.rules(other).isEmpty)
+  }
+
+  @Test("a loop of denied proposals trips too")
+  func deniedLoop() throws {
+    var world = try Governed(registry: Registry(repeats: 2))
+    for _ in 0..<2 { _ = try world.propose(action: "nothing") }
+    let index = try world.propose(action: "nothing")
+    #expect(try world.rules(index) == ["floor.action_registered", "breaker.repeats"])
+    #expect(!world.state.restrictions.entries.isEmpty)
+  }
+
+  @Test("nesting deeper than the limit trips")
+  func depth() throws {
+    var world = try Governed()
+    let fine = try world.propose(depth: 3)
+    #expect(try world.rules(fine).isEmpty)
+    let index = try world.propose(depth: 4)
+    try expectTripped(&world, index, "breaker.depth")
+  }
+
+  @Test("a request that may cost more than is allowed trips, by what is declared or registered (T5.2)")
+  func requestCost() throws {
+    var world = try Governed(registry: Registry(requestLimit: "50"))
+    let index = try world.propose(action: "costly")
+    try expectTripped(&world, index, "breaker.request_cost")
+    world = try Governed(registry: Registry(requestLimit: "50"))
+    let declared = RiskContext(
+      estimatedCost: try #require(MicroUSD(text: "50.000001")), dataClassification: .public,
+      impactLevel: .low)
+    let second = try world.propose(risk: declared)
+    try expectTripped(&world, second, "breaker.request_cost")
+  }
+
+  @Test("what is set aside counts against the tenant's day until the receipt settles it (INV-021)")
+  func tenantDay() throws {
+    var world = try Governed(registry: Registry(dayLimit: "100"))
+    let first = try world.propose(action: "costly")
+    try world.settle()
+    let approval = try #require(try world.view(first).approval)
+    let receipt = try world.receipt(for: approval, cost: try #require(MicroUSD(text: "40")))
+    #expect(try world.append(receipt.0, receipt.1) == .effective)
+    // 40 spent and 60 set aside make 100.
+    let second = try world.propose(action: "costly")
+    #expect(try world.rules(second).isEmpty)
+    try world.settle()
+    let third = try world.propose()
+    try expectTripped(&world, third, "breaker.tenant_cost")
+    // Another tenant has its own day.
+    let foreign = try world.propose(by: Governed.foreignAgent, action: "costly")
+    #expect(try world.rules(foreign).isEmpty)
+  }
+
+  @Test("a new day begins at nothing, and yesterday's receipts do not touch it")
+  func nextDay() throws {
+    var world = try Governed(registry: Registry(dayLimit: "60"))
+    let first = try world.propose(action: "costly")
+    try world.settle()
+    world.now = Governed.start.advanced(by: .seconds(86_400))
+    let second = try world.propose(action: "costly")
+    #expect(try world.rules(second).isEmpty)
+    let approval = try #require(try world.view(first).approval)
+    let receipt = try world.receipt(for: approval)
+    #expect(try world.append(receipt.0, receipt.1) == .effective)
+    let third = try world.propose()
+    #expect(try world.rules(third) == ["breaker.tenant_cost"])
+  }
+
+  @Test("an unknown outcome costs what was set aside; a denial for want of an executor costs nothing")
+  func settledAtReservation() throws {
+    var world = try Governed(registry: Registry(dayLimit: "100"))
+    _ = try world.propose(action: "costly")
+    try world.settle(executor: nil)
+    _ = try world.propose(action: "costly")
+    try world.settle()
+    try world.pass(seconds: 400)
+    try world.settle()
+    let index = try world.propose(action: "costly")
+    #expect(try world.rules(index) == ["breaker.tenant_cost"])
+  }
+
+  @Test("a breaker makes the agent's tokens void and denies what it is waiting for (INV-021)")
+  func voidsTokens() throws {
+    var world = try Governed()
+    let approval = try world.approved()
+    let other = try world.approved(by: Governed.otherAgent)
+    let waiting = try world.propose(action: "publish")
+    try world.settle()
+    _ = try world.propose(depth: 9)
+    #expect(!world.state.isLiveApproval(at: approval, time: world.now))
+    #expect(world.state.isLiveApproval(at: other, time: world.now))
+    #expect(world.state.proposalView(decision: approval)?.status == .aborted)
+    try world.settle()
+    #expect(try world.view(waiting).status == .denied)
+    #expect(try world.rules(waiting) == ["floor.restricted"])
+  }
+
+  @Test("two operators lift a breaker's quarantine; one does not (IR-3)")
+  func lift() throws {
+    var world = try Governed()
+    _ = try world.propose(depth: 9)
+    try world.settle()
+    let id = world.state.restrictions.entries[0].incidentID
+    #expect(try world.refusal(world.incident(.lift, .all, id: "l", lifts: [id])) == .permissionDenied)
+    try world.use(.lift, id: "l", lifts: [id])
+    #expect(world.state.isLifted(id))
+    let index = try world.propose()
+    #expect(try world.rules(index).isEmpty)
+  }
+}

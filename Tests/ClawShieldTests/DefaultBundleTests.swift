@@ -1,0 +1,60 @@
+import Canonical
+import ClawShield
+import Crypto
+import Foundation
+import Records
+import Schema
+import Testing
+
+/// The bundle in Deploy/policy.
+struct DefaultBundleTests {
+  private func bundle() throws -> PolicyBundle {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Deploy/policy")
+    let files = try ["registry.json", "README.md"].map { name in
+      (path: name, text: try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
+    }
+    return try PolicyBundle(files: files)
+  }
+
+  @Test("the default bundle can be activated as it stands")
+  func activates() throws {
+    var world = try Governed()
+    let (body, attachment) = world.policy(try bundle(), id: "default")
+    #expect(try world.append(body, attachment) == .effective)
+    #expect(world.state.bundle.actions.map(\.name) == ["add", "echo", "report", "transform"])
+  }
+
+  @Test(
+    "its schemas take what they should and nothing else",
+    arguments: [
+      ("echo", #"{"text":"hi"}"#, true), ("echo", #"{"text":1}"#, false), ("echo", "{}", false),
+      ("echo", #"{"text":"hi","more":1}"#, false), ("add", #"{"a":1,"b":-2}"#, true),
+      ("add", #"{"a":1.5,"b":2}"#, false), ("add", #"{"a":4503599627370497,"b":0}"#, false),
+      ("transform", #"{"operation":"sort_lines","content":"b\na"}"#, true),
+      ("transform", #"{"operation":"csv_select","content":"a,b","columns":["a"]}"#, true),
+      ("transform", #"{"operation":"csv_select","content":"a,b"}"#, false),
+      ("transform", #"{"operation":"uppercase","content":"a","columns":["a"]}"#, false),
+      ("transform", #"{"operation":"rot13","content":"a"}"#, false),
+      ("report", #"{"files":[{"path":"a/b.txt","content":"x"}]}"#, true),
+      ("report", #"{"files":[]}"#, false),
+      ("report", #"{"files":[{"path":"../b","content":"x"}]}"#, false),
+      ("report", #"{"files":[{"path":"/etc/b","content":"x"}]}"#, false),
+      ("report", #"{"files":[{"path":"a//b","content":"x"}]}"#, false),
+    ])
+  func schemas(_ name: String, _ parameters: String, _ isValid: Bool) throws {
+    let action = try #require(try bundle().action(name))
+    let schema = try Schema.compile(action.parametersSchema)
+    let value = try JSON.parse(parameters)
+    #expect(((try? schema.validate(value)) != nil) == isValid)
+  }
+
+  @Test("a report asks two approvers, the others nobody")
+  func people() throws {
+    let bundle = try bundle()
+    for action in bundle.actions {
+      let rules = bundle.approvals.filter { $0.matches(action: action.name, risk: action.risk) }
+      #expect(rules.flatMap(\.demands).map(\.count) == (action.name == "report" ? [2] : []))
+    }
+  }
+}
