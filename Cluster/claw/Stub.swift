@@ -1,1 +1,0 @@
-enum Bench { static let commands: [Command] = [] }
