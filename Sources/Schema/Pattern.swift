@@ -7,7 +7,7 @@ struct PatternError: Error, Equatable, CustomStringConvertible {
 /// backtracking, so no text makes it slow.
 ///
 /// The subset, over code points, with ECMA-262's meaning:
-/// - literals, `.` (anything but a line feed or carriage return)
+/// - literals, `.` (anything but the line terminators U+000A, U+000D, U+2028, U+2029)
 /// - classes `[a-z]`, `[^…]`, and `\d \D \w \W \s \S` in and outside of them (ASCII)
 /// - escapes `\n \r \t` and a backslash before punctuation
 /// - groups `(…)` and `(?:…)`, alternatives `|`

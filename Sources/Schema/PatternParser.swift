@@ -48,7 +48,7 @@ struct PatternParser {
     switch scalar {
     case "^": return .start
     case "$": return .end
-    case ".": return .set(Pattern.CharacterSet(ranges: [0x0A...0x0A, 0x0D...0x0D]).inverted)
+    case ".": return .set(Pattern.CharacterSet(ranges: [0x0A...0x0A, 0x0D...0x0D, 0x2028...0x2029]).inverted)
     case "[": return .set(try characterClass())
     case "\\": return .set(try escape())
     case "(":
