@@ -1,0 +1,143 @@
+import Foundation
+import Testing
+
+/// What a program said when it ended.
+struct Outcome {
+  let code: Int32
+  let output: String
+}
+
+/// The programs as this test run built them.
+enum Programs {
+  static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  /// The folder that holds the test bundle holds the programs too.
+  static let folder: URL = {
+    let bundle = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
+    var path = URL(fileURLWithPath: bundle)
+    while path.path != "/",
+      !FileManager.default.isExecutableFile(atPath: path.appendingPathComponent("claw").path)
+    {
+      path.deleteLastPathComponent()
+    }
+    return path
+  }()
+
+  static func process(_ program: String, _ arguments: [String]) -> Process {
+    let process = Process()
+    process.executableURL =
+      program.hasPrefix("/") ? URL(fileURLWithPath: program) : folder.appendingPathComponent(program)
+    process.arguments = arguments
+    process.currentDirectoryURL = repository
+    return process
+  }
+
+  /// Runs a program to its end.
+  static func run(_ program: String, _ arguments: [String]) throws -> Outcome {
+    let process = process(program, arguments)
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Outcome(code: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+  }
+}
+
+/// Why these tests cannot run here.
+enum Host {
+  static let isRoot = geteuid() == 0
+}
+
+/// A cluster of real processes on loopback, founded in a folder of its own; it ends with its owner.
+// Other threads only run `claw`, which touches nothing but the folder's name.
+final class LoopbackCluster: @unchecked Sendable {
+  let folder: String
+  private var nodes: [Int: Process] = [:]
+  private var executors: [Process] = []
+
+  /// Founds a cluster. `images` nil leaves the actions' images unnamed.
+  init(nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil) throws
+  {
+    folder = FileManager.default.temporaryDirectory.path + "/cluster-\(UUID().uuidString.prefix(8))"
+    var arguments = [
+      "init", "--nodes", "\(count)", "--threshold", "\(threshold)", "--executors", "\(executors)",
+      "--dir", folder, "--base-port", "\(port)",
+    ]
+    if let images { arguments += ["--images", images] }
+    let founded = try Programs.run("claw", arguments)
+    try #require(founded.code == 0, "\(founded.output)")
+    for number in 1...count { try start(node: number) }
+    try waitUntil("the cluster serves", seconds: 40) {
+      try self.claw(["status"], as: "operators/operator-1").code == 0
+    }
+  }
+
+  deinit {
+    for process in executors + nodes.values where process.isRunning { process.terminate() }
+    for process in executors + nodes.values { process.waitUntilExit() }
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// The log of a program of this cluster.
+  func log(_ name: String) -> String {
+    (try? String(contentsOfFile: "\(folder)/\(name).log", encoding: .utf8)) ?? ""
+  }
+
+  private func launch(_ program: String, _ arguments: [String], log name: String) throws -> Process {
+    let path = "\(folder)/\(name).log"
+    if !FileManager.default.fileExists(atPath: path) {
+      _ = FileManager.default.createFile(atPath: path, contents: nil)
+    }
+    let handle = try #require(FileHandle(forWritingAtPath: path))
+    try handle.seekToEnd()
+    let process = Programs.process(program, arguments)
+    process.standardError = handle
+    process.standardOutput = handle
+    try process.run()
+    return process
+  }
+
+  func start(node number: Int) throws {
+    nodes[number] = try launch(
+      "clawshield", ["run", "--config", "\(folder)/nodes/node-\(number)/node.json"], log: "node-\(number)")
+  }
+
+  func startExecutor(_ number: Int) throws {
+    let configuration = "\(folder)/executors/executor-\(number)/executor.json"
+    _ = try Programs.run("openexec", ["begin", "--config", configuration])
+    executors.append(try launch("openexec", ["run", "--config", configuration], log: "executor-\(number)"))
+  }
+
+  /// SIGKILL: no chance to write anything.
+  func kill(node number: Int) {
+    guard let process = nodes[number] else { return }
+    Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    nodes[number] = nil
+  }
+
+  /// SIGTERM, and what the process ended with.
+  func stop(node number: Int) -> Int32? {
+    guard let process = nodes.removeValue(forKey: number) else { return nil }
+    process.terminate()
+    process.waitUntilExit()
+    return process.terminationReason == .exit ? process.terminationStatus : nil
+  }
+
+  /// Calls `claw` as one of the cluster's people.
+  func claw(_ arguments: [String], as identity: String? = nil) throws -> Outcome {
+    try Programs.run("claw", arguments + (identity.map { ["--as", "\(folder)/\($0)"] } ?? []))
+  }
+
+  /// Waits for something that other processes bring about; a bounded number of looks.
+  func waitUntil(_ what: String, seconds: Int, _ condition: () throws -> Bool) throws {
+    for _ in 0..<(seconds * 10) {
+      if try condition() { return }
+      usleep(100_000)
+    }
+    Issue.record("\(what): not within \(seconds) seconds")
+  }
+}
