@@ -52,14 +52,13 @@ struct ActionProcess {
     return [
       limit(Resource.addressSpace, run.memoryBytes),
       limit(Resource.processes, UInt64(run.processes)),
-      limit(Resource.fileSize, run.diskBytes), limit(Resource.openFiles, 256),
-      limit(Resource.core, 0), limit(Resource.lockedMemory, 0), limit(Resource.messageQueues, 0),
+      limit(Resource.openFiles, 256), limit(Resource.core, 0), limit(Resource.lockedMemory, 0),
+      limit(Resource.messageQueues, 0),
     ]
   }
 
   /// The kernel's RLIMIT_… numbers, not all of which Swift imports.
   private enum Resource {
-    static let fileSize: Int32 = 1
     static let core: Int32 = 4
     static let processes: Int32 = 6
     static let openFiles: Int32 = 7

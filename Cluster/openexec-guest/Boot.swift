@@ -36,6 +36,8 @@ enum Boot {
     let port = try openPort()
     // The channel is open; no device is in reach of what comes.
     try check(csystem_unmount("/devices", detach), "unmount /devices")
+    // The kernel's own initramfs brings one along.
+    unlink("/dev/console")
     return port
   }
 

@@ -77,7 +77,7 @@ extension MicroVMHost {
       controllers: controllers, warnings: warnings)
   }
 
-  private func probeKVM(_ done: @escaping (ClassFinding) -> Void) {
+  func probeKVM(_ done: @escaping (ClassFinding) -> Void) {
     func finding(_ failure: String?, _ how: String = "a machine was booted") -> ClassFinding {
       ClassFinding(
         isolationClass: .microvmKVM, isActive: failure == nil, finding: failure ?? how,

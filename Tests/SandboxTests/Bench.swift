@@ -123,6 +123,16 @@ final class Rig {
     return try #require(outcome)
   }
 
+  /// The processes of this host's machines, found by their control group.
+  func machineProcesses() -> [pid_t] {
+    let name = folder.replacingOccurrences(of: "/", with: "-")
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return all.compactMap { pid_t($0) }.filter { pid in
+      let groups = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
+      return groups.contains(name)
+    }
+  }
+
   /// Nothing of a machine is left: no process, folder, mount or control group.
   func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) throws {
     let machines = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/machines")
@@ -135,15 +145,6 @@ final class Rig {
       let left = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
       #expect(!left.contains { $0.contains(name) }, sourceLocation: location)
     }
-    #expect(try processes(mentioning: folder) == 0, sourceLocation: location)
-  }
-
-  /// Machines show nothing of the folder in their arguments, so they are told by their users.
-  private func processes(mentioning folder: String) throws -> Int {
-    let all = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }
-    return all.count { pid in
-      let status = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
-      return status.contains(folder.replacingOccurrences(of: "/", with: "-"))
-    }
+    #expect(machineProcesses() == [], sourceLocation: location)
   }
 }

@@ -26,4 +26,191 @@ struct MicroVMTests {
     #expect(sum.guest?.answers(echo.challenge) == false)
     try rig.expectNothingLeft()
   }
+
+  @Test("transform and report give exact results; bad parameters are a failure with a reason")
+  func otherActions() throws {
+    let rig = try Rig()
+    let csv = #"{"operation":"csv_columns","columns":["b"],"content":"a,b\n1,\"x,y\"\n"}"#
+    let transformed = try rig.carryOut(rig.order(["/action", "transform"], parameters: csv))
+    #expect(
+      String(decoding: transformed.output, as: UTF8.self)
+        == "{\"content\":\"b\\n\\\"x,y\\\"\\n\",\"lines\":2}\n")
+    let files = #"{"files":[{"path":"b.txt","content":"two words"},{"path":"a","content":"abc"}]}"#
+    let report = try rig.carryOut(rig.order(["/action", "report"], parameters: files))
+    let text = String(decoding: report.output, as: UTF8.self)
+    #expect(text.contains(#""bytes":12,"count":2"#) || text.contains(#""bytes":12"#))
+    // SHA-256 of "abc", FIPS 180-4.
+    #expect(text.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"))
+    let wrong = try rig.carryOut(rig.order(["/action", "add"], parameters: #"{"a":1.5,"b":1}"#))
+    #expect(wrong.ending == .completed(exitStatus: 65))
+    #expect(String(decoding: wrong.errorOutput, as: UTF8.self).contains("a: expected a whole number"))
+  }
+
+  @Test("an action sees no network, no host, no device, and can write to one bounded place only")
+  func isolation() throws {
+    let rig = try Rig()
+    let canary = "/run/openexec-canary-\(UUID())"
+    let secret = "canary-\(UUID())"
+    try secret.write(toFile: canary, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: canary) }
+    let script = """
+      B=/bin/busybox
+      echo interfaces $($B ls /sys/class/net 2>/dev/null; $B sed -n '3,$p' /proc/net/dev | $B cut -d: -f1)
+      $B nc -w 2 169.254.169.254 80 2>&1 < /dev/null
+      echo canary $($B cat \(canary) 2>&1)
+      echo whoami $($B id -u) $($B grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status | $B tr '\\n\\t' '  ')
+      echo devices $($B ls /dev)
+      echo x 2>/dev/null > /escape || echo root is read-only
+      $B mount -t tmpfs none /tmp 2>&1 | $B head -1
+      echo parent $($B cat /proc/1/environ 2>&1 | $B head -c 80)
+      $B dd if=/dev/urandom of=/tmp/fill bs=65536 count=400 2>&1 | $B tail -3
+      $B ls -l /tmp/fill
+      """
+    let before = try Bench.digest("\(rig.images.folder)/hostile.cpio")
+    let outcome = try rig.carryOut(rig.hostile(script))
+    let output = String(decoding: outcome.output, as: UTF8.self)
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending)")
+    #expect(output.contains("interfaces lo\n"), "\(output)")
+    #expect(output.contains("unreachable"), "\(output)")
+    #expect(!output.contains(secret))
+    #expect(output.contains("whoami 65534"))
+    #expect(output.contains("CapBnd: 0000000000000000"), "\(output)")
+    #expect(output.contains("CapEff: 0000000000000000"), "\(output)")
+    #expect(output.contains("NoNewPrivs: 1"), "\(output)")
+    #expect(output.contains("devices null urandom\n"), "\(output)")
+    #expect(output.contains("root is read-only"))
+    #expect(output.contains("No space left on device"), "\(output)")
+    #expect(output.contains(" 8388608 "), "\(output)")
+    #expect(try Bench.digest("\(rig.images.folder)/hostile.cpio") == before)
+    try rig.expectNothingLeft()
+  }
+
+  @Test("a fork bomb and a memory hog meet their limits, and the guest still says how it went")
+  func resourceLimits() throws {
+    let rig = try Rig()
+    let bomb = """
+      B=/bin/busybox
+      i=0; while [ $i -lt 200 ]; do $B sleep 60 >/dev/null 2>&1 & i=$((i+1)); done
+      echo processes $($B ls /proc | $B grep -c '^[0-9]')
+      """
+    let forked = try rig.carryOut(rig.hostile("(\(bomb)) 2>&1"))
+    let output = String(decoding: forked.output, as: UTF8.self)
+    #expect(output.contains("can't fork"), "\(forked.ending) \(output)")
+    let hog = "/bin/busybox tail -c 500000000 /dev/zero 2>&1 < /dev/null; x=$(/bin/busybox yes); echo $?"
+    let limits = ActionLimits(
+      wallSeconds: 60, memoryMiB: 32, processes: 16, outputBytes: 4_096, diskMiB: 1)
+    let hungry = try rig.carryOut(rig.hostile(hog, limits: limits))
+    #expect(hungry.ending != .completed(exitStatus: 0) && hungry.ending != .wallClock)
+    #expect(hungry.guest != nil)
+    try rig.expectNothingLeft()
+  }
+
+  @Test("a flood of output is cut in the middle, and the cut is marked")
+  func flood() throws {
+    let rig = try Rig()
+    let outcome = try rig.carryOut(
+      rig.hostile("echo first; /bin/busybox yes | /bin/busybox head -c 8000000; echo last"))
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending)")
+    #expect(outcome.truncated)
+    let output = String(decoding: outcome.output, as: UTF8.self)
+    #expect(output.hasPrefix("first\n") && output.hasSuffix("last\n"))
+    #expect(output.contains("bytes cut here]"))
+    #expect(outcome.output.count < (64 << 10) + 100)
+  }
+
+  @Test("the wall clock ends a run, and nothing is left of it")
+  func wallClock() throws {
+    let rig = try Rig()
+    let limits = ActionLimits(
+      wallSeconds: 2, memoryMiB: 32, processes: 16, outputBytes: 4_096, diskMiB: 1)
+    let outcome = try rig.carryOut(
+      rig.hostile("echo begun; /bin/busybox sleep 1000", limits: limits))
+    #expect(outcome.ending == .wallClock)
+    #expect(String(decoding: outcome.output, as: UTF8.self) == "begun\n")
+    try rig.expectNothingLeft()
+  }
+
+  @Test("a machine that dies, or is killed as asked, is an error and never a success")
+  func deaths() throws {
+    let rig = try Rig()
+    let died = try rig.carryOut(rig.hostile("/bin/busybox sleep 1000")) { rig in
+      // The one machine of this host.
+      for pid in rig.machineProcesses() { kill(pid, SIGKILL) }
+    }
+    guard case .sandboxFailed(let why) = died.ending else {
+      Issue.record("expected a failure, came \(died.ending)")
+      return
+    }
+    #expect(why.contains("ended before"))
+    try rig.expectNothingLeft()
+    let order = rig.hostile("/bin/busybox sleep 1000")
+    let killed = try rig.carryOut(order) { $0.host.kill(order.id) }
+    #expect(killed.ending == .killed)
+    try rig.expectNothingLeft()
+  }
+
+  @Test("a machine has its own user, namespaces and root, no capability, and declared descriptors only")
+  func jail() throws {
+    let rig = try Rig()
+    let order = rig.hostile("/bin/busybox sleep 1000")
+    var status = ""
+    var descriptors: [String] = []
+    var namespaces: [(String, String)] = []
+    var root: [String] = []
+    let outcome = try rig.carryOut(order) { rig in
+      guard let pid = rig.host.processID(of: order.id) else { return }
+      let manager = FileManager.default
+      status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+      descriptors =
+        (try? manager.contentsOfDirectory(atPath: "/proc/\(pid)/fd"))?.map {
+          (try? manager.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)")) ?? ""
+        } ?? []
+      for name in ["mnt", "pid", "net", "ipc", "uts", "cgroup"] {
+        namespaces.append(
+          (
+            (try? manager.destinationOfSymbolicLink(atPath: "/proc/\(pid)/ns/\(name)")) ?? "",
+            (try? manager.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(name)")) ?? ""
+          ))
+      }
+      root = ((try? manager.contentsOfDirectory(atPath: "/proc/\(pid)/root")) ?? []).sorted()
+      rig.host.kill(order.id)
+    }
+    #expect(outcome.ending == .killed)
+    #expect(status.contains("Uid:\t20"), "\(status)")
+    #expect(status.contains("CapBnd:\t0000000000000000"))
+    #expect(status.contains("NoNewPrivs:\t1"))
+    #expect(status.contains("Seccomp:\t2"))
+    #expect(namespaces.count == 6)
+    for (inside, outside) in namespaces { #expect(!inside.isEmpty && inside != outside) }
+    #expect(root == ["initramfs", "kernel", "lib", "lib64", "usr"])
+    for descriptor in descriptors {
+      let isKnown = ["/dev/null", "socket:", "pipe:", "anon_inode:"].contains {
+        descriptor.hasPrefix($0)
+      }
+      #expect(isKnown, "\(descriptor)")
+    }
+    #expect(descriptors.count { $0.hasPrefix("socket:") } == 1)
+  }
+
+  @Test("the preflight boots what it calls active, and falls back where KVM does not answer")
+  func preflight() throws {
+    let rig = try Rig()
+    var report: PreflightReport?
+    rig.host.preflight { report = $0 }
+    while report == nil { try rig.loop.turn() }
+    let found = try #require(report)
+    #expect(found.classes.map(\.isolationClass) == [.kata, .microvmKVM, .microvmTCG, .container])
+    #expect(found.active.contains(.microvmTCG), "\(found.table)")
+    let kvm = found.classes[1]
+    #expect(kvm.isActive || !kvm.remedy.isEmpty)
+    print(found.table)
+    try rig.expectNothingLeft()
+    // Asked again, KVM is not booted again: the answer of this boot is remembered.
+    let begun = ContinuousClock.now
+    var second: ClassFinding?
+    rig.host.probeKVM { second = $0 }
+    while second == nil { try rig.loop.turn() }
+    #expect(second?.isActive == kvm.isActive)
+    #expect(ContinuousClock.now - begun < .seconds(1))
+  }
 }
