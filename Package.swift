@@ -60,7 +60,8 @@ let modules: [Target] = [
     ]),
   module("RocksStore", ["ClawLedger", "CRocksDB", "Raft"]),
   module(
-    "Sandbox", ["OpenExec", "Archive", "Wire", "EventLoop", "CSystem", "Crypto", "Canonical"]),
+    "Sandbox",
+    ["OpenExec", "Archive", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
 ]
 
 let programs: [Target] = [
@@ -83,7 +84,8 @@ let programs: [Target] = [
       "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
       "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
-  program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "CSystem"]),
+  program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),
+  program("openexec-actions", at: "Cluster/openexec-actions", ["Canonical", "Crypto"]),
   .target(
     name: "Simulator",
     dependencies: [
@@ -111,7 +113,9 @@ let testing: [Target] = [
   tests("ClawShieldTests", ["ClawShield", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
-  tests("SandboxTests", ["Sandbox", "OpenExec", "Wire", "EventLoop", "CSystem", "Canonical"]),
+  tests(
+    "SandboxTests",
+    ["Sandbox", "OpenExec", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
   tests(
     "GovernanceNodeTests",
     [
@@ -131,6 +135,7 @@ let package = Package(
     .executable(name: "openexec", targets: ["openexec"]),
     .executable(name: "claw", targets: ["claw"]),
     .executable(name: "openexec-guest", targets: ["openexec-guest"]),
+    .executable(name: "openexec-actions", targets: ["openexec-actions"]),
     .executable(name: "clawsim", targets: ["clawsim"]),
   ],
   targets: system + modules + programs + testing,

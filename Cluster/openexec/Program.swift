@@ -1,4 +1,97 @@
+import Canonical
+import EventLoop
+import Glibc
+import Host
+import Sandbox
+
+/// The executor.
 @main
 struct Program {
-  static func main() {}
+  static let version = "0.1.0"
+  static let usage = """
+    openexec: runs exactly what was approved, once, in a fresh microVM
+
+    usage: openexec run --config FILE             runs until SIGTERM
+           openexec begin --config FILE           lets the next start begin a new nonce registry: once,
+                                                  for an incarnation that was just enrolled
+           openexec preflight --config FILE [--json] which isolation classes this host offers, and why not
+           openexec --version | --help
+
+    Logs go to standard error, a line of JSON an event.
+    exit codes: 0 stopped as asked, 1 a fault (see the last line), 2 usage or configuration
+    """
+
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    switch arguments.first {
+    case "--help", "help": print(usage)
+    case "--version": print("openexec \(version)")
+    case "run" where arguments.count == 3 && arguments[1] == "--config": run(arguments[2])
+    case "begin" where arguments.count == 3 && arguments[1] == "--config": begin(arguments[2])
+    case "preflight" where arguments.count >= 3 && arguments[1] == "--config":
+      preflight(arguments[2], json: arguments.contains("--json"))
+    default:
+      print(usage)
+      exit(2)
+    }
+  }
+
+  private static func configuration(_ path: String) -> ExecutorConfiguration {
+    do {
+      return try ExecutorConfiguration(file: path)
+    } catch {
+      fail("\(error)", code: 2)
+    }
+  }
+
+  private static func run(_ path: String) {
+    let configuration = configuration(path)
+    do {
+      try SignalSet.termination.block()
+      let thread = try LoopThread(name: "openexec") { loop in
+        let station = try ExecutorStation(configuration: configuration, loop: loop)
+        try loop.onSignals(.termination) { _ in station.stop() }
+        try station.start()
+      }
+      try thread.join()
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  private static func begin(_ path: String) {
+    let configuration = configuration(path)
+    do {
+      try BeginMark.write(configuration)
+      print(
+        "\(configuration.executor.path) begins incarnation \(configuration.incarnation) at its next start")
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  private static func preflight(_ path: String, json: Bool) {
+    let configuration = configuration(path)
+    do {
+      let thread = try LoopThread(name: "preflight") { loop in
+        let host = try MicroVMHost(
+          loop: loop,
+          settings: MicroVMSettings(images: configuration.images, folder: configuration.data + "/preflight"))
+        host.preflight { report in
+          print(json ? PreflightJSON.text(report) : report.table)
+          withExtendedLifetime(host) {}
+          loop.stop()
+        }
+      }
+      try thread.join()
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  static func fail(_ message: String, code: Int32) -> Never {
+    var line = Array("openexec: \(message)\n".utf8)
+    line.withUnsafeMutableBytes { _ = write(2, $0.baseAddress, $0.count) }
+    exit(code)
+  }
 }

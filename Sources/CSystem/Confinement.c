@@ -13,7 +13,9 @@
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 // These also run between clone and exec, where the other threads' locks may be held for ever: system
@@ -93,4 +95,19 @@ int csystem_close_from_on_exec(unsigned first) {
 int csystem_power_off(void) {
   sync();
   return result(reboot(RB_POWER_OFF));
+}
+
+int csystem_restart(void) {
+  sync();
+  return result(reboot(RB_AUTOBOOT));
+}
+
+int csystem_load_module(int descriptor) {
+  return result(syscall(SYS_finit_module, descriptor, "", 0));
+}
+
+int csystem_make_device(const char *path, mode_t mode, unsigned major, unsigned minor) {
+  if (mknod(path, S_IFCHR | mode, makedev(major, minor)) < 0) return -errno;
+  // The mode above is subject to the umask.
+  return result(chmod(path, mode));
 }

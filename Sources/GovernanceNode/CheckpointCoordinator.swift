@@ -131,9 +131,7 @@ extension GovernanceNode {
     let preferred = ([raft.id] + holders.filter { $0 != raft.id }).compactMap {
       PartyIdentifier(UInt16(truncatingIfNeeded: $0.rawValue))
     }
-    if book.available(of: signer.key.identifier) == 0 {
-      sendNonces(to: raft.id, using: &random, into: &effects)
-    }
+    refillOwnNonces(using: &random, into: &effects)
     guard
       var fresh = try? CheckpointRound(
         number: nextRound, note: note, challenges: challenges, restrictions: restrictions,
@@ -169,7 +167,7 @@ extension GovernanceNode {
           }
         case .needCommitments(let party):
           if party == signer.key.identifier {
-            sendNonces(to: raft.id, using: &random, into: &effects)
+            refillOwnNonces(using: &random, into: &effects)
             current.step(.commitmentsAvailable, book: &book)
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
             effects.messages.append((peer, PeerMessage(nonces: NonceBatch(wanted: true))))
@@ -215,7 +213,7 @@ extension GovernanceNode {
     case "spent":
       book.drop(party)
       if sender == raft.id {
-        sendNonces(to: raft.id, using: &random, into: &effects)
+        refillOwnNonces(using: &random, into: &effects)
       } else {
         effects.messages.append((sender, PeerMessage(nonces: NonceBatch(wanted: true))))
       }

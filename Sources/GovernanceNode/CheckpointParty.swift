@@ -218,6 +218,17 @@ extension GovernanceNode {
     }
   }
 
+  /// Sees to it that this coordinator has commitments of its own party. What the pool has published before
+  /// went to a book that is gone, so a full pool starts over.
+  mutating func refillOwnNonces(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard book.available(of: signer.key.identifier) == 0 else { return }
+    if signer.pool.available == signer.pool.capacity { signer.renewPool(using: &random) }
+    sendNonces(to: raft.id, using: &random, into: &effects)
+    precondition(book.available(of: signer.key.identifier) > 0, "a refilled book is not empty")
+  }
+
   mutating func onNonces(
     _ batch: NonceBatch, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects

@@ -259,7 +259,7 @@ extension GovernanceNode {
     if let approval = view.approval {
       if let proof = self.proof(of: approval, consenting: true) {
         outcome.decisionProof = proof.encoded
-      } else if view.status == .approved {
+      } else {
         outcome.status = Self.undecided
       }
     } else if let decision = view.lastDecision {

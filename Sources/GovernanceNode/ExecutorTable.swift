@@ -107,7 +107,7 @@ extension GovernanceNode {
     }
     let challenge = Challenge(
       executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
-    executors.enlisting.removeAll { $0.challenge.executor == call.caller }
+    supersede(call.caller, into: &effects)
     executors.enlisting.append(
       ExecutorTable.Enlisting(key: call.key, challenge: challenge, since: now.monotonic))
     executors.challenge(challenge, at: now.monotonic)
@@ -118,12 +118,21 @@ extension GovernanceNode {
     }
   }
 
+  /// A newer challenge takes an older one's place: whoever waits with the older one is told.
+  private mutating func supersede(_ executor: Principal, into effects: inout NodeEffects) {
+    for waiting in executors.enlisting where waiting.challenge.executor == executor {
+      refuse(waiting.key, .aborted, "a newer challenge took this one's place", into: &effects)
+    }
+    executors.enlisting.removeAll { $0.challenge.executor == executor }
+  }
+
   /// Every node hears of every challenge, so that a new leader can lease at once.
-  mutating func onChallenge(_ note: ChallengeNote) {
+  mutating func onChallenge(_ note: ChallengeNote, into effects: inout NodeEffects) {
     guard let principal = Principal(path: note.executor), case .executor = principal,
       let known = overlay.final.enrolment(of: principal, at: now.wall),
       known.incarnation == Int(note.incarnation), (16...32).contains(note.challenge.count)
     else { return }
+    supersede(principal, into: &effects)
     executors.challenge(
       Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge),
       at: now.monotonic)

@@ -20,19 +20,29 @@ struct Finality: Sendable {
   private(set) var recent: [(checkpoint: CheckpointNote, note: SignedNote)] = []
   /// Live approvals that are final but not consented to; ascending.
   private(set) var unconsented: [LeafIndex] = []
+  /// Final approvals that no note known here consents to, live or not; ascending, bounded. Another node
+  /// may have the note: one may have been missed.
+  private(set) var unproven: [LeafIndex] = []
+  /// When notes were last asked for.
+  var lastWanted = Instant(nanoseconds: 0)
   /// Leaves that some party declined; excepted from then on.
   private(set) var declined: [LeafIndex] = []
   /// When consent to what was left out was last asked for again.
   var lastRetry = Instant(nanoseconds: 0)
   /// A note that is ahead of this node's log.
   var pending: NoteShown?
+  /// Whether the store holds the state at the last note: until the first note it holds none, and then all
+  /// of it is written, not what changed.
+  var isStateStored: Bool
 
   private static var recentLength: Int { 256 }
+  private static var maximumUnproven: Int { 1024 }
 
   init(size: UInt64, note: SignedNote?) {
     self.size = max(size, 1)
     self.note = note
     checkpoint = note.flatMap { try? CheckpointNote(parsing: $0.text) }
+    isStateStored = note != nil
   }
 
   /// After a restart: which live approvals no kept note consents to.
@@ -42,6 +52,7 @@ struct Finality: Sendable {
         (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true
       }
     }
+    unproven = unconsented
   }
 
   mutating func accept(_ note: SignedNote, _ checkpoint: CheckpointNote, approvals: [LeafIndex]) {
@@ -50,9 +61,25 @@ struct Finality: Sendable {
     self.checkpoint = checkpoint
     recent.append((checkpoint, note))
     if recent.count > Self.recentLength { recent.removeFirst() }
-    unconsented = (unconsented + approvals.filter { !unconsented.contains($0) }).filter {
-      checkpoint.consent?.covers($0) != true
-    }.sorted()
+    unconsented += approvals
+    unproven += approvals
+    prove(by: checkpoint)
+    if unproven.count > Self.maximumUnproven {
+      unproven.removeFirst(unproven.count - Self.maximumUnproven)
+    }
+  }
+
+  /// Takes an older note in for what it consents to.
+  mutating func admit(_ note: SignedNote, _ checkpoint: CheckpointNote) {
+    recent.append((checkpoint, note))
+    if recent.count > Self.recentLength { recent.removeFirst() }
+    prove(by: checkpoint)
+  }
+
+  private mutating func prove(by checkpoint: CheckpointNote) {
+    guard let consent = checkpoint.consent else { return }
+    unconsented.removeAll { consent.covers($0) }
+    unproven.removeAll { consent.covers($0) }
   }
 
   /// Approvals that can no longer be consented to need no further rounds.
@@ -91,6 +118,7 @@ extension GovernanceNode {
       return
     }
     guard checkpoint.size >= finality.size, checkpoint.time > (finality.checkpoint?.time ?? .epoch) else {
+      onOlderNote(note, checkpoint, into: &effects)
       return
     }
     guard let root = raft.log.rootHash(ofSize: checkpoint.size), checkpoint.size <= overlay.size else {
@@ -108,6 +136,32 @@ extension GovernanceNode {
     }
     makeFinal(note, checkpoint, shown, into: &effects)
     advanceCheckpoint(using: &random, into: &effects)
+  }
+
+  /// An older note says nothing new of what is final, but may consent to what this node has no proof for.
+  private mutating func onOlderNote(
+    _ note: SignedNote, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
+  ) {
+    guard checkpoint.size <= finality.size, let consent = checkpoint.consent,
+      raft.log.rootHash(ofSize: checkpoint.size) == checkpoint.root
+    else { return }
+    let proven = finality.unproven.filter { consent.covers($0) }
+    guard !proven.isEmpty else { return }
+    finality.admit(note, checkpoint)
+    var batch = WriteBatch()
+    raft.log.keep(note, checkpoint, in: &batch)
+    effects.writes.append((.note(size: checkpoint.size), batch))
+    answerFinal(from: finality.size, consented: proven, into: &effects)
+  }
+
+  /// Asks the others for notes that this node seems to have missed.
+  mutating func wantNotes(into effects: inout NodeEffects) {
+    guard !finality.unproven.isEmpty, finality.lastWanted + .milliseconds(400) <= now.monotonic else {
+      return
+    }
+    finality.lastWanted = now.monotonic
+    let wanted = NoteWanted(size: finality.size, leaves: finality.unproven.prefix(64).map(\.value))
+    for peer in peers { effects.messages.append((peer, PeerMessage(noteWanted: wanted))) }
   }
 
   /// A note for another root: what is final elsewhere stands, this log's unfinal tail goes.
@@ -158,7 +212,9 @@ extension GovernanceNode {
     if isLarger || checkpoint.consent != nil {
       var batch = WriteBatch()
       raft.log.keep(note, checkpoint, in: &batch)
-      overlay.final.cells.forEachChange(since: earlier.cells) { name, cell in
+      let known = finality.isStateStored ? earlier.cells : MerkleMap()
+      finality.isStateStored = true
+      overlay.final.cells.forEachChange(since: known) { name, cell in
         if let cell {
           batch.put(.state, Array(name.utf8), cell.merkleBytes())
         } else {
@@ -175,9 +231,17 @@ extension GovernanceNode {
     answerFinal(from: first, consented: consented, into: &effects)
   }
 
-  /// Shows this node's newest note to a peer that has none as large.
-  mutating func showNote(to peer: NodeID, above size: UInt64, into effects: inout NodeEffects) {
-    guard finality.size > size || finality.lease != nil, let note = finality.note else { return }
+  /// Shows a peer what it asks for: the newest note, and those that consent to given approvals.
+  mutating func showNotes(_ wanted: NoteWanted, to peer: NodeID, into effects: inout NodeEffects) {
+    var shown: [String] = []
+    for leaf in wanted.leaves.prefix(64) {
+      guard let note = note(proving: LeafIndex(leaf), consenting: true), !shown.contains(note.text) else {
+        continue
+      }
+      shown.append(note.text)
+      effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+    }
+    guard finality.size > wanted.size, let note = finality.note, !shown.contains(note.text) else { return }
     effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
   }
 

@@ -141,7 +141,8 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
   }
 
   private func send(to peer: NodeID, into effects: inout CeremonyEffects) {
-    let package = KeyRoundOne(configuration: fingerprint, package: generation.package.encoding)
+    let package = KeyRoundOne(
+      configuration: fingerprint, package: generation.package.encoding, isAnswer: complete != nil)
     effects.messages.append((peer, PeerMessage(keyRoundOne: package)))
     if generation.awaitingPackages.isEmpty, let transcript = try? generation.transcript(),
       let shares = try? generation.secretShares(),
@@ -166,7 +167,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
     else { return }
     if let complete {
       // A laggard: it has its own share already, or it will get one from what it was sent before.
-      if message.keySignature != nil || message.keyRoundOne != nil || message.keyRoundTwo != nil {
+      if let round = message.keyRoundOne, !round.isAnswer {
         effects.messages.append((sender, PeerMessage(genesis: complete)))
         send(to: sender, into: &effects)
       }

@@ -109,18 +109,23 @@ extension GovernanceNode {
     clients.exports = open
   }
 
+  /// The notes of an export, ascending: one a size, and every one that consents.
   private func notesText(through size: UInt64) -> String {
+    var notes: [(checkpoint: CheckpointNote, note: SignedNote)] = []
+    for note in raft.log.notes(covering: LeafIndex(0), limit: 1 << 20) {
+      if let checkpoint = try? CheckpointNote(parsing: note.text) { notes.append((checkpoint, note)) }
+    }
+    notes += finality.recent
+    notes = notes.filter { $0.checkpoint.size <= size }
+    notes.sort { ($0.checkpoint.size, $0.checkpoint.time) < ($1.checkpoint.size, $1.checkpoint.time) }
     var text = ""
-    var seen: [String] = []
-    let kept = raft.log.notes(covering: LeafIndex(0), limit: 1 << 20)
-    for note in kept + finality.recent.map(\.note) {
-      guard let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.size <= size,
-        !seen.contains(note.text)
-      else { continue }
-      if kept.count < 4096 || finality.recent.contains(where: { $0.note == note }) {
-        seen.append(note.text)
+    var last: CheckpointNote?
+    for (checkpoint, note) in notes where checkpoint != last {
+      // A note that only renews a lease proves nothing that the one before it does not.
+      if checkpoint.size > last?.size ?? 0 || checkpoint.consent != nil {
+        text += ExportFormat.note(note)
+        last = checkpoint
       }
-      text += ExportFormat.note(note)
     }
     return text
   }

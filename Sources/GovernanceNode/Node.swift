@@ -299,7 +299,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let shown = message.note {
       onNoteShown(shown, using: &random, into: &effects)
     } else if let wanted = message.noteWanted {
-      showNote(to: sender, above: wanted.size, into: &effects)
+      showNotes(wanted, to: sender, into: &effects)
     } else if let call = message.forwardCall {
       onForwardCall(call, from: sender, using: &random, into: &effects)
     } else if let answer = message.forwardAnswer {
@@ -309,7 +309,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let bound = message.restrictionBound {
       onRestrictionBound(bound, from: sender, into: &effects)
     } else if let challenge = message.challenge {
-      onChallenge(challenge)
+      onChallenge(challenge, into: &effects)
       advanceCheckpoint(using: &random, into: &effects)
     } else if let push = message.artifactPush {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
@@ -319,7 +319,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
     } else if let taken = message.snapshotTaken {
       onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
-    } else if message.keyRoundOne != nil || message.keyRoundTwo != nil || message.keySignature != nil {
+    } else if let round = message.keyRoundOne, !round.isAnswer {
       showGenesis(to: sender, into: &effects)
     }
   }
@@ -343,6 +343,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       acknowledge(term: own.term, size: own.size, into: &effects)
     }
     writeTick(into: &effects)
+    wantNotes(into: &effects)
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
     pursueStreams(into: &effects)

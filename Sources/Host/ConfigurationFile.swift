@@ -68,26 +68,10 @@ public struct ConfigurationSection {
   /// Refuses keys that nobody asked for, and names the one that was probably meant.
   public func finish() throws(ConfigurationError) {
     for member in object.members where !read.contains(member.name) {
-      let near = read.min { distance($0, member.name) < distance($1, member.name) }
-      let hint = near.map { distance($0, member.name) <= 3 ? "; did you mean \($0)?" : "" } ?? ""
+      let near = read.min { editDistance($0, member.name) < editDistance($1, member.name) }
+      let hint = near.map { editDistance($0, member.name) <= 3 ? "; did you mean \($0)?" : "" } ?? ""
       throw fault(member.name, "there is no such key\(hint)")
     }
-  }
-
-  private func distance(_ a: String, _ b: String) -> Int {
-    let a = Array(a.utf8.prefix(64))
-    let b = Array(b.utf8.prefix(64))
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, y) in b.enumerated() {
-        let above = row[j + 1]
-        row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
-        diagonal = above
-      }
-    }
-    return row[b.count]
   }
 
   /// A value of any kind; nil where the key is absent.

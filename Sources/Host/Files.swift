@@ -132,3 +132,35 @@ public enum Files {
     path.hasPrefix("/") ? path : "\(folder)/\(path)"
   }
 }
+
+extension Files {
+  /// Removes a file and makes that durable; one that is not there is no fault.
+  public static func remove(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw .last(path, "unlink") }
+    try syncFolder(of: path)
+  }
+
+  /// Whether a folder has nothing in it; false where it cannot be read.
+  public static func isEmptyFolder(_ path: String) -> Bool { (try? list(path))?.isEmpty == true }
+
+  /// Gives a folder that was made whole under a temporary name its own; an empty folder may stand there.
+  public static func moveFolder(_ from: String, to path: String) throws(FileError) {
+    guard rename(from, path) == 0 else { throw .last(path, "rename") }
+    try syncFolder(of: path)
+  }
+
+  /// Removes a folder and all that is in it; links are removed, not followed.
+  public static func removeFolder(_ path: String) throws(FileError) {
+    for name in try list(path) {
+      let entry = "\(path)/\(name)"
+      var status = stat()
+      guard lstat(entry, &status) == 0 else { throw .last(entry, "stat") }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        try removeFolder(entry)
+      } else {
+        guard unlink(entry) == 0 else { throw .last(entry, "unlink") }
+      }
+    }
+    guard rmdir(path) == 0 else { throw .last(path, "rmdir") }
+  }
+}

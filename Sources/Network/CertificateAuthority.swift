@@ -198,6 +198,18 @@ public final class CertificateRequest: @unchecked Sendable {
     return request
   }
 
+  /// The 32 bytes of the requester's public key; nil where it is not an Ed25519 key.
+  public var ed25519Key: [UInt8]? {
+    ERR_clear_error()
+    guard let key = X509_REQ_get0_pubkey(handle), EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 else {
+      return nil
+    }
+    var bytes = [UInt8](repeating: 0, count: 32)
+    var count = bytes.count
+    guard EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1, count == 32 else { return nil }
+    return bytes
+  }
+
   public func pem() throws(TLSError) -> [UInt8] {
     ERR_clear_error()
     let memory = try Memory()

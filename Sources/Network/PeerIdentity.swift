@@ -12,6 +12,8 @@ public enum PeerIdentity: Hashable, Sendable {
   case `operator`(String)
   /// `/approver/<id>`
   case approver(String)
+  /// `/auditor/<id>`
+  case auditor(String)
 
   /// The most bytes of one name.
   public static let maximumNameCount = 128
@@ -24,10 +26,11 @@ public enum PeerIdentity: Hashable, Sendable {
     case .agent(let tenant, let agent): "/tenant/\(tenant)/agent/\(agent)"
     case .operator(let id): "/operator/\(id)"
     case .approver(let id): "/approver/\(id)"
+    case .auditor(let id): "/auditor/\(id)"
     }
   }
 
-  /// Reads a path; nil where it is none of the five.
+  /// Reads a path; nil where it is none of the six.
   public init?(path: String) {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.first == "", parts.dropFirst().allSatisfy(Self.isName) else { return nil }
@@ -36,6 +39,7 @@ public enum PeerIdentity: Hashable, Sendable {
     case (3, "executor"): self = .executor(parts[2])
     case (3, "operator"): self = .operator(parts[2])
     case (3, "approver"): self = .approver(parts[2])
+    case (3, "auditor"): self = .auditor(parts[2])
     case (5, "tenant") where parts[3] == "agent": self = .agent(tenant: parts[2], agent: parts[4])
     default: return nil
     }
@@ -107,7 +111,7 @@ public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     case .noCertificate: "expected a certificate"
     case .wrongNumberOfNames(let count): "expected a certificate with one URI name, came \(count)"
     case .malformedNames: "the certificate's alternative names cannot be read"
-    case .notSPIFFE: "expected a SPIFFE ID of a node, executor, agent, operator or approver"
+    case .notSPIFFE: "expected a SPIFFE ID of a node, executor, agent, operator, approver or auditor"
     case .foreignTrustDomain(let expected, _): "expected a SPIFFE ID in trust domain \(expected)"
     case .unpinnedNode(let id): "node \(id) is not pinned here"
     case .pinMismatch(let id): "the certificate of node \(id) does not match its pin"

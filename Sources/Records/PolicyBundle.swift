@@ -289,3 +289,18 @@ public struct PolicyBundle: Equatable, Sendable {
 
   public static func == (left: PolicyBundle, right: PolicyBundle) -> Bool { left.hash == right.hash }
 }
+
+extension ActionDefinition {
+  /// Reads a definition from its canonical JSON, as `ListActions` gives it.
+  public init(parsing bytes: [UInt8]) throws(RecordError) {
+    let value: JSON
+    do {
+      value = try JSON.parse(bytes)
+    } catch {
+      throw .json(error)
+    }
+    var fields = try Fields(value, at: "action")
+    try self.init(from: &fields)
+    try fields.finish()
+  }
+}

@@ -5,16 +5,16 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   /// Nanoseconds since the epoch; never negative.
   public let nanoseconds: Int64
 
-  /// A time after the epoch; nil for one before.
+  /// A time after the epoch; nil for one before it, or after `distantFuture`.
   public init?(nanoseconds: Int64) {
-    guard nanoseconds >= 0 else { return nil }
+    guard nanoseconds >= 0, nanoseconds <= Self.distantFuture.nanoseconds else { return nil }
     self.nanoseconds = nanoseconds
   }
 
   /// 1970-01-01T00:00:00Z.
   public static let epoch = Timestamp(trusted: 0)
-  /// The last time that can be written.
-  public static let distantFuture = Timestamp(trusted: .max)
+  /// The last time that can be written: 2261-12-31T23:59:59.999999999Z.
+  public static let distantFuture = Timestamp(trusted: 9_214_646_399_999_999_999)
 
   private init(trusted: Int64) { nanoseconds = trusted }
 
@@ -22,7 +22,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   public func advanced(by interval: Interval) -> Timestamp {
     let (sum, overflow) = nanoseconds.addingReportingOverflow(interval.nanoseconds)
     if overflow { return interval.nanoseconds > 0 ? .distantFuture : .epoch }
-    return Timestamp(trusted: max(0, sum))
+    return Timestamp(trusted: min(max(0, sum), Self.distantFuture.nanoseconds))
   }
 
   /// From `earlier` to this.

@@ -175,7 +175,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
       ], restrictions: [0, 255, 3])
   ),
-  ("peer", "NoteWanted", NoteWanted(size: 1099511627776)),
+  ("peer", "NoteWanted", NoteWanted(size: 1099511627776, leaves: [1, 300])),
   (
     "peer", "ForwardCall",
     ForwardCall(id: 1099511627776, type: "é 2", statement: [0, 255, 3], attachment: [0, 255, 4])
@@ -192,7 +192,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       names: ["é 5", "é 6"], cells: [[0, 255, 6], [0, 255, 7]], piece: 1099511627776, last: true)
   ),
   ("peer", "SnapshotTaken", SnapshotTaken(size: 1099511627776, accepted: true)),
-  ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2])),
+  ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true)),
   ("peer", "KeyRoundTwo", KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2])),
   ("peer", "KeySignature", KeySignature(genesisHash: [0, 255, 1], signature: [0, 255, 2])),
   ("peer", "GenesisShown", GenesisShown(leaf: [0, 255, 1], attachment: [0, 255, 2])),
@@ -262,7 +262,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
           ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
         ], restrictions: [0, 255, 3]))
   ),
-  ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776))),
+  ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776, leaves: [1, 300]))),
   (
     "peer", "PeerMessage",
     PeerMessage(
@@ -301,7 +301,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "PeerMessage", PeerMessage(snapshotTaken: SnapshotTaken(size: 1099511627776, accepted: true))),
   (
     "peer", "PeerMessage",
-    PeerMessage(keyRoundOne: KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2]))
+    PeerMessage(keyRoundOne: KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true))
   ),
   (
     "peer", "PeerMessage",

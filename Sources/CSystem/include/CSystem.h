@@ -54,6 +54,8 @@ int csystem_signalfd_read(int descriptor);
 uint64_t csystem_monotonic_ns(void);
 /// CLOCK_REALTIME in nanoseconds since 1970.
 int64_t csystem_wall_ns(void);
+/// The processor's time-stamp counter; 0 where there is none.
+uint64_t csystem_processor_ticks(void);
 
 // ---- Descriptors and sockets (Sockets.c)
 
@@ -215,3 +217,9 @@ int csystem_close_from(unsigned first);
 int csystem_close_from_on_exec(unsigned first);
 /// Ends the machine; for the first process of a guest.
 int csystem_power_off(void);
+/// Restarts the machine, which ends a virtual one that was told not to.
+int csystem_restart(void);
+/// Loads a kernel module from an open file.
+int csystem_load_module(int descriptor);
+/// A character device's file, mode as in chmod.
+int csystem_make_device(const char *path, mode_t mode, unsigned major, unsigned minor);

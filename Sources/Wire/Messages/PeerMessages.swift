@@ -431,24 +431,27 @@ public struct NoteShown: WireMessage {
 public struct NoteWanted: WireMessage {
   /// Wanted where the receiver has a note of a larger size.
   public var size: UInt64 = 0
+  /// Approvals that the sender lacks a consenting note for.
+  public var leaves: [UInt64] = []
 
   public init() {}
 
-  public init(
-    size: UInt64 = 0
-  ) {
+  public init(size: UInt64 = 0, leaves: [UInt64] = []) {
     self.size = size
+    self.leaves = leaves
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: size = try reader.uint64()
+    case 2: try reader.uint64s(into: &leaves)
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.uint64(1, size)
+    writer.uint64s(2, leaves)
   }
 }
 
@@ -851,20 +854,22 @@ public struct KeyRoundOne: WireMessage {
   /// Hash of the configuration that the party was given.
   public var configuration: [UInt8] = []
   public var package: [UInt8] = []
+  /// Set by a party that has finished and answers a laggard: it wants no answer itself.
+  public var isAnswer: Bool = false
 
   public init() {}
 
-  public init(
-    configuration: [UInt8] = [], package: [UInt8] = []
-  ) {
+  public init(configuration: [UInt8] = [], package: [UInt8] = [], isAnswer: Bool = false) {
     self.configuration = configuration
     self.package = package
+    self.isAnswer = isAnswer
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: configuration = try reader.bytes()
     case 2: package = try reader.bytes()
+    case 3: isAnswer = try reader.bool()
     default: break
     }
   }
@@ -872,6 +877,7 @@ public struct KeyRoundOne: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.bytes(1, configuration)
     writer.bytes(2, package)
+    writer.bool(3, isAnswer)
   }
 }
 

@@ -1,0 +1,157 @@
+import Canonical
+import Crypto
+import Host
+import Merkle
+import Records
+import Wire
+
+/// What approvers do: see what waits for them, and vote.
+enum ApprovalCommands {
+  private static let ballot = [
+    CommandOption("--reason", "TEXT", "why; kept beside the ballot"),
+    CommandOption("--role", "ROLE", "in which role; default the one that is asked"),
+    CommandOption(
+      "--expect", "HASH", "refuse where the parameters' hash is another than this, which was reviewed"),
+    Statements.validityOption,
+  ]
+
+  static let all: [Command] = [
+    Command(
+      "pending", "what waits for people",
+      options: [CommandOption("--role", "ROLE", "only what this role may decide")] + Command.session,
+      details: "Shows exactly what is asked for: the parameters are held against the hash in the ledger.",
+      run: pending),
+    Command(
+      "approve", "vote for a pending proposal", operands: ["LEAF"], options: ballot + Command.session,
+      details: voting, run: { try vote(.approve, $0) }),
+    Command(
+      "reject", "vote against a pending proposal; one rejection denies it", operands: ["LEAF"],
+      options: ballot + Command.session, details: voting, run: { try vote(.reject, $0) }),
+  ]
+
+  private static let voting = """
+    LEAF is the proposal's, as claw pending shows it. The ballot binds the proposal, its parameters and the
+    policy. Exit code 0 says that the vote is final, whatever it leads to.
+    """
+
+  /// A pending proposal, checked: the node cannot show one thing and have another signed.
+  private struct Item {
+    let wire: PendingItem
+    let proposal: Proposal
+    let parameters: JSON
+    let leafHash: Digest
+
+    init(_ wire: PendingItem, _ key: ClusterKey) throws {
+      self.wire = wire
+      leafHash = TreeHash.leaf(wire.leaf)
+      let record = try Record(parsing: wire.leaf)
+      guard leafHash.hex == wire.proposalHash, case .proposal(let signed) = record.body else {
+        throw Failure(.other, "leaf \(wire.proposal): the node shows another proposal than it names")
+      }
+      guard
+        signed.verifiedSignatures(cluster: key.cluster).contains(where: {
+          $0.by == signed.content.requestedBy
+        })
+      else { throw Failure(.other, "leaf \(wire.proposal): not signed by its agent") }
+      let attachment = try Attachment(parsing: wire.attachment)
+      try attachment.check(against: record.body)
+      guard let parameters = attachment["parameters"]?.value else {
+        throw Failure(.other, "leaf \(wire.proposal): the node does not show the parameters")
+      }
+      proposal = signed.content
+      self.parameters = parameters
+    }
+  }
+
+  private static func items(_ session: Session, role: String) throws -> [PendingItem] {
+    try session.call("Approval/ListPending", ListPendingRequest(role: role), of: ListPendingResponse.self)
+      .items
+  }
+
+  private static func pending(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let key = try session.cluster()
+    let items = try items(session, role: call.parsed.value("--role") ?? "").map { try Item($0, key) }
+    let text = items.map(text).joined(separator: "\n")
+    call.say(
+      Report(
+        items.isEmpty ? "nothing waits for you" : text,
+        [("pending", .array(items.map(json)))]))
+    return .ok
+  }
+
+  private static func text(_ item: Item) -> String {
+    let proposal = item.proposal
+    let risk = proposal.risk
+    let demands = item.wire.demands.map { "\($0.count) of role \($0.role), has \($0.approved)" }
+    var text = """
+      leaf \(item.wire.proposal): \(proposal.requestedBy.path) asks for \(proposal.action)
+        params    \(item.parameters.canonical)
+        hash      \(proposal.parametersHash.hex)
+        scopes    \(proposal.scopes.joined(separator: ", ")) in workspace \(proposal.workspaceID)
+        risk      declared: \(risk.impactLevel.rawValue) impact, \(risk.dataClassification.rawValue) data, \(risk.estimatedCost.text) USD
+        needs     \(demands.joined(separator: "; "))
+        until     \(item.wire.deadline)
+
+      """
+    for rule in item.wire.rules { text += "  rule      \(rule.rule): \(rule.message)\n" }
+    return text
+  }
+
+  private static func json(_ item: Item) -> JSON {
+    .object([
+      ("leaf", .string(String(item.wire.proposal))), ("proposal_hash", .string(item.leafHash.hex)),
+      ("proposal", item.proposal.json), ("parameters", item.parameters),
+      (
+        "demands",
+        .array(
+          item.wire.demands.map {
+            .object([
+              ("role", .string($0.role)), ("count", .integer(Int($0.count))),
+              ("approved", .integer(Int($0.approved))),
+            ])
+          })
+      ), ("deadline", .string(item.wire.deadline)),
+      ("policy_bundle_hash", .string(item.wire.policyBundleHash)),
+      (
+        "rules",
+        .array(
+          item.wire.rules.map {
+            .object([
+              ("rule", .string($0.rule)), ("effect", .string($0.effect)), ("message", .string($0.message)),
+            ])
+          })
+      ),
+    ])
+  }
+
+  private static func vote(_ vote: Vote, _ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let leaf = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
+    let key = try session.cluster()
+    guard let found = try items(session, role: "").first(where: { $0.proposal == leaf }) else {
+      throw Failure(.notFound, "proposal \(leaf) does not wait for you")
+    }
+    let item = try Item(found, key)
+    if let expected = call.parsed.value("--expect"), expected != item.proposal.parametersHash.hex {
+      throw Failure(
+        .other, "the parameters' hash is \(item.proposal.parametersHash.hex), not the expected one")
+    }
+    guard let role = call.parsed.value("--role") ?? found.demands.first?.role,
+      let bundle = Digest(hex: found.policyBundleHash)
+    else { throw Failure(.other, "the node does not say which role is asked, under which policy") }
+    let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
+    let content = Ballot(
+      proposal: LeafIndex(leaf), proposalHash: item.leafHash,
+      parametersHash: item.proposal.parametersHash, policyBundleHash: bundle, previewHash: nil, vote: vote,
+      role: role, reasonHash: reason.hash, voter: session.identity.principal, signedAt: Environment.now,
+      validUntil: try Statements.validity(call.parsed))
+    let signed = try session.identity.sign(content, cluster: key.cluster, withSecondKey: true)
+    let outcome = try session.call(
+      "Approval/CastBallot", Statements.request(.ballot(signed), Attachment("reason", reason)),
+      of: Outcome.self)
+    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    call.say(checked.report("proposal \(leaf), your vote (\(vote.rawValue)) is final"))
+    return .ok
+  }
+}

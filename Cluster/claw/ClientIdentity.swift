@@ -1,0 +1,133 @@
+import Canonical
+import Crypto
+import Host
+import Network
+import Records
+
+/// A node as clients know it.
+struct NodeAddress {
+  let name: String
+  let address: String
+  /// Certificate of its party's authority (PEM), and the fingerprint that was compared.
+  let authority: [UInt8]
+  let pin: CertificateFingerprint
+}
+
+/// The cluster's id and the key that signs its notes: what every proof is checked against.
+struct ClusterKey: Equatable {
+  let cluster: Digest
+  let groupKey: PublicKey
+
+  static let file = "cluster.json"
+
+  init(cluster: Digest, groupKey: PublicKey) {
+    self.cluster = cluster
+    self.groupKey = groupKey
+  }
+
+  /// What an identity has pinned; nil before its first call.
+  init?(folder: String) throws {
+    let path = "\(folder)/\(Self.file)"
+    guard Files.exists(path) else { return nil }
+    var file = try ConfigurationSection(file: path)
+    cluster = try file.value("cluster", "a cluster id, 64 hexadecimal characters") { json in
+      json.string.flatMap(Digest.init(hex:))
+    }
+    groupKey = try file.value("group_key", "an Ed25519 public key in hexadecimal") { json in
+      json.string.flatMap(PublicKey.init(hex:))
+    }
+    try file.finish()
+  }
+
+  func write(folder: String) throws {
+    let value = JSON.object([("cluster", .string(cluster.hex)), ("group_key", .string(groupKey.hex))])
+    try Files.write(value.indented, to: "\(folder)/\(Self.file)")
+  }
+}
+
+/// An identity folder, read: who speaks, with which keys, to which nodes.
+struct ClientIdentity {
+  let folder: String
+  let principal: Principal
+  let domain: TrustDomain
+  let nodes: [NodeAddress]
+  /// How many parties must say the same before the cluster's id is believed.
+  let threshold: Int
+  private let certificate: String
+  private let certificateKey: String
+  private let signingKeyPath: String
+  private let secondKeyPath: String?
+
+  static let file = "client.json"
+
+  init(folder: String) throws {
+    self.folder = folder
+    let path = "\(folder)/\(Self.file)"
+    guard Files.exists(path) else {
+      throw Failure(.usage, "\(folder) is no identity folder: it has no \(Self.file)")
+    }
+    var file = try ConfigurationSection(file: path)
+    principal = try file.value("principal", "a principal such as tenant/<t>/agent/<a>") { json in
+      json.string.flatMap(Principal.init(path:))
+    }
+    domain = try file.value("trust_domain", "a SPIFFE trust domain") { $0.string.flatMap(TrustDomain.init) }
+    threshold = try file.integer("threshold", in: 1...64)
+    certificate = try file.path("certificate")
+    certificateKey = try file.path("key")
+    signingKeyPath = try file.path("signing_key")
+    secondKeyPath = try file.value("second_signing_key", "a path", default: nil) { json in
+      json.string.map { Files.resolve($0, in: folder) }
+    }
+    let rows = try file.sections("nodes") { (node) throws(ConfigurationError) in
+      (
+        name: try node.text("name"), address: try node.text("address"),
+        authority: try node.text("authority"),
+        pin: try node.value("pin", "a SHA-256 fingerprint in hexadecimal") { json in
+          json.string.flatMap(CertificateFingerprint.init(hex:))
+        }
+      )
+    }
+    try file.finish()
+    nodes = try rows.map { row in
+      NodeAddress(
+        name: row.name, address: row.address,
+        authority: try Files.read(Files.resolve(row.authority, in: folder), limit: 1 << 20), pin: row.pin)
+    }
+    guard !nodes.isEmpty else { throw Failure(.usage, "\(path): nodes: expected at least one") }
+  }
+
+  /// The identity that `--as` or $CLAW_IDENTITY names.
+  init(_ parsed: ParsedCommand) throws {
+    guard let folder = parsed.value("--as") ?? Environment.value("CLAW_IDENTITY") else {
+      throw UsageError("expected --as DIR or $CLAW_IDENTITY")
+    }
+    try self.init(folder: folder)
+  }
+
+  func signingKey() throws -> SigningKey { try KeyFile.readSigningKey(signingKeyPath) }
+
+  /// Signs a statement with the identity's key, and with its second one where it has one and
+  /// `withSecondKey` asks for it.
+  func sign<Content: StatementContent>(_ content: Content, cluster: Digest, withSecondKey: Bool = false)
+    throws -> Signed<Content>
+  {
+    let signed = Signed.sign(content, cluster: cluster, as: principal, with: try signingKey())
+    guard withSecondKey, let secondKeyPath else { return signed }
+    return signed.cosigned(
+      cluster: cluster, as: principal, with: try KeyFile.readSigningKey(secondKeyPath))
+  }
+
+  /// What connections are made with: every node is pinned to its party's authority.
+  func tls() throws -> TLSContext {
+    var authorities: [Certificate] = []
+    var pins: [String: CertificateFingerprint] = [:]
+    for node in nodes {
+      authorities += try Certificate.read(pem: node.authority)
+      pins[node.name] = node.pin
+    }
+    return try TLSContext(
+      chainPEM: try Files.read(certificate, limit: 1 << 20),
+      keyPEM: try Files.read(certificateKey, limit: 1 << 20),
+      trust: TrustPolicy(domain: domain, authorities: authorities, nodePins: pins))
+  }
+}

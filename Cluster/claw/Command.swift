@@ -1,0 +1,109 @@
+import Canonical
+import Glibc
+import Host
+
+/// How the program ended, for scripts.
+enum ExitCode: Int32 {
+  case ok = 0
+  /// Something here: a file, a key, a bad answer.
+  case other = 1
+  case usage = 2
+  case denied = 3
+  case pending = 4
+  case notFound = 5
+  case unreachable = 6
+  /// Failed, aborted, withdrawn, or nobody can say.
+  case failed = 7
+
+  static let help = """
+    exit codes: 0 ok, completed; 1 a fault that the message names; 2 usage; 3 denied;
+                4 pending, not decided yet; 5 not found; 6 no node could be reached;
+                7 failed, aborted, withdrawn or unknown
+    """
+}
+
+/// Why a command ends early.
+struct Failure: Error, CustomStringConvertible {
+  let code: ExitCode
+  let description: String
+
+  init(_ code: ExitCode = .other, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}
+
+/// What a command has to say, for people and for programs.
+struct Report {
+  /// Lines for people.
+  var text: String
+  /// The same for programs, in full.
+  var json: JSON
+
+  init(_ text: String, _ json: [(String, JSON)]) {
+    self.text = text
+    self.json = .object(json)
+  }
+}
+
+/// One command: how it is called, and what it does.
+struct Command: Sendable {
+  let syntax: CommandSyntax
+  let run: @Sendable (Invocation) throws -> ExitCode
+
+  /// A command; every one has `--json` and `--help`.
+  init(
+    _ name: String, _ summary: String, operands: [String] = [], options: [CommandOption] = [],
+    details: String = "", run: @escaping @Sendable (Invocation) throws -> ExitCode
+  ) {
+    let common = [
+      CommandOption(flag: "--json", "one JSON object instead of text"),
+      CommandOption(flag: "--help", "this text"),
+    ]
+    syntax = CommandSyntax(
+      name, summary, operands: operands, options: options + common,
+      details: (details.isEmpty ? "" : details + "\n\n") + ExitCode.help)
+    self.run = run
+  }
+
+  /// Options of every command that speaks to a cluster.
+  static let session = [
+    CommandOption("--as", "DIR", "identity folder; default $CLAW_IDENTITY"),
+    CommandOption("--node", "NAME", "ask this node first"),
+    CommandOption("--timeout", "SECONDS", "how long an answer may take; default 60"),
+  ]
+}
+
+/// One call of a command.
+struct Invocation {
+  let parsed: ParsedCommand
+
+  var wantsJSON: Bool { parsed.has("--json") }
+
+  /// Says something on standard output.
+  func say(_ report: Report) {
+    let text = wantsJSON ? report.json.canonical + "\n" : report.text
+    Terminal.write(text.hasSuffix("\n") ? text : text + "\n", to: 1)
+  }
+
+  /// Says something to people alone.
+  func remark(_ text: String) {
+    if !wantsJSON { Terminal.write(text + "\n", to: 2) }
+  }
+}
+
+/// Standard output and standard error.
+enum Terminal {
+  static func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      written += count
+    }
+  }
+}

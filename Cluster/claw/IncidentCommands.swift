@@ -1,0 +1,98 @@
+import Canonical
+import Host
+import Records
+import Wire
+
+/// The powers for a bad day: what forbids needs one operator, what allows again two.
+enum IncidentCommands {
+  private static let restriction = [
+    CommandOption("--reason", "TEXT", "why; kept beside the record"),
+    CommandOption("--severity", "1-3", "default 1, the gravest"),
+    CommandOption("--id", "ID", "the incident's name; default a fresh one"),
+    Statements.validityOption,
+  ]
+
+  static let all: [Command] = [
+    Command(
+      "kill", "halt what a target runs, and refuse everything of it", operands: ["TARGET"],
+      options: restriction + Command.session, details: targets, run: { try restrict(.kill, $0) }),
+    Command(
+      "quarantine", "freeze a target: nothing new, logs kept", operands: ["TARGET"],
+      options: restriction + Command.session, details: targets, run: { try restrict(.quarantine, $0) }),
+    Command(
+      "revoke-token", "make a token void", operands: ["TOKEN-ID"], options: restriction + Command.session,
+      details: binding, run: { try restrict(.revoke, $0) }),
+    Command(
+      "lift", "take restrictions back; at least two operators",
+      operands: ["INCIDENT-ID", "[INCIDENT-ID...]"],
+      options: [
+        CommandOption("--reason", "TEXT", "why"), CommandOption("--severity", "1-3", "default 1"),
+      ] + Acts.options + Command.session, run: lift),
+    Acts.cosign,
+  ]
+
+  private static let binding =
+    "It binds every party the moment that it holds it; success is reported when as many parties as sign have "
+    + "acknowledged\nit and one lease lifetime has passed: nothing that it forbids runs any more."
+  private static let targets =
+    "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
+
+  private static func target(_ text: String) throws -> IncidentTarget {
+    if text == "all" { return .all }
+    if let principal = Principal(path: text) { return .principal(principal) }
+    if text.hasPrefix("tenant/") {
+      let name = String(text.dropFirst(7))
+      if Identifier.isValid(name) { return .tenant(name) }
+    }
+    throw UsageError("TARGET: expected all, tenant/<t> or a principal, found \"\(text)\"")
+  }
+
+  private static func restrict(_ kind: IncidentKind, _ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let operand = call.parsed.operand(0) ?? ""
+    let target: IncidentTarget =
+      kind == .revoke ? .token(try Operand.identifier(operand, "TOKEN-ID")) : try target(operand)
+    let key = try session.cluster()
+    let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
+    let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
+    let act = IncidentAct(
+      incidentID: id, kind: kind, target: target,
+      severity: try call.parsed.integer("--severity", in: 1...3, default: 1), reasonHash: reason.hash,
+      signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
+    let signed = try session.identity.sign(act, cluster: key.cluster)
+    // Named first: whoever must wait for the parties can already lift it, or ask after it.
+    call.remark("incident \(id): \(kind.rawValue) \(target.text), waiting for the parties")
+    let method =
+      switch kind {
+      case .kill: "Admin/Kill"
+      case .quarantine: "Admin/Quarantine"
+      case .revoke: "Admin/Revoke"
+      case .lift: "Admin/Lift"
+      }
+    let answer = try session.call(
+      method, Statements.request(.incident(signed), Attachment("reason", reason)), of: ActResponse.self)
+    call.say(
+      Report(
+        "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
+        [
+          ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
+          ("acknowledged", .integer(Int(answer.acknowledged))), ("message", .string(answer.message)),
+        ]))
+    return .ok
+  }
+
+  private static func lift(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let ids = try call.parsed.operands.map { try Operand.identifier($0, "INCIDENT-ID") }
+    let key = try session.cluster()
+    let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
+    let act = IncidentAct(
+      incidentID: "lift-\(Environment.freshID())", kind: .lift, target: .all,
+      severity: try call.parsed.integer("--severity", in: 1...3, default: 1), reasonHash: reason.hash,
+      lifts: ids, signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
+    let signed = try Acts.sign(act, session, key, call.parsed)
+    let draft = Acts.Draft(
+      method: "Admin/Lift", body: .incident(signed), attachment: Attachment("reason", reason))
+    return try Acts.conclude(draft, session, key, call, what: "lift \(ids.joined(separator: ", "))")
+  }
+}

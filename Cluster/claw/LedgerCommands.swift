@@ -1,0 +1,211 @@
+import Canonical
+import ClawLedger
+import Crypto
+import Host
+import Merkle
+import Records
+import Wire
+
+/// What auditors and verifiers read.
+enum LedgerCommands {
+  static let all: [Command] = [
+    Command(
+      "ledger checkpoint", "the newest signed note, verified",
+      options: Command.session, run: { try checkpoint(try Session($0.parsed), $0) }),
+    Command(
+      "ledger entry", "one record, proven", operands: ["LEAF"], options: Command.session, run: entry),
+    Command(
+      "ledger proof", "one record's proof (C2SP tlog-proof), verified", operands: ["LEAF"],
+      options: [CommandOption("--out", "FILE", "keep it")] + Command.session, run: proof),
+    Command(
+      "ledger trace", "every record of one piece of work", operands: ["TRACE-ID"], options: Command.session,
+      run: trace),
+    Command(
+      "ledger export", "the whole ledger into a file", operands: ["FILE"], options: Command.session,
+      details: "Docs/Protocol/verify.py audits the file with none of this project's code.", run: export),
+    Command(
+      "ledger verify", "verify an export, without a connection", operands: ["FILE"],
+      options: [
+        CommandOption("--cluster", "ID", "the cluster that it must be of; default the file's own word")
+      ], details: "Names the first record that is wrong.", run: verify),
+    Command(
+      "ledger table", "decisions and receipts of an export", operands: ["FILE"],
+      options: [CommandOption("--cluster", "ID", "the cluster that it must be of")],
+      details: "The export is verified first.", run: LedgerTable.run),
+  ]
+
+  // MARK: Reading
+
+  static func checkpoint(_ session: Session, _ call: Invocation) throws -> ExitCode {
+    let key = try session.cluster()
+    let answer = try session.call("Ledger/Checkpoint", CheckpointRequest(), of: CheckpointResponse.self)
+    guard answer.cluster == key.cluster.hex, answer.groupKey == key.groupKey.hex else {
+      throw Failure(.other, "\(session.answering) speaks for another cluster, \(answer.cluster)")
+    }
+    guard !answer.note.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
+    let note = try SignedNote(parsing: Array(answer.note.utf8))
+    let checkpoint = try CheckpointNote.verified(note, cluster: key.cluster, groupKey: key.groupKey)
+    let age = Environment.now.since(checkpoint.time).nanoseconds / 1_000_000
+    let kind = answer.crashOnly ? "crash-only: one lying party could fork it" : "signed by the parties"
+    call.say(
+      Report(
+        """
+        cluster   \(key.cluster.hex)
+        ledger    \(checkpoint.size) records final, \(kind)
+        root      \(checkpoint.root.hex)
+        note      of \(checkpoint.time.text), \(age) ms old, verified under \(key.groupKey.hex)
+        answered  by \(session.answering)
+        """,
+        [
+          ("cluster", .string(key.cluster.hex)), ("group_key", .string(key.groupKey.hex)),
+          ("size", .string(String(checkpoint.size))), ("root", .string(checkpoint.root.hex)),
+          ("state_root", .string(checkpoint.stateRoot.hex)), ("time", .string(checkpoint.time.text)),
+          ("crash_only", .bool(answer.crashOnly)), ("note", .string(answer.note)), ("verified", true),
+          ("answered_by", .string(session.answering)),
+        ]))
+    return .ok
+  }
+
+  private static func fetch(_ call: Invocation) throws -> (LedgerProof, Record, CheckpointNote, Attachment) {
+    let session = try Session(call.parsed)
+    let index = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
+    let key = try session.cluster()
+    let answer = try session.call("Ledger/Entry", EntryRequest(index: index), of: EntryResponse.self)
+    let proof = try LedgerProof(parsing: answer.proof)
+    guard proof.index.value == index, proof.leaf == answer.leaf else {
+      throw Failure(.other, "\(session.answering) proved another leaf than the one asked for")
+    }
+    let (record, checkpoint) = try provenRecord(proof, key)
+    let attachment = try Attachment(parsing: answer.attachment)
+    if !answer.attachment.isEmpty { try attachment.check(against: record.body) }
+    return (proof, record, checkpoint, attachment)
+  }
+
+  /// A proof of the leaf's place, whether or not the note consents to what it says.
+  private static func provenRecord(_ proof: LedgerProof, _ key: ClusterKey) throws -> (Record, CheckpointNote)
+  {
+    let checkpoint = try CheckpointNote.verified(proof.note, cluster: key.cluster, groupKey: key.groupKey)
+    try Proof.verifyInclusion(
+      leaf: TreeHash.leaf(proof.leaf), index: proof.index.value, size: checkpoint.size, path: proof.path,
+      root: checkpoint.root)
+    return (try Record(parsing: proof.leaf), checkpoint)
+  }
+
+  private static func entry(_ call: Invocation) throws -> ExitCode {
+    let (proof, record, checkpoint, attachment) = try fetch(call)
+    var text =
+      "leaf \(proof.index.value): \(record.body.type.rawValue), \(record.at.text)\n"
+      + "\(String(decoding: proof.leaf, as: UTF8.self))\n"
+    for (name, item) in attachment.items { text += "\(name): \(item.value.canonical)\n" }
+    text += "proven by the note of size \(checkpoint.size)\n"
+    call.say(
+      Report(
+        text,
+        [
+          ("leaf", .string(String(proof.index.value))), ("record", record.json),
+          ("attachment", .object(attachment.items.map { ($0.name, $0.item.value) })),
+          ("size", .string(String(checkpoint.size))), ("proof", .string(proof.encoded)),
+        ]))
+    return .ok
+  }
+
+  private static func proof(_ call: Invocation) throws -> ExitCode {
+    let (proof, record, checkpoint, _) = try fetch(call)
+    if let path = call.parsed.value("--out") { try Files.write(proof.encoded, to: path) }
+    call.say(
+      Report(
+        proof.encoded,
+        [
+          ("leaf", .string(String(proof.index.value))), ("type", .string(record.body.type.rawValue)),
+          ("size", .string(String(checkpoint.size))), ("verified", true), ("proof", .string(proof.encoded)),
+        ]))
+    return .ok
+  }
+
+  private static func trace(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let id = try Operand.identifier(call.parsed.operand(0) ?? "", "TRACE-ID")
+    let answer = try session.call("Ledger/Trace", TraceRequest(traceID: id), of: TraceResponse.self)
+    guard !answer.indices.isEmpty else {
+      throw Failure(.notFound, "no record of trace \(id) may be read here")
+    }
+    var text = ""
+    var rows: [JSON] = []
+    for (index, leaf) in zip(answer.indices, answer.leaves) {
+      let record = try Record(parsing: leaf)
+      text +=
+        "\(index)  \(record.at.text)  \(record.body.type.rawValue): \(LedgerTable.sentence(record.body))\n"
+      rows.append(.object([("leaf", .string(String(index))), ("record", record.json)]))
+    }
+    call.say(Report(text, [("trace_id", .string(id)), ("records", .array(rows))]))
+    return .ok
+  }
+
+  // MARK: Exports
+
+  private static func export(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let path = call.parsed.operand(0) ?? ""
+    let sink = try FileSink(path: path)
+    var count = 0
+    try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
+      try sink.write(chunk.text)
+      count += chunk.text.count
+      return true
+    }
+    try sink.finish()
+    call.say(
+      Report(
+        "\(path): \(count) bytes\nverify it with: claw ledger verify \(path)",
+        [("file", .string(path)), ("bytes", .integer(count))]))
+    return .ok
+  }
+
+  /// Reads and verifies the export that a command names.
+  static func verified(_ call: Invocation) throws -> VerifiedExport {
+    let path = call.parsed.operand(0) ?? ""
+    var trusted: Digest?
+    if let text = call.parsed.value("--cluster") {
+      guard let id = Digest(hex: text) else {
+        throw UsageError("--cluster: expected 64 hexadecimal characters, found \"\(text)\"")
+      }
+      trusted = id
+    }
+    let text = try Files.read(path, limit: 1 << 32)
+    var verifier = ExportVerifier()
+    do {
+      return try verifier.verify(text, cluster: trusted)
+    } catch {
+      throw Failure(.failed, "\(path): \(error)")
+    }
+  }
+
+  private static func verify(_ call: Invocation) throws -> ExitCode {
+    let export = try verified(call)
+    let unconsented = export.approvals.filter { !$0.isConsented }.map(\.leaf.value)
+    var text = """
+      verified: every record, note, signature and attachment agrees
+      cluster   \(export.cluster.hex)\(call.parsed.has("--cluster") ? "" : " (by the file's own word; give --cluster)")
+      parties   \(export.genesis.threshold) of \(export.genesis.parties.count)\(export.genesis.isCrashOnly ? ", crash-only" : "")
+      records   \(export.records.count), under \(export.notes.count) notes
+      approvals \(export.approvals.count), of which the parties consented to \(export.approvals.count - unconsented.count)
+      receipts  \(export.receipts.count), each by its executor and with the consent it ran on
+
+      """
+    if !unconsented.isEmpty {
+      text += "withheld  \(unconsented.map(String.init).joined(separator: ", "))\n"
+    }
+    call.say(
+      Report(
+        text,
+        [
+          ("verified", true), ("cluster", .string(export.cluster.hex)),
+          ("parties", .integer(export.genesis.parties.count)),
+          ("threshold", .integer(export.genesis.threshold)),
+          ("records", .integer(export.records.count)), ("notes", .integer(export.notes.count)),
+          ("approvals", .integer(export.approvals.count)), ("receipts", .integer(export.receipts.count)),
+          ("approvals_without_consent", .array(unconsented.map { .string(String($0)) })),
+        ]))
+    return .ok
+  }
+}

@@ -1,0 +1,82 @@
+import Canonical
+import Host
+import Records
+
+/// What happened, a row a decision or receipt, read from a verified export.
+enum LedgerTable {
+  static func run(_ call: Invocation) throws -> ExitCode {
+    let export = try LedgerCommands.verified(call)
+    var table = TextTable([
+      "leaf", "record", "request", "agent", "action", "status", "isolation", "guest kernel",
+    ])
+    var rows: [JSON] = []
+    for (index, record) in export.records.enumerated() {
+      guard let row = row(index, record.body, export.approvals.map { ($0.leaf.value, $0.isConsented) }) else {
+        continue
+      }
+      table.add(row.map(\.1))
+      rows.append(.object(row.map { ($0.0, .string($0.1)) }))
+    }
+    call.say(
+      Report(
+        "cluster \(export.cluster.hex), \(export.records.count) records, verified\n" + table.text,
+        [
+          ("cluster", .string(export.cluster.hex)), ("records", .integer(export.records.count)),
+          ("verified", true), ("rows", .array(rows)),
+        ]))
+    return .ok
+  }
+
+  private static func row(_ index: Int, _ body: RecordBody, _ approvals: [(UInt64, Bool)]) -> [(
+    String, String
+  )]? {
+    switch body {
+    case .decision(let decision):
+      let isWithheld = approvals.contains { $0.0 == UInt64(index) && !$0.1 }
+      return [
+        ("leaf", String(index)), ("record", "decision"), ("request", decision.requestID),
+        ("agent", decision.requestedBy.path), ("action", decision.action),
+        ("status", decision.decisionType.rawValue + (isWithheld ? ", no consent" : "")),
+        ("isolation_class", decision.grant.map { "at least \($0.isolationClass.rawValue)" } ?? ""),
+        ("guest_kernel", ""),
+      ]
+    case .receipt(let signed):
+      let receipt = signed.content
+      return [
+        ("leaf", String(index)), ("record", "receipt"), ("request", receipt.requestID),
+        ("agent", ""), ("action", receipt.action),
+        (
+          "status",
+          receipt.status.rawValue + (receipt.errorCode.isEmpty ? "" : " \(receipt.errorCode)")
+        ),
+        ("isolation_class", receipt.isolationClass?.rawValue ?? "nothing ran"),
+        ("guest_kernel", receipt.guest?.kernel ?? ""),
+      ]
+    case .genesis, .term, .tick, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .incident,
+      .derivedIncident:
+      return nil
+    }
+  }
+
+  /// What a record says, in a few words.
+  static func sentence(_ body: RecordBody) -> String {
+    switch body {
+    case .genesis(let genesis): "\(genesis.clusterName), \(genesis.threshold) of \(genesis.parties.count)"
+    case .term(let number, let leader): "term \(number), led by party \(leader)"
+    case .tick: "time passes"
+    case .policy(let act): "bundle \(act.content.bundleVersion)"
+    case .enrol(let act):
+      act.content.enrol.map { "enrols \($0.principal.path)" }
+        ?? "ends the enrolment of \(act.content.revoke?.path ?? "")"
+    case .artifact(let note): "\(note.digest.hex), \(note.size) bytes"
+    case .proposal(let signed): "\(signed.content.requestedBy.path) asks for \(signed.content.action)"
+    case .ballot(let signed):
+      "\(signed.content.voter.path) votes \(signed.content.vote.rawValue) on \(signed.content.proposal.value)"
+    case .withdrawal(let signed): "\(signed.content.requestedBy.path) takes it back"
+    case .decision(let decision): "\(decision.decisionType.rawValue): \(decision.rationale)"
+    case .receipt(let signed): "\(signed.content.status.rawValue) on \(signed.content.executorID.path)"
+    case .incident(let act): "\(act.content.kind.rawValue) \(act.content.target.text)"
+    case .derivedIncident(let incident): "\(incident.kind.rawValue): \(incident.message)"
+    }
+  }
+}

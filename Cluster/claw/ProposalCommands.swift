@@ -1,0 +1,249 @@
+import Canonical
+import Crypto
+import Host
+import Records
+import Wire
+
+/// What agents do: propose, look, watch, take back, keep the receipt.
+enum ProposalCommands {
+  private static let about = [
+    CommandOption("--agent", "PRINCIPAL", "whose request id it is; default one's own"),
+    CommandOption("--proposal", "LEAF", "name the proposal by its leaf instead"),
+  ]
+
+  static let all: [Command] = [
+    Command(
+      "propose", "ask for an action", operands: ["ACTION"],
+      options: [
+        CommandOption("--params", "JSON", "the parameters, or @FILE, or @- for standard input; default {}"),
+        CommandOption(flag: "--wait", "wait until it has run, or never will"),
+        CommandOption("--request-id", "ID", "the same id with the same content names the first outcome"),
+        CommandOption("--trace-id", "ID", "ties records of one piece of work together"),
+        CommandOption("--workspace", "ID", "default main"),
+        CommandOption(
+          "--scope", "SCOPE", "a scope to ask for; default those of the action", isRepeated: true),
+        CommandOption("--cost", "USD", "what it is expected to cost; default the registry's estimate"),
+        CommandOption("--impact", "LEVEL", "low, moderate, high or critical; default the registry's"),
+        CommandOption("--data", "CLASS", "public, internal, pii or restricted; default the registry's"),
+        CommandOption("--input", "DIGEST", "an artifact that the action reads", isRepeated: true),
+        CommandOption("--depth", "N", "how deep it is nested; default 0"), Statements.validityOption,
+      ] + Command.session, run: propose),
+    Command(
+      "get", "where a proposal stands", operands: ["[REQUEST-ID]"], options: about + Command.session, run: get
+    ),
+    Command(
+      "watch", "follow a proposal until it is settled", operands: ["[REQUEST-ID]"],
+      options: about + Command.session, run: watch),
+    Command(
+      "withdraw", "take one's own pending proposal back", operands: ["[REQUEST-ID]"],
+      options: about + [Statements.validityOption] + Command.session, run: withdraw),
+    Command(
+      "receipt", "fetch and verify the proof of what ran", operands: ["[REQUEST-ID]"],
+      options: about + [
+        CommandOption("--out", "FILE", "keep the proof (C2SP tlog-proof)"),
+        CommandOption("--verify", "FILE", "verify a kept proof instead, without a connection"),
+        CommandOption("--cluster", "ID", "with --verify: the cluster, where no identity has pinned it"),
+        CommandOption("--group-key", "KEY", "with --cluster: its group key"),
+      ] + Command.session, run: receipt),
+  ]
+
+  // MARK: Propose
+
+  private static func propose(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    guard case .agent(let tenant, _) = session.identity.principal else {
+      throw Failure(.usage, "only agents propose; this identity is \(session.identity.principal.path)")
+    }
+    let action = try Operand.identifier(call.parsed.operand(0) ?? "", "ACTION")
+    let parameters = Statements.salted(try Operand.json(call.parsed.value("--params") ?? "{}", "--params"))
+    let key = try session.cluster()
+    let proposal = try content(call.parsed, session, action, tenant, parameters.hash)
+    let signed = try session.identity.sign(proposal, cluster: key.cluster)
+    let request = Statements.request(.proposal(signed), Attachment("parameters", parameters))
+    let outcome = try session.call("Governance/Submit", request, of: Outcome.self)
+    var checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
+    if call.parsed.has("--wait"), !checked.isSettled {
+      if outcome.status == "pending" {
+        call.remark("request \(proposal.requestID): pending; waiting for people until \(outcome.deadline)")
+      }
+      checked = try follow(session, ProposalRequest(proposal: outcome.proposal), key, proposal) { _ in }
+    }
+    call.say(checked.report("request \(proposal.requestID)"))
+    return checked.exitCode
+  }
+
+  private static func content(
+    _ parsed: ParsedCommand, _ session: Session, _ action: String, _ tenant: String, _ hash: Digest
+  ) throws -> Proposal {
+    let registered = try registered(session, action)
+    var scopes = parsed.all("--scope")
+    if scopes.isEmpty { scopes = registered?.scopes ?? [] }
+    let risk = RiskContext(
+      estimatedCost: try parsed.value("--cost").map { try Operand.money($0, "--cost") }
+        ?? registered?.risk.estimatedCost ?? .zero,
+      dataClassification: try choice(parsed, "--data") ?? registered?.risk.dataClassification ?? .public,
+      impactLevel: try choice(parsed, "--impact") ?? registered?.risk.impactLevel ?? .low)
+    let inputs = try parsed.all("--input").map { text in
+      guard let digest = Digest(hex: text) else {
+        throw UsageError("--input: expected a SHA-256 digest in hexadecimal, found \"\(text)\"")
+      }
+      return digest
+    }
+    return Proposal(
+      traceID: try parsed.value("--trace-id").map { try Operand.identifier($0, "--trace-id") }
+        ?? Environment.freshID(),
+      requestID: try parsed.value("--request-id").map { try Operand.identifier($0, "--request-id") }
+        ?? Environment.freshID(),
+      tenantID: tenant,
+      workspaceID: try Operand.identifier(parsed.value("--workspace") ?? "main", "--workspace"),
+      requestedBy: session.identity.principal, action: action, parametersHash: hash,
+      scopes: try scopes.map { try Operand.identifier($0, "--scope") }, risk: risk, inputs: inputs,
+      depth: try parsed.integer("--depth", in: 0...64, default: 0),
+      validUntil: try Statements.validity(parsed))
+  }
+
+  private static func choice<T: RawRepresentable & CaseIterable>(_ parsed: ParsedCommand, _ name: String)
+    throws
+    -> T? where T.RawValue == String
+  {
+    guard let text = parsed.value(name) else { return nil }
+    guard let value = T(rawValue: text) else {
+      let known = T.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError("\(name): expected one of \(known), found \"\(text)\"")
+    }
+    return value
+  }
+
+  /// What the active registry says of an action; nil for one that it does not know, which governance
+  /// denies on the record.
+  private static func registered(_ session: Session, _ action: String) throws -> ActionDefinition? {
+    try Registry.actions(session).first { $0.name == action }
+  }
+
+  // MARK: Look
+
+  private static func request(_ call: Invocation) throws -> (name: String, request: ProposalRequest) {
+    if let text = call.parsed.value("--proposal") {
+      let leaf = try Operand.leaf(text, "--proposal")
+      return ("proposal \(leaf)", ProposalRequest(proposal: leaf))
+    }
+    guard let id = call.parsed.operand(0) else { throw UsageError("expected REQUEST-ID or --proposal") }
+    let agent = try call.parsed.value("--agent").map { try Operand.principal($0, "--agent").path } ?? ""
+    return ("request \(id)", ProposalRequest(requestID: id, agent: agent))
+  }
+
+  private static func get(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let (name, request) = try request(call)
+    let key = try session.cluster()
+    let checked = try CheckedOutcome(
+      try session.call("Governance/Get", request, of: Outcome.self), key: key, proposal: nil)
+    call.say(checked.report(name))
+    return checked.exitCode
+  }
+
+  private static func watch(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let (name, request) = try request(call)
+    let last = try follow(session, request, try session.cluster(), nil) { call.say($0.report(name)) }
+    return last.exitCode
+  }
+
+  /// Follows a proposal until nothing more will happen.
+  static func follow(
+    _ session: Session, _ request: ProposalRequest, _ key: ClusterKey, _ proposal: Proposal?,
+    onChange: (CheckedOutcome) -> Void
+  ) throws -> CheckedOutcome {
+    var last: CheckedOutcome?
+    try session.stream("Governance/Watch", request, of: Outcome.self) { outcome in
+      let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
+      last = checked
+      onChange(checked)
+      return !checked.isSettled
+    }
+    guard let last else { throw Failure(.other, "the node ended the watch without a word") }
+    return last
+  }
+
+  private static func withdraw(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let (name, request) = try request(call)
+    let key = try session.cluster()
+    let current = try session.call("Governance/Get", request, of: Outcome.self)
+    let content = Withdrawal(
+      proposal: LeafIndex(current.proposal), requestedBy: session.identity.principal,
+      validUntil: try Statements.validity(call.parsed))
+    let signed = try session.identity.sign(content, cluster: key.cluster)
+    let outcome = try session.call(
+      "Governance/Withdraw", Statements.request(.withdrawal(signed)), of: Outcome.self)
+    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    call.say(checked.report(name))
+    return outcome.status == "withdrawn" ? .ok : checked.exitCode
+  }
+
+  // MARK: Receipt
+
+  private static func receipt(_ call: Invocation) throws -> ExitCode {
+    if let path = call.parsed.value("--verify") {
+      let key = try pinnedKey(call.parsed)
+      return try show(try Files.readText(path, limit: 1 << 20), result: nil, key, call)
+    }
+    let session = try Session(call.parsed)
+    let (name, request) = try request(call)
+    let key = try session.cluster()
+    let outcome = try session.call("Governance/Get", request, of: Outcome.self)
+    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    guard !outcome.receiptProof.isEmpty else {
+      call.say(checked.report(name))
+      return checked.isSettled ? .notFound : .pending
+    }
+    if let path = call.parsed.value("--out") { try Files.write(outcome.receiptProof, to: path) }
+    return try show(outcome.receiptProof, result: checked.result, key, call)
+  }
+
+  private static func pinnedKey(_ parsed: ParsedCommand) throws -> ClusterKey {
+    if let cluster = parsed.value("--cluster") {
+      guard let id = Digest(hex: cluster), let key = PublicKey(hex: try parsed.required("--group-key")) else {
+        throw UsageError("--cluster, --group-key: expected 64 hexadecimal characters each")
+      }
+      return ClusterKey(cluster: id, groupKey: key)
+    }
+    guard let key = try ClusterKey(folder: try ClientIdentity(parsed).folder) else {
+      throw UsageError("this identity has not pinned the cluster's key yet; give --cluster and --group-key")
+    }
+    return key
+  }
+
+  private static func show(_ proof: String, result: JSON?, _ key: ClusterKey, _ call: Invocation) throws
+    -> ExitCode
+  {
+    let parsed = try LedgerProof(parsing: proof)
+    let (record, checkpoint) = try parsed.verify(cluster: key.cluster, groupKey: key.groupKey)
+    guard case .receipt(let signed) = record.body else {
+      throw Failure(.other, "leaf \(parsed.index.value) is a \(record.body.type.rawValue), not a receipt")
+    }
+    try Receipts.check(signed, approval: nil, key)
+    let receipt = signed.content
+    let signer = signed.signatures.first { $0.by == receipt.executorID }?.key.hex ?? ""
+    var text = """
+      receipt \(receipt.receiptID): \(receipt.status.rawValue)
+        action    \(receipt.action) \(receipt.actionVersion), request \(receipt.requestID), trace \(receipt.traceID)
+        ran       on \(receipt.executorID.path) from \(receipt.executedAt.text) to \(receipt.finishedAt.text)
+        isolation \(receipt.isolationClass?.rawValue ?? "nothing ran")\(receipt.guest.map { ", guest kernel \($0.kernel)" } ?? "")
+        image     \(receipt.imageDigest)
+        signed    by \(receipt.executorID.path) with key \(signer)
+        approved  decision \(receipt.decision.value), by the parties' consent in the note it carries
+        proven    leaf \(parsed.index.value) of \(checkpoint.size), note of \(checkpoint.time.text)
+
+      """
+    if let result { text += "  result    \(result.canonical)\n" }
+    var json: [(String, JSON)] = [
+      ("verified", true), ("receipt", receipt.json), ("leaf", .string(String(parsed.index.value))),
+      ("size", .string(String(checkpoint.size))), ("note_time", .string(checkpoint.time.text)),
+      ("executor_key", .string(signer)), ("proof", .string(proof)),
+    ]
+    if let result { json.append(("result", result)) }
+    call.say(Report(text, json))
+    return .ok
+  }
+}

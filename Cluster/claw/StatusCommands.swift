@@ -1,0 +1,94 @@
+import Canonical
+import Host
+import Records
+import Wire
+
+/// The active registry.
+enum Registry {
+  static func actions(_ session: Session) throws -> [ActionDefinition] {
+    try definitions(session).actions.map { try ActionDefinition(parsing: $0) }
+  }
+
+  static func definitions(_ session: Session) throws -> ListActionsResponse {
+    try session.call("Governance/ListActions", ListActionsRequest(), of: ListActionsResponse.self)
+  }
+}
+
+/// What there is: the cluster, and the actions it knows.
+enum StatusCommands {
+  static let all: [Command] = [
+    Command("status", "how the cluster stands", options: Command.session, run: status),
+    Command("actions", "what may be asked for", options: Command.session, run: actions),
+  ]
+
+  private static func status(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    switch session.identity.principal {
+    case .operator, .auditor: return try full(session, call)
+    case .agent, .approver, .executor, .node: return try brief(session, call)
+    }
+  }
+
+  private static func full(_ session: Session, _ call: Invocation) throws -> ExitCode {
+    let answer = try session.call("Admin/Status", StatusRequest(), of: StatusResponse.self)
+    let value = try JSON.parse(answer.json)
+    func text(_ name: String) -> String {
+      switch value[name] {
+      case .some(.string(let text)): text
+      case .some(let other): other.canonical
+      case .none: "?"
+      }
+    }
+    let crashOnly = value["crash_only"]?.bool == true
+    let faults =
+      crashOnly
+      ? "crash-only: one lying party could fork the ledger" : "tolerates \(text("faults_tolerated")) lying"
+    let restrictions = value["restrictions"]?.array ?? []
+    let executors = (value["executors"]?.array ?? []).compactMap(\.string)
+    var lines = [
+      "cluster   \(text("cluster_name")), id \(text("cluster"))",
+      "parties   \(text("threshold")) of \(text("parties")) sign; \(faults)",
+      "answered  by \(session.answering): \(text("role")), term \(text("term")), leader \(text("leader"))",
+      "ledger    \(text("final_size")) final of \(text("log_size")), note \(text("note_age_ms")) ms old",
+      "policy    \(text("policy_bundle_hash"))",
+      "executors \(executors.isEmpty ? "none enlisted" : executors.joined(separator: ", "))",
+      "state     \(value["halted"]?.bool == true ? "HALTED" : "running")",
+    ]
+    for entry in restrictions {
+      lines.append(
+        "forbidden \(entry["target"]?.string ?? "") by incident \(entry["incident_id"]?.string ?? "")")
+    }
+    var members = value.object?.members.map { ($0.name, $0.value) } ?? []
+    members.append(("answered_by", .string(session.answering)))
+    call.say(Report(lines.joined(separator: "\n"), members))
+    return .ok
+  }
+
+  /// What everyone may know: the newest note, verified.
+  private static func brief(_ session: Session, _ call: Invocation) throws -> ExitCode {
+    try LedgerCommands.checkpoint(session, call)
+  }
+
+  private static func actions(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let answer = try Registry.definitions(session)
+    let actions = try answer.actions.map { try ActionDefinition(parsing: $0) }
+    var table = TextTable(["action", "version", "impact", "data", "most it costs", "isolation", "what"])
+    for action in actions {
+      table.add([
+        action.name, action.version, action.risk.impactLevel.rawValue,
+        action.risk.dataClassification.rawValue, "\(action.maximumCost.text) USD",
+        action.isolationClass.rawValue, action.description,
+      ])
+    }
+    call.say(
+      Report(
+        "policy \(answer.policyBundleHash), constitution \(answer.constitutionVersion)\n" + table.text,
+        [
+          ("policy_bundle_hash", .string(answer.policyBundleHash)),
+          ("constitution_version", .string(answer.constitutionVersion)),
+          ("actions", .array(actions.map(\.json))),
+        ]))
+    return .ok
+  }
+}

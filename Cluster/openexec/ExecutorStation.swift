@@ -1,0 +1,295 @@
+import Canonical
+import Crypto
+import EventLoop
+import Host
+import Network
+import OpenExec
+import Records
+import Sandbox
+import Wire
+
+/// The shell of one executor: turns channels, the journal, timers and sandboxes into events, and effects
+/// into I/O. Confined to its loop.
+final class ExecutorStation {
+  let configuration: ExecutorConfiguration
+  let loop: EventLoop
+  private let log: StructuredLog
+  private let journal: JournalFolder
+  private let signingKey: SigningKey
+  private var random = SystemRandom()
+  private var executor: ExecutorInstance?
+  private var pin: ClusterPin?
+  private var answers: [(node: String, pin: ClusterPin)] = []
+  private var links: [NodeLink] = []
+  private var host: MicroVMHost?
+  private var effects = ExecutorEffects()
+  private var isStopping = false
+  private var isBusy = false
+  private var waiting: [ExecutorEvent] = []
+  private var nextNode = 0
+
+  init(configuration: ExecutorConfiguration, loop: EventLoop) throws {
+    self.configuration = configuration
+    self.loop = loop
+    log = StructuredLog(program: "openexec", instance: configuration.executor.path)
+    try Files.createFolder(configuration.data, mode: 0o700)
+    journal = JournalFolder(path: configuration.data + "/journal")
+    signingKey = try KeyFile.readSigningKey(configuration.signingKey)
+  }
+
+  func note(_ level: StructuredLog.Level, _ event: String, _ fields: [(String, JSON)] = []) {
+    let time = Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch
+    log.write(level, event, at: time.text, fields)
+  }
+
+  private var uptime: Uptime { Uptime(nanoseconds: loop.now.nanoseconds) }
+
+  // MARK: Start and stop
+
+  func start() throws {
+    host = try MicroVMHost(
+      loop: loop,
+      settings: MicroVMSettings(images: configuration.images, folder: configuration.machines))
+    pin = try ClusterPin.read(configuration.data + "/cluster.json")
+    var authorities: [Certificate] = []
+    var pins: [String: CertificateFingerprint] = [:]
+    for node in configuration.nodes {
+      authorities += try Certificate.read(pem: try Files.read(node.authority))
+      pins[node.name] = node.pin
+    }
+    let tls = try TLSContext(
+      chainPEM: try Files.read(configuration.certificate),
+      keyPEM: try Files.read(configuration.certificateKey),
+      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
+    for node in configuration.nodes { links.append(NodeLink(station: self, node: node)) }
+    for link in links { link.connect(tls) }
+    if pin != nil { try begin() }
+    tick()
+  }
+
+  /// The cluster is known: the journal is read and work begins.
+  private func begin() throws {
+    guard let pin, let host, executor == nil else { return }
+    let identity = ExecutorIdentity(
+      keys: KeyRing(cluster: pin.cluster, keys: [GroupKey(pin.groupKey)]),
+      executor: configuration.executor, incarnation: configuration.incarnation)
+    try BeginMark.consume(configuration, identity)
+    let restored = try RestoredJournal(try journal.rows(), identity: identity)
+    executor = ExecutorInstance(
+      identity: identity, journal: restored, activeClasses: [],
+      settings: ExecutorSettings())
+    note(
+      .info, "started",
+      [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
+    host.preflight { [unowned self] report in
+      for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
+      let offered = report.active.filter(configuration.isolationClasses.contains)
+      note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
+      step(.classesFound(offered))
+    }
+    for link in links { link.listen(incarnation: configuration.incarnation) }
+  }
+
+  func stop() {
+    guard !isStopping else { return }
+    isStopping = true
+    note(.info, "stopping")
+    step(.shutdown)
+    for link in links { link.close() }
+    host?.killAll()
+    finish(tries: 100)
+  }
+
+  /// Ends when no machine is left: nothing of a run outlives the program that answers for it.
+  private func finish(tries: Int) {
+    guard let host, host.running > 0, tries > 0,
+      (try? loop.schedule(after: .milliseconds(100)) { [unowned self] in finish(tries: tries - 1) }) != nil
+    else {
+      note(.info, "stopped")
+      loop.stop()
+      return
+    }
+  }
+
+  private func fail(_ reason: String) {
+    note(.error, "fatal", [("reason", .string(reason))])
+    stop()
+  }
+
+  private func tick() {
+    guard !isStopping else { return }
+    if pin == nil { learnCluster() }
+    step(.tick)
+    for link in links where executor != nil { link.listen(incarnation: configuration.incarnation) }
+    do {
+      let pause = Duration.nanoseconds(ExecutorSettings.tick.nanoseconds)
+      _ = try loop.schedule(after: pause) { [unowned self] in tick() }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  // MARK: The cluster's identity
+
+  func connected(_ link: NodeLink) { link.listen(incarnation: configuration.incarnation) }
+
+  /// Asks every node; believes what as many parties say as it takes to sign.
+  private func learnCluster() {
+    for link in links where link.isConnected && !answers.contains(where: { $0.node == link.name }) {
+      link.call("Ledger/Checkpoint", CheckpointRequest().encode(), timeout: .seconds(2)) {
+        [unowned self] result in
+        guard case .success(let payload) = result, let answer = ClusterPin(payload), pin == nil,
+          !answers.contains(where: { $0.node == link.name })
+        else { return }
+        answers.append((link.name, answer))
+        let same = answers.count { $0.pin == answer }
+        guard same >= configuration.threshold else { return }
+        do {
+          try answer.write(configuration.data + "/cluster.json")
+          pin = answer
+          try begin()
+        } catch {
+          fail("\(error)")
+        }
+      }
+    }
+  }
+
+  // MARK: Events in
+
+  func offered(_ payload: [UInt8]) {
+    guard let offer = try? JobOffer(decoding: payload) else { return }
+    if !offer.stopToken.isEmpty {
+      step(.tokenVoided(offer.stopToken))
+    } else {
+      step(
+        .jobOffered(
+          OfferedJob(token: offer.token, proposal: offer.proposal, attachment: offer.attachment)))
+    }
+  }
+
+  func step(_ event: ExecutorEvent) {
+    guard executor != nil else { return }
+    waiting.append(event)
+    guard !isBusy else { return }
+    isBusy = true
+    while !waiting.isEmpty {
+      let next = waiting.removeFirst()
+      effects.clear()
+      executor?.step(next, at: uptime, using: &random, into: &effects)
+      carryOut(effects)
+    }
+    isBusy = false
+  }
+
+  // MARK: Effects out
+
+  private func carryOut(_ effects: ExecutorEffects) {
+    for (run, reason) in effects.kills {
+      note(.warning, "kill", [("token_id", .string(run.token)), ("reason", .string(reason.rawValue))])
+      host?.kill(run)
+    }
+    for write in effects.writes {
+      do {
+        try journal.write(write.key, write.value)
+        waiting.append(.persisted(write.ticket))
+      } catch {
+        return fail("journal: \(error)")
+      }
+    }
+    for order in effects.starts {
+      host?.start(order) { [unowned self] event in
+        switch event {
+        case .started(let run): step(.sandboxStarted(run))
+        case .finished(let run, let outcome): step(.sandboxFinished(run, outcome))
+        }
+      }
+    }
+    for challenge in effects.challenges { enlist(challenge) }
+    for draft in effects.reports { report(draft) }
+    for notice in effects.notices { tell(notice) }
+  }
+
+  /// The next node that answers, in turn.
+  private func anyLink() -> NodeLink? {
+    for _ in links {
+      nextNode = (nextNode + 1) % links.count
+      if links[nextNode].isConnected { return links[nextNode] }
+    }
+    return nil
+  }
+
+  private func enlist(_ challenge: Challenge) {
+    let request = EnlistRequest(
+      incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
+      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [])
+    anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
+      switch result {
+      case .success(let payload):
+        guard let response = try? LeaseResponse(decoding: payload) else { return }
+        let path = response.challengePath.compactMap { Digest($0) }
+        guard path.count == response.challengePath.count else { return }
+        step(
+          .leaseOffered(
+            LeaseOffer(
+              note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
+              challengeCount: response.challengeCount, restrictions: response.restrictions,
+              bundle: response.bundle)))
+      case .failure(let status) where status.code == .aborted: break  // a newer challenge is on its way
+      case .failure(let status):
+        note(.warning, "enlist_failed", [("status", .string("\(status)"))])
+      }
+    }
+  }
+
+  private func report(_ draft: ReceiptDraft) {
+    guard let pin else { return }
+    let signed = Signed.sign(
+      draft.receipt, cluster: pin.cluster, as: configuration.executor, with: signingKey)
+    let statement = JSON.object([
+      ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
+    ])
+    let request = StatementRequest(
+      statement: statement.canonicalBytes(), attachment: draft.attachment.bytes)
+    anyLink()?.call("Executor/Report", request.encode(), timeout: .seconds(10)) { [unowned self] result in
+      switch result {
+      case .success(let payload):
+        guard let response = try? ReportResponse(decoding: payload),
+          let proof = try? LedgerProof(parsing: response.proof)
+        else { return }
+        step(.receiptProven(proof))
+      case .failure(let status):
+        note(
+          .warning, "report_failed",
+          [("token_id", .string(draft.receipt.tokenID)), ("status", .string("\(status)"))])
+      }
+    }
+  }
+
+  private func tell(_ notice: ExecutorNotice) {
+    switch notice {
+    case .offerRefused(let reason): note(.warning, "offer_refused", [("reason", .string("\(reason)"))])
+    case .queueFull(let limit): note(.warning, "queue_full", [("limit", .integer(limit))])
+    case .jobRefused(let token, let reason):
+      note(.warning, "job_refused", [("token_id", .string(token)), ("reason", .string("\(reason)"))])
+    case .jobStarted(let run, let action, let isolation):
+      note(
+        .info, "job_started",
+        [
+          ("token_id", .string(run.token)), ("attempt", .integer(run.attempt)),
+          ("action", .string(action)), ("execution_env", .string(isolation.rawValue)),
+        ])
+    case .jobEnded(let token, let status, let code):
+      note(
+        .info, "job_ended",
+        [
+          ("token_id", .string(token)), ("status", .string(status.rawValue)), ("code", .string(code)),
+        ])
+    case .leaseRefused(let refusal): note(.warning, "lease_refused", [("reason", .string("\(refusal)"))])
+    case .bundleRefused(let error): note(.error, "bundle_refused", [("reason", .string("\(error)"))])
+    case .bundleLoaded(let hash): note(.info, "bundle", [("policy_bundle_hash", .string(hash.hex))])
+    case .proofRefused(let reason): note(.warning, "proof_refused", [("reason", .string(reason))])
+    case .receiptProven(let token): note(.info, "receipt_proven", [("token_id", .string(token))])
+    }
+  }
+}

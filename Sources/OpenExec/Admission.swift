@@ -1,0 +1,135 @@
+import Canonical
+import Crypto
+import Records
+
+// From an offer to a burned nonce.
+extension ExecutorInstance {
+  mutating func take(_ offer: OfferedJob, at now: Uptime, into effects: inout ExecutorEffects) {
+    let token: ProvenToken
+    do {
+      token = try TokenGate.prove(offer.token, for: identity)
+    } catch {
+      effects.notices.append(.offerRefused(error.reason))
+      return
+    }
+    if queue.contains(where: { $0.token.id == token.id }) { return }
+    if let position = position(of: token.id) {
+      // Governance offers again what it has no receipt of.
+      if case .pending(let draft, let since, _) = jobs[position].phase {
+        effects.reports.append(draft)
+        jobs[position].phase = .pending(draft, since: since, reportedAt: now)
+      }
+      return
+    }
+    guard !nonces.isUsed(token.grant.nonce) else {
+      effects.notices.append(.offerRefused(.nonceUsed))
+      return
+    }
+    guard !isShuttingDown, queue.count < settings.maximumQueue else {
+      effects.notices.append(.queueFull(limit: settings.maximumQueue))
+      return
+    }
+    queue.append(QueuedJob(token: token, offer: offer))
+  }
+
+  /// Burns the nonces of queued jobs that may run, as far as there is room; refuses those that never may.
+  mutating func startWhatMay(
+    at now: Uptime, using random: inout some RandomNumberGenerator,
+    into effects: inout ExecutorEffects
+  ) {
+    var position = 0
+    while position < queue.count, !isShuttingDown {
+      guard jobs.count(where: { $0.isActive }) < settings.maximumRunning, !owesReceipt(at: now) else {
+        return
+      }
+      let queued = queue[position]
+      do throws(GateReason) {
+        let admitted = try TokenGate.judge(
+          queued.token, queued.offer, in: context(for: queued.token, at: now), nonces: nonces)
+        queue.remove(at: position)
+        burn(admitted, at: now, into: &effects)
+      } catch {
+        if error.isTransient || nonces.isFull {
+          position += 1
+        } else {
+          queue.remove(at: position)
+          refuse(queued.token, error, at: now, using: &random, into: &effects)
+        }
+      }
+    }
+  }
+
+  /// Whether governance has left a receipt unproven for too long: what it does not know of, it cannot
+  /// answer for (DESIGN, "Execution").
+  func owesReceipt(at now: Uptime) -> Bool {
+    jobs.contains { job in
+      if case .pending(_, let since, _) = job.phase {
+        return now.since(since) > settings.receiptPatience
+      }
+      return false
+    }
+  }
+
+  func context(for token: ProvenToken, at now: Uptime) -> GateContext {
+    let minuteAgo = recentRuns.partitioningIndex { now.since($0.at) < .seconds(60) }
+    let runs = recentRuns[minuteAgo...].count { $0.action == token.decision.action }
+    return GateContext(
+      identity: identity, lease: leases.live(at: now), registry: registry,
+      activeClasses: activeClasses, now: now, runsInLastMinute: runs)
+  }
+
+  private mutating func burn(
+    _ admitted: AdmittedJob, at now: Uptime, into effects: inout ExecutorEffects
+  ) {
+    let burned = BurnedToken(
+      token: admitted.token, burnedAt: clock(now), imageDigest: admitted.action.imageDigest,
+      isolationClass: admitted.isolationClass)
+    enterNonce(of: admitted.token)
+    let ticket = write(
+      TokenRecord.key(admitted.token.id), TokenRecord.burned(burned).bytes, into: &effects)
+    recentRuns.removeAll { now.since($0.at) >= .seconds(60) }
+    recentRuns.append((admitted.action.name, now))
+    insert(Job(burned: burned, phase: .burning(ticket, admitted)))
+  }
+
+  /// A refusal is for good: its nonce is burned with the receipt, in one write.
+  mutating func refuse(
+    _ token: ProvenToken, _ reason: GateReason, at now: Uptime,
+    using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
+  ) {
+    guard reason != .nonceUsed else {
+      effects.notices.append(.offerRefused(reason))
+      return
+    }
+    effects.notices.append(.jobRefused(token: token.id, reason))
+    let time = clock(now)
+    let burned = BurnedToken(token: token, burnedAt: time, imageDigest: "", isolationClass: nil)
+    let verdict = ReceiptWriter.Verdict(
+      status: .refused, code: reason.code, explanation: reason.description)
+    let draft = writer.draft(
+      burned, verdict: verdict, outcome: nil, ran: false, executedAt: time, finishedAt: time,
+      cost: .zero, salt: random.bytes(16))
+    enterNonce(of: token)
+    conclude(burned, draft, into: &effects)
+  }
+
+  private mutating func enterNonce(of token: ProvenToken) {
+    let entered = nonces.burn(
+      token.grant.nonce, token: token.id, expiresAt: token.grant.expiresAt)
+    precondition(entered, "a nonce is burned once, and only while there is room")
+  }
+
+  /// Governance says that a token is void. It can only take away: what waits is refused, what runs is
+  /// stopped.
+  mutating func void(
+    _ token: String, at now: Uptime, using random: inout some RandomNumberGenerator,
+    into effects: inout ExecutorEffects
+  ) {
+    if let position = queue.firstIndex(where: { $0.token.id == token }), !nonces.isFull {
+      let queued = queue.remove(at: position)
+      refuse(queued.token, .withdrawn, at: now, using: &random, into: &effects)
+    } else if let position = position(of: token) {
+      stop(position, .tokenVoid, into: &effects)
+    }
+  }
+}

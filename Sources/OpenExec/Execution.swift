@@ -1,0 +1,243 @@
+import Canonical
+import Crypto
+import Records
+
+// From a burned nonce to a proven receipt.
+extension ExecutorInstance {
+  mutating func persisted(
+    _ ticket: Ticket, at now: Uptime, using random: inout some RandomNumberGenerator,
+    into effects: inout ExecutorEffects
+  ) {
+    for position in jobs.indices {
+      switch jobs[position].phase {
+      case .burning(let awaited, let admitted) where awaited <= ticket:
+        begin(position, admitted, at: now, using: &random, into: &effects)
+      case .concluding(let awaited, let draft) where awaited <= ticket:
+        effects.reports.append(draft)
+        jobs[position].phase = .pending(draft, since: now, reportedAt: now)
+      case .burning, .concluding, .starting, .running, .stopping, .pending: break
+      }
+    }
+  }
+
+  /// The nonce is durable. What forbade the run in the meantime still counts.
+  private mutating func begin(
+    _ position: Int, _ admitted: AdmittedJob, at now: Uptime,
+    using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
+  ) {
+    if let reason = obstacle(admitted.token, at: now) {
+      let time = clock(now)
+      let verdict = ReceiptWriter.Verdict(
+        status: .aborted, code: reason.rawValue, explanation: "stopped before it began")
+      let draft = writer.draft(
+        jobs[position].burned, verdict: verdict, outcome: nil, ran: false, executedAt: time,
+        finishedAt: time, cost: .zero, salt: random.bytes(16))
+      conclude(position, draft, into: &effects)
+      return
+    }
+    start(
+      position, admitted, attempt: 1, executedAt: clock(now), costSoFar: .zero, at: now,
+      using: &random, into: &effects)
+  }
+
+  private mutating func start(
+    _ position: Int, _ admitted: AdmittedJob, attempt: Int, executedAt: Timestamp,
+    costSoFar: MicroUSD, at now: Uptime, using random: inout some RandomNumberGenerator,
+    into effects: inout ExecutorEffects
+  ) {
+    let order = RunOrder(
+      id: RunID(token: admitted.token.id, attempt: attempt),
+      isolationClass: admitted.isolationClass, imageDigest: admitted.action.imageDigest,
+      arguments: admitted.action.arguments, parameters: admitted.parameters,
+      limits: admitted.action.limits, challenge: random.bytes(32))
+    let allowed = Interval.seconds(Int64(admitted.action.limits.wallSeconds))
+    jobs[position].phase = .starting(
+      Job.Run(
+        admitted: admitted, order: order, executedAt: executedAt, costSoFar: costSoFar,
+        deadline: now.advanced(by: allowed).advanced(by: settings.sandboxGrace)))
+    effects.starts.append(order)
+    effects.notices.append(
+      .jobStarted(order.id, action: admitted.action.name, order.isolationClass))
+  }
+
+  mutating func started(_ run: RunID) {
+    guard let position = position(of: run.token),
+      case .starting(let current) = jobs[position].phase, current.order.id == run
+    else { return }
+    jobs[position].phase = .running(current)
+  }
+
+  mutating func finished(
+    _ id: RunID, _ outcome: RunOutcome, at now: Uptime,
+    using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
+  ) {
+    guard let position = position(of: id.token) else { return }
+    let run: Job.Run
+    var killed: KillReason?
+    switch jobs[position].phase {
+    case .starting(let current), .running(let current): run = current
+    case .stopping(let current, let reason): (run, killed) = (current, reason)
+    case .burning, .concluding, .pending: return
+    }
+    guard run.order.id == id else { return }
+    let cost = run.costSoFar + outcome.cost
+    var verdict = judge(outcome, run, killed: killed, cost: cost)
+    if verdict.status == .failed, killed == nil {
+      let retries = run.admitted.token.grant.constraints.maximumRetries
+      if id.attempt <= retries, mayTryAgain(run.admitted.token, at: now) {
+        start(
+          position, run.admitted, attempt: id.attempt + 1, executedAt: run.executedAt,
+          costSoFar: cost, at: now, using: &random, into: &effects)
+        return
+      }
+      if retries > 0, id.attempt > retries {
+        verdict = .loopGuard("failed \(id.attempt) times; the last: \(verdict.explanation)")
+      }
+    }
+    effects.notices.append(.jobEnded(token: id.token, verdict.status, code: verdict.code))
+    let draft = writer.draft(
+      jobs[position].burned, verdict: verdict, outcome: outcome, ran: true,
+      executedAt: run.executedAt, finishedAt: clock(now), cost: cost, salt: random.bytes(16))
+    conclude(position, draft, into: &effects)
+  }
+
+  /// What a run's end means. Success takes the guest's own word and its evidence; nothing else does.
+  private func judge(
+    _ outcome: RunOutcome, _ run: Job.Run, killed: KillReason?, cost: MicroUSD
+  ) -> ReceiptWriter.Verdict {
+    if cost > run.admitted.token.grant.constraints.maximumCost {
+      return .loopGuard("cost \(cost.text) USD, more than the token allows")
+    }
+    switch outcome.ending {
+    case .completed(let status):
+      guard outcome.guest?.answers(run.order.challenge) == true else {
+        return .failed("EVIDENCE", "the guest did not prove what it is")
+      }
+      guard status == 0 else { return .failed("EXIT_STATUS", "exit status \(status)") }
+      return ReceiptWriter.Verdict(status: .succeeded, code: "", explanation: "")
+    case .signalled(let number): return .failed("SIGNALLED", "ended by signal \(number)")
+    case .wallClock:
+      return .loopGuard("ran longer than \(run.order.limits.wallSeconds) seconds")
+    case .killed:
+      guard let killed, killed != .wallClock else { return .loopGuard("did not end in time") }
+      return ReceiptWriter.Verdict(
+        status: .aborted, code: killed.rawValue, explanation: "stopped while it ran")
+    case .sandboxFailed(let what):
+      if let killed {
+        return ReceiptWriter.Verdict(
+          status: .aborted, code: killed.rawValue, explanation: "stopped while it ran: \(what)")
+      }
+      return .failed("SANDBOX_FAILED", what)
+    }
+  }
+
+  private func mayTryAgain(_ token: ProvenToken, at now: Uptime) -> Bool {
+    obstacle(token, at: now) == nil && clock(now) < token.grant.expiresAt
+  }
+
+  // MARK: Stopping
+
+  /// Why a token that was admitted may not run now; nil where it may.
+  func obstacle(_ token: ProvenToken, at now: Uptime) -> KillReason? {
+    if isShuttingDown { return .shutdown }
+    do throws(GateReason) {
+      _ = try TokenGate.standing(token, in: context(for: token, at: now))
+      return nil
+    } catch {
+      switch error {
+      case .halted: return .halted
+      case .restricted: return .restricted
+      default: return .leaseLapsed
+      }
+    }
+  }
+
+  mutating func stopWhatMayNotRun(at now: Uptime, into effects: inout ExecutorEffects) {
+    for position in jobs.indices {
+      guard let run = jobs[position].stoppable else { continue }
+      if let reason = obstacle(run.admitted.token, at: now) {
+        stop(position, reason, into: &effects)
+      } else if now >= run.deadline {
+        stop(position, .wallClock, into: &effects)
+      }
+    }
+  }
+
+  mutating func stop(
+    _ position: Int, _ reason: KillReason, into effects: inout ExecutorEffects
+  ) {
+    guard let run = jobs[position].stoppable else { return }
+    jobs[position].phase = .stopping(run, reason)
+    // Never a run that was asked for in this same step: what forbids it was looked at before.
+    effects.kills.append((run.order.id, reason))
+  }
+
+  // MARK: Receipts
+
+  mutating func conclude(
+    _ burned: BurnedToken, _ draft: ReceiptDraft, into effects: inout ExecutorEffects
+  ) {
+    let ticket = write(
+      TokenRecord.key(burned.token.id), TokenRecord.reported(burned, draft).bytes, into: &effects)
+    insert(Job(burned: burned, phase: .concluding(ticket, draft)))
+  }
+
+  private mutating func conclude(
+    _ position: Int, _ draft: ReceiptDraft, into effects: inout ExecutorEffects
+  ) {
+    let burned = jobs[position].burned
+    let ticket = write(
+      TokenRecord.key(burned.token.id), TokenRecord.reported(burned, draft).bytes, into: &effects)
+    jobs[position].phase = .concluding(ticket, draft)
+  }
+
+  mutating func reportAgain(at now: Uptime, into effects: inout ExecutorEffects) {
+    for position in jobs.indices {
+      guard case .pending(let draft, let since, let last) = jobs[position].phase,
+        now.since(last) >= settings.reportInterval
+      else { continue }
+      effects.reports.append(draft)
+      jobs[position].phase = .pending(draft, since: since, reportedAt: now)
+    }
+  }
+
+  /// A receipt is in the ledger for good (RT-12). Its nonce stays used.
+  mutating func settle(_ proof: LedgerProof, into effects: inout ExecutorEffects) {
+    guard let known = identity.keys.signer(of: proof.note) else {
+      effects.notices.append(.proofRefused("signed by no known group key"))
+      return
+    }
+    let record: Record
+    let checkpoint: CheckpointNote
+    do {
+      (record, checkpoint) = try proof.verify(cluster: identity.keys.cluster, groupKey: known.key)
+    } catch {
+      effects.notices.append(.proofRefused(error.description))
+      return
+    }
+    guard known.signs(size: checkpoint.size), case .receipt(let signed) = record.body,
+      let position = position(of: signed.content.tokenID),
+      case .pending(let draft, _, _) = jobs[position].phase, draft.receipt == signed.content
+    else {
+      effects.notices.append(.proofRefused("not a receipt that is waited for"))
+      return
+    }
+    let grant = jobs[position].burned.token.grant
+    let settled = TokenRecord.proven(
+      id: grant.tokenID, nonce: grant.nonce, expiresAt: grant.expiresAt)
+    _ = write(TokenRecord.key(grant.tokenID), settled.bytes, into: &effects)
+    jobs.remove(at: position)
+    effects.notices.append(.receiptProven(token: grant.tokenID))
+  }
+}
+
+extension ReceiptWriter.Verdict {
+  static func failed(_ code: String, _ explanation: String) -> Self {
+    Self(status: .failed, code: code, explanation: explanation)
+  }
+
+  /// RT-11: a limit on retries, wall time or cost was exceeded.
+  static func loopGuard(_ explanation: String) -> Self {
+    Self(status: .aborted, code: "LOOP_GUARD", explanation: explanation, loopGuard: true)
+  }
+}

@@ -1,0 +1,98 @@
+import Canonical
+import Crypto
+import Records
+
+/// What happens to an executor.
+public enum ExecutorEvent: Sendable {
+  /// Governance has a job for it. The same one may come again after a reconnect.
+  case jobOffered(OfferedJob)
+  /// Governance says that a token is void; what it runs is stopped.
+  case tokenVoided(String)
+  /// The write with this ticket, and all before it, are on disk.
+  case persisted(Ticket)
+  /// A sandbox has the guest's first word.
+  case sandboxStarted(RunID)
+  /// A sandbox is gone, whatever came of it. Told exactly once for every start, also after a kill.
+  case sandboxFinished(RunID, RunOutcome)
+  case leaseOffered(LeaseOffer)
+  /// What governance answered to a report.
+  case receiptProven(LedgerProof)
+  /// The preflight's findings.
+  case classesFound([IsolationClass])
+  /// Time has passed; at least every `ExecutorSettings.tick`.
+  case tick
+  /// No new job, and everything that runs is stopped.
+  case shutdown
+}
+
+/// What an executor wants done. One buffer, reused; the owner empties it after each step.
+///
+/// The contract of order: kill, then write (first in, first out; a failure to write is the end of the
+/// program), then start, then send challenges and reports, then answer. Nothing here waits for a write:
+/// what depends on one is asked for in the step that learns of it.
+public struct ExecutorEffects: Sendable {
+  /// Sandboxes to be ended at once.
+  public var kills: [(run: RunID, reason: KillReason)] = []
+  /// To be made durable, in order.
+  public var writes: [JournalWrite] = []
+  /// Runs to be started, each in a fresh sandbox.
+  public var starts: [RunOrder] = []
+  /// To be sent at once, as the call that asks for a lease.
+  public var challenges: [Challenge] = []
+  /// Receipts to be signed with the executor's key and sent.
+  public var reports: [ReceiptDraft] = []
+  /// For the log, and for whoever sent what is refused.
+  public var notices: [ExecutorNotice] = []
+
+  /// Nothing to do.
+  public init() {}
+
+  /// Empties the buffer and keeps its memory.
+  public mutating func clear() {
+    kills.removeAll(keepingCapacity: true)
+    writes.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
+    challenges.removeAll(keepingCapacity: true)
+    reports.removeAll(keepingCapacity: true)
+    notices.removeAll(keepingCapacity: true)
+  }
+}
+
+/// What an executor has to say. Holds no parameters and no results.
+public enum ExecutorNotice: Equatable, Sendable {
+  /// An offer that gets no receipt, since its token is not proven or is long done with.
+  case offerRefused(GateReason)
+  /// The queue is full; the job may be offered again later.
+  case queueFull(limit: Int)
+  /// A refusal that gets a receipt.
+  case jobRefused(token: String, GateReason)
+  case jobStarted(RunID, action: String, IsolationClass)
+  case jobEnded(token: String, RunStatus, code: String)
+  case leaseRefused(LeaseRefusal)
+  case bundleRefused(RegistryError)
+  case bundleLoaded(Digest)
+  /// A proof that is not the receipt of a job here.
+  case proofRefused(String)
+  case receiptProven(token: String)
+}
+
+/// An executor's bounds.
+public struct ExecutorSettings: Sendable {
+  /// Jobs that wait.
+  public var maximumQueue = 64
+  /// Jobs that run at once.
+  public var maximumRunning = 1
+  /// A receipt unproven for longer keeps new jobs from starting.
+  public var receiptPatience = Interval.seconds(30)
+  /// How often an unproven receipt is reported again.
+  public var reportInterval = Interval.seconds(5)
+  /// How often a lease is asked for while none is live.
+  public var challengeInterval = Interval.seconds(1)
+  /// How long a sandbox may take beyond its wall-clock limit before it is killed from here.
+  public var sandboxGrace = Interval.seconds(60)
+  /// How often `tick` is due.
+  public static let tick = Interval.milliseconds(250)
+
+  /// The standard bounds.
+  public init() {}
+}

@@ -1,0 +1,51 @@
+import Crypto
+import Merkle
+import Records
+
+/// A group key that this executor knows, and up to which ledger size it signs.
+///
+/// A rotation ends the old key: the size that ends in the `key` record is the last that it signs, and
+/// only the new key signs above it (TOK-14).
+public struct GroupKey: Hashable, Sendable {
+  public let key: PublicKey
+  /// The smallest size it signs.
+  public let firstSize: UInt64
+  /// The largest size it signs; nil while it is in force.
+  public let lastSize: UInt64?
+
+  /// A known key.
+  public init(_ key: PublicKey, firstSize: UInt64 = 0, lastSize: UInt64? = nil) {
+    self.key = key
+    self.firstSize = firstSize
+    self.lastSize = lastSize
+  }
+
+  func signs(size: UInt64) -> Bool {
+    size >= firstSize && lastSize.map { size <= $0 } ?? true
+  }
+}
+
+/// The keys that count in one cluster (TOK-12): a note under any other key is refused.
+public struct KeyRing: Hashable, Sendable {
+  /// Hash of the genesis leaf.
+  public let cluster: Digest
+  /// At most `maximumKeys`, oldest first.
+  public let keys: [GroupKey]
+
+  /// Most keys that one cluster has had.
+  public static let maximumKeys = 64
+
+  /// A ring; keys beyond the limit are left out, the oldest first.
+  public init(cluster: Digest, keys: [GroupKey]) {
+    self.cluster = cluster
+    self.keys = Array(keys.suffix(KeyRing.maximumKeys))
+  }
+
+  /// The known key that a note claims to be signed with.
+  func signer(of note: SignedNote) -> GroupKey? {
+    keys.first { known in
+      let verifier = CheckpointNote.verifier(cluster: cluster, groupKey: known.key)
+      return note.signatures.contains { $0.name == verifier.name && $0.keyID == verifier.keyID }
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// Module OpenExec: begun, see Docs/Status.md.

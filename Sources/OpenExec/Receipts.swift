@@ -1,0 +1,82 @@
+import Canonical
+import Crypto
+import Records
+
+/// A receipt that waits for its executor's signature and for governance to know it. It is kept durably
+/// and reported again until it is proven final. Ed25519 is deterministic: signing again changes nothing.
+public struct ReceiptDraft: Equatable, Sendable {
+  public let receipt: Receipt
+  /// Holds the result.
+  public let attachment: Attachment
+}
+
+/// Makes receipts: one for every proven token, whatever came of it (INV-015, ruling 8).
+struct ReceiptWriter: Sendable {
+  let identity: ExecutorIdentity
+  /// Longest canonical result in bytes; what is longer is a failure that says so.
+  static let maximumResultBytes = 512 << 10
+  /// The result stands some levels deep in its attachment, which must itself be admitted.
+  private static let outputLimits = JSONLimits(
+    maximumBytes: maximumResultBytes, maximumDepth: 32, exactNumbers: true)
+
+  /// How a token ended, as the receipt says it.
+  struct Verdict: Equatable {
+    var status: RunStatus
+    /// Empty for success.
+    var code: String
+    /// For people; becomes part of the result.
+    var explanation: String
+    var loopGuard = false
+  }
+
+  func draft(
+    _ burned: BurnedToken, verdict: Verdict, outcome: RunOutcome?, ran: Bool, executedAt: Timestamp,
+    finishedAt: Timestamp, cost: MicroUSD, salt: [UInt8]
+  ) -> ReceiptDraft {
+    var verdict = verdict
+    var value = result(verdict, outcome)
+    if value.canonicalBytes().count > ReceiptWriter.maximumResultBytes {
+      verdict = Verdict(
+        status: .failed, code: "RESULT_TOO_LARGE",
+        explanation: "the result is longer than \(ReceiptWriter.maximumResultBytes) bytes")
+      value = result(verdict, nil)
+    }
+    let item = Attachment.Item(salt: salt, value: value)
+    let receipt = Receipt(
+      receiptID: receiptID(of: burned.token), decision: burned.token.decision,
+      decisionIndex: burned.token.proof.index, grant: burned.token.grant, executedAt: executedAt,
+      finishedAt: max(executedAt, finishedAt), status: verdict.status, errorCode: verdict.code,
+      resultHash: item.hash, truncated: outcome?.truncated ?? false,
+      isolationClass: ran ? burned.isolationClass : nil, guest: ran ? outcome?.guest : nil,
+      imageDigest: ran ? burned.imageDigest : "", cost: cost, exfiltrationRisk: false,
+      piiDetected: false, loopGuardTriggered: verdict.loopGuard,
+      approvalNote: burned.token.proof.note.encoded)
+    return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item))
+  }
+
+  /// One receipt a token, so its name derives from the token's.
+  private func receiptID(of token: ProvenToken) -> String {
+    let text =
+      "openexec/v1/receipt\n\(identity.keys.cluster.hex)\n\(token.id)\n\(identity.incarnation)"
+    return String(SHA256.hash(text).hex.prefix(32))
+  }
+
+  private func result(_ verdict: Verdict, _ outcome: RunOutcome?) -> JSON {
+    var members: [(String, JSON)] = []
+    if !verdict.explanation.isEmpty { members.append(("explanation", .string(verdict.explanation))) }
+    guard let outcome else { return .object(members) }
+    if case .completed(let status) = outcome.ending {
+      members.append(("exit_status", .integer(status)))
+    }
+    if let output = try? JSON.parse(outcome.output, limits: ReceiptWriter.outputLimits) {
+      members.append(("output", output))
+    } else if !outcome.output.isEmpty {
+      members.append(("output_text", .string(String(decoding: outcome.output, as: UTF8.self))))
+    }
+    if !outcome.errorOutput.isEmpty {
+      let text = String(decoding: outcome.errorOutput, as: UTF8.self)
+      members.append(("error_output", .string(text)))
+    }
+    return .object(members)
+  }
+}

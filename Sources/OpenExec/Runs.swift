@@ -1,0 +1,114 @@
+import Canonical
+import Crypto
+import Records
+
+/// Names one run of one token; a token has as many as it has tries.
+public struct RunID: Hashable, Comparable, Sendable {
+  public let token: String
+  /// Counted from 1.
+  public let attempt: Int
+
+  /// A run.
+  public init(token: String, attempt: Int) {
+    self.token = token
+    self.attempt = attempt
+  }
+
+  public static func < (left: RunID, right: RunID) -> Bool {
+    (left.token, left.attempt) < (right.token, right.attempt)
+  }
+}
+
+/// All that a sandbox is given for one run (INV-007).
+public struct RunOrder: Equatable, Sendable {
+  public let id: RunID
+  public let isolationClass: IsolationClass
+  /// `sha256:<hex>`.
+  public let imageDigest: String
+  public let arguments: [String]
+  /// Canonical JSON for the action's standard input.
+  public let parameters: [UInt8]
+  public let limits: ActionLimits
+  /// 32 fresh random bytes, for the guest's evidence.
+  public let challenge: [UInt8]
+
+  /// An order.
+  public init(
+    id: RunID, isolationClass: IsolationClass, imageDigest: String, arguments: [String],
+    parameters: [UInt8], limits: ActionLimits, challenge: [UInt8]
+  ) {
+    self.id = id
+    self.isolationClass = isolationClass
+    self.imageDigest = imageDigest
+    self.arguments = arguments
+    self.parameters = parameters
+    self.limits = limits
+    self.challenge = challenge
+  }
+}
+
+/// Why a sandbox is killed.
+public enum KillReason: String, Sendable, CaseIterable {
+  case leaseLapsed = "LEASE_LAPSED"
+  case halted = "HALTED"
+  case restricted = "RESTRICTED"
+  case tokenVoid = "TOKEN_VOID"
+  case shutdown = "SHUTDOWN"
+  /// The sandbox went on beyond its limit and the grace.
+  case wallClock = "LOOP_GUARD"
+}
+
+/// How a run ended.
+public enum RunEnding: Equatable, Sendable {
+  /// The guest said so itself; nothing else counts as completion.
+  case completed(exitStatus: Int)
+  /// The guest said that a signal ended the action.
+  case signalled(number: Int)
+  /// The wall clock ran out.
+  case wallClock
+  /// It was killed as asked.
+  case killed
+  /// The sandbox could not be started, or failed on its way; what for, in words for people.
+  case sandboxFailed(String)
+}
+
+/// What came of a run.
+public struct RunOutcome: Equatable, Sendable {
+  public var ending: RunEnding
+  /// Standard output: head and tail where it was cut.
+  public var output: [UInt8]
+  /// The end of standard error.
+  public var errorOutput: [UInt8]
+  /// Whether anything was cut at a limit.
+  public var truncated: Bool
+  /// What the guest proved of itself; nil where it never spoke.
+  public var guest: GuestEvidence?
+  /// What the run cost by the sandbox's metering.
+  public var cost: MicroUSD
+
+  /// An outcome.
+  public init(
+    ending: RunEnding, output: [UInt8] = [], errorOutput: [UInt8] = [], truncated: Bool = false,
+    guest: GuestEvidence? = nil, cost: MicroUSD = .zero
+  ) {
+    self.ending = ending
+    self.output = output
+    self.errorOutput = errorOutput
+    self.truncated = truncated
+    self.guest = guest
+    self.cost = cost
+  }
+}
+
+extension GuestEvidence {
+  /// What the guest hashes: a domain line, challenge, kernel version and boot id, each on its own line.
+  public static func statement(challenge: [UInt8], kernel: String, bootID: String) -> [UInt8] {
+    Array("openexec/v1/guest\n\(Hex.encode(challenge))\n\(kernel)\n\(bootID)".utf8)
+  }
+
+  /// Whether the answer is one that only code which saw `challenge` in that guest could give.
+  public func answers(_ challenge: [UInt8]) -> Bool {
+    let bytes = GuestEvidence.statement(challenge: challenge, kernel: kernel, bootID: bootID)
+    return self.challenge == Hex.encode(challenge) && answer == SHA256.hash(bytes).hex
+  }
+}

@@ -1,0 +1,144 @@
+import Crypto
+import OpenExec
+import Records
+import Wire
+
+/// What a guest did that no guest of ours does. The machine is ended, and nothing it said counts.
+enum GuestViolation: Error, Equatable, CustomStringConvertible {
+  case framing(FramingError)
+  case message(ProtobufError)
+  case version(UInt32)
+  case unexpected(String)
+  case malformed(String)
+  /// The evidence is not the answer to the challenge.
+  case wrongAnswer
+
+  var description: String {
+    switch self {
+    case .framing(let error): "the guest's framing: \(error.status.message)"
+    case .message(let error): "the guest's message: \(error)"
+    case .version(let version): "the guest speaks version \(version), expected 1"
+    case .unexpected(let what): "the guest said \(what) out of turn"
+    case .malformed(let what): "the guest's \(what) is malformed"
+    case .wrongAnswer: "the guest's evidence does not answer the challenge"
+    }
+  }
+}
+
+/// The executor's side of Docs/Protocol/guest.proto, as a value: bytes in, steps out.
+struct GuestConversation {
+  enum Phase: Equatable {
+    /// The guest speaks first. Can transition to: told.
+    case awaitingHello
+    /// It knows what to run. Can transition to: running.
+    case told
+    /// It has proven itself. Can transition to: done.
+    case running
+    /// Nothing more is listened to.
+    case done(GuestDone)
+  }
+
+  enum Step: Equatable {
+    case send([UInt8])
+    /// The guest is up, and what to run is on its way.
+    case greeted
+    /// The guest has proven that it runs the challenge's machine.
+    case started
+    case finished(GuestDone)
+  }
+
+  let run: GuestRun
+  private(set) var phase = Phase.awaitingHello
+  private(set) var evidence: GuestEvidence?
+  private(set) var output: OutputCollector
+  private(set) var errorOutput: OutputCollector
+  private var hello = GuestHello()
+  private var decoder = FrameDecoder(limit: GuestFrame.guestLimit)
+
+  /// Most bytes of standard error that are kept.
+  static let errorLimit = 16 << 10
+
+  init(_ run: GuestRun, outputLimit: Int) {
+    self.run = run
+    output = OutputCollector(limit: outputLimit)
+    errorOutput = OutputCollector(limit: min(outputLimit, GuestConversation.errorLimit))
+  }
+
+  /// Takes what has come; nothing is kept but one unfinished frame and the bounded outputs.
+  mutating func receive(_ bytes: [UInt8]) throws(GuestViolation) -> [Step] {
+    decoder.append(bytes)
+    var steps: [Step] = []
+    while true {
+      if case .done = phase { return steps }
+      let content: ArraySlice<UInt8>?
+      do {
+        content = try decoder.next()
+      } catch {
+        throw .framing(error)
+      }
+      guard let content else { return steps }
+      let frame: GuestFrame
+      do {
+        frame = try GuestFrame(decoding: content)
+      } catch {
+        throw .message(error)
+      }
+      steps += try take(frame)
+    }
+  }
+
+  private mutating func take(_ frame: GuestFrame) throws(GuestViolation) -> [Step] {
+    switch (phase, frame.kind) {
+    case (.awaitingHello, .hello(let hello)):
+      try check(hello)
+      self.hello = hello
+      phase = .told
+      return [.send(GuestFrame(.run(run)).framed), .greeted]
+    case (.told, .started(let started)):
+      try check(started)
+      phase = .running
+      return [.started]
+    case (.running, .output(let output)):
+      switch output.stream {
+      case .output: self.output.append(output.bytes)
+      case .error: errorOutput.append(output.bytes)
+      }
+      return []
+    case (.running, .done(let done)):
+      guard (0...255).contains(done.exitStatus), done.signal < 128, done.failure.utf8.count <= 1_024
+      else { throw .malformed("end") }
+      phase = .done(done)
+      return [.finished(done)]
+    case (.awaitingHello, _), (.told, _), (.running, _), (.done, _):
+      throw .unexpected(GuestConversation.name(frame.kind))
+    }
+  }
+
+  private func check(_ hello: GuestHello) throws(GuestViolation) {
+    guard hello.version == GuestHello.currentVersion else { throw .version(hello.version) }
+    let isName = { (text: String, limit: Int) in
+      (1...limit).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+    guard isName(hello.kernel, 128) else { throw .malformed("kernel version") }
+    guard isName(hello.bootID, 64) else { throw .malformed("boot id") }
+  }
+
+  private mutating func check(_ started: GuestStarted) throws(GuestViolation) {
+    let evidence = GuestEvidence(
+      kernel: hello.kernel, challenge: Hex.encode(run.challenge),
+      answer: Hex.encode(started.answer), bootID: hello.bootID)
+    guard evidence.answers(run.challenge) else { throw .wrongAnswer }
+    self.evidence = evidence
+  }
+
+  private static func name(_ kind: GuestFrame.Kind?) -> String {
+    switch kind {
+    case .hello: "hello"
+    case .run: "run"
+    case .started: "started"
+    case .output: "output"
+    case .done: "done"
+    case nil: "nothing"
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import OpenExec
+import Records
+
+/// The virtual hardware of one run, as QEMU's arguments.
+struct Machine {
+  enum Accelerator: String { case kvm, tcg }
+
+  var accelerator: Accelerator
+  var memoryMiB: Int
+  /// Of the host's time-stamp counter, which an emulated machine sees as its own; 0 where unknown.
+  var timestampKilohertz: Int
+
+  /// What the guest's kernel, its unpacked images and its first process need beside the action.
+  static let overheadMiB = 112
+  /// What QEMU itself needs beside the guest's memory.
+  static let hostOverheadMiB = 192
+
+  /// Of the channel, in the child.
+  static let channelDescriptor = 3
+
+  func arguments(program: String) -> [String] {
+    [
+      program, "-M",
+      "microvm,x-option-roms=off,rtc=on,isa-serial=off,acpi=on,mem-merge=off,dump-guest-core=off",
+      "-accel", accelerator == .kvm ? "kvm" : "tcg,thread=single,tb-size=64",
+      "-cpu", accelerator == .kvm ? "host" : "qemu64", "-smp", "1", "-m", "\(memoryMiB)M",
+      "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none",
+      "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+      "-kernel", "/kernel", "-initrd", "/initramfs", "-append", commandLine,
+      "-device", "virtio-serial-device",
+      "-chardev", "socket,id=c0,fd=\(Machine.channelDescriptor)",
+      "-device", "virtserialport,chardev=c0,name=openexec.0",
+    ]
+  }
+
+  private var commandLine: String {
+    var words = ["console=none", "quiet", "panic=-1", "reboot=t", "nokaslr"]
+    // Swift's runtime looks for its own path in /proc, which nobody has mounted before the first
+    // process runs; the kernel hands this to it as its environment.
+    words.append("SWIFT_ROOT=/")
+    if accelerator == .tcg, timestampKilohertz > 0 {
+      // With ACPI's reduced hardware there is no timer to calibrate against, and the kernel would wait
+      // for a first tick for ever.
+      words.append("tsc_early_khz=\(timestampKilohertz)")
+    }
+    return words.joined(separator: " ")
+  }
+}

@@ -1,0 +1,272 @@
+import CSystem
+import EventLoop
+import Glibc
+import OpenExec
+import Records
+import Wire
+
+/// One machine for one run, from its jail to the removal of its last trace.
+///
+/// Confined to its loop. It ends in one way only: the process is gone and reaped, everything that was
+/// made for it is removed, and then, once, its outcome is told. Completion is the guest's own message on
+/// the channel; the exit of the process never is.
+final class MicroVM {
+  /// What is made for a machine before it starts.
+  struct Parts {
+    var name: String
+    var machine: Machine
+    var jail: Jail
+    var group: ControlGroup
+    var user: UInt32
+    var userGroup: UInt32
+  }
+
+  enum Progress {
+    /// The guest is up; a probe needs no more.
+    case greeted
+    /// It has proven itself and runs the action.
+    case started
+    case finished(RunOutcome)
+  }
+
+  private enum Cause {
+    case running
+    /// The guest said so.
+    case done(GuestDone)
+    case killed
+    case wallClock
+    case failed(String)
+  }
+
+  private let loop: EventLoop
+  private let parts: Parts
+  private let bootSeconds: Int64
+  private let wallSeconds: Int64
+  private var conversation: GuestConversation
+  private let tell: (Progress) -> Void
+  private var cause = Cause.running
+  private var channel: Int32 = -1
+  private var complaints: Int32 = -1
+  private var channelWatch: EventLoop.WatchID?
+  private var complaintsWatch: EventLoop.WatchID?
+  private var timer: TimerID?
+  private var child: ChildID?
+  /// What the executor has to say and the machine has not taken yet: at most one `run` message.
+  private var outgoing: [UInt8] = []
+  /// The end of what the process complained of.
+  private var complaint: [UInt8] = []
+  private static let complaintLimit = 2_048
+
+  /// A machine that is not started yet.
+  init(
+    loop: EventLoop, parts: Parts, run: GuestRun, outputLimit: Int, bootSeconds: Int64,
+    wallSeconds: Int64, tell: @escaping (Progress) -> Void
+  ) {
+    self.loop = loop
+    self.parts = parts
+    self.bootSeconds = bootSeconds
+    self.wallSeconds = wallSeconds
+    self.tell = tell
+    conversation = GuestConversation(run, outputLimit: outputLimit)
+  }
+
+  /// The process, while it lives; for tests that end it from outside.
+  var processID: Int32? { child.flatMap { loop.processID(of: $0) } }
+
+  // MARK: Start
+
+  /// Starts the process. Where that fails nothing is left, and nothing is told.
+  func start(program: String) throws(SandboxError) {
+    var sockets: [Int32] = [-1, -1]
+    guard csystem_socketpair(&sockets) == 0 else {
+      throw .spawn("socketpair: errno \(errno)")
+    }
+    var pipe: [Int32] = [-1, -1]
+    guard csystem_pipe(&pipe) == 0 else {
+      for descriptor in sockets { _ = csystem_close(descriptor) }
+      throw .spawn("pipe: errno \(errno)")
+    }
+    defer {
+      _ = csystem_close(sockets[1])
+      _ = csystem_close(pipe[1])
+    }
+    (channel, complaints) = (sockets[0], pipe[0])
+    do {
+      try watch()
+      child = try loop.spawn(plan(program, channel: sockets[1], complaints: pipe[1])) { [self] _ in
+        ended()
+      }
+      timer = try loop.schedule(after: .seconds(bootSeconds)) { [self] in
+        end(.failed("the guest did not answer within \(bootSeconds) seconds"))
+      }
+    } catch {
+      letGo()
+      if let child { loop.signal(child, SIGKILL) }
+      throw .spawn("\(error)")
+    }
+    if let pid = processID, !parts.group.add(pid), !parts.group.folders.isEmpty {
+      end(.failed("the machine could not be put into its control group"))
+    }
+  }
+
+  private func plan(_ program: String, channel: Int32, complaints: Int32) -> SpawnPlan {
+    var plan = SpawnPlan(path: program, arguments: parts.machine.arguments(program: program))
+    plan.descriptors = [nil, nil, complaints, channel]
+    plan.directory = "/"
+    plan.newSession = true
+    // Should this program be killed, the machine goes with it.
+    plan.deathSignal = SIGKILL
+    plan.confinement = parts.jail.confinement(user: parts.user, group: parts.userGroup)
+    return plan
+  }
+
+  private func watch() throws(EventLoopError) {
+    channelWatch = try loop.watch(channel, for: .read) { [self] readiness in
+      if readiness.readable || readiness.failed { receive() }
+      if readiness.writable { send() }
+    }
+    complaintsWatch = try loop.watch(complaints, for: .read) { [self] _ in hearComplaint() }
+  }
+
+  // MARK: The channel
+
+  private func receive() {
+    guard case .running = cause else { return }
+    var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    let count = csystem_read(channel, &bytes, bytes.count)
+    if count == -Int(EAGAIN) { return }
+    guard count > 0 else {
+      end(.failed("the machine ended before the guest had said how the action did"))
+      return
+    }
+    do {
+      for step in try conversation.receive(Array(bytes[..<count])) { take(step) }
+    } catch {
+      end(.failed(error.description))
+    }
+  }
+
+  private func take(_ step: GuestConversation.Step) {
+    switch step {
+    case .send(let bytes):
+      outgoing += bytes
+      send()
+    case .greeted:
+      restart(timer: .seconds(wallSeconds), .wallClock)
+      tell(.greeted)
+    case .started: tell(.started)
+    case .finished(let done): end(.done(done))
+    }
+  }
+
+  private func send() {
+    guard case .running = cause else { return }
+    while !outgoing.isEmpty {
+      let count = csystem_send(channel, outgoing, outgoing.count)
+      if count == -Int(EAGAIN) { break }
+      guard count > 0 else {
+        // Its end will be read as well, with what it said before.
+        outgoing = []
+        break
+      }
+      outgoing.removeFirst(count)
+    }
+    guard let channelWatch else { return }
+    try? loop.change(channelWatch, to: outgoing.isEmpty ? .read : [.read, .write])
+  }
+
+  private func hearComplaint() {
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    let count = csystem_read(complaints, &bytes, bytes.count)
+    if count == -Int(EAGAIN) { return }
+    guard count > 0 else {
+      if let complaintsWatch { loop.unwatch(complaintsWatch) }
+      complaintsWatch = nil
+      return
+    }
+    complaint = Array((complaint + bytes[..<count]).suffix(MicroVM.complaintLimit))
+  }
+
+  private func restart(timer delay: Duration, _ cause: Cause) {
+    if let timer { loop.cancel(timer) }
+    timer = try? loop.schedule(after: delay) { [self] in end(cause) }
+    // Without a timer nothing would end it.
+    if timer == nil { end(.failed("no timer for its wall clock")) }
+  }
+
+  // MARK: End
+
+  /// Ends it as asked from outside.
+  func kill() { end(.killed) }
+
+  /// The first cause counts. Whatever it is, the machine is killed: it has nothing more to do.
+  private func end(_ newCause: Cause) {
+    guard case .running = cause else { return }
+    cause = newCause
+    if let timer { loop.cancel(timer) }
+    timer = nil
+    if let child { loop.signal(child, SIGKILL) }
+    parts.group.kill()
+  }
+
+  /// The process is gone and reaped.
+  private func ended() {
+    if case .running = cause {
+      // What it said before it went may still be in the channel, its completion among it.
+      while case .running = cause { receiveRest() }
+    }
+    hearComplaint()
+    letGo()
+    child = nil
+    parts.group.kill()
+    parts.group.remove()
+    parts.jail.remove()
+    tell(.finished(outcome()))
+  }
+
+  private func receiveRest() {
+    receive()
+    // Nothing to read, and nobody who could write any more.
+    var poll = pollfd(fd: channel, events: Int16(POLLIN), revents: 0)
+    if case .running = cause, Glibc.poll(&poll, 1, 0) <= 0 {
+      cause = .failed("the machine ended before the guest had said how the action did")
+    }
+  }
+
+  private func letGo() {
+    if let timer { loop.cancel(timer) }
+    timer = nil
+    if let channelWatch { loop.unwatch(channelWatch) }
+    if let complaintsWatch { loop.unwatch(complaintsWatch) }
+    (channelWatch, complaintsWatch) = (nil, nil)
+    if channel >= 0 { _ = csystem_close(channel) }
+    if complaints >= 0 { _ = csystem_close(complaints) }
+    (channel, complaints) = (-1, -1)
+  }
+
+  private func outcome() -> RunOutcome {
+    let ending: RunEnding
+    switch cause {
+    case .running: ending = .sandboxFailed("the machine ended")
+    case .killed: ending = .killed
+    case .wallClock: ending = .wallClock
+    case .failed(let what):
+      let said = String(decoding: complaint, as: UTF8.self)
+        .split(whereSeparator: \.isNewline).suffix(3).joined(separator: "; ")
+      ending = .sandboxFailed(said.isEmpty ? what : "\(what) (\(said))")
+    case .done(let done):
+      if !done.failure.isEmpty {
+        ending = .sandboxFailed("the guest: \(done.failure)")
+      } else if done.signal > 0 {
+        ending = .signalled(number: Int(done.signal))
+      } else {
+        ending = .completed(exitStatus: Int(done.exitStatus))
+      }
+    }
+    return RunOutcome(
+      ending: ending, output: conversation.output.bytes,
+      errorOutput: conversation.errorOutput.bytes,
+      truncated: conversation.output.isCut || conversation.errorOutput.isCut,
+      guest: conversation.evidence)
+  }
+}

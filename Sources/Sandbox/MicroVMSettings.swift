@@ -1,0 +1,26 @@
+/// What a host of microVMs is made of.
+public struct MicroVMSettings: Sendable {
+  /// What `Deploy/images/build` wrote.
+  public var images: String
+  /// The executor's own folder, which holds nothing that outlives it; by convention below /run.
+  public var folder: String
+  public var program = "/usr/bin/qemu-system-x86_64"
+  /// The first of the users that machines run as; nothing else on the host may have one of them.
+  public var firstUser: UInt32 = 2_000_000
+  /// How many users there are, from `firstUser` on. No two machines at once have the same.
+  public var users: UInt32 = 65_536
+  /// How long a machine may take to the guest's first word.
+  public var bootSeconds: Int64 = 60
+  /// The same for the probe of KVM, which hangs on some hosts.
+  public var probeSeconds: Int64 = 10
+  /// Most memory that one machine gets.
+  public var maximumMemoryMiB = 8_192
+  /// Most machines at once.
+  public var maximumMachines = 8
+
+  /// Standard settings.
+  public init(images: String, folder: String) {
+    self.images = images
+    self.folder = folder
+  }
+}

@@ -1,0 +1,156 @@
+import EventLoop
+import Glibc
+import OpenExec
+import Records
+import Wire
+
+/// What was found of one isolation class on this host.
+public struct ClassFinding: Equatable, Sendable {
+  public let isolationClass: IsolationClass
+  /// Whether a machine of that class was booted just now, or before on this boot of the host.
+  public let isActive: Bool
+  /// Why not, or how it was found out.
+  public let finding: String
+  /// How to make it so; empty where it is.
+  public let remedy: String
+}
+
+/// What a host can do and enforce (HF-8, HF-9).
+public struct PreflightReport: Equatable, Sendable {
+  /// Strongest first.
+  public let classes: [ClassFinding]
+  /// Control group controllers whose bounds hold here.
+  public let controllers: [String]
+  /// What is not enforced as strictly as it could be; for people.
+  public let warnings: [String]
+
+  /// What may be offered to governance, strongest first.
+  public var active: [IsolationClass] {
+    classes.filter(\.isActive).map(\.isolationClass)
+  }
+
+  /// The table for people, a class a line.
+  public var table: String {
+    let rows = classes.map { row in
+      let state = row.isActive ? "active" : "inactive"
+      let name = row.isolationClass.rawValue
+      let padded = name + String(repeating: " ", count: max(1, 13 - name.count))
+      return "\(padded)\(state)  \(row.finding)" + (row.remedy.isEmpty ? "" : "; \(row.remedy)")
+    }
+    return (rows + warnings.map { "warning: \($0)" }).joined(separator: "\n")
+  }
+}
+
+extension MicroVMHost {
+  /// Finds out which classes are active, each by booting a machine of it: that a device opens says
+  /// little. KVM's answer is remembered for this boot of the host, since a probe that hangs takes
+  /// `probeSeconds`.
+  public func preflight(_ done: @escaping (PreflightReport) -> Void) {
+    probeKVM { [self] kvm in
+      probe(.tcg, seconds: settings.bootSeconds) { [self] failure in
+        let tcg = ClassFinding(
+          isolationClass: .microvmTCG, isActive: failure == nil,
+          finding: failure ?? "a machine was booted",
+          remedy: failure == nil
+            ? "" : "install qemu-system-x86, run as root, build the images with Deploy/images/build")
+        done(report(kvm, tcg))
+      }
+    }
+  }
+
+  private func report(_ kvm: ClassFinding, _ tcg: ClassFinding) -> PreflightReport {
+    let absent = [IsolationClass.kata, .container].map { name in
+      ClassFinding(
+        isolationClass: name, isActive: false, finding: "not part of this executor",
+        remedy: "use a microvm class")
+    }
+    let controllers = ControlGroup.usableControllers()
+    let missing = ControlGroup.controllers.filter { !controllers.contains($0) }
+    var warnings = missing.map {
+      "control group controller \($0) cannot be used; the machine's own size and limits remain"
+    }
+    if tcg.isActive, !kvm.isActive {
+      warnings.append("emulation is not a security boundary of its own; the jail around it is")
+    }
+    return PreflightReport(
+      classes: ([kvm, tcg] + absent).sorted { $0.isolationClass > $1.isolationClass },
+      controllers: controllers, warnings: warnings)
+  }
+
+  private func probeKVM(_ done: @escaping (ClassFinding) -> Void) {
+    func finding(_ failure: String?, _ how: String = "a machine was booted") -> ClassFinding {
+      ClassFinding(
+        isolationClass: .microvmKVM, isActive: failure == nil, finding: failure ?? how,
+        remedy: failure == nil
+          ? "" : "run on hardware, or in a virtual machine with working nested virtualisation")
+    }
+    guard access("/dev/kvm", R_OK | W_OK) == 0 else {
+      loop.atEndOfTurn { done(finding("/dev/kvm cannot be opened")) }
+      return
+    }
+    if let remembered = rememberedProbe() {
+      loop.atEndOfTurn {
+        done(finding(remembered.isEmpty ? nil : remembered, "a machine was booted earlier"))
+      }
+      return
+    }
+    probe(.kvm, seconds: settings.probeSeconds) { [self] failure in
+      remember(failure ?? "")
+      done(finding(failure))
+    }
+  }
+
+  /// Boots a machine to the guest's first word; nil where it came, or why it did not.
+  func probe(
+    _ accelerator: Machine.Accelerator, seconds: Int64, _ done: @escaping (String?) -> Void
+  ) {
+    var run = GuestRun()
+    run.challenge = [UInt8](repeating: 0, count: 32)
+    var isUp = false
+    var machine: MicroVM?
+    do throws(SandboxError) {
+      machine = try begin(
+        accelerator, memoryMiB: Machine.overheadMiB, image: nil, run: run, outputLimit: 1,
+        bootSeconds: seconds, wallSeconds: seconds
+      ) { progress in
+        switch progress {
+        case .greeted:
+          isUp = true
+          machine?.kill()
+        case .started: break
+        case .finished(let outcome):
+          machine = nil
+          if case .sandboxFailed(let why) = outcome.ending, !isUp { return done(why) }
+          done(isUp ? nil : "the guest did not answer")
+        }
+      }
+    } catch {
+      loop.atEndOfTurn { done(error.description) }
+    }
+  }
+
+  // MARK: Memory of the probe
+
+  private var probePath: String { "\(settings.folder)/kvm-probe" }
+
+  /// The probe holds for this boot of the host, this kernel image and this program.
+  private var probeKey: String {
+    let boot = Folders.readKernelFile("/proc/sys/kernel/random/boot_id") ?? ""
+    var status = stat()
+    let changed = stat(settings.program, &status) == 0 ? Int(status.st_mtim.tv_sec) : 0
+    return "\(boot.prefix { !$0.isNewline }) \(images.kernel.digest) \(images.guest.digest) \(changed)"
+  }
+
+  private func rememberedProbe() -> String? {
+    guard let bytes = try? Folders.read(probePath, limit: 64 << 10) else { return nil }
+    let lines = String(decoding: bytes, as: UTF8.self)
+      .split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+    guard lines.count == 2, lines[0] == probeKey else { return nil }
+    return String(lines[1])
+  }
+
+  private func remember(_ failure: String) {
+    unlink(probePath)
+    try? Folders.create(probePath, [Array("\(probeKey)\n\(failure)".utf8)], mode: 0o600)
+  }
+}

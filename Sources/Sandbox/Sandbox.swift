@@ -1,1 +1,0 @@
-// Module Sandbox: begun, see Docs/Status.md.

@@ -1,0 +1,208 @@
+// The messages of Docs/Protocol/guest.proto: executor and guest of a built-in microVM.
+
+/// `openexec.v1.GuestFrame`.
+public struct GuestFrame: WireMessage {
+  /// nil only in a frame that came without one; a violation.
+  public var kind: Kind?
+
+  public enum Kind: Equatable, Sendable {
+    case hello(GuestHello)
+    case run(GuestRun)
+    case started(GuestStarted)
+    case output(GuestOutput)
+    case done(GuestDone)
+  }
+
+  /// Most bytes of output in one frame.
+  public static let maximumOutputCount = 32 << 10
+  /// Most bytes that the guest may say in one frame.
+  public static let guestLimit = maximumOutputCount + 1_024
+  /// Most bytes that the executor may say in one frame.
+  public static let executorLimit = 2 << 20
+
+  public init() {}
+  public init(_ kind: Kind) { self.kind = kind }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    guard field >= 1, field <= 5 else { return }
+    guard kind == nil else { throw .refused(field: field, expected: "a frame of one kind only") }
+    switch field {
+    case 1: kind = .hello(try reader.message())
+    case 2: kind = .run(try reader.message())
+    case 3: kind = .started(try reader.message())
+    case 4: kind = .output(try reader.message())
+    default: kind = .done(try reader.message())
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    switch kind {
+    case .hello(let hello): writer.message(1, hello)
+    case .run(let run): writer.message(2, run)
+    case .started(let started): writer.message(3, started)
+    case .output(let output): writer.message(4, output)
+    case .done(let done): writer.message(5, done)
+    case nil: break
+    }
+  }
+
+  /// The frame as it travels: flag, length, content.
+  public var framed: [UInt8] {
+    let content = encode()
+    let length = (0..<4).map { UInt8(truncatingIfNeeded: content.count >> (24 - 8 * $0)) }
+    return [0] + length + content
+  }
+}
+
+/// `openexec.v1.GuestHello`.
+public struct GuestHello: WireMessage {
+  public var version: UInt32 = 0
+  public var kernel = ""
+  public var bootID = ""
+
+  /// The version of this protocol.
+  public static let currentVersion: UInt32 = 1
+
+  public init() {}
+  public init(version: UInt32 = GuestHello.currentVersion, kernel: String, bootID: String) {
+    self.version = version
+    self.kernel = kernel
+    self.bootID = bootID
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: version = try reader.uint32()
+    case 2: kernel = try reader.string()
+    case 3: bootID = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint32(1, version)
+    writer.string(2, kernel)
+    writer.string(3, bootID)
+  }
+}
+
+/// `openexec.v1.GuestRun`.
+public struct GuestRun: WireMessage {
+  public var challenge: [UInt8] = []
+  public var arguments: [String] = []
+  public var parameters: [UInt8] = []
+  public var memoryBytes: UInt64 = 0
+  public var processes: UInt32 = 0
+  public var diskBytes: UInt64 = 0
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: challenge = try reader.bytes(exactly: 32)
+    case 2: arguments.append(try reader.string())
+    case 3: parameters = try reader.bytes()
+    case 4: memoryBytes = try reader.uint64()
+    case 5: processes = try reader.uint32()
+    case 6: diskBytes = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, challenge)
+    writer.strings(2, arguments)
+    writer.bytes(3, parameters)
+    writer.uint64(4, memoryBytes)
+    writer.uint32(5, processes)
+    writer.uint64(6, diskBytes)
+  }
+}
+
+/// `openexec.v1.GuestStarted`.
+public struct GuestStarted: WireMessage {
+  /// 32 bytes.
+  public var answer: [UInt8] = []
+
+  public init() {}
+  public init(answer: [UInt8]) { self.answer = answer }
+
+  /// What the answer is the SHA-256 of; `challenge` in hexadecimal.
+  public static func statement(challenge: String, kernel: String, bootID: String) -> [UInt8] {
+    Array("openexec/v1/guest\n\(challenge)\n\(kernel)\n\(bootID)".utf8)
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    if field == 1 { answer = try reader.bytes(exactly: 32) }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bytes(1, answer) }
+}
+
+/// `openexec.v1.GuestOutput`.
+public struct GuestOutput: WireMessage {
+  public enum Stream: UInt32, Sendable {
+    case output = 1
+    case error = 2
+  }
+
+  public var stream = Stream.output
+  public var bytes: [UInt8] = []
+
+  public init() {}
+  public init(_ stream: Stream, _ bytes: [UInt8]) {
+    self.stream = stream
+    self.bytes = bytes
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1:
+      guard let known = Stream(rawValue: try reader.uint32()) else {
+        throw .refused(field: 1, expected: "1 for standard output or 2 for standard error")
+      }
+      stream = known
+    case 2:
+      bytes = try reader.bytes()
+      guard bytes.count <= GuestFrame.maximumOutputCount else {
+        throw .refused(field: 2, expected: "at most \(GuestFrame.maximumOutputCount) bytes")
+      }
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint32(1, stream.rawValue)
+    writer.bytes(2, bytes)
+  }
+}
+
+/// `openexec.v1.GuestDone`.
+public struct GuestDone: WireMessage {
+  public var exitStatus: Int32 = 0
+  public var signal: UInt32 = 0
+  public var failure = ""
+  public var processorNanoseconds: UInt64 = 0
+  public var residentBytes: UInt64 = 0
+
+  public init() {}
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: exitStatus = try reader.int32()
+    case 2: signal = try reader.uint32()
+    case 3: failure = try reader.string()
+    case 4: processorNanoseconds = try reader.uint64()
+    case 5: residentBytes = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.int32(1, exitStatus)
+    writer.uint32(2, signal)
+    writer.string(3, failure)
+    writer.uint64(4, processorNanoseconds)
+    writer.uint64(5, residentBytes)
+  }
+}

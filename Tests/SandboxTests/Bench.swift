@@ -1,0 +1,149 @@
+import Crypto
+import EventLoop
+import Foundation
+import OpenExec
+import Records
+import Testing
+
+@testable import Sandbox
+
+/// What the tests on real machines need of this one.
+enum Bench {
+  /// Why they cannot run here; nil where they can.
+  static let obstacle: String? = {
+    if geteuid() != 0 { return "machines are made by root" }
+    for path in ["/usr/bin/qemu-system-x86_64", "/usr/bin/cpio", "/bin/busybox"]
+    where !FileManager.default.isExecutableFile(atPath: path) {
+      return "\(path) is not installed"
+    }
+    return nil
+  }()
+
+  static let repository = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().appendingPathComponent("../..").standardizedFileURL
+
+  /// The images, built once a test run by the script that builds them for production, beside the test
+  /// build, plus one that holds nothing but busybox: the worst that an action could bring along.
+  static let images: Result<Images, any Error> = Result { try Images() }
+
+  struct Images {
+    let folder: String
+    let actions: String
+    let hostile: String
+
+    init() throws {
+      let built = Bench.repository.appendingPathComponent(".build/test-images").path
+      try Bench.run(
+        "/bin/bash",
+        [
+          Bench.repository.appendingPathComponent("Deploy/images/build").path, built,
+          "--scratch-path", Bench.repository.appendingPathComponent(".build/test-images-scratch").path,
+        ])
+      folder = NSTemporaryDirectory() + "openexec-images-\(UUID())"
+      try FileManager.default.copyItem(atPath: built, toPath: folder)
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/hostile/bin", withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        atPath: "/bin/busybox", toPath: "\(folder)/hostile/bin/busybox")
+      try Bench.run(
+        "/bin/sh", ["-c", "cd '\(folder)/hostile' && find . | cpio --quiet -o -H newc >../hostile.cpio"])
+      let manifestPath = "\(folder)/manifest.json"
+      let manifest = try String(contentsOfFile: manifestPath, encoding: .utf8)
+      actions = try Bench.digest("\(folder)/actions.cpio")
+      hostile = try Bench.digest("\(folder)/hostile.cpio")
+      let entry = "{\"name\": \"hostile\", \"file\": \"hostile.cpio\", \"digest\": \"\(hostile)\"}, "
+      try manifest.replacingOccurrences(of: "\"images\": [", with: "\"images\": [" + entry)
+        .write(toFile: manifestPath, atomically: true, encoding: .utf8)
+    }
+  }
+
+  static func digest(_ path: String) throws -> String {
+    "sha256:" + SHA256.hash(Array(try Data(contentsOf: URL(fileURLWithPath: path)))).hex
+  }
+
+  static func run(_ program: String, _ arguments: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0, "\(program) \(arguments)")
+  }
+}
+
+/// A host of machines on a loop of its own, in a folder of its own.
+final class Rig {
+  let loop: EventLoop
+  let host: MicroVMHost
+  let images: Bench.Images
+  let folder: String
+
+  init(folder: String = "/run/openexec-test-\(UUID())") throws {
+    self.folder = folder
+    images = try Bench.images.get()
+    loop = try EventLoop()
+    host = try MicroVMHost(
+      loop: loop, settings: MicroVMSettings(images: images.folder, folder: folder))
+  }
+
+  deinit { loop.end() }
+
+  func order(
+    _ arguments: [String], image: String? = nil, parameters: String = "{}",
+    limits: ActionLimits = ActionLimits(
+      wallSeconds: 60, memoryMiB: 64, processes: 16, outputBytes: 64 << 10, diskMiB: 8)
+  ) -> RunOrder {
+    RunOrder(
+      id: RunID(token: "token-\(UUID())", attempt: 1), isolationClass: .microvmTCG,
+      imageDigest: image ?? images.actions, arguments: arguments,
+      parameters: Array(parameters.utf8), limits: limits,
+      challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
+  }
+
+  /// A script in the hostile image.
+  func hostile(_ script: String, limits: ActionLimits? = nil) -> RunOrder {
+    let arguments = ["/bin/busybox", "sh", "-c", script]
+    guard let limits else { return order(arguments, image: images.hostile) }
+    return order(arguments, image: images.hostile, limits: limits)
+  }
+
+  /// Runs to the end; `onStart` when the guest has proven itself.
+  func carryOut(_ order: RunOrder, onStart: @escaping (Rig) -> Void = { _ in }) throws -> RunOutcome {
+    var outcome: RunOutcome?
+    host.start(order) { [self] event in
+      switch event {
+      case .started: onStart(self)
+      case .finished(_, let ended):
+        #expect(outcome == nil)
+        outcome = ended
+      }
+    }
+    while outcome == nil { try loop.turn() }
+    return try #require(outcome)
+  }
+
+  /// Nothing of a machine is left: no process, folder, mount or control group.
+  func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) throws {
+    let machines = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/machines")
+    #expect(machines == [], sourceLocation: location)
+    let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+    #expect(!mounts.contains(folder), sourceLocation: location)
+    let name = folder.split(separator: "/").last.map(String.init) ?? folder
+    for group in try FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup") {
+      let path = "/sys/fs/cgroup/\(group)/openexec"
+      let left = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+      #expect(!left.contains { $0.contains(name) }, sourceLocation: location)
+    }
+    #expect(try processes(mentioning: folder) == 0, sourceLocation: location)
+  }
+
+  /// Machines show nothing of the folder in their arguments, so they are told by their users.
+  private func processes(mentioning folder: String) throws -> Int {
+    let all = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }
+    return all.count { pid in
+      let status = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
+      return status.contains(folder.replacingOccurrences(of: "/", with: "-"))
+    }
+  }
+}
