@@ -61,8 +61,8 @@ public struct Attachment: Equatable, Sendable {
       throw .json(error)
     }
     guard value.canonicalBytes() == bytes else { throw .notCanonical }
-    guard case .object(let object) = value, object.members.count <= 8 else {
-      throw .field("attachment", expected: "an object of at most eight values")
+    guard case .object(let object) = value, (1...8).contains(object.members.count) else {
+      throw .field("attachment", expected: "an object of one to eight values, or no bytes")
     }
     for member in object.members {
       var fields = try Fields(member.value, at: "attachment.\(member.name.prefix(64))")

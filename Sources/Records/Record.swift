@@ -92,8 +92,9 @@ public struct Record: Equatable, Sendable {
     } catch {
       throw .json(error)
     }
-    guard value.canonicalBytes() == bytes else { throw .notCanonical }
     try self.init(value)
+    // Not only canonical JSON, but the one text of this record: no second spelling of a time or a number.
+    guard self.bytes == bytes else { throw .notCanonical }
   }
 
   /// Reads a record from its value.
@@ -114,7 +115,7 @@ public struct Record: Equatable, Sendable {
     case .term:
       .term(
         number: try fields.value("term", "a term as a decimal string") { json in
-          json.string.flatMap { UInt64($0) }
+          json.string.flatMap { text in UInt64(text).flatMap { String($0) == text ? $0 : nil } }
         }, leader: try fields.integer("leader", in: 1...65_535))
     case .tick: .tick
     case .policy: .policy(try Signed(from: &fields))
