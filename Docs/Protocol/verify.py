@@ -196,7 +196,7 @@ class Audit:
         count = int(size)
         self.leaves = [Leaf(index, lines[index + 3], index + 4) for index in range(count)]
         self.note_lines = [(number + 1, lines[number]) for number in range(count + 3, len(lines) - 1)]
-        self.enrolled, self.votes, self.approvals, self.receipts = {}, {}, {}, 0
+        self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
 
     def run(self):
         genesis = self.leaves[0]
@@ -212,7 +212,7 @@ class Audit:
         except (KeyError, ValueError, TypeError) as reason:
             raise Wrong(f"leaf 0: not a genesis as it should be: {reason!r}") from None
         checks = {
-            "enrol": self.check_enrolment, "ballot": self.check_ballot,
+            "enrol": self.check_enrolment, "proposal": self.check_proposal, "ballot": self.check_ballot,
             "decision": self.check_decision, "receipt": self.check_receipt,
         }
         for leaf in self.leaves[1:]:
@@ -299,6 +299,12 @@ class Audit:
         else:
             self.enrolled.pop(leaf.content["revoke"], None)
 
+    def check_proposal(self, leaf):
+        """A proposal counts when its enrolled agent has signed it."""
+        known = self.signer(leaf, leaf.content["requested_by"])
+        if known:
+            self.proposed[leaf.index] = known["owner"]
+
     def check_ballot(self, leaf):
         """A ballot counts when its enrolled voter has signed it."""
         known = self.signer(leaf, leaf.content["voter"])
@@ -317,10 +323,10 @@ class Audit:
         if decision["decision_type"] != "approve":
             return
         agent = decision["requested_by"]
-        known = self.signer(proposal, agent)
-        if not known:
+        owner = self.proposed.get(proposal.index)
+        if not owner:
             raise Wrong(f"{leaf.where}: approves proposal {proposal.index}, not signed by {agent}'s key")
-        grant, people, owner = decision["grant"], set(), known["owner"]
+        grant, people = decision["grant"], set()
         for person in grant["human_attestors"]:
             vote = self.votes.get(proposal.index, {}).get(person)
             if not vote or vote[1] != decision["parameters_hash"] or vote[0] == owner:
