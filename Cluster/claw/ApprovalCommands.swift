@@ -31,7 +31,8 @@ enum ApprovalCommands {
 
   private static let voting = """
     LEAF is the proposal's, as claw pending shows it. The ballot binds the proposal, its parameters and the
-    policy. Exit code 0 says that the vote is final, whatever it leads to.
+    policy. Exit code 0: the vote is final, and with it the outcome that it asks for; 4: it is final,
+    and more people must vote.
     """
 
   /// A pending proposal, checked: the node cannot show one thing and have another signed.
@@ -150,8 +151,14 @@ enum ApprovalCommands {
     let outcome = try session.call(
       "Approval/CastBallot", Statements.request(.ballot(signed), Attachment("reason", reason)),
       of: Outcome.self)
-    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    var checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    if checked.isMet {
+      // This vote was the last that was asked for: the decision that it calls for is on its way.
+      checked = try ProposalCommands.follow(
+        session, ProposalRequest(proposal: leaf), key, nil, isEnough: { !$0.isMet }
+      ) { _ in }
+    }
     call.say(checked.report("proposal \(leaf), your vote (\(vote.rawValue)) is final"))
-    return .ok
+    return vote == .reject && checked.outcome.status == "denied" ? .ok : checked.exitCode
   }
 }

@@ -10,8 +10,9 @@ enum LedgerTable {
       "leaf", "record", "request", "agent", "action", "status", "isolation", "guest kernel",
     ])
     var rows: [JSON] = []
+    let withheld = Set(export.approvals.filter { !$0.isConsented }.map(\.leaf))
     for (index, record) in export.records.enumerated() {
-      guard let row = row(index, record.body, export.approvals.map { ($0.leaf.value, $0.isConsented) }) else {
+      guard let row = row(index, record.body, isWithheld: withheld.contains(LeafIndex(UInt64(index)))) else {
         continue
       }
       table.add(row.map(\.1))
@@ -27,12 +28,9 @@ enum LedgerTable {
     return .ok
   }
 
-  private static func row(_ index: Int, _ body: RecordBody, _ approvals: [(UInt64, Bool)]) -> [(
-    String, String
-  )]? {
+  private static func row(_ index: Int, _ body: RecordBody, isWithheld: Bool) -> [(String, String)]? {
     switch body {
     case .decision(let decision):
-      let isWithheld = approvals.contains { $0.0 == UInt64(index) && !$0.1 }
       return [
         ("leaf", String(index)), ("record", "decision"), ("request", decision.requestID),
         ("agent", decision.requestedBy.path), ("action", decision.action),

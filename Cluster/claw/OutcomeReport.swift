@@ -10,7 +10,9 @@ extension CheckedOutcome {
 
   private func text(_ name: String) -> String {
     var lines = ["\(name): \(headline)"]
-    if let decision, !decision.rationale.isEmpty { lines.append("  why       \(decision.rationale)") }
+    if let decision, !decision.rationale.isEmpty, outcome.status != "withdrawn" {
+      lines.append("  why       \(decision.rationale)")
+    }
     for rule in decision?.rulesFired ?? [] where rule.effect != .approve {
       lines.append("  rule      \(rule.rule) (\(rule.effect.rawValue)): \(rule.message)")
     }

@@ -149,17 +149,17 @@ enum ProposalCommands {
     return last.exitCode
   }
 
-  /// Follows a proposal until nothing more will happen.
+  /// Follows a proposal until nothing more will happen, or `isEnough` says so.
   static func follow(
     _ session: Session, _ request: ProposalRequest, _ key: ClusterKey, _ proposal: Proposal?,
-    onChange: (CheckedOutcome) -> Void
+    isEnough: (CheckedOutcome) -> Bool = \.isSettled, onChange: (CheckedOutcome) -> Void
   ) throws -> CheckedOutcome {
     var last: CheckedOutcome?
     try session.stream("Governance/Watch", request, of: Outcome.self) { outcome in
       let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
       last = checked
       onChange(checked)
-      return !checked.isSettled
+      return !isEnough(checked)
     }
     guard let last else { throw Failure(.other, "the node ended the watch without a word") }
     return last

@@ -96,6 +96,7 @@ public struct ExportVerifier {
     let (genesis, verifier) = try checkGenesis(cluster)
     let checkpoints = try checkNotes(genesis, verifier, cluster)
     let (records, attachments) = try checkLeaves()
+    try checkFounders(genesis, attachments, cluster)
     let (approvals, receipts) = try checkActs(records, checkpoints, genesis, cluster, verifier)
     return VerifiedExport(
       cluster: cluster, genesis: genesis, records: records, attachments: attachments,
@@ -149,6 +150,21 @@ public struct ExportVerifier {
       throw .leaf(0, "expected a genesis")
     }
     return (genesis, CheckpointNote.verifier(cluster: cluster, groupKey: genesis.groupKey))
+  }
+
+  /// Every party signed the genesis.
+  private func checkFounders(_ genesis: Genesis, _ attachments: [Attachment], _ cluster: Digest)
+    throws(ExportFault)
+  {
+    let lines = attachments.first?["signatures"]?.value.array ?? []
+    let message = GenesisSignature.bytes(leafHash: cluster)
+    for party in genesis.parties {
+      let signature = lines.first { $0["party"]?.integer == party.id }?["signature"]?.string
+        .flatMap(Signature.init(base64:))
+      guard let signature, party.key.verifies(signature, over: message) else {
+        throw .leaf(0, "not signed by party \(party.id), \(party.name)")
+      }
+    }
   }
 
   private mutating func checkNotes(_ genesis: Genesis, _ verifier: NoteVerifier, _ cluster: Digest)
@@ -226,10 +242,11 @@ public struct ExportVerifier {
       let index = LeafIndex(UInt64(position))
       switch record.body {
       case .enrol(let act):
-        if let enrolment = act.content.enrol {
-          keys.removeAll { $0.principal == enrolment.principal }
-          keys.append(enrolment)
-        }
+        // Void where two distinct people have not signed: it enrols nobody.
+        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else { continue }
+        let principal = act.content.enrol?.principal ?? act.content.revoke
+        keys.removeAll { $0.principal == principal }
+        if let enrolment = act.content.enrol { keys.append(enrolment) }
       case .decision(let decision) where decision.decisionType == .approve:
         approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):
@@ -244,6 +261,21 @@ public struct ExportVerifier {
       }
     }
     return (approvals, receipts)
+  }
+
+  /// The owners of the operators who signed an enrolment.
+  private static func operators(
+    of act: Signed<EnrolmentAct>, among keys: [Enrolment], at time: Timestamp, _ cluster: Digest
+  ) -> [String] {
+    var owners: [String] = []
+    for line in act.verifiedSignatures(cluster: cluster) {
+      guard case .operator = line.by,
+        let known = keys.first(where: { $0.principal == line.by && $0.key == line.key }),
+        known.expiresAt > time, !owners.contains(known.owner)
+      else { continue }
+      owners.append(known.owner)
+    }
+    return owners
   }
 
   /// A receipt carries the note that approved it; what ran was consented to.

@@ -23,9 +23,11 @@ private struct Sample {
       policyBundleHash: SHA256.hash("p"), bundleHash: bundle.saltedHash(salt), enrolments: [],
       createdAt: at)
     var attachment = Attachment("bundle", Attachment.Item(salt: salt, value: bundle))
-    attachment["signatures"] = Attachment.Item(salt: Attachment.noSalt, value: [])
     let first = Record(at: at, body: .genesis(genesis)).bytes
     cluster = TreeHash.leaf(first)
+    let founder = group.sign(GenesisSignature.bytes(leafHash: cluster))
+    attachment["signatures"] = Attachment.Item(
+      salt: Attachment.noSalt, value: GenesisSignature.json([(1, founder)]))
     var frontier = Frontier()
     frontier.append(cluster)
     var lines = ExportFormat.leaf(first, attachment: attachment.bytes)
