@@ -80,7 +80,8 @@ struct LeaseKeeperTests {
   func once() throws {
     var (keeper, challenge) = keeper()
     _ = try keeper.accept(world.lease(World.LeasePlan(), answering: challenge), at: now)
-    #expect(refused(&keeper, world.lease(World.LeasePlan(size: 200), answering: challenge)) == .challengeMissing)
+    #expect(
+      refused(&keeper, world.lease(World.LeasePlan(size: 200), answering: challenge)) == .challengeMissing)
   }
 
   @Test("ordered by size, then time; older ones and ties are refused, also after a restart")
