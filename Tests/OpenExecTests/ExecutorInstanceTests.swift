@@ -410,6 +410,13 @@ struct ExecutorInstanceTests {
     }
     try lease(101, 1_300)
     #expect(shell.instance.nonces.isUsed("nonce-t1"))
+    var (early, earlyOrder) = try running()
+    early.step(.sandboxFinished(earlyOrder.id, early.success(earlyOrder)))
+    early.flush()
+    early.step(.receiptProven(world.proof(of: try #require(early.reports.first))))
+    early.pass(4)
+    try early.renew(World.LeasePlan(size: 101, time: World.start.advanced(by: .seconds(1_200))))
+    #expect(early.instance.nonces.isUsed("nonce-t1"))
     shell.step(.receiptProven(world.proof(of: draft)))
     shell.flush()
     #expect(shell.journal["token/t1"] != nil)
