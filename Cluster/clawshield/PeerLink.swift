@@ -60,5 +60,9 @@ final class PeerLink {
     _ = client?.oneWay(Self.method, message.encode())
   }
 
-  func close() { client?.close() }
+  func close() {
+    client?.onStateChange = nil
+    client?.close()
+    client = nil
+  }
 }

@@ -72,6 +72,10 @@ final class Station {
     isStopping = true
     note(.info, "stopping")
     if let timer { loop.cancel(timer) }
+    // What the channels still have to say finds nobody: this station goes with its loop.
+    for key in responders.keys { responders[key]?.onAbandon = nil }
+    responders.removeAll()
+    peerServer?.onEnd = nil
     clientServer?.close()
     peerServer?.close()
     for link in links { link.close() }

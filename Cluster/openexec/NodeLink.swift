@@ -66,5 +66,8 @@ final class NodeLink {
       })
   }
 
-  func close() { client?.close() }
+  func close() {
+    client?.onStateChange = nil
+    client?.close()
+  }
 }

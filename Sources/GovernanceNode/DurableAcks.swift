@@ -22,8 +22,12 @@ struct DurableAcks: Sendable {
 
   mutating func record(_ party: NodeID, term: Term, size: UInt64, root: Digest) {
     guard let position = acks.firstIndex(where: { $0.party == party }) else { return }
+    // One that comes late, after a newer one, says nothing new.
+    guard
+      !acks[position].history.contains(where: { $0.term > term || ($0.term == term && $0.size >= size) })
+    else { return }
     // Acknowledgements of earlier terms say nothing about this one's log.
-    acks[position].history.removeAll { $0.term < term || ($0.term == term && $0.size >= size) }
+    acks[position].history.removeAll { $0.term < term }
     acks[position].history.append(Ack(term: term, size: size, root: root))
     if acks[position].history.count > Self.historyLength { acks[position].history.removeFirst() }
   }

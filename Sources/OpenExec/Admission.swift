@@ -97,7 +97,7 @@ extension ExecutorInstance {
     _ token: ProvenToken, _ reason: GateReason, at now: Uptime,
     using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
   ) {
-    guard reason != .nonceUsed else {
+    guard !mayHaveHadReceipt(reason) else {
       effects.notices.append(.offerRefused(reason))
       return
     }
@@ -111,6 +111,16 @@ extension ExecutorInstance {
       cost: .zero, salt: random.bytes(16))
     enterNonce(of: token)
     conclude(burned, draft, into: &effects)
+  }
+
+  /// Whether the token may have been done with before: then a receipt for its refusal would contradict
+  /// the one it had.
+  private func mayHaveHadReceipt(_ reason: GateReason) -> Bool {
+    switch reason {
+    case .nonceUsed: true
+    case .expired(let end, let now): end.advanced(by: NonceRegistry.retention) < now
+    default: false
+    }
   }
 
   private mutating func enterNonce(of token: ProvenToken) {

@@ -176,7 +176,7 @@ public struct ExecutorInstance: Sendable {
       }
     }
     let held = jobs.map(\.burned.token.id)
-    let ended = nonces.forget(endedBefore: lease.mark.time) { held.contains($0) }
+    let ended = nonces.forget(at: lease.mark.time) { held.contains($0) }
     for token in ended { _ = write(TokenRecord.key(token), nil, into: &effects) }
   }
 

@@ -3,9 +3,14 @@ import Records
 /// The nonces that were used (TOK-11, INV-017).
 ///
 /// A nonce is entered when its burning is asked for, so that two offers of one token cannot both get as
-/// far as that; the run waits until the entry is durable. An entry may be let go when its token has
-/// expired by the time of a lease that is kept durably: from then on the expiry alone refuses it.
+/// far as that; the run waits until the entry is durable. An entry is let go a while after its token has
+/// expired by the time of a lease that is kept durably: from then on the expiry alone refuses it, and
+/// without a second receipt.
 public struct NonceRegistry: Sendable {
+  /// How long a nonce is held beyond its token's end. A token that ended longer ago is refused without a
+  /// receipt: it may have had one.
+  public static let retention = Interval.seconds(900)
+
   /// Most nonces that are held at once.
   public let capacity: Int
   private var tokens: [String: String] = [:]
@@ -33,12 +38,12 @@ public struct NonceRegistry: Sendable {
     return true
   }
 
-  /// Lets go of tokens that ended before `time`, which must be of a lease that is kept durably. Returns
-  /// the tokens, in order of their ends.
-  mutating func forget(endedBefore time: Timestamp, unless isHeld: (String) -> Bool) -> [String] {
+  /// Lets go of tokens that ended longer than `retention` before `time`, which must be of a lease that is
+  /// kept durably. Returns the tokens, in order of their ends.
+  mutating func forget(at time: Timestamp, unless isHeld: (String) -> Bool) -> [String] {
     var forgotten: [String] = []
     var kept: [(end: Timestamp, token: String, nonce: String)] = []
-    let ended = ends.prefix { $0.end < time }
+    let ended = ends.prefix { $0.end.advanced(by: NonceRegistry.retention) < time }
     guard !ended.isEmpty else { return [] }
     for entry in ended {
       if isHeld(entry.token) {

@@ -78,13 +78,13 @@ final class MicroVM {
   /// Starts the process. Where that fails nothing is left, and nothing is told.
   func start(program: String) throws(SandboxError) {
     var sockets: [Int32] = [-1, -1]
-    guard csystem_socketpair(&sockets) == 0 else {
-      throw .spawn("socketpair: errno \(errno)")
-    }
+    let paired = csystem_socketpair(&sockets)
+    guard paired == 0 else { throw .spawn("\(SystemError(code: -paired, call: "socketpair"))") }
     var pipe: [Int32] = [-1, -1]
-    guard csystem_pipe(&pipe) == 0 else {
+    let piped = csystem_pipe(&pipe)
+    guard piped == 0 else {
       for descriptor in sockets { _ = csystem_close(descriptor) }
-      throw .spawn("pipe: errno \(errno)")
+      throw .spawn("\(SystemError(code: -piped, call: "pipe2"))")
     }
     defer {
       _ = csystem_close(sockets[1])
@@ -93,15 +93,15 @@ final class MicroVM {
     (channel, complaints) = (sockets[0], pipe[0])
     do {
       try watch()
-      child = try loop.spawn(plan(program, channel: sockets[1], complaints: pipe[1])) { [self] _ in
-        ended()
-      }
       timer = try loop.schedule(after: .seconds(bootSeconds)) { [self] in
         end(.failed("the guest did not answer within \(bootSeconds) seconds"))
       }
+      // Last, since from here on there is an end to be told of.
+      child = try loop.spawn(plan(program, channel: sockets[1], complaints: pipe[1])) { [self] _ in
+        ended()
+      }
     } catch {
       letGo()
-      if let child { loop.signal(child, SIGKILL) }
       throw .spawn("\(error)")
     }
     if let pid = processID, !parts.group.add(pid), !parts.group.folders.isEmpty {

@@ -39,7 +39,8 @@ enum Bench {
           Bench.repository.appendingPathComponent("Deploy/images/build").path, built,
           "--scratch-path", Bench.repository.appendingPathComponent(".build/test-images-scratch").path,
         ])
-      folder = NSTemporaryDirectory() + "openexec-images-\(UUID())"
+      folder = built + "-with-busybox"
+      try? FileManager.default.removeItem(atPath: folder)
       try FileManager.default.copyItem(atPath: built, toPath: folder)
       try FileManager.default.createDirectory(
         atPath: "\(folder)/hostile/bin", withIntermediateDirectories: true)
@@ -87,7 +88,10 @@ final class Rig {
       loop: loop, settings: MicroVMSettings(images: images.folder, folder: folder))
   }
 
-  deinit { loop.end() }
+  deinit {
+    loop.end()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
 
   func order(
     _ arguments: [String], image: String? = nil, parameters: String = "{}",

@@ -1,0 +1,108 @@
+import Crypto
+import EventLoop
+import Foundation
+import OpenExec
+import Records
+import Testing
+
+@testable import Sandbox
+
+/// What a host checks and leaves behind, with few machines or none.
+@Suite(
+  "Host of machines", .serialized, .enabled(if: Bench.obstacle == nil, "\(Bench.obstacle ?? "")"))
+struct HostTests {
+  @Test("an image that is not what its digest says never boots, nor one that is not installed")
+  func digests() throws {
+    let rig = try Rig()
+    let missing = "sha256:" + String(repeating: "0", count: 64)
+    let outcome = try rig.carryOut(rig.order(["/action", "echo"], image: missing))
+    #expect(outcome.ending == .sandboxFailed("no image \(missing) is installed"))
+    let images = NSTemporaryDirectory() + "openexec-spoiled-\(UUID())"
+    try FileManager.default.copyItem(atPath: rig.images.folder, toPath: images)
+    defer { try? FileManager.default.removeItem(atPath: images) }
+    let path = "\(images)/actions.cpio"
+    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    bytes[bytes.count / 2] ^= 1
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let folder = "/run/openexec-test-\(UUID())"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let store = try ImageStore(folder: images, cache: "\(folder)/images")
+    #expect(throws: SandboxError.self) { try store.preparedInitramfs(action: rig.images.actions) }
+    #expect(throws: Never.self) { try store.preparedInitramfs(action: nil) }
+  }
+
+  @Test("links in place of images, manifests and folders are refused")
+  func links() throws {
+    let rig = try Rig()
+    let folder = NSTemporaryDirectory() + "openexec-links-\(UUID())"
+    let manager = FileManager.default
+    try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? manager.removeItem(atPath: folder) }
+    for name in ["manifest.json", "vmlinuz", "guest.cpio", "actions.cpio", "hostile.cpio"] {
+      try manager.createSymbolicLink(
+        atPath: "\(folder)/\(name)", withDestinationPath: "\(rig.images.folder)/\(name)")
+    }
+    #expect(throws: SandboxError.self) {
+      try ImageStore(folder: folder, cache: "\(folder)/cache")
+    }
+    try manager.removeItem(atPath: "\(folder)/manifest.json")
+    try manager.copyItem(
+      atPath: "\(rig.images.folder)/manifest.json", toPath: "\(folder)/manifest.json")
+    let store = try ImageStore(folder: folder, cache: "\(folder)/cache")
+    #expect(throws: SandboxError.self) { try store.preparedKernel() }
+    try manager.createSymbolicLink(atPath: "\(folder)/run", withDestinationPath: "/run")
+    #expect(throws: SandboxError.self) {
+      try MicroVMHost(
+        loop: rig.loop, settings: MicroVMSettings(images: rig.images.folder, folder: "\(folder)/run"))
+    }
+  }
+
+  @Test("a folder has one host at a time")
+  func lock() throws {
+    let rig = try Rig()
+    #expect(throws: SandboxError.folderInUse(rig.folder)) { try Rig(folder: rig.folder) }
+  }
+
+  @Test("what needs more than the host gives, or a class that it has not, is an error, not a run")
+  func unfit() throws {
+    let rig = try Rig()
+    let large = ActionLimits(
+      wallSeconds: 1, memoryMiB: 60_000, processes: 1, outputBytes: 1, diskMiB: 1)
+    let outcome = try rig.carryOut(rig.order(["/action", "echo"], limits: large))
+    guard case .sandboxFailed(let why) = outcome.ending else {
+      Issue.record("it ran")
+      return
+    }
+    #expect(why.contains("MiB"))
+    try rig.expectNothingLeft()
+  }
+
+  @Test("machines go with the thread that made them, and the next host removes what is left")
+  func death() throws {
+    let images = try Bench.images.get()
+    let folder = "/run/openexec-test-\(UUID())"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let up = DispatchSemaphore(value: 0)
+    let thread = try LoopThread(name: "executor") { loop in
+      let host = try MicroVMHost(
+        loop: loop, settings: MicroVMSettings(images: images.folder, folder: folder))
+      let order = RunOrder(
+        id: RunID(token: "t", attempt: 1), isolationClass: .microvmTCG, imageDigest: images.hostile,
+        arguments: ["/bin/busybox", "sleep", "1000"], parameters: [],
+        limits: ActionLimits(
+          wallSeconds: 600, memoryMiB: 32, processes: 8, outputBytes: 100, diskMiB: 1),
+        challenge: [UInt8](repeating: 1, count: 32))
+      host.start(order) { event in
+        if case .started = event { up.signal() }
+      }
+      // The host lives as long as its loop does, and no longer.
+      _ = try loop.schedule(after: .seconds(1_000)) { withExtendedLifetime(host) {} }
+    }
+    #expect(up.wait(timeout: .now() + 60) == .success)
+    #expect(try !FileManager.default.contentsOfDirectory(atPath: "\(folder)/machines").isEmpty)
+    // As sudden as a kill: nothing of the host's own clean-up runs.
+    try thread.stopAndJoin()
+    let rig = try Rig(folder: folder)
+    try rig.expectNothingLeft()
+  }
+}
