@@ -114,7 +114,8 @@ struct ClawSessionTests {
     let none = try Programs.run("claw", arguments + [denying.agent])
     #expect(none.code == 7 && none.output.contains("\"approvals\":0"), "\(none.output)")
     let lying = try ScriptedNode(.foreignKey)
-    #expect(try Programs.run("claw", arguments + [lying.agent]).code == 1)
+    let caught = try Programs.run("claw", arguments + [lying.agent])
+    #expect(caught.code == 1, "\(caught.output)")
   }
 
   @Test(
