@@ -176,12 +176,17 @@ private final class BenchRun {
     }
   }
 
-  deinit {
+  deinit { close() }
+
+  /// Ends every call that is still under way, while there is someone to hear of it.
+  private func close() {
     for client in clients { client.close() }
+    clients = []
     loop.end()
   }
 
   func run() throws -> BenchResult {
+    defer { close() }
     try connect()
     let begin = MonotonicInstant.now
     for number in clients.indices { next(number) }
@@ -221,7 +226,8 @@ private final class BenchRun {
       let begin = MonotonicInstant.now
       clients[number].call(
         "/openexec.v1.Governance/Submit", request.encode(), timeout: .seconds(60)
-      ) { [unowned self] answer in
+      ) { [weak self] answer in
+        guard let self, failure == nil else { return }
         let latency = Self.nanoseconds(since: begin)
         take(answer, agent, proposal, latency)
         next(number)

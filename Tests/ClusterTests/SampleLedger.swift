@@ -175,13 +175,15 @@ struct SampleLedger {
   }
 
   /// Appends the executor's receipt for an approval, resting on `note`; its leaf.
-  mutating func report(_ decision: Decision, at leaf: LeafIndex, note: SignedNote) throws -> LeafIndex {
+  mutating func report(
+    _ decision: Decision, at leaf: LeafIndex, note: SignedNote, status: RunStatus = .succeeded
+  ) throws -> LeafIndex {
     let grant = try #require(decision.grant)
     let result = Self.salted(["sum": 42])
     let receipt = Receipt(
       receiptID: "receipt-\(leaves.count)", decision: decision, decisionIndex: leaf, grant: grant,
       executedAt: Self.at,
-      finishedAt: Self.at, status: .succeeded, errorCode: "", resultHash: result.hash, truncated: false,
+      finishedAt: Self.at, status: status, errorCode: "", resultHash: result.hash, truncated: false,
       isolationClass: .microvmTCG,
       guest: GuestEvidence(kernel: "6.1.0-sample", challenge: "c", answer: "a", bootID: "b"),
       imageDigest: "sha256:0", cost: .zero, exfiltrationRisk: false, piiDetected: false,

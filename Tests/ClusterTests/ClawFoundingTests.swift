@@ -1,0 +1,240 @@
+import Canonical
+import Crypto
+import Foundation
+import Testing
+
+/// `claw init` and the ceremony of real parties: what lands on whose disk, and what is refused.
+struct ClawFoundingTests {
+  private final class Folder {
+    let path = FileManager.default.temporaryDirectory.path + "/founding-\(UUID().uuidString)"
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func json(_ name: String) throws -> JSON {
+      try JSON.parse(String(contentsOfFile: "\(path)/\(name)", encoding: .utf8))
+    }
+
+    var files: [String] {
+      FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String }.sorted() ?? []
+    }
+
+    func mode(_ name: String) throws -> Int {
+      let attributes = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")
+      return try #require(attributes[.posixPermissions] as? Int)
+    }
+  }
+
+  private func claw(_ arguments: [String]) throws -> Outcome { try Programs.run("claw", arguments) }
+
+  // MARK: init
+
+  @Test("init founds what was asked for, says what it means, and keeps every secret to its owner")
+  func founding() throws {
+    let folder = try Folder()
+    let dir = "\(folder.path)/c"
+    let outcome = try claw([
+      "init", "--nodes", "4", "--threshold", "3", "--executors", "1", "--dir", dir, "--base-port", "9000",
+    ])
+    #expect(outcome.code == 0, "\(outcome.output)")
+    #expect(outcome.output.contains("n = 4, t = 3, f = 1"))
+    let secrets = folder.files.filter { $0.hasSuffix(".key") }
+    // Four keys a party, the clients' authority, two a person: 2 agents, 2 approvers, 2 operators,
+    // 1 auditor, 1 executor.
+    #expect(secrets.count == 4 * 4 + 1 + 2 * 8)
+    for name in secrets { #expect(try folder.mode(name) == 0o600, "\(name)") }
+    #expect(!folder.files.contains { $0.contains(".new") })
+
+    let ceremony = try folder.json("c/ceremony.json")
+    #expect(ceremony["threshold"]?.integer == 3)
+    #expect(ceremony["seats"]?.array?.compactMap { $0["id"]?.integer } == [1, 2, 3, 4])
+    let principals = ceremony["enrolments"]?.array?.compactMap { $0["principal"]?.string } ?? []
+    #expect(principals == principals.sorted() && principals.count == 8)
+    #expect(outcome.output.contains(ceremony.contentHash.hex))
+
+    let node = try folder.json("c/nodes/node-2/node.json")
+    #expect(node["listen"]?["clients"]?.string == "127.0.0.1:9002")
+    #expect(node["listen"]?["peers"]?.string == "127.0.0.1:9102")
+    #expect(node["peers"]?.array?.compactMap { $0["name"]?.string } == ["node-1", "node-3", "node-4"])
+    #expect(try folder.json("c/executors/executor-1/executor.json")["incarnation"]?.integer == 1)
+  }
+
+  @Test("init overwrites nothing, and a founding that fails leaves nothing")
+  func nothingOverwritten() throws {
+    let folder = try Folder()
+    try "precious".write(toFile: "\(folder.path)/f", atomically: true, encoding: .utf8)
+    let refused = try claw(["init", "--dir", folder.path])
+    #expect(refused.code == 1 && refused.output.contains("nothing is overwritten"), "\(refused.output)")
+    #expect(folder.files == ["f"])
+    let failed = try claw(["init", "--dir", "\(folder.path)/c", "--nodes", "5", "--threshold", "2"])
+    #expect(failed.code == 2 && failed.output.contains("expected a majority of 5"), "\(failed.output)")
+    #expect(folder.files == ["f"])
+  }
+
+  @Test("a cluster whose ledger one liar could fork says so")
+  func crashOnly() throws {
+    let folder = try Folder()
+    let outcome = try claw([
+      "init", "--nodes", "3", "--threshold", "2", "--dir", "\(folder.path)/c", "--json",
+    ])
+    #expect(outcome.output.contains("\"crash_only\":true"))
+  }
+
+  @Test("the digests of built images take the place of placeholders, and only of those")
+  func images() throws {
+    let folder = try Folder()
+    let digest = "sha256:" + String(repeating: "ab", count: 32)
+    try "{\"actions\": \"\(digest)\"}".write(
+      toFile: "\(folder.path)/digests.json", atomically: true, encoding: .utf8)
+    let outcome = try claw(["init", "--dir", "\(folder.path)/c", "--images", folder.path, "--json"])
+    #expect(outcome.code == 0 && outcome.output.contains("\"actions_without_image\":[]"), "\(outcome.output)")
+    let ceremony = try folder.json("c/ceremony.json")
+    let registry = try JSON.parse(#require(ceremony["bundle"]?["registry.json"]?.string))
+    let images = registry["actions"]?.array?.compactMap { $0["image"]?.string } ?? []
+    #expect(!images.isEmpty && images.allSatisfy { $0 == digest })
+  }
+
+  // MARK: Parties
+
+  /// Three parties, each in a folder of its own as on a host of its own, and a plan with two operators.
+  private func parties(in folder: Folder) throws -> (invitations: [String], plan: [String]) {
+    var invitations: [String] = []
+    for (id, name) in [(1, "alpha"), (2, "beta"), (3, "gamma")] {
+      let create = try claw([
+        "party", "create", "--dir", "\(folder.path)/\(name)", "--name", name, "--id", "\(id)",
+        "--trust-domain", "quorum.example", "--peers", "127.0.0.1:\(9300 + id)", "--clients",
+        "127.0.0.1:\(9400 + id)",
+      ])
+      #expect(create.code == 0, "\(create.output)")
+      let file = "\(folder.path)/\(name).invitation.json"
+      #expect(
+        try claw(["party", "invite", "--dir", "\(folder.path)/\(name)", "--out", file]).code == 0)
+      invitations += ["--invitation", file]
+    }
+    var enrolments: [String] = []
+    for name in ["m", "n"] {
+      let made = try claw([
+        "identity", "create", "operator", name, "--owner", name, "--dir", "\(folder.path)/id-\(name)",
+      ])
+      #expect(made.code == 0, "\(made.output)")
+      enrolments += ["--enrolment", "\(folder.path)/id-\(name)/enrolment.json"]
+    }
+    let plan = "\(folder.path)/plan.json"
+    let planned = try claw(
+      ["party", "plan", "--name", "quorum", "--threshold", "3", "--out", plan] + enrolments)
+    #expect(planned.code == 0, "\(planned.output)")
+    return (invitations, ["--plan", plan])
+  }
+
+  @Test("parties that were given the same files come to the same fingerprint, the hash of the ceremony")
+  func join() throws {
+    let folder = try Folder()
+    let (invitations, plan) = try parties(in: folder)
+    var fingerprints: [String] = []
+    for name in ["alpha", "beta", "gamma"] {
+      let joined = try claw(
+        ["party", "join", "--dir", "\(folder.path)/\(name)", "--json"] + plan + invitations)
+      #expect(joined.code == 0, "\(joined.output)")
+      fingerprints.append(try #require(try JSON.parse(joined.output)["fingerprint"]?.string))
+      #expect(try folder.json("\(name)/ceremony.json").contentHash.hex == fingerprints.last)
+      for secret in ["party.key", "storage.key", "ca.key", "node.key"] {
+        #expect(try folder.mode("\(name)/\(secret)") == 0o600)
+      }
+    }
+    #expect(Set(fingerprints).count == 1)
+    // Each pins the others' authorities, under the names of their own.
+    let peers = try #require(try folder.json("beta/node.json")["peers"]?.array)
+    #expect(peers.compactMap { $0["name"]?.string } == ["alpha", "gamma"])
+    // No secret has left its host: nothing of one is in what travels.
+    for name in ["alpha", "beta", "gamma"] {
+      let key = try String(contentsOfFile: "\(folder.path)/\(name)/party.key", encoding: .utf8).prefix(64)
+      let bundle = try String(contentsOfFile: "\(folder.path)/\(name).invitation.json", encoding: .utf8)
+      #expect(!bundle.contains(key) && !bundle.contains("PRIVATE"))
+    }
+  }
+
+  @Test("another fingerprint than the expected one is refused before anything is written")
+  func expectation() throws {
+    let folder = try Folder()
+    let (invitations, plan) = try parties(in: folder)
+    let other = String(repeating: "0", count: 64)
+    let joined = try claw(
+      ["party", "join", "--dir", "\(folder.path)/alpha", "--expect", other] + plan + invitations)
+    #expect(joined.code == 1 && joined.output.contains("not given the same files"), "\(joined.output)")
+    #expect(!folder.files.contains("alpha/node.json") && !folder.files.contains("alpha/ceremony.json"))
+  }
+
+  @Test("an invitation whose address or authority was exchanged on its way is refused")
+  func tampered() throws {
+    let folder = try Folder()
+    let (invitations, plan) = try parties(in: folder)
+    let path = "\(folder.path)/beta.invitation.json"
+    let honest = try String(contentsOfFile: path, encoding: .utf8)
+    let authority = try #require(try folder.json("gamma.invitation.json")["authority"]?.string)
+    for (name, value) in [("peers_address", "127.0.0.1:1"), ("authority", authority)] {
+      guard case .object(var object) = try JSON.parse(honest) else { return }
+      object[name] = .string(value)
+      try JSON.object(object).canonical.write(toFile: path, atomically: true, encoding: .utf8)
+      let joined = try claw(["party", "join", "--dir", "\(folder.path)/alpha"] + plan + invitations)
+      #expect(joined.code == 1 && joined.output.contains("not signed by the party's own key"), "\(name)")
+    }
+  }
+
+  @Test("a plan without two operators of distinct owners would lock everyone out, and is refused")
+  func twoOperators() throws {
+    let folder = try Folder()
+    _ = try parties(in: folder)
+    let planned = try claw([
+      "party", "plan", "--name", "quorum", "--threshold", "3", "--out", "\(folder.path)/p2.json",
+      "--enrolment", "\(folder.path)/id-m/enrolment.json",
+    ])
+    #expect(planned.code == 2 && planned.output.contains("at least two owners"), "\(planned.output)")
+  }
+
+  @Test("a party certifies a request, and an identity takes only a certificate of its own name")
+  func certify() throws {
+    let folder = try Folder()
+    let (invitations, plan) = try parties(in: folder)
+    let party = "\(folder.path)/alpha"
+    _ = try claw(["party", "join", "--dir", party] + plan + invitations)
+    func certify(_ principal: String) throws -> Outcome {
+      try claw([
+        "party", "certify", "--dir", party, "--principal", principal, "--request",
+        "\(folder.path)/id-m/client.csr", "--out", "\(folder.path)/m.crt",
+      ])
+    }
+    let connect = [
+      "identity", "connect", "--dir", "\(folder.path)/id-m", "--certificate", "\(folder.path)/m.crt",
+      "--directory", "\(party)/directory.json",
+    ]
+    #expect(try certify("operator/n").code == 0)
+    let wrong = try claw(connect)
+    #expect(wrong.code == 1 && wrong.output.contains("not for operator/m"), "\(wrong.output)")
+    #expect(try certify("node/alpha").code == 2)
+    #expect(try certify("operator/m").code == 0)
+    #expect(try claw(connect).code == 0)
+    let nodes = try #require(try folder.json("id-m/client.json")["nodes"]?.array)
+    #expect(nodes.compactMap { $0["address"]?.string } == [9401, 9402, 9403].map { "127.0.0.1:\($0)" })
+    // Nobody is there: the exit code says so.
+    #expect(try claw(["status", "--as", "\(folder.path)/id-m"]).code == 6)
+  }
+
+  // MARK: Usage
+
+  @Test("every command has help, and what it does not know is a usage error")
+  func help() throws {
+    let overview = try claw(["--help"])
+    let names = overview.output.split(separator: "\n").filter { $0.hasPrefix("  ") }.map {
+      $0.trimmingCharacters(in: .whitespaces).components(separatedBy: "  ")[0]
+    }.filter { !$0.contains(",") && !$0.contains(";") }
+    #expect(names.count >= 30)
+    for name in names where !name.hasPrefix("4 ") && !name.hasPrefix("7 ") {
+      let help = try claw(name.split(separator: " ").map(String.init) + ["--help"])
+      #expect(help.code == 0 && help.output.contains("usage: claw \(name)"), "\(name)")
+      #expect(help.output.contains("exit codes:") && help.output.contains("--json"), "\(name)")
+    }
+    #expect(try claw(["nonsense"]).code == 2)
+    #expect(try claw(["propose", "echo", "--nonsense"]).code == 2)
+    let json = try claw(["propose", "--json"])
+    #expect(json.code == 2 && json.output == "{\"error\":\"expected ACTION\",\"exit_code\":2}\n")
+  }
+}
