@@ -194,6 +194,21 @@ struct BallotTests {
     #expect(try world.view(index).status == .approved)
   }
 
+  @Test("a vote stops counting when its voter has another key, another owner or no longer the role")
+  func changedVoter() throws {
+    let changes = [
+      Governed.enrolment(.approver("ann"), owner: "ann", roles: ["approver"], keyName: "ann's new key"),
+      Governed.enrolment(.approver("ann"), owner: "someone", roles: ["approver"]),
+      Governed.enrolment(.approver("ann"), owner: "ann", roles: ["clerk"]),
+    ]
+    for change in changes {
+      var (world, index) = try pending()
+      try world.vote("ann", on: index)
+      #expect(try world.enrol(change) == .effective)
+      #expect(try world.view(index).demands.map(\.approved) == [0])
+    }
+  }
+
   @Test("people's consent does not replace the floor: it is asked again when they have met")
   func floorAgain() throws {
     var (world, index) = try pending()

@@ -140,6 +140,23 @@ struct BreakerTests {
     #expect(try world.rules(index) == ["breaker.tenant_cost"])
   }
 
+  @Test("an approval that never came to be written costs nothing: expired, stopped or decided again")
+  func unwritten() throws {
+    var world = try Governed(registry: Registry(dayLimit: "60"))
+    _ = try world.propose(action: "costly")
+    try world.pass(seconds: 300)
+    _ = try world.propose(action: "costly")
+    try world.use(.quarantine, .principal(Governed.agent), id: "q")
+    try world.use(.lift, id: "l", lifts: ["q"])
+    let index = try world.propose(action: "costly")
+    try world.activate(Registry(version: "2", dayLimit: "60"))
+    #expect(try world.rules(index).isEmpty)
+    try world.settle()
+    #expect(try world.view(index).status == .approved)
+    let next = try world.propose()
+    #expect(try world.rules(next) == ["breaker.tenant_cost"])
+  }
+
   @Test("a breaker makes the agent's tokens void and denies what it is waiting for (INV-021)")
   func voidsTokens() throws {
     var world = try Governed()

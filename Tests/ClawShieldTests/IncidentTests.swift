@@ -35,6 +35,22 @@ struct IncidentTests {
     #expect(world.state.proposalView(decision: approval)?.status == .unknown)
   }
 
+  @Test("a lift brings no token back: whoever still wants it proposes again")
+  func liftedTokens() throws {
+    var world = try Governed()
+    let approval = try world.approved()
+    for (number, target) in [IncidentTarget.all, .tenant("acme"), .principal(Governed.executor)].enumerated()
+    {
+      let fresh = try world.approved()
+      try world.use(.quarantine, target, id: "q\(number)")
+      try world.use(.lift, id: "l\(number)", lifts: ["q\(number)"])
+      #expect(!world.state.isLiveApproval(at: approval, time: world.now))
+      #expect(!world.state.isLiveApproval(at: fresh, time: world.now))
+    }
+    let after = try world.approved()
+    #expect(world.state.liveApprovals() == [after])
+  }
+
   @Test("a stopped token's receipt still counts: what ran is on record (ruling 13)")
   func receiptAfterKill() throws {
     var world = try Governed()
