@@ -107,7 +107,7 @@ extension ShieldState {
       index: index, leafHash: leafHash, content: proposal, contentHash: signed.contentHash, at: logTime,
       owner: enrolment(of: proposal.requestedBy)?.owner ?? "", repeatKey: repeatKey,
       schemaHash: nil, verdict: judgement.verdict)
-    if judgement.verdict.isOpen {
+    if judgement.verdict.type != .deny {
       // What was checked is remembered, not the parameters: they stay erasable.
       cell.schemaHash = compiled.action(proposal.action)?.schemaHash
     }
