@@ -33,7 +33,8 @@ enum ProposalCommands {
     ),
     Command(
       "watch", "follow a proposal until it is settled", operands: ["[REQUEST-ID]"],
-      options: about + Command.session, run: watch),
+      options: about + Command.session, details: "With --json one object a line, one for each change.",
+      run: watch),
     Command(
       "withdraw", "take one's own pending proposal back", operands: ["[REQUEST-ID]"],
       options: about + [Statements.validityOption] + Command.session, run: withdraw),
