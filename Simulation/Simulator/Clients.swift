@@ -189,7 +189,8 @@ final class SimulatedApprover: SimulatedClient {
   func lost(_ node: NodeID) {}
 }
 
-/// An executor: enlists for leases, takes jobs from every node, runs each token once, reports.
+/// A double of an executor, not `OpenExec`: enlists for leases, takes jobs from every node, runs each token
+/// once by a list in memory, reports. It never dies and checks no lease.
 final class SimulatedExecutor: SimulatedClient {
   private struct Report {
     let tokenID: String

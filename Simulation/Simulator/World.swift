@@ -26,8 +26,8 @@ enum WorldEvent {
 /// A whole cluster with its agents, approvers and executors, in one thread, on virtual time, from one
 /// seed: the same seed gives the same run to the bit.
 ///
-/// What is simulated: network, disk, clock, process and sandbox. Everything that decides is the code that
-/// the programs run.
+/// What is simulated: network, disk, clock and process. The governance nodes are the code that the
+/// programs run; executors are a double (`SimulatedExecutor`), not yet `OpenExec`.
 public final class World {
   /// Virtual time 0, as a time of day.
   static let epoch: Int64 = 1_800_000_000_000_000_000
