@@ -164,7 +164,9 @@ final class ExecutorStation {
     } else {
       step(
         .jobOffered(
-          OfferedJob(token: offer.token, proposal: offer.proposal, attachment: offer.attachment)))
+          OfferedJob(
+            token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
+            lease: offer.lease.flatMap { LeaseOffer($0) })))
     }
   }
 
@@ -226,15 +228,10 @@ final class ExecutorStation {
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):
-        guard let response = try? LeaseResponse(decoding: payload) else { return }
-        let path = response.challengePath.compactMap { Digest($0) }
-        guard path.count == response.challengePath.count else { return }
-        step(
-          .leaseOffered(
-            LeaseOffer(
-              note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
-              challengeCount: response.challengeCount, restrictions: response.restrictions,
-              bundle: response.bundle)))
+        guard let response = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(response) else {
+          return
+        }
+        step(.leaseOffered(offer))
       case .failure(let status) where status.code == .aborted: break  // a newer challenge is on its way
       case .failure(let status):
         note(.warning, "enlist_failed", [("status", .string("\(status)"))])
@@ -291,5 +288,17 @@ final class ExecutorStation {
     case .proofRefused(let reason): note(.warning, "proof_refused", [("reason", .string(reason))])
     case .receiptProven(let token): note(.info, "receipt_proven", [("token_id", .string(token))])
     }
+  }
+}
+
+extension LeaseOffer {
+  /// What a node sent; nil where a digest has the wrong length.
+  init?(_ response: LeaseResponse) {
+    let path = response.challengePath.compactMap { Digest($0) }
+    guard path.count == response.challengePath.count else { return nil }
+    self.init(
+      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
+      challengeCount: response.challengeCount, restrictions: response.restrictions,
+      bundle: response.bundle)
   }
 }

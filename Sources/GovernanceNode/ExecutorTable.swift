@@ -141,27 +141,14 @@ extension GovernanceNode {
   /// Gives the newest lease to those whose challenge it commits to.
   mutating func answerEnlisted(into effects: inout NodeEffects) {
     guard let shown = finality.lease, !executors.enlisting.isEmpty else { return }
-    let challenges = shown.challenges.compactMap { note -> Challenge? in
-      Principal(path: note.executor).map {
-        Challenge(executor: $0, incarnation: Int(note.incarnation), bytes: note.challenge)
-      }
-    }
-    executors.leased(challenges, at: now.monotonic)
-    let tree = Challenge.tree(challenges)
+    executors.leased(shown.leasedChallenges, at: now.monotonic)
     let bundle = overlay.final.bundle.json.canonicalBytes()
-    var waiting: [ExecutorTable.Enlisting] = []
-    for call in executors.enlisting {
-      guard let position = challenges.firstIndex(of: call.challenge) else {
-        waiting.append(call)
-        continue
-      }
-      let response = LeaseResponse(
-        note: shown.note, challengePath: tree.paths[position].map(\.bytes),
-        challengeIndex: UInt64(position), challengeCount: UInt64(challenges.count),
-        restrictions: shown.restrictions, bundle: bundle)
-      effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+    executors.enlisting.removeAll { call in
+      guard var lease = shown.lease(where: { $0 == call.challenge }) else { return false }
+      lease.bundle = bundle
+      effects.answers.append(.respond(call.key, .ok, payload: lease.encode()))
+      return true
     }
-    executors.enlisting = waiting
   }
 
   /// Opens a stream of jobs; what is outstanding comes first.
@@ -185,9 +172,33 @@ extension GovernanceNode {
       let proposal = raft.log.leaf(at: decision.proposal),
       let attachment = raft.log.attachment(at: decision.proposal)
     else { return }
-    let offer = JobOffer(token: token.encoded, proposal: proposal, attachment: attachment.bytes)
+    // The lease of the same note, mostly: without it the approval would wait for the next one.
+    let lease = finality.lease?.lease { $0.executor == grant.executorID }
+    let offer = JobOffer(
+      token: token.encoded, proposal: proposal, attachment: attachment.bytes, lease: lease)
     for stream in executors.streams where stream.executor == grant.executorID {
       effects.answers.append(.item(stream.key, payload: offer.encode()))
     }
+  }
+}
+
+extension NoteShown {
+  /// The challenges that its lease line commits to, in their order.
+  var leasedChallenges: [Challenge] {
+    challenges.compactMap { note in
+      Principal(path: note.executor).map {
+        Challenge(executor: $0, incarnation: Int(note.incarnation), bytes: note.challenge)
+      }
+    }
+  }
+
+  /// Its lease as the executor whose challenge is wanted can check it, without the bundle.
+  func lease(where isWanted: (Challenge) -> Bool) -> LeaseResponse? {
+    let leased = leasedChallenges
+    guard let position = leased.firstIndex(where: isWanted) else { return nil }
+    let tree = Challenge.tree(leased)
+    return LeaseResponse(
+      note: note, challengePath: tree.paths[position].map(\.bytes), challengeIndex: UInt64(position),
+      challengeCount: UInt64(leased.count), restrictions: restrictions)
   }
 }

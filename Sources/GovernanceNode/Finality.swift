@@ -207,7 +207,12 @@ extension GovernanceNode {
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
     finality.accept(note, checkpoint, approvals: approvals)
-    if checkpoint.lease != nil { finality.lease = shown }
+    // What came beside the note is signed through the note alone.
+    if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
+      SHA256.hash(shown.restrictions) == line.restrictionsHash
+    {
+      finality.lease = shown
+    }
 
     if isLarger || checkpoint.consent != nil {
       var batch = WriteBatch()

@@ -5,6 +5,7 @@ import Records
 // From an offer to a burned nonce.
 extension ExecutorInstance {
   mutating func take(_ offer: OfferedJob, at now: Uptime, into effects: inout ExecutorEffects) {
+    if let lease = offer.lease { take(lease, isExtra: true, at: now, into: &effects) }
     let token: ProvenToken
     do {
       token = try TokenGate.prove(offer.token, for: identity)

@@ -154,13 +154,16 @@ public struct ExecutorInstance: Sendable {
 
   // MARK: Leases
 
-  private mutating func take(
-    _ offer: LeaseOffer, at now: Uptime, into effects: inout ExecutorEffects
+  /// Takes a lease up. One that came with a job is extra: every node sends the same, so that it is not
+  /// newer is no news.
+  mutating func take(
+    _ offer: LeaseOffer, isExtra: Bool = false, at now: Uptime, into effects: inout ExecutorEffects
   ) {
     let lease: Lease
     do {
       lease = try leases.accept(offer, at: now)
     } catch {
+      if isExtra, case .notNewer = error { return }
       effects.notices.append(.leaseRefused(error))
       return
     }

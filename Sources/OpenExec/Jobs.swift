@@ -10,12 +10,15 @@ public struct OfferedJob: Equatable, Sendable {
   public let proposal: [UInt8]
   /// The proposal's attachment, which holds the parameters.
   public let attachment: [UInt8]
+  /// The lease that came with it, where one did: the approval is not run under an older one.
+  public let lease: LeaseOffer?
 
   /// A job.
-  public init(token: String, proposal: [UInt8], attachment: [UInt8]) {
+  public init(token: String, proposal: [UInt8], attachment: [UInt8], lease: LeaseOffer? = nil) {
     self.token = token
     self.proposal = proposal
     self.attachment = attachment
+    self.lease = lease
   }
 }
 

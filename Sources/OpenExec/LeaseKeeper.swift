@@ -53,7 +53,7 @@ public enum LeaseRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownKey
   /// The note has no lease line.
   case noLeaseLine
-  /// The lease does not commit to a challenge of this executor that is still open.
+  /// The lease commits neither to an open challenge of this executor nor to the one answered last.
   case challengeMissing
   case restrictions(RecordError)
   /// The list is not the one that the lease commits to.
@@ -68,7 +68,8 @@ public enum LeaseRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     case .note(let error): error.description
     case .unknownKey: "lease: signed by no group key that is in force for it"
     case .noLeaseLine: "lease: the note has no lease line"
-    case .challengeMissing: "lease: does not commit to an open challenge of this executor"
+    case .challengeMissing:
+      "lease: commits neither to an open challenge of this executor nor to the one answered last"
     case .restrictions(let error): "lease: \(error)"
     case .restrictionsMismatch: "lease: another restriction list than the one it commits to"
     case .notNewer(let mark):
@@ -85,6 +86,8 @@ public struct Lease: Equatable, Sendable {
   public let restrictions: RestrictionList
   /// When this executor sent the challenge: its life counts from here.
   public let began: Uptime
+  /// The time of the first note that answered the challenge.
+  let answered: Timestamp
 
   /// The end of its life.
   public var end: Uptime { began.advanced(by: .seconds(Int64(line.seconds))) }
@@ -92,19 +95,26 @@ public struct Lease: Equatable, Sendable {
   /// Whether it may be acted on.
   public func isLive(at now: Uptime) -> Bool { now >= began && now < end }
 
-  /// The cluster's time, never behind it: the lease's time plus what has passed since the challenge was
-  /// sent, which was before the note was made.
-  public func time(at now: Uptime) -> Timestamp { mark.time.advanced(by: now.since(began)) }
+  /// The cluster's time, never behind it: the time of the first note that answered the challenge, plus what
+  /// has passed since the challenge was sent, which was before that note was made.
+  public func time(at now: Uptime) -> Timestamp {
+    max(mark.time, answered.advanced(by: now.since(began)))
+  }
 }
 
 /// Holds the newest lease, and the challenges that the next may answer.
+///
+/// The challenge that was answered last may be answered again, by a newer note: that brings the lease up to
+/// what the note covers, and never makes it live longer, since its life counts from the challenge.
 public struct LeaseKeeper: Sendable {
   /// Open challenges that are kept; the oldest gives way.
   public static let maximumChallenges = 8
 
-  private struct Open {
+  private struct Sent {
     var challenge: Challenge
-    var sentAt: Uptime
+    var at: Uptime
+    /// The time of the first note that answered it; nil while it is open.
+    var answered: Timestamp?
   }
 
   public let identity: ExecutorIdentity
@@ -112,7 +122,8 @@ public struct LeaseKeeper: Sendable {
   public private(set) var highest: LeaseMark?
   /// The newest lease of this run of the program; it may have lapsed.
   public private(set) var current: Lease?
-  private var open: [Open] = []
+  /// In the order of sending. Only the first can have been answered.
+  private var sent: [Sent] = []
 
   /// A keeper that refuses what is not newer than `highest`, which was kept durably.
   public init(identity: ExecutorIdentity, highest: LeaseMark?) {
@@ -124,8 +135,11 @@ public struct LeaseKeeper: Sendable {
   public mutating func challenge(_ bytes: [UInt8], at now: Uptime) -> Challenge {
     let challenge = Challenge(
       executor: identity.executor, incarnation: identity.incarnation, bytes: bytes)
-    if open.count == LeaseKeeper.maximumChallenges { open.removeFirst() }
-    open.append(Open(challenge: challenge, sentAt: now))
+    sent.append(Sent(challenge: challenge, at: now))
+    let open = sent.count { $0.answered == nil }
+    if open > LeaseKeeper.maximumChallenges, let oldest = sent.firstIndex(where: { $0.answered == nil }) {
+      sent.remove(at: oldest)
+    }
     return challenge
   }
 
@@ -133,7 +147,7 @@ public struct LeaseKeeper: Sendable {
   public mutating func accept(_ offer: LeaseOffer, at now: Uptime) throws(LeaseRefusal) -> Lease {
     let checkpoint = try verified(offer.note)
     guard let line = checkpoint.lease else { throw .noLeaseLine }
-    guard let sentAt = answered(offer, root: line.challengeRoot) else { throw .challengeMissing }
+    guard let position = answered(offer, root: line.challengeRoot) else { throw .challengeMissing }
     let restrictions: RestrictionList
     do {
       restrictions = try RestrictionList(parsing: offer.restrictions)
@@ -143,12 +157,16 @@ public struct LeaseKeeper: Sendable {
     guard restrictions.hash == line.restrictionsHash else { throw .restrictionsMismatch }
     let mark = LeaseMark(size: checkpoint.size, time: checkpoint.time)
     if let highest, mark <= highest { throw .notNewer(than: highest) }
-    let lease = Lease(mark: mark, line: line, restrictions: restrictions, began: sentAt)
+    let challenge = sent[position]
+    let lease = Lease(
+      mark: mark, line: line, restrictions: restrictions, began: challenge.at,
+      answered: challenge.answered ?? mark.time)
     guard lease.isLive(at: now) else { throw .lapsed }
     highest = mark
     current = lease
+    sent[position].answered = lease.answered
     // What was sent before the answered challenge would only make for a shorter life.
-    open.removeAll { $0.sentAt <= sentAt }
+    sent.removeFirst(position)
     return lease
   }
 
@@ -172,13 +190,13 @@ public struct LeaseKeeper: Sendable {
     }
   }
 
-  /// When the challenge that the lease commits to was sent; the newest, where it commits to several.
-  private func answered(_ offer: LeaseOffer, root: Digest) -> Uptime? {
-    open.last { candidate in
+  /// The place of the challenge that the lease commits to; the newest, where it commits to several.
+  private func answered(_ offer: LeaseOffer, root: Digest) -> Int? {
+    sent.lastIndex { candidate in
       let reached = try? Proof.root(
         leaf: candidate.challenge.leaf, index: offer.challengeIndex, size: offer.challengeCount,
         path: offer.challengePath)
       return reached == root
-    }?.sentAt
+    }
   }
 }

@@ -76,12 +76,29 @@ struct LeaseKeeperTests {
     #expect(refused(&keeper, world.lease(World.LeasePlan(), answering: earlier)) == .challengeMissing)
   }
 
-  @Test("an answered challenge is not answered again, even by a newer note")
-  func once() throws {
+  @Test("the challenge answered last may be answered again by a newer note, for no longer a life")
+  func again() throws {
     var (keeper, challenge) = keeper()
-    _ = try keeper.accept(world.lease(World.LeasePlan(), answering: challenge), at: now)
+    let first = try keeper.accept(world.lease(World.LeasePlan(), answering: challenge), at: now)
+    let later = World.start.advanced(by: .seconds(3))
+    let plan = World.LeasePlan(size: 200, time: later)
+    let second = try keeper.accept(
+      world.lease(plan, answering: challenge), at: Uptime(nanoseconds: 5_000_000_000))
+    #expect(second.mark.size == 200)
+    #expect(second.began == first.began && second.end == first.end)
+    // The newer note's time is no reason to count what passed before it twice.
+    let after = Uptime(nanoseconds: 6_000_000_000)
+    #expect(second.time(at: after) == first.time(at: after))
+  }
+
+  @Test("once a newer challenge is answered, an older one is not")
+  func superseded() throws {
+    var (keeper, first) = keeper()
+    let second = keeper.challenge([UInt8](repeating: 6, count: 32), at: now)
+    _ = try keeper.accept(world.lease(World.LeasePlan(), answering: first), at: now)
+    _ = try keeper.accept(world.lease(World.LeasePlan(size: 200), answering: second), at: now)
     #expect(
-      refused(&keeper, world.lease(World.LeasePlan(size: 200), answering: challenge)) == .challengeMissing)
+      refused(&keeper, world.lease(World.LeasePlan(size: 300), answering: first)) == .challengeMissing)
   }
 
   @Test("ordered by size, then time; older ones and ties are refused, also after a restart")

@@ -119,7 +119,9 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("executor", "JobsRequest", JobsRequest(incarnation: 4294967295)),
   (
     "executor", "JobOffer",
-    JobOffer(token: "é 1", proposal: [0, 255, 2], attachment: [0, 255, 3], stopToken: "é 4")
+    JobOffer(
+      token: "é 1", proposal: [0, 255, 2], attachment: [0, 255, 3], stopToken: "é 4",
+      lease: LeaseResponse(note: "é 5", challengePath: [[0, 255, 6]], challengeIndex: 8))
   ),
   ("executor", "ReportResponse", ReportResponse(proof: "é 1")),
   ("peer", "LogEntry", LogEntry(term: 1099511627776, payload: [0, 255, 2])),

@@ -115,16 +115,21 @@ public struct JobOffer: WireMessage {
   public var attachment: [UInt8] = []
   /// Set instead of the above: this token is void; stop what it runs.
   public var stopToken: String = ""
+  /// The newest lease that answers this executor, where the node has one: an approval is not run under an
+  /// older one.
+  public var lease: LeaseResponse?
 
   public init() {}
 
   public init(
-    token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [], stopToken: String = ""
+    token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [], stopToken: String = "",
+    lease: LeaseResponse? = nil
   ) {
     self.token = token
     self.proposal = proposal
     self.attachment = attachment
     self.stopToken = stopToken
+    self.lease = lease
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -133,6 +138,7 @@ public struct JobOffer: WireMessage {
     case 2: proposal = try reader.bytes()
     case 3: attachment = try reader.bytes()
     case 4: stopToken = try reader.string()
+    case 5: try reader.message(into: &lease)
     default: break
     }
   }
@@ -142,6 +148,7 @@ public struct JobOffer: WireMessage {
     writer.bytes(2, proposal)
     writer.bytes(3, attachment)
     writer.string(4, stopToken)
+    writer.message(5, lease)
   }
 }
 
