@@ -84,6 +84,9 @@ public struct Ledger<Store: LogStore>: RaftLog {
     return stored(index.rawValue)?.term
   }
 
+  /// No record holds a configuration yet: the one of genesis is in force.
+  public func configuration(at index: LogIndex) -> ConfigurationPoint? { nil }
+
   public func root(at index: LogIndex) -> LogRoot? {
     rootHash(ofSize: index.rawValue).flatMap { LogRoot(bytes: $0.bytes) }
   }

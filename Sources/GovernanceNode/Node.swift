@@ -210,6 +210,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .steppedDown(let term, let reason):
       effects.notices.append(.role("stepped down in \(term): \(reason)"))
       round = nil
+    case .transferAborted(let target):
+      effects.notices.append(.role("the handover to \(target) came to nothing"))
     case .preCandidate, .candidate: round = nil
     }
   }

@@ -9,7 +9,7 @@ enum RaftCodec {
       PeerMessage(
         voteCall: VoteCall(
           term: request.term.rawValue, lastIndex: request.lastIndex.rawValue,
-          lastTerm: request.lastTerm.rawValue, preVote: request.preVote))
+          lastTerm: request.lastTerm.rawValue, preVote: request.preVote, isTransfer: request.isTransfer))
     case .voteResponse(let response):
       PeerMessage(
         voteAnswer: VoteAnswer(
@@ -20,8 +20,17 @@ enum RaftCodec {
           term: request.term.rawValue, previousIndex: request.previousIndex.rawValue,
           previousTerm: request.previousTerm.rawValue, previousRoot: request.previousRoot.bytes,
           entries: request.entries.map { LogEntry(term: $0.term.rawValue, payload: $0.payload) },
-          leaderCommit: request.leaderCommit.rawValue, round: request.round))
+          leaderCommit: request.leaderCommit.rawValue, round: request.round,
+          transferee: request.transferee?.rawValue ?? 0))
     case .appendResponse(let response): PeerMessage(appendAnswer: answer(response))
+    case .timeoutNow(let request): PeerMessage(timeoutNow: TimeoutNowCall(term: request.term.rawValue))
+    case .readRequest(let request):
+      PeerMessage(readCall: ReadCall(term: request.term.rawValue, context: request.context))
+    case .readResponse(let response):
+      PeerMessage(
+        readAnswer: ReadAnswer(
+          term: response.term.rawValue, context: response.context, index: response.index?.rawValue ?? 0,
+          isKnown: response.index != nil))
     }
   }
 
@@ -42,6 +51,9 @@ enum RaftCodec {
     case .refused(let index):
       answer.outcome = 4
       answer.index = index.rawValue
+    case .lost(let index):
+      answer.outcome = 5
+      answer.index = index.rawValue
     }
     return answer
   }
@@ -52,7 +64,7 @@ enum RaftCodec {
       return .voteRequest(
         VoteRequest(
           term: Term(rawValue: call.term), lastIndex: LogIndex(rawValue: call.lastIndex),
-          lastTerm: Term(rawValue: call.lastTerm), preVote: call.preVote))
+          lastTerm: Term(rawValue: call.lastTerm), preVote: call.preVote, isTransfer: call.isTransfer))
     }
     if let answer = message.voteAnswer {
       return .voteResponse(
@@ -61,6 +73,16 @@ enum RaftCodec {
     }
     if let call = message.appendCall { return append(call) }
     if let answer = message.appendAnswer { return outcome(answer) }
+    if let call = message.timeoutNow { return .timeoutNow(TimeoutNow(term: Term(rawValue: call.term))) }
+    if let call = message.readCall {
+      return .readRequest(ReadRequest(term: Term(rawValue: call.term), context: call.context))
+    }
+    if let answer = message.readAnswer {
+      return .readResponse(
+        ReadResponse(
+          term: Term(rawValue: answer.term), context: answer.context,
+          index: answer.isKnown ? LogIndex(rawValue: answer.index) : nil))
+    }
     return nil
   }
 
@@ -79,7 +101,8 @@ enum RaftCodec {
       AppendRequest(
         term: Term(rawValue: call.term), previousIndex: LogIndex(rawValue: call.previousIndex),
         previousTerm: Term(rawValue: call.previousTerm), previousRoot: root, entries: entries,
-        leaderCommit: LogIndex(rawValue: call.leaderCommit), round: call.round))
+        leaderCommit: LogIndex(rawValue: call.leaderCommit), round: call.round,
+        transferee: NodeID(rawValue: call.transferee)))
   }
 
   private static func outcome(_ answer: AppendAnswer) -> Raft.Message? {
@@ -93,6 +116,7 @@ enum RaftCodec {
         hintTerm: Term(rawValue: answer.outcomeTerm))
     case 3: outcome = .ahead(index)
     case 4: outcome = .refused(index)
+    case 5: outcome = .lost(after: index)
     default: return nil
     }
     return .appendResponse(

@@ -85,6 +85,11 @@ extension GovernanceNode {
     switch refusal {
     case .notLeader, .termEntryPending, .termEntryAppended:
       CallStatus(.unavailable, "there is no leader at the moment; try again")
+    case .transferPending:
+      CallStatus(.unavailable, "leadership is being handed over; try again")
+    case .termNotCommitted, .configurationPending:
+      CallStatus(.failedPrecondition, "an earlier change of members is not committed yet; try again")
+    case .invalidChange(let fault): CallStatus(.failedPrecondition, "\(fault)")
     case .busy:
       CallStatus(.resourceExhausted, "too much is not yet durable; try again")
     case .tooLarge(_, let limit):

@@ -13,6 +13,7 @@ extension RaftInstance {
     commit(through: reached, into: &effects)
     leading.uncommitted.release(through: commitIndex)
     tellCommit(into: &effects)
+    leaveIfRemoved(at: now, into: &effects)
   }
 
   mutating func commit(through index: LogIndex, into effects: inout Effects) {

@@ -1,3 +1,14 @@
+/// A configuration, and the entry that holds it; index 0 for the one that the cluster began with.
+public struct ConfigurationPoint: Hashable, Sendable {
+  public let index: LogIndex
+  public let configuration: Configuration
+
+  public init(index: LogIndex, configuration: Configuration) {
+    self.index = index
+    self.configuration = configuration
+  }
+}
+
 /// Who takes part (Raft §6). All lists ascend and hold no duplicates.
 public struct Configuration: Hashable, Sendable {
   /// The voters; in a joint configuration, the incoming ones.

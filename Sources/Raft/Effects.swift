@@ -21,6 +21,10 @@ public struct Effects: Sendable {
   public var evidence: [Evidence] = []
   /// In the order in which they happened.
   public var roleChanges: [RoleChange] = []
+  /// The configuration that is in force from now on; the owner connects to its members.
+  public var configuration: Configuration?
+  /// Reads that may be served, or not.
+  public var reads: [ReadOutcome] = []
 
   public init() {}
 
@@ -33,6 +37,8 @@ public struct Effects: Sendable {
     needsSnapshot.removeAll(keepingCapacity: true)
     evidence.removeAll(keepingCapacity: true)
     roleChanges.removeAll(keepingCapacity: true)
+    configuration = nil
+    reads.removeAll(keepingCapacity: true)
   }
 }
 
@@ -86,6 +92,8 @@ public enum RoleChange: Hashable, Sendable {
   case becameLeader(term: Term)
   /// Precedes the `follower` change of a leader that gives up by itself.
   case steppedDown(term: Term, reason: StepDownReason)
+  /// Nobody took over within an election timeout; this leader goes on.
+  case transferAborted(to: NodeID)
 }
 
 /// Why a leader gave up without having seen a higher term.
@@ -98,6 +106,8 @@ public enum StepDownReason: Hashable, Sendable {
   case unwillingMajority
   /// The owner discarded the tail of its log.
   case tailDiscarded
+  /// The committed configuration is without it.
+  case removed
 }
 
 /// What no honest peer does.
@@ -116,6 +126,8 @@ public enum Evidence: Hashable, Sendable {
   case secondLeader(term: Term, first: NodeID, second: NodeID)
   /// An acknowledgement of what was never sent.
   case impossibleAcknowledgement(from: NodeID, index: LogIndex, lastIndex: LogIndex)
+  /// A peer's storage lost what it had acknowledged. That is a fault, not a lie.
+  case acknowledgedAndLost(from: NodeID, after: LogIndex, acknowledged: LogIndex)
   /// A message that no leader forms.
   case malformed(from: NodeID, Malformation)
 }

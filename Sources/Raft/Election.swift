@@ -50,9 +50,18 @@ struct VoteTally: Hashable, Sendable {
 
 extension RaftInstance {
   /// Whether this node may stand at all. While its disk is in doubt it could not keep a vote.
-  private var mayCampaign: Bool {
-    configuration.isVoter(id) && suspectThrough == nil && persistence.isHardStateDurable
-      && currentTerm < .limit
+  var mayCampaign: Bool {
+    isElectable && suspectThrough == nil && persistence.isHardStateDurable && currentTerm < .limit
+      && lost == nil
+  }
+
+  /// A voter may stand; so may one that a change which is not committed has left out: until it is, the cluster
+  /// may need it. It does not count itself then (dissertation §4.2.2).
+  private var isElectable: Bool {
+    if configuration.isVoter(id) { return true }
+    guard !isConfigurationCommitted else { return false }
+    let earlier = log.configuration(at: configurationIndex.previous)?.configuration ?? initialConfiguration
+    return earlier.isVoter(id)
   }
 
   mutating func onElectionTimeout(at now: Instant, into effects: inout Effects) {
@@ -75,21 +84,36 @@ extension RaftInstance {
     decideElection(at: now, into: &effects)
   }
 
+  /// The owner has found that the leader of this term keeps something out of the log, or has not. A node that
+  /// distrusts its leader votes as though it had none.
+  public mutating func setDistrust(_ distrusts: Bool) { distrustsLeader = distrusts && role != .leader }
+
+  /// Stands against a leader that the owner distrusts, if enough peers do as well.
+  public mutating func challengeLeader(at now: Instant, into effects: inout Effects) {
+    guard distrustsLeader, role == .follower, mayCampaign else { return }
+    electionTimer.restart(at: now)
+    preCampaign(at: now, into: &effects)
+    flush(at: now, into: &effects)
+  }
+
   /// Begins an election (Raft §5.2). The requests wait for the term and the vote to be durable, and with
   /// them for the log that they boast of.
-  private mutating func campaign(at now: Instant, into effects: inout Effects) {
+  mutating func campaign(
+    isTransfer: Bool = false, at now: Instant, into effects: inout Effects
+  ) {
+    failReads(into: &effects)
     updateHardState(HardState(currentTerm: currentTerm.next, votedFor: id))
     role = .candidate
     leader = nil
     tally = VoteTally()
     electionTimer.restart(at: now)
     effects.roleChanges.append(.candidate(term: currentTerm))
-    requestVotes(term: currentTerm, preVote: false)
+    requestVotes(term: currentTerm, preVote: false, isTransfer: isTransfer)
   }
 
-  private mutating func requestVotes(term: Term, preVote: Bool) {
+  private mutating func requestVotes(term: Term, preVote: Bool, isTransfer: Bool = false) {
     let request = VoteRequest(
-      term: term, lastIndex: log.lastIndex, lastTerm: log.term(at: log.lastIndex) ?? .zero, preVote: preVote)
+      term: term, lastIndex: logEnd.index, lastTerm: logEnd.term, preVote: preVote, isTransfer: isTransfer)
     for peer in configuration.members where peer != id && configuration.isVoter(peer) {
       say(.voteRequest(request), to: peer)
     }
@@ -112,17 +136,18 @@ extension RaftInstance {
   }
 
   /// Whether a live leader was heard within the least election timeout, or is this node. Such a node
-  /// ignores requests for votes: who cannot hear the leader must not depose it (Raft §6).
-  private func isLoyal(at now: Instant) -> Bool {
+  /// ignores requests for votes: who cannot hear the leader must not depose it (Raft §6). It lets go of a
+  /// leader that it distrusts, and of one that hands over to this very candidate.
+  private func isLoyal(to request: VoteRequest, from candidate: NodeID, at now: Instant) -> Bool {
+    if request.isTransfer, candidate == (role == .leader ? transferee : following.transferee) { return false }
     if role == .leader { return true }
-    guard let leaderContact else { return false }
+    guard let leaderContact, !distrustsLeader else { return false }
     return now < leaderContact + settings.electionTimeout
   }
 
   /// Raft §5.4.1: the later last term wins; of equal terms, the longer log.
   private func isUpToDate(_ request: VoteRequest) -> Bool {
-    let ownTerm = log.term(at: log.lastIndex) ?? .zero
-    return (request.lastTerm, request.lastIndex) >= (ownTerm, log.lastIndex)
+    LogEnd(term: request.lastTerm, index: request.lastIndex) >= votingEnd
   }
 
   /// A voter does not ask whether it is one in the configuration that it knows: that may be old, and a
@@ -130,7 +155,7 @@ extension RaftInstance {
   mutating func onVoteRequest(
     _ request: VoteRequest, from candidate: NodeID, at now: Instant, into effects: inout Effects
   ) {
-    guard !isLoyal(at: now) else { return }
+    guard !isLoyal(to: request, from: candidate, at: now) else { return }
     if request.preVote {
       answerPreVote(request, from: candidate)
       return

@@ -60,11 +60,14 @@ public struct SnapshotPoint: Hashable, Sendable {
   public let term: Term
   /// The root over entries 1 to `index`.
   public let root: LogRoot
+  /// The newest configuration in those entries; nil where none holds one.
+  public let configuration: ConfigurationPoint?
 
-  public init(index: LogIndex, term: Term, root: LogRoot) {
+  public init(index: LogIndex, term: Term, root: LogRoot, configuration: ConfigurationPoint? = nil) {
     self.index = index
     self.term = term
     self.root = root
+    self.configuration = configuration
   }
 }
 

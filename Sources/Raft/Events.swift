@@ -24,6 +24,14 @@ public enum ProposalRefusal: Error, Hashable, Sendable {
   case termEntryAppended
   /// Too much is not committed or not durable yet. Try again when the commit index has moved.
   case busy
+  /// Leadership is being handed to this node.
+  case transferPending(to: NodeID)
+  /// A change of members waits for the first entry of the term to be committed.
+  case termNotCommitted
+  /// The latest change of members is not committed yet.
+  case configurationPending
+  /// What is wrong with a change of members, or of the leader.
+  case invalidChange(ChangeFault)
   /// The payload at this position, or the whole, is over this limit in bytes.
   case tooLarge(position: Int?, limit: Int)
   /// There was no payload.

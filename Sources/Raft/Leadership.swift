@@ -1,6 +1,7 @@
 /// What only a leader keeps; emptied when it steps down.
 struct Leading: Sendable {
-  /// Invariant: ascending by peer; every member of the configuration but the leader itself.
+  /// Invariant: ascending by peer; every member of the configuration but the leader itself, and for a while
+  /// those who have left it.
   var progress: [Progress] = []
   /// Counts heartbeats.
   var round: UInt64 = 0
@@ -8,6 +9,10 @@ struct Leading: Sendable {
   /// The first entry of the term, once appended.
   var termRecord: LogIndex?
   var uncommitted = UncommittedBytes()
+  var transfer: Transfer?
+  var pace = Pace()
+  /// When those who have left are no longer spoken to.
+  var dismissal: Instant?
 
   func position(of peer: NodeID) -> Int? { progress.firstIndex { $0.peer == peer } }
 }
@@ -33,8 +38,10 @@ extension RaftInstance {
     } else if quorumDeadline <= now {
       stepDown(.quorumLost, at: now, into: &effects)
     } else if leading.heartbeatDue <= now {
+      dismissDeparted(at: now)
       heartbeat(at: now, into: &effects)
     }
+    if role == .leader { expireTransfer(at: now, into: &effects) }
   }
 
   /// Gives up within the term; the vote stands.

@@ -9,6 +9,8 @@ struct Following: Hashable, Sendable {
   var acknowledged = LogIndex.zero
   /// The highest heartbeat round seen.
   var round: UInt64 = 0
+  /// To whom the leader said that it hands over.
+  var transferee: NodeID?
 }
 
 extension RaftInstance {
@@ -38,8 +40,11 @@ extension RaftInstance {
     leaderContact = now
     electionTimer.restart(at: now)
     following.round = max(following.round, request.round)
+    following.transferee = request.transferee
     guard precedes(request, from: sender, into: &effects) else { return }
     take(request, from: sender, into: &effects)
+    noteRecovery()
+    followConfiguration(at: now, into: &effects)
   }
 
   /// Whether the log holds what precedes the entries: equal index, term and root. Answers if not.
@@ -54,6 +59,10 @@ extension RaftInstance {
     }
     guard previous <= log.lastIndex, let term = log.term(at: previous), let root = log.root(at: previous)
     else {
+      guard lost == nil else {
+        answer(.lost(after: log.lastIndex), to: sender)
+        return false
+      }
       reject(request, hint: log.lastIndex, to: sender)
       return false
     }

@@ -6,10 +6,15 @@ public struct MemoryLog: RaftLog, Sendable {
   /// What ``admission(of:)`` answers; accepts everything where nil.
   public var admissionRule: (@Sendable (Entry) -> Admission)?
 
+  /// Which configuration an entry holds; none where nil.
+  public var configurationRule: (@Sendable (Entry) -> Configuration?)?
+
   private var base: SnapshotPoint
   private var stored: [Entry] = []
   /// `roots[i]` covers everything through `stored[i]`.
   private var roots: [LogRoot] = []
+  /// Those that stored entries hold, ascending.
+  private var configurations: [ConfigurationPoint] = []
 
   public init() {
     base = SnapshotPoint(index: .zero, term: .zero, root: RootFold().root)
@@ -27,6 +32,10 @@ public struct MemoryLog: RaftLog, Sendable {
   public func root(at index: LogIndex) -> LogRoot? {
     if index == base.index { return base.root }
     return position(of: index).map { roots[$0] }
+  }
+
+  public func configuration(at index: LogIndex) -> ConfigurationPoint? {
+    configurations.last { $0.index <= index } ?? base.configuration
   }
 
   public func entries(from first: LogIndex, through last: LogIndex, maxBytes: Int) -> [Entry] {
@@ -51,6 +60,9 @@ public struct MemoryLog: RaftLog, Sendable {
       fold.absorb(entry)
       roots.append(fold.root)
       stored.append(entry)
+      if let configuration = configurationRule?(entry) {
+        configurations.append(ConfigurationPoint(index: entry.index, configuration: configuration))
+      }
     }
   }
 
@@ -59,18 +71,23 @@ public struct MemoryLog: RaftLog, Sendable {
     let kept = min(index, lastIndex).rawValue - base.index.rawValue
     stored.removeSubrange(Int(kept)...)
     roots.removeSubrange(Int(kept)...)
+    configurations.removeAll { $0.index > index }
   }
 
   public mutating func reset(to snapshot: SnapshotPoint) {
     stored.removeAll()
     roots.removeAll()
+    configurations.removeAll()
     base = snapshot
   }
 
   /// Forgets the entries through `index`, as an owner does that has a snapshot there.
   public mutating func compact(through index: LogIndex) {
     guard let position = position(of: index) else { return }
-    base = SnapshotPoint(index: index, term: stored[position].term, root: roots[position])
+    base = SnapshotPoint(
+      index: index, term: stored[position].term, root: roots[position],
+      configuration: configuration(at: index))
+    configurations.removeAll { $0.index <= index }
     stored.removeSubrange(...position)
     roots.removeSubrange(...position)
   }

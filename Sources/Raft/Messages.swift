@@ -4,6 +4,9 @@ public enum Message: Hashable, Sendable {
   case voteResponse(VoteResponse)
   case appendRequest(AppendRequest)
   case appendResponse(AppendResponse)
+  case timeoutNow(TimeoutNow)
+  case readRequest(ReadRequest)
+  case readResponse(ReadResponse)
 
   /// The term that the message speaks of. For a pre-vote and its grant, that is the term that *would* be.
   public var term: Term {
@@ -12,6 +15,9 @@ public enum Message: Hashable, Sendable {
     case .voteResponse(let response): response.term
     case .appendRequest(let request): request.term
     case .appendResponse(let response): response.term
+    case .timeoutNow(let request): request.term
+    case .readRequest(let request): request.term
+    case .readResponse(let response): response.term
     }
   }
 }
@@ -34,12 +40,15 @@ public struct VoteRequest: Hashable, Sendable {
   public let lastIndex: LogIndex
   public let lastTerm: Term
   public let preVote: Bool
+  /// The leader handed over (dissertation §3.10). A voter believes it of whom the leader itself has named.
+  public let isTransfer: Bool
 
-  public init(term: Term, lastIndex: LogIndex, lastTerm: Term, preVote: Bool) {
+  public init(term: Term, lastIndex: LogIndex, lastTerm: Term, preVote: Bool, isTransfer: Bool = false) {
     self.term = term
     self.lastIndex = lastIndex
     self.lastTerm = lastTerm
     self.preVote = preVote
+    self.isTransfer = isTransfer
   }
 }
 
@@ -71,10 +80,12 @@ public struct AppendRequest: Hashable, Sendable {
   /// Counts the leader's heartbeats and comes back in the answer, which is what it is an answer to at
   /// the latest.
   public let round: UInt64
+  /// To whom the leader is handing over: nobody is loyal to the leader against this node.
+  public let transferee: NodeID?
 
   public init(
     term: Term, previousIndex: LogIndex, previousTerm: Term, previousRoot: LogRoot, entries: [Entry],
-    leaderCommit: LogIndex, round: UInt64
+    leaderCommit: LogIndex, round: UInt64, transferee: NodeID? = nil
   ) {
     self.term = term
     self.previousIndex = previousIndex
@@ -83,6 +94,7 @@ public struct AppendRequest: Hashable, Sendable {
     self.entries = entries
     self.leaderCommit = leaderCommit
     self.round = round
+    self.transferee = transferee
   }
 
   /// The last index that the request speaks of, once it is known to be well formed.
@@ -103,6 +115,9 @@ public struct AppendResponse: Hashable, Sendable {
     /// The entry at this index will not be accepted: refused by the log, unequal to what the follower
     /// holds for the same term, or in conflict with what it may not remove.
     case refused(LogIndex)
+    /// The follower's storage has lost what it had acknowledged after this index; what is left equals the
+    /// leader's.
+    case lost(after: LogIndex)
   }
 
   /// The follower's current term.
@@ -115,5 +130,39 @@ public struct AppendResponse: Hashable, Sendable {
     self.term = term
     self.outcome = outcome
     self.round = round
+  }
+}
+
+/// Asks a peer to stand for election at once (TimeoutNow, dissertation §3.10).
+public struct TimeoutNow: Hashable, Sendable {
+  /// The leader's term.
+  public let term: Term
+
+  public init(term: Term) { self.term = term }
+}
+
+/// A follower's question at which index it may read (dissertation §6.4).
+public struct ReadRequest: Hashable, Sendable {
+  public let term: Term
+  /// Never used twice, not even by another life of the node.
+  public let context: UInt64
+
+  public init(term: Term, context: UInt64) {
+    self.term = term
+    self.context = context
+  }
+}
+
+/// The answer to a ``ReadRequest``.
+public struct ReadResponse: Hashable, Sendable {
+  public let term: Term
+  public let context: UInt64
+  /// What is applied through here is new enough; nil where the leader could not say.
+  public let index: LogIndex?
+
+  public init(term: Term, context: UInt64, index: LogIndex?) {
+    self.term = term
+    self.context = context
+    self.index = index
   }
 }

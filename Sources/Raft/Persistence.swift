@@ -101,6 +101,7 @@ extension RaftInstance {
     persistence.persisted(through: ticket)
     if let last = suspectThrough, last <= persistence.durableTicket { suspectThrough = nil }
     releaseHeld(into: &effects)
+    noteRecovery()
     switch role {
     case .follower: acknowledgeProgress()
     case .preCandidate: break

@@ -14,7 +14,8 @@ struct Progress: Sendable {
 
   let peer: NodeID
   var state: State
-  /// The highest index known to be durable there. Never decreases. Invariant: match < next.
+  /// The highest index known to be durable there. Decreases only where the peer says that its storage lost
+  /// entries. Invariant: match < next.
   var match: LogIndex
   /// The next entry to send.
   var next: LogIndex

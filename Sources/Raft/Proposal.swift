@@ -36,8 +36,10 @@ struct UncommittedBytes: Sendable {
 }
 
 extension RaftInstance {
-  /// Whether ``propose(_:at:into:)`` can succeed: this node leads and has opened its term.
-  public var mayPropose: Bool { role == .leader && leading.termRecord != nil }
+  /// Whether ``propose(_:at:into:)`` can succeed: this node leads, has opened its term, and hands over to nobody.
+  public var mayPropose: Bool {
+    role == .leader && leading.termRecord != nil && leading.transfer == nil
+  }
 
   /// Appends the first entry of the term, once, after ``RoleChange/becameLeader(term:)``. What earlier
   /// leaders left uncommitted is committed with it (Raft §8). Not subject to back-pressure.
@@ -63,6 +65,7 @@ extension RaftInstance {
   ) throws(ProposalRefusal) -> ClosedRange<LogIndex> {
     guard role == .leader else { throw .notLeader(leader: leader) }
     guard leading.termRecord != nil else { throw .termEntryPending }
+    if let pending = leading.transfer { throw .transferPending(to: pending.target) }
     guard !payloads.isEmpty else { throw .empty }
     if let position = payloads.firstIndex(where: { $0.count > settings.maxEntryBytes }) {
       throw .tooLarge(position: position, limit: settings.maxEntryBytes)
@@ -92,6 +95,7 @@ extension RaftInstance {
     log.append(entries)
     persistence.append(entries)
     leading.uncommitted.add(last: log.lastIndex, bytes: entries.reduce(0) { $0 + $1.cost })
+    followConfiguration(at: now, into: &effects)
     replicateToAll(into: &effects)
     flush(at: now, into: &effects)
     return first...log.lastIndex

@@ -11,7 +11,11 @@ public struct RaftInstance<Log: RaftLog> {
   /// The owner reads it, and removes its front when it has a snapshot; everything else is done here.
   public var log: Log
 
+  /// In force: the newest in the log, committed or not.
   public internal(set) var configuration: Configuration
+  /// The entry that holds it; 0 for the one that the cluster began with.
+  public internal(set) var configurationIndex = LogIndex.zero
+  let initialConfiguration: Configuration
   public internal(set) var role = Role.follower
   /// The current term's leader, where known.
   public internal(set) var leader: NodeID?
@@ -40,16 +44,25 @@ public struct RaftInstance<Log: RaftLog> {
   var following = Following()
   /// In `leader`: what only a leader keeps.
   var leading = Leading()
+  /// Reads that wait for an index.
+  var reads: Reads
+  /// The end that the log had before storage lost some of it, until as much is back.
+  public internal(set) var lost: LogEnd?
+  /// The owner holds it against the leader of this term that it keeps something out of the log.
+  public internal(set) var distrustsLeader = false
   var lastEvidence: Evidence?
 
   static var longestOutbox: Int { 256 }
 
   /// Starts a node from what its storage holds; all of it counts as durable.
   ///
-  /// `commitIndex` is what the owner knows to be final; it lies within the log.
+  /// `commitIndex` is what the owner knows to be final; it lies within the log. `configuration` is the one that
+  /// the cluster began with: it is in force while the log holds none. `lost` is the end that the log had
+  /// where storage has lost some of it: the node neither stands nor votes as though that had never been.
   public init(
     id: NodeID, configuration: Configuration, hardState: HardState, log: Log, commitIndex: LogIndex,
-    settings: Settings, at now: Instant, using random: inout some RandomNumberGenerator
+    lost: LogEnd? = nil, settings: Settings, at now: Instant,
+    using random: inout some RandomNumberGenerator
   ) {
     let snapshotIndex = log.firstIndex.previous
     precondition(
@@ -58,7 +71,10 @@ public struct RaftInstance<Log: RaftLog> {
       (log.term(at: log.lastIndex) ?? .zero) <= hardState.currentTerm,
       "the log is of a later term than the hard state, which must have been lost")
     self.id = id
-    self.configuration = configuration
+    initialConfiguration = configuration
+    let point = log.configuration(at: log.lastIndex)
+    self.configuration = point?.configuration ?? configuration
+    configurationIndex = point?.index ?? .zero
     self.hardState = hardState
     self.log = log
     self.commitIndex = max(commitIndex, snapshotIndex)
@@ -66,6 +82,9 @@ public struct RaftInstance<Log: RaftLog> {
     finalIndex = self.commitIndex
     persistence = Persistence(durableIndex: log.lastIndex)
     electionTimer = ElectionTimer(settings: settings, at: now, using: &random)
+    reads = Reads(nextContext: random.next())
+    self.lost = lost
+    noteRecovery()
   }
 
   public var currentTerm: Term { hardState.currentTerm }
@@ -79,7 +98,9 @@ public struct RaftInstance<Log: RaftLog> {
   public var nextDeadline: Instant {
     switch role {
     case .follower, .preCandidate, .candidate: electionTimer.deadline
-    case .leader: min(leading.heartbeatDue, quorumDeadline, storageDeadline)
+    case .leader:
+      min(
+        leading.heartbeatDue, quorumDeadline, storageDeadline, leading.transfer?.deadline ?? .distantFuture)
     }
   }
 
@@ -118,6 +139,7 @@ public struct RaftInstance<Log: RaftLog> {
       following = Following()
       reportedDurable = .zero
       leaderContact = nil
+      distrustsLeader = false
     }
     hardState = state
     persistence.hardStateDidChange()
@@ -134,6 +156,7 @@ extension RaftInstance: Sendable where Log: Sendable {}
 
 extension RaftInstance {
   private mutating func onTick(at now: Instant, into effects: inout Effects) {
+    expireReads(at: now, into: &effects)
     switch role {
     case .follower, .preCandidate, .candidate:
       if electionTimer.deadline <= now { onElectionTimeout(at: now, into: &effects) }
@@ -156,10 +179,15 @@ extension RaftInstance {
       guard catchUp(to: request.term, leader: sender, at: now, into: &effects) else { return }
       onAppendRequest(request, from: sender, at: now, into: &effects)
     case .appendResponse(let response):
-      guard configuration.members.contains(sender),
+      guard configuration.members.contains(sender) || leading.position(of: sender) != nil,
         catchUp(to: response.term, leader: nil, at: now, into: &effects)
       else { return }
       onAppendResponse(response, from: sender, at: now, into: &effects)
+    case .timeoutNow(let request): onTimeoutNow(request, from: sender, at: now, into: &effects)
+    case .readRequest(let request):
+      guard configuration.members.contains(sender) else { return }
+      onReadRequest(request, from: sender, at: now, into: &effects)
+    case .readResponse(let response): onReadResponse(response, from: sender, into: &effects)
     }
   }
 
@@ -183,6 +211,7 @@ extension RaftInstance {
     if term > currentTerm { updateHardState(HardState(currentTerm: term)) }
     role = .follower
     self.leader = leader
+    if isNews { failReads(into: &effects) }
     tally = VoteTally()
     leading = Leading()
     if wasLeader { electionTimer.restart(at: now) }

@@ -19,6 +19,10 @@ public protocol RaftLog {
   /// ``Entry/cost``, but at least one if there is any. Bounds outside of the log are clipped.
   func entries(from first: LogIndex, through last: LogIndex, maxBytes: Int) -> [Entry]
 
+  /// The newest configuration that an entry through `index` holds, or the log began with; nil where there
+  /// is none. `index` lies in the range of ``term(at:)``.
+  func configuration(at index: LogIndex) -> ConfigurationPoint?
+
   /// Whether a follower may append `entry`. Asked when everything before it is in the log already.
   func admission(of entry: Entry) -> Admission
 

@@ -6,6 +6,7 @@ extension RaftInstance {
   mutating func heartbeat(at now: Instant, into effects: inout Effects) {
     leading.round += 1
     leading.heartbeatDue = now + settings.heartbeatInterval
+    leading.pace.mark(log.lastIndex, at: now, settings)
     for position in leading.progress.indices {
       leading.progress[position].isProbing = false
       sendEmpty(to: position, into: &effects)
@@ -46,7 +47,7 @@ extension RaftInstance {
     }
   }
 
-  private mutating func sendEmpty(to position: Int, into effects: inout Effects) {
+  mutating func sendEmpty(to position: Int, into effects: inout Effects) {
     switch leading.progress[position].state {
     case .snapshot: break
     case .probe, .replicate:
@@ -70,7 +71,7 @@ extension RaftInstance {
     guard let term = log.term(at: previous), let root = log.root(at: previous) else { return false }
     let request = AppendRequest(
       term: currentTerm, previousIndex: previous, previousTerm: term, previousRoot: root, entries: entries,
-      leaderCommit: commitIndex, round: leading.round)
+      leaderCommit: commitIndex, round: leading.round, transferee: transferee)
     leading.progress[position].toldCommit = commitIndex
     effects.messages.append(Envelope(to: leading.progress[position].peer, message: .appendRequest(request)))
     return true
@@ -100,7 +101,11 @@ extension RaftInstance {
       onRejected(previous: previous, hint: hint, hintTerm: hintTerm, position: position, into: &effects)
     case .ahead(let index), .refused(let index):
       onUnwilling(at: index, position: position, at: now, into: &effects)
+    case .lost(let index): onLost(after: index, position: position, into: &effects)
     }
+    guard role == .leader else { return }
+    confirmReads(into: &effects)
+    pursueTransfer(into: &effects)
   }
 
   private mutating func onMatched(
@@ -120,6 +125,8 @@ extension RaftInstance {
       if index >= log.firstIndex.previous { leading.progress[position].becomeReplicate() }
     }
     advanceCommit(at: now, into: &effects)
+    // What was committed may have been its own removal.
+    guard role == .leader else { return }
     replicate(to: position, into: &effects)
   }
 
@@ -139,6 +146,22 @@ extension RaftInstance {
     leading.progress[position].becomeProbe(next: agreed?.next ?? progress.match.next)
     // The same question again would get the same answer: it waits for the next heartbeat.
     leading.progress[position].isProbing = leading.progress[position].next.previous == previous
+    replicate(to: position, into: &effects)
+  }
+
+  /// The peer's storage lost what was counted on. What was committed with it stays so, since the peer votes as
+  /// though it still had it; from here on it counts for what it has.
+  private mutating func onLost(after index: LogIndex, position: Int, into effects: inout Effects) {
+    let progress = leading.progress[position]
+    if index < progress.match {
+      report(
+        .acknowledgedAndLost(from: progress.peer, after: index, acknowledged: progress.match), into: &effects)
+      leading.progress[position].match = index
+    }
+    switch progress.state {
+    case .snapshot: return
+    case .replicate, .probe: leading.progress[position].becomeProbe(next: index.next)
+    }
     replicate(to: position, into: &effects)
   }
 

@@ -44,6 +44,8 @@ extension RaftInstance {
       persistence.reset(to: point)
       following.matched = .zero
       following.acknowledged = .zero
+      followConfiguration(at: now, into: &effects)
+      noteRecovery()
     }
     commit(through: point.index, into: &effects)
   }
@@ -68,6 +70,7 @@ extension RaftInstance {
     following.matched = min(following.matched, index)
     following.acknowledged = min(following.acknowledged, index)
     reportedDurable = min(reportedDurable, index)
+    followConfiguration(at: now, into: &effects)
     flush(at: now, into: &effects)
     return true
   }

@@ -127,7 +127,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "LogEntry", LogEntry(term: 1099511627776, payload: [0, 255, 2])),
   (
     "peer", "VoteCall",
-    VoteCall(term: 1099511627776, lastIndex: 18446744073709551615, lastTerm: 7, preVote: true)
+    VoteCall(
+      term: 1099511627776, lastIndex: 18446744073709551615, lastTerm: 7, preVote: true, isTransfer: true)
   ),
   ("peer", "VoteAnswer", VoteAnswer(term: 1099511627776, granted: true, preVote: true)),
   (
@@ -137,7 +138,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       entries: [
         LogEntry(term: 1099511627776, payload: [0, 255, 2]),
         LogEntry(term: 1099511627776, payload: [0, 255, 2]),
-      ], leaderCommit: 7, round: 1099511627776)
+      ], leaderCommit: 7, round: 1099511627776, transferee: 9)
   ),
   (
     "peer", "AppendAnswer",
@@ -314,6 +315,12 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     PeerMessage(keySignature: KeySignature(genesisHash: [0, 255, 1], signature: [0, 255, 2]))
   ),
   ("peer", "PeerMessage", PeerMessage(genesis: GenesisShown(leaf: [0, 255, 1], attachment: [0, 255, 2]))),
+  ("peer", "TimeoutNowCall", TimeoutNowCall(term: 7)),
+  ("peer", "ReadCall", ReadCall(term: 7, context: 18446744073709551615)),
+  ("peer", "ReadAnswer", ReadAnswer(term: 7, context: 8, index: 1099511627776, isKnown: true)),
+  ("peer", "PeerMessage", PeerMessage(timeoutNow: TimeoutNowCall(term: 7))),
+  ("peer", "PeerMessage", PeerMessage(readCall: ReadCall(term: 7, context: 8))),
+  ("peer", "PeerMessage", PeerMessage(readAnswer: ReadAnswer(term: 7, context: 8, index: 9, isKnown: true))),
 ]
 
 private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -27,7 +27,38 @@ extension Entry {
   }
 }
 
+extension Configuration {
+  /// As a payload, for a log whose rule is ``read(_:)``.
+  var payload: [UInt8] {
+    var bytes: [UInt8] = [0xcf]
+    for list in [voters, outgoing, learners] {
+      bytes.append(UInt8(list.count))
+      bytes += list.map { UInt8($0.rawValue) }
+    }
+    return bytes
+  }
+
+  @Sendable static func read(_ entry: Entry) -> Configuration? {
+    guard entry.payload.first == 0xcf else { return nil }
+    var lists: [[NodeID]] = []
+    var rest = entry.payload.dropFirst()
+    for _ in 0..<3 {
+      guard let count = rest.popFirst() else { return nil }
+      lists.append(rest.prefix(Int(count)).compactMap { NodeID(rawValue: UInt64($0)) })
+      rest = rest.dropFirst(Int(count))
+    }
+    return Configuration(voters: lists[0], outgoing: lists[1], learners: lists[2])
+  }
+}
+
 extension MemoryLog {
+  /// An empty log that reads configurations from its entries.
+  static var withConfigurations: MemoryLog {
+    var log = MemoryLog()
+    log.configurationRule = Configuration.read
+    return log
+  }
+
   /// A log whose entries have these terms, from index 1.
   init(terms: [Term]) {
     self.init()
@@ -59,7 +90,7 @@ extension MemoryLog {
     guard let term = term(at: index), let root = root(at: index) else {
       preconditionFailure("\(index) is not in the log")
     }
-    return SnapshotPoint(index: index, term: term, root: root)
+    return SnapshotPoint(index: index, term: term, root: root, configuration: configuration(at: index))
   }
 }
 

@@ -7,8 +7,14 @@ struct Cluster {
     var hardState = HardState()
     var log = MemoryLog()
     var final = LogIndex.zero
+    /// The end of the log before some of it was lost, until as much is back.
+    var lost: LogEnd?
 
     mutating func write(_ request: PersistRequest) {
+      defer {
+        let end = LogEnd(term: log.term(at: log.lastIndex) ?? .zero, index: log.lastIndex)
+        if let lost, end >= lost { self.lost = nil }
+      }
       if let state = request.hardState { hardState = state }
       if let point = request.snapshot { log.reset(to: point) }
       if let index = request.truncateAfter { log.truncate(after: index) }
@@ -124,6 +130,20 @@ struct Cluster {
     let indices = try? nodes[id]?.raft.propose([payload], at: now, into: &effects)
     absorb(id)
     return indices?.lowerBound
+  }
+
+  /// Nil where it was refused.
+  @discardableResult
+  mutating func propose(_ id: NodeID, _ next: Configuration) -> LogIndex? {
+    let index = try? nodes[id]?.raft.proposeConfiguration(
+      next, payload: next.payload, at: now, into: &effects)
+    absorb(id)
+    return index
+  }
+
+  mutating func transfer(_ id: NodeID, to target: NodeID) {
+    try? nodes[id]?.raft.transferLeadership(to: target, at: now, into: &effects)
+    absorb(id)
   }
 
   /// Lets the node's disk finish everything, and say so.

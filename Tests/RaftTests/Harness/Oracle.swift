@@ -47,6 +47,11 @@ struct Oracle {
     }
   }
 
+  /// Dissertation §6.4: a read that was asked for after a client was told of an entry sees it.
+  mutating func noteStaleRead(at index: LogIndex, floor: LogIndex) {
+    violations.append("stale read: \(index), though \(floor) was acknowledged before it was asked for")
+  }
+
   private(set) var isStuck = false
 
   /// A shell would spin on a deadline that a tick does not move.

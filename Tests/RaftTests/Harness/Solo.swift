@@ -14,15 +14,25 @@ struct Solo {
   var changes: [RoleChange] = []
   var durable: [DurablePoint] = []
   var needsSnapshot: [NodeID] = []
+  var reads: [ReadOutcome] = []
 
   init(
     id: NodeID = 1, configuration: Configuration = Configuration(voters: [1, 2, 3]), term: Term = 0,
-    votedFor: NodeID? = nil, log: MemoryLog = MemoryLog(), commit: LogIndex = 0,
+    votedFor: NodeID? = nil, log: MemoryLog = MemoryLog(), commit: LogIndex = 0, lost: LogEnd? = nil,
     settings: Settings = .testing()
   ) {
     raft = RaftInstance(
       id: id, configuration: configuration, hardState: HardState(currentTerm: term, votedFor: votedFor),
-      log: log, commitIndex: commit, settings: settings, at: now, using: &random)
+      log: log, commitIndex: commit, lost: lost, settings: settings, at: now, using: &random)
+  }
+
+  /// Starts over from what is on disk, with the randomness that there is now.
+  mutating func restart() {
+    raft = RaftInstance(
+      id: raft.id, configuration: raft.configuration,
+      hardState: HardState(currentTerm: raft.currentTerm, votedFor: raft.votedFor), log: raft.log,
+      commitIndex: 0, settings: raft.settings, at: now, using: &random)
+    writes = []
   }
 
   /// A leader of `term`, elected by node 2, all of its writes durable.
@@ -58,6 +68,7 @@ struct Solo {
     evidence += effects.evidence
     changes += effects.roleChanges
     needsSnapshot += effects.needsSnapshot
+    reads += effects.reads
     if let point = effects.durable { durable.append(point) }
     effects.clear()
   }
@@ -97,6 +108,37 @@ struct Solo {
     } catch {
       return .failure(error)
     }
+  }
+
+  mutating func propose(_ next: Configuration) -> Result<LogIndex, ProposalRefusal> {
+    defer { absorb() }
+    do throws(ProposalRefusal) {
+      return .success(
+        try raft.proposeConfiguration(next, payload: next.payload, at: now, into: &effects))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  mutating func transfer(to target: NodeID) -> ProposalRefusal? {
+    defer { absorb() }
+    do throws(ProposalRefusal) {
+      try raft.transferLeadership(to: target, at: now, into: &effects)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  mutating func read(_ ticket: UInt64) {
+    raft.requestRead(ticket, at: now, into: &effects)
+    absorb()
+  }
+
+  mutating func challenge() {
+    raft.setDistrust(true)
+    raft.challengeLeader(at: now, into: &effects)
+    absorb()
   }
 
   mutating func discardTail(after index: LogIndex) -> Bool {

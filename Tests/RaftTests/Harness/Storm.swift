@@ -4,7 +4,8 @@ import Raft
 /// first, then everything heals and the cluster must serve.
 ///
 /// It checks ``Oracle``'s properties throughout, and at the end that what a client was told is committed is
-/// in every log and that all nodes agree. It does not lie, corrupt or change membership.
+/// in every log and that all nodes agree. Members come and go, leadership is handed over, disks lose tails,
+/// and reads must not miss what a client was told before they began. Nobody lies.
 struct Storm {
   enum Happening {
     case message(from: NodeID, to: NodeID, Message)
@@ -17,6 +18,9 @@ struct Storm {
     case hang
     case partition
     case snapshot(leader: NodeID, to: NodeID, SnapshotPoint)
+    case reconfigure
+    case transfer
+    case read
   }
 
   /// Each seed draws its own rates, so that most runs are extreme in some dimension.
@@ -30,6 +34,9 @@ struct Storm {
     var partitionGap: Int
     var compactGap: Int
     var hangGap: Int
+    var changeGap: Int
+    var transferGap: Int
+    var lossPerMille: Int
 
     init(using random: inout SeededRandom) {
       loss = [0, 20, 100, 300][random.below(4)]
@@ -41,6 +48,9 @@ struct Storm {
       partitionGap = [80, 200, 1_000][random.below(3)]
       compactGap = [30, 100, 1_000][random.below(3)]
       hangGap = [200, 600, 3_000][random.below(3)]
+      changeGap = [30, 80, 4_000][random.below(3)]
+      transferGap = [60, 300, 4_000][random.below(3)]
+      lossPerMille = [0, 300, 900][random.below(3)]
     }
   }
 
@@ -64,6 +74,11 @@ struct Storm {
   private var waiting: [(node: NodeID, term: Term, index: LogIndex, payload: [UInt8])] = []
   private(set) var acknowledged: [(index: LogIndex, payload: [UInt8])] = []
   private(set) var fired: [String: Int] = [:]
+  /// What a read that was asked for must reach: the highest index that a client had been told of by then.
+  private var reading: [UInt64: LogIndex] = [:]
+  private var nextRead: UInt64 = 0
+  /// Everyone who ever takes part; node ids are not reused.
+  let everyone: [NodeID]
 
   init(seed: UInt64) {
     random = SeededRandom(seed: seed)
@@ -74,8 +89,10 @@ struct Storm {
     case 2: configuration = Configuration(voters: [1, 2, 3], outgoing: [2, 3, 4])
     default: configuration = Configuration(voters: [1, 2, 3])
     }
-    for id in configuration.members {
-      let disk = Cluster.Disk()
+    everyone = (1...6).compactMap { NodeID(rawValue: $0) }
+    for id in everyone {
+      var disk = Cluster.Disk()
+      disk.log = .withConfigurations
       let raft = RaftInstance(
         id: id, configuration: configuration, hardState: disk.hardState, log: disk.log, commitIndex: 0,
         settings: .testing(maxAppendBytes: 200, maxInflightMessages: 4, maxInflightBytes: 600), at: now,
@@ -86,7 +103,11 @@ struct Storm {
       tickDue.append(nil)
       scheduleTick(of: id)
     }
-    for happening in [Happening.crash, .propose, .compact, .partition, .hang] { again(happening) }
+    for happening in [
+      Happening.crash, .propose, .compact, .partition, .hang, .reconfigure, .transfer, .read,
+    ] {
+      again(happening)
+    }
   }
 
   private var now: Instant { Instant(nanoseconds: nowMicroseconds * 1_000) }
@@ -114,6 +135,9 @@ struct Storm {
     case .compact: gap = weather.compactGap
     case .partition: gap = weather.partitionGap
     case .hang: gap = weather.hangGap
+    case .reconfigure: gap = weather.changeGap
+    case .transfer: gap = weather.transferGap
+    case .read: gap = 20
     case .message, .persisted, .tick, .restart, .snapshot: return
     }
     schedule(happening, inMicroseconds: 1 + random.below(gap * 2_000))
@@ -133,20 +157,24 @@ struct Storm {
     weather.stall = 0
     weather.latency = 2
     weather.diskLatency = 2
-    for id in configuration.members {
+    for id in everyone {
       hungUntil[position(id)] = 0
       if !nodes[position(id)].isUp { restart(id) }
       finishWrites(of: id)
     }
     run(until: nowMicroseconds + milliseconds * 1_000)
     // Their first entry of the term is committed by now; one more must be, everywhere.
-    guard let leader = configuration.members.first(where: { nodes[position($0)].raft.mayPropose }),
+    guard let leader = leaders.max(by: { $0.currentTerm < $1.currentTerm })?.id,
       let index = propose(to: leader)
     else { return false }
     run(until: nowMicroseconds + 100_000)
-    return nodes.allSatisfy {
-      $0.raft.commitIndex >= index && $0.raft.log.lastIndex == nodes[0].raft.log.lastIndex
-    }
+    let raft = nodes[position(leader)].raft
+    return raft.role == .leader
+      && raft.configuration.members.allSatisfy { member in
+        let other = nodes[position(member)].raft
+        return other.commitIndex >= index && other.log.lastIndex == raft.log.lastIndex
+          && other.configuration == raft.configuration && other.lost == nil
+      }
   }
 
   private mutating func run(until end: UInt64) {
@@ -156,6 +184,10 @@ struct Storm {
     }
     nowMicroseconds = end
     oracle.checkLogMatching(nodes.map(\.raft.log))
+  }
+
+  private var leaders: [RaftInstance<MemoryLog>] {
+    nodes.filter { $0.isUp && $0.raft.mayPropose }.map(\.raft)
   }
 
   private mutating func note(_ name: String) { fired[name, default: 0] += 1 }
@@ -181,16 +213,17 @@ struct Storm {
       }
       step(leader, .snapshotReport(peer: peer, succeeded: isThere))
     case .propose:
-      let id = configuration.members[random.below(configuration.members.count)]
+      let id = everyone[random.below(everyone.count)]
       _ = propose(to: nodes.first { $0.isUp && $0.raft.mayPropose }?.raft.id ?? id)
       if !isCalm { again(.propose) }
-    case .crash, .compact, .hang, .partition: disturb(happening)
+    case .read: read()
+    case .crash, .compact, .hang, .partition, .reconfigure, .transfer: disturb(happening)
     }
   }
 
   private mutating func disturb(_ happening: Happening) {
     guard !isCalm else { return }
-    var id = configuration.members[random.below(configuration.members.count)]
+    var id = everyone[random.below(everyone.count)]
     if random.chance(perMille: 400), let leader = nodes.first(where: { $0.isUp && $0.raft.role == .leader }) {
       id = leader.raft.id
     }
@@ -209,7 +242,9 @@ struct Storm {
     case .partition:
       note("partition")
       partition(around: id)
-    case .message, .persisted, .tick, .restart, .propose, .snapshot: break
+    case .reconfigure: reconfigure()
+    case .transfer: transfer()
+    case .message, .persisted, .tick, .restart, .propose, .snapshot, .read: break
     }
     again(happening)
   }
@@ -218,9 +253,9 @@ struct Storm {
   private mutating func partition(around id: NodeID) {
     cut = []
     let style = random.below(4)
-    let sides = configuration.members.map { style == 1 ? $0 == id : random.chance(perMille: 500) }
-    for from in configuration.members {
-      for to in configuration.members where from != to {
+    let sides = everyone.map { style == 1 ? $0 == id : random.chance(perMille: 500) }
+    for from in everyone {
+      for to in everyone where from != to {
         let isCut =
           switch style {
           case 0: false
@@ -258,6 +293,7 @@ struct Storm {
         inMicroseconds: 1_000 + random.below(20_000))
     }
     if done.committed != nil { noteCommit(id) }
+    for outcome in done.reads { noteRead(outcome) }
     for change in done.roleChanges {
       if case .becameLeader(let term) = change {
         note("election")
@@ -333,12 +369,14 @@ struct Storm {
   /// Of the writes that were under way, a prefix may have reached the disk without anyone knowing.
   private mutating func crash(_ id: NodeID) {
     note("crash")
+    reading = reading.filter { NodeID(rawValue: $0.key % 8) != id }
     let landed = random.below(nodes[position(id)].queue.count + 1)
     for request in nodes[position(id)].queue.prefix(landed) { nodes[position(id)].disk.write(request) }
     nodes[position(id)].queue = []
     nodes[position(id)].isUp = false
     boots[position(id)] += 1
     waiting.removeAll { $0.node == id }
+    if random.chance(perMille: weather.lossPerMille) { loseTail(of: id) }
     schedule(.restart(id), inMicroseconds: random.below(200_000))
   }
 
@@ -348,11 +386,89 @@ struct Storm {
     let disk = nodes[position(id)].disk
     nodes[position(id)].raft = RaftInstance(
       id: id, configuration: configuration, hardState: disk.hardState, log: disk.log,
-      commitIndex: min(max(disk.final, disk.log.firstIndex.previous), disk.log.lastIndex),
+      commitIndex: min(max(disk.final, disk.log.firstIndex.previous), disk.log.lastIndex), lost: disk.lost,
       settings: nodes[position(id)].raft.settings, at: now, using: &random)
     nodes[position(id)].isUp = true
     oracle.noteRestart(of: id)
     scheduleTick(of: id)
+  }
+}
+
+// MARK: members, handover, reads, lost tails
+
+extension Storm {
+  /// Takes the next step of a change, or begins one.
+  private mutating func reconfigure() {
+    guard let raft = leaders.first else { return }
+    let now = raft.configuration
+    var next: Configuration
+    if now.isJoint {
+      next = now.left
+    } else if !now.learners.isEmpty, random.chance(perMille: 600) {
+      // Some learners become voters, some voters go.
+      let staying = now.voters.filter { _ in random.chance(perMille: 700) }
+      let coming = now.learners.filter { _ in random.chance(perMille: 700) }
+      next = now.joint(to: Configuration(voters: staying + coming))
+    } else {
+      let strangers = everyone.filter { !now.members.contains($0) }
+      next = Configuration(
+        voters: now.voters, learners: now.learners + strangers.filter { _ in random.chance(perMille: 500) })
+    }
+    if next == now { return }
+    // Of two voters none may lose anything: both hold all that is committed.
+    let least = nodes.contains { $0.disk.lost != nil } ? 3 : 2
+    if next.isJoint, next.voters.count < least { return }
+    let index = try? nodes[position(raft.id)].raft.proposeConfiguration(
+      next, payload: next.payload, at: self.now, into: &effects)
+    if index != nil { note(next.isJoint ? "joint" : now.isJoint ? "left" : "learners") }
+    absorb(raft.id)
+  }
+
+  private mutating func transfer() {
+    guard let raft = leaders.first else { return }
+    let targets = raft.configuration.voters
+    let target = targets[random.below(targets.count)]
+    if (try? nodes[position(raft.id)].raft.transferLeadership(to: target, at: now, into: &effects)) != nil {
+      note("transfer")
+    }
+    absorb(raft.id)
+  }
+
+  /// Tickets tell the node by their remainder.
+  private mutating func read() {
+    let id = everyone[random.below(everyone.count)]
+    if nodes[position(id)].isUp {
+      nextRead += 1
+      let ticket = nextRead * 8 + id.rawValue
+      reading[ticket] = acknowledged.map(\.index).max() ?? .zero
+      nodes[position(id)].raft.requestRead(ticket, at: now, into: &effects)
+      absorb(id)
+    }
+    if !isCalm { again(.read) }
+  }
+
+  private mutating func noteRead(_ outcome: ReadOutcome) {
+    guard let floor = reading.removeValue(forKey: outcome.ticket), let index = outcome.index else { return }
+    note("read")
+    if index < floor { oracle.noteStaleRead(at: index, floor: floor) }
+  }
+
+  /// The disk loses entries that it had acknowledged, and knows it. One node at a time: against more there are
+  /// the copies that the others hold, and what nobody holds is gone.
+  private mutating func loseTail(of id: NodeID) {
+    guard
+      nodes.allSatisfy({ node in
+        let now = node.raft.configuration
+        return node.disk.lost == nil && now.voters.count > 2 && (!now.isJoint || now.outgoing.count > 2)
+      })
+    else { return }
+    let log = nodes[position(id)].disk.log
+    let floor = max(nodes[position(id)].disk.final, log.firstIndex.previous)
+    guard floor < log.lastIndex else { return }
+    let kept = floor.rawValue + UInt64(random.below(Int(log.lastIndex.rawValue - floor.rawValue)))
+    note("lost tail")
+    nodes[position(id)].disk.lost = LogEnd(term: log.term(at: log.lastIndex) ?? .zero, index: log.lastIndex)
+    nodes[position(id)].disk.log.truncate(after: LogIndex(rawValue: kept))
   }
 }
 

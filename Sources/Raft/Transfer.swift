@@ -1,0 +1,64 @@
+// Handing leadership over on purpose (dissertation §3.10).
+
+/// Whom a leader hands over to, and until when it waits.
+struct Transfer: Hashable, Sendable {
+  let target: NodeID
+  let deadline: Instant
+  /// The target was asked to stand.
+  var isAsked = false
+}
+
+extension RaftInstance {
+  /// Whom this leader is handing over to.
+  public var transferee: NodeID? { leading.transfer?.target }
+
+  /// Hands leadership to a voter: no proposal is taken until it has everything and is told to stand, or until
+  /// an election timeout has passed; then this leader goes on (``RoleChange/transferAborted(to:)``).
+  ///
+  /// Every append request names the transferee, so that the others, who are loyal to a leader they hear, vote
+  /// for it and for nobody else who might claim to have been asked.
+  public mutating func transferLeadership(
+    to target: NodeID, at now: Instant, into effects: inout Effects
+  ) throws(ProposalRefusal) {
+    guard role == .leader else { throw .notLeader(leader: leader) }
+    if let pending = leading.transfer { throw .transferPending(to: pending.target) }
+    guard target != id, configuration.voters.contains(target) else {
+      throw .invalidChange(.notTransferable(target))
+    }
+    leading.transfer = Transfer(target: target, deadline: now + settings.electionTimeout)
+    announceTransfer(into: &effects)
+    flush(at: now, into: &effects)
+  }
+
+  /// Names the transferee to everyone, and asks it to stand if it has everything.
+  mutating func announceTransfer(into effects: inout Effects) {
+    for position in leading.progress.indices { sendEmpty(to: position, into: &effects) }
+    pursueTransfer(into: &effects)
+  }
+
+  /// Asks the transferee to stand, once, when its log is as long as this one.
+  mutating func pursueTransfer(into effects: inout Effects) {
+    guard let transfer = leading.transfer, !transfer.isAsked,
+      let position = leading.position(of: transfer.target),
+      leading.progress[position].match == log.lastIndex
+    else { return }
+    leading.transfer?.isAsked = true
+    effects.messages.append(
+      Envelope(to: transfer.target, message: .timeoutNow(TimeoutNow(term: currentTerm))))
+  }
+
+  /// Gives a transfer up that has taken too long.
+  mutating func expireTransfer(at now: Instant, into effects: inout Effects) {
+    guard let transfer = leading.transfer, transfer.deadline <= now else { return }
+    leading.transfer = nil
+    effects.roleChanges.append(.transferAborted(to: transfer.target))
+  }
+
+  /// The leader asks this node to stand. It does so at once, without asking around first.
+  mutating func onTimeoutNow(
+    _ request: TimeoutNow, from sender: NodeID, at now: Instant, into effects: inout Effects
+  ) {
+    guard role == .follower, leader == sender, request.term == currentTerm, mayCampaign else { return }
+    campaign(isTransfer: true, at: now, into: &effects)
+  }
+}

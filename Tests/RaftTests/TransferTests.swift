@@ -1,0 +1,104 @@
+import Raft
+import Testing
+
+/// Dissertation §3.10: a leader hands over on purpose.
+struct TransferTests {
+  private func leader() -> Solo {
+    var solo = Solo.leader()
+    for peer: NodeID in [2, 3] { solo.answer(from: peer, .matched(1)) }
+    _ = solo.take()
+    return solo
+  }
+
+  private func asked(_ solo: inout Solo) -> [NodeID] {
+    solo.take().filter { $0.message == .timeoutNow(TimeoutNow(term: 1)) }.map(\.to)
+  }
+
+  @Test("§3.10: the leader takes no proposals, brings the target up to date, and asks it to stand, once")
+  func steps() {
+    var solo = leader()
+    _ = solo.propose([[1]])
+    solo.persistAll()
+    #expect(solo.transfer(to: 3) == nil)
+    #expect(solo.propose([[2]]) == .failure(.transferPending(to: 3)) && !solo.raft.mayPropose)
+    solo.answer(from: 2, .matched(2))
+    #expect(asked(&solo) == [], "its log is not as long")
+    solo.answer(from: 3, .matched(2))
+    #expect(asked(&solo) == [3])
+    solo.answer(from: 3, .matched(2))
+    #expect(asked(&solo) == [])
+  }
+
+  @Test("§3.10: after an election timeout the leader goes on")
+  func aborted() {
+    var solo = leader()
+    #expect(solo.transfer(to: 3) == nil)
+    for _ in 0..<8 {
+      solo.elapse(.milliseconds(15))
+      solo.step(.tick)
+      for peer: NodeID in [2, 3] { solo.answer(from: peer, .matched(1)) }
+    }
+    #expect(solo.changes.contains(.transferAborted(to: 3)) && solo.raft.role == .leader)
+    #expect(solo.propose([[2]]) == .success(2...2))
+  }
+
+  @Test("only a voter other than the leader, and one at a time")
+  func refused() {
+    var solo = Solo.leader(configuration: Configuration(voters: [1, 2, 3], learners: [4]))
+    #expect(solo.transfer(to: 1) == .invalidChange(.notTransferable(1)))
+    #expect(solo.transfer(to: 4) == .invalidChange(.notTransferable(4)))
+    #expect(solo.transfer(to: 9) == .invalidChange(.notTransferable(9)))
+    #expect(solo.transfer(to: 2) == nil)
+    #expect(solo.transfer(to: 3) == .transferPending(to: 2))
+    var follower = Solo()
+    #expect(follower.transfer(to: 2) == .notLeader(leader: nil))
+  }
+
+  @Test("the target stands at once, if its own leader asks, in its own term")
+  func target() {
+    func after(_ message: Message, from sender: NodeID) -> Solo {
+      var solo = Solo()
+      solo.receive(from: 2, MemoryLog().request(term: 1, after: 0))
+      solo.persistAll()
+      solo.receive(from: sender, message)
+      return solo
+    }
+    #expect(after(.timeoutNow(TimeoutNow(term: 1)), from: 2).raft.currentTerm == 2)
+    #expect(after(.timeoutNow(TimeoutNow(term: 1)), from: 3).raft.currentTerm == 1)
+    #expect(after(.timeoutNow(TimeoutNow(term: 0)), from: 2).raft.currentTerm == 1)
+    #expect(after(.timeoutNow(TimeoutNow(term: 9)), from: 2).raft.currentTerm == 1)
+  }
+
+  @Test("voters are loyal to a leader they hear, but to nobody whom it did not name")
+  func loyalty() {
+    let claim = Message.voteRequest(
+      VoteRequest(term: 2, lastIndex: 0, lastTerm: 0, preVote: false, isTransfer: true))
+    func granted(naming transferee: NodeID?) -> Bool {
+      var solo = Solo()
+      let root = MemoryLog().point(at: 0).root
+      solo.receive(
+        from: 2,
+        .appendRequest(
+          AppendRequest(
+            term: 1, previousIndex: 0, previousTerm: 0, previousRoot: root, entries: [], leaderCommit: 0,
+            round: 1, transferee: transferee)))
+      solo.receive(from: 3, claim)
+      solo.persistAll()
+      return solo.raft.votedFor == 3
+    }
+    #expect(granted(naming: 3))
+    #expect(!granted(naming: nil) && !granted(naming: 1))
+  }
+
+  @Test("in a cluster: leadership moves while no time passes, and nothing is lost")
+  func cluster() {
+    var cluster = Cluster()
+    cluster.elect(1)
+    cluster.settle()
+    cluster.transfer(1, to: 3)
+    // Without any time passing: nobody's election timeout has to end for it.
+    cluster.settle()
+    #expect(cluster.leaders == [3] && cluster[3].raft.currentTerm == 2)
+    #expect(cluster.oracle.violations == [])
+  }
+}
