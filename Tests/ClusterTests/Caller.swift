@@ -81,7 +81,10 @@ struct Caller {
 }
 
 extension LoopbackCluster {
-  static let domain = TrustDomain("openexec.local")!
+  static let domain: TrustDomain = {
+    guard let domain = TrustDomain("openexec.local") else { preconditionFailure("a name in lower case") }
+    return domain
+  }()
 
   func clients(_ node: Int) -> Int { port + node }
   func peers(_ node: Int) -> Int { port + 100 + node }
@@ -92,12 +95,12 @@ extension LoopbackCluster {
   }
 
   /// The authority that issues clients' certificates.
-  func clientAuthority() throws -> CertificateAuthority {
+  func clientAuthority(domain: TrustDomain = LoopbackCluster.domain) throws -> CertificateAuthority {
     func bytes(_ name: String) throws -> [UInt8] {
       [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/clients/\(name)")))
     }
     return try CertificateAuthority(
-      certificatePEM: try bytes("ca.crt"), keyPEM: try bytes("ca.key"), domain: Self.domain)
+      certificatePEM: try bytes("ca.crt"), keyPEM: try bytes("ca.key"), domain: domain)
   }
 }
 

@@ -225,7 +225,8 @@ struct PermissionsWalkTests {
       "Artifact/Put", ArtifactPutRequest(tenant: "acme", mediaType: "text/plain", content: [1, 2, 3]),
       of: ArtifactStat.self)
 
-    let number = UInt8(100 + WalkIdentity.allCases.firstIndex(of: .rival)!)
+    let place = try #require(WalkIdentity.allCases.firstIndex(of: .rival))
+    let number = UInt8(100 + place)
     let rival = try Caller(WalkIdentity.rival.path, of: cluster, keyNumber: number)
     let client = try rival.connect(to: cluster.clients(1))
     let named = ProposalRequest(requestID: "tenants", agent: agent.principal.path)
