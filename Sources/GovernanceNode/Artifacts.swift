@@ -21,7 +21,18 @@ struct ArtifactTable: Sendable {
   var pushed: [(tenant: String, digest: String, from: NodeID)] = []
 
   static var maximumArriving: Int { 64 }
+  /// How long a majority has to hold a content.
+  static var patience: Nanoseconds { .seconds(30) }
   static var maximumBytes: Int { 3 << 20 }
+
+  /// The caller has gone.
+  mutating func remove(_ key: CallKey) { arriving.removeAll { $0.purpose.key == key } }
+
+  mutating func takeLate(at now: Instant) -> [Arriving] {
+    let late = arriving.filter { $0.since + Self.patience <= now }
+    if !late.isEmpty { arriving.removeAll { $0.since + Self.patience <= now } }
+    return late
+  }
 
   static func key(tenant: String, digest: String) -> [UInt8] { Array("\(tenant)/\(digest)".utf8) }
 
@@ -82,7 +93,7 @@ extension GovernanceNode {
       throw RecordError.field("tenant", expected: "a tenant's identifier")
     }
     if case .agent(let own, _) = call.caller, own != named {
-      throw RecordError.field("tenant", expected: "the agent's own tenant, \(own)")
+      throw Refusal(.permissionDenied, "tenant: expected the agent's own tenant, \(own)")
     }
     return named
   }
@@ -140,13 +151,23 @@ extension GovernanceNode {
         ready.append(artifacts.arriving[position])
       }
     }
-    artifacts.arriving.removeAll { $0.isSubmitted || $0.since + .seconds(30) <= now.monotonic }
+    artifacts.arriving.removeAll(where: \.isSubmitted)
     for arrived in ready {
       submit(
         Submission(body: .artifact(arrived.note), attachment: Attachment(), purpose: arrived.purpose),
         into: &effects)
     }
     takeUp(using: &random, into: &effects)
+  }
+
+  /// Gives up on contents that no majority came to hold in time: they get no record.
+  mutating func pursueArtifacts(into effects: inout NodeEffects) {
+    for late in artifacts.takeLate(at: now.monotonic) {
+      refuse(
+        late.purpose.key, .unavailable,
+        "expected a majority of \(genesis.parties.count) nodes to hold the content, \(late.holders.count) did; "
+          + "it is not recorded, try again", into: &effects)
+    }
   }
 
   func getArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects) throws {

@@ -26,7 +26,8 @@ extension GovernanceNode {
     if method.needsEnrolment, overlay.final.enrolment(of: call.caller, at: now.wall) == nil {
       refuse(
         call.key, .permissionDenied,
-        "\(call.caller.path) is not enrolled, or its enrolment has ended", into: &effects)
+        "expected an enrolment in force; \(call.caller.path) is not enrolled, or its enrolment has ended",
+        into: &effects)
       return
     }
     do {
@@ -35,6 +36,8 @@ extension GovernanceNode {
       refuse(call.key, .invalidArgument, "\(error)", into: &effects)
     } catch let error as RecordError {
       refuse(call.key, .invalidArgument, error.description, into: &effects)
+    } catch let refusal as Refusal {
+      refuse(call.key, refusal, into: &effects)
     } catch {
       refuse(call.key, .internal, "\(error)", into: &effects)
     }

@@ -149,7 +149,11 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .unreachable(let peer):
       stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
     case .call(let call): onCall(call, using: &random, into: &effects)
-    case .cancelled(let key): clients.remove(key)
+    case .cancelled(let key):
+      clients.remove(key)
+      executors.remove(key)
+      artifacts.remove(key)
+      restrictions.vigils.removeAll { $0.key == key }
     case .written(let name): onWritten(name, using: &random, into: &effects)
     case .locked(let ticket):
       for share in signer.locked(ticket: ticket) {
@@ -349,6 +353,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
     pursueStreams(into: &effects)
+    pursueArtifacts(into: &effects)
     pursueRestrictions(into: &effects)
     takeUp(using: &random, into: &effects)
   }

@@ -77,8 +77,8 @@ public enum Method: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the certificate's name alone is enough, before the principal is enrolled.
-  var needsEnrolment: Bool {
+  /// Whether the principal must be enrolled; where not, the certificate's name alone is enough.
+  public var needsEnrolment: Bool {
     switch self {
     case .checkpoint, .consistencyProof: false
     default: true

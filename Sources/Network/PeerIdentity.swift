@@ -113,7 +113,7 @@ public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformedNames: "the certificate's alternative names cannot be read"
     case .notSPIFFE: "expected a SPIFFE ID of a node, executor, agent, operator, approver or auditor"
     case .foreignTrustDomain(let expected, _): "expected a SPIFFE ID in trust domain \(expected)"
-    case .unpinnedNode(let id): "node \(id) is not pinned here"
+    case .unpinnedNode(let id): "expected a node that is pinned here; node \(id) is not"
     case .pinMismatch(let id): "the certificate of node \(id) does not match its pin"
     case .unexpected(let expected, let came): "expected \(expected), came \(came)"
     }

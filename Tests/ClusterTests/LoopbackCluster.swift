@@ -1,4 +1,6 @@
+import Canonical
 import Foundation
+import Records
 import Testing
 
 /// What a program said when it ended.
@@ -55,12 +57,21 @@ enum Host {
 // Other threads only run `claw`, which touches nothing but the folder's name.
 final class LoopbackCluster: @unchecked Sendable {
   let folder: String
+  /// How many nodes it was founded with.
+  let count: Int
+  /// Node *i* takes clients at `port` + *i*, and peers at `port` + 100 + *i*.
+  let port: Int
   private var nodes: [Int: Process] = [:]
   private var executors: [Process] = []
 
-  /// Founds a cluster. `images` nil leaves the actions' images unnamed.
-  init(nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil) throws
-  {
+  /// Founds a cluster. `images` nil leaves the actions' images unnamed; `people` are enrolled by the genesis
+  /// besides those of `claw init`.
+  init(
+    nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil,
+    people: [Enrolment] = []
+  ) throws {
+    self.count = count
+    self.port = port
     folder = FileManager.default.temporaryDirectory.path + "/cluster-\(UUID().uuidString.prefix(8))"
     var arguments = [
       "init", "--nodes", "\(count)", "--threshold", "\(threshold)", "--executors", "\(executors)",
@@ -69,6 +80,7 @@ final class LoopbackCluster: @unchecked Sendable {
     if let images { arguments += ["--images", images] }
     let founded = try Programs.run("claw", arguments)
     try #require(founded.code == 0, "\(founded.output)")
+    if !people.isEmpty { try enrol(people) }
     for number in 1...count { try start(node: number) }
     try waitUntil("the cluster serves", seconds: 40) {
       try self.claw(["status"], as: "operators/operator-1").code == 0
@@ -80,6 +92,21 @@ final class LoopbackCluster: @unchecked Sendable {
     for process in executors + nodes.values { process.waitUntilExit() }
     try? FileManager.default.removeItem(atPath: folder)
   }
+
+  /// Adds to the ceremony's file, which every node reads before the key generation.
+  private func enrol(_ people: [Enrolment]) throws {
+    let file = "\(folder)/ceremony.json"
+    guard case .object(var ceremony) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    ceremony["enrolments"] = .array((ceremony["enrolments"]?.array ?? []) + people.map(\.json))
+    // So that an enrolment can have ended since.
+    ceremony["created_at"] = .string(Timestamp.now.advanced(by: .seconds(-3600)).text)
+    try JSON.object(ceremony).canonical.write(toFile: file, atomically: true, encoding: .utf8)
+  }
+
+  /// The process of a node, while it runs.
+  func process(node number: Int) -> Int32? { nodes[number]?.processIdentifier }
 
   /// The log of a program of this cluster.
   func log(_ name: String) -> String {

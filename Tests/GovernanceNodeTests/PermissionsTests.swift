@@ -10,16 +10,18 @@ struct PermissionsTests {
   func documented() throws {
     let text = try String(
       contentsOf: root.appendingPathComponent("Docs/Permissions.md"), encoding: .utf8)
-    var rows: [String: [Bool]] = [:]
+    var rows: [String: (callers: [Bool], isPublic: Bool)] = [:]
     for line in text.split(separator: "\n") where line.hasPrefix("| ") {
       let cells = line.split(separator: "|", omittingEmptySubsequences: false)
         .map { $0.trimmingCharacters(in: .whitespaces) }
-      if cells[1].contains("/") { rows[cells[1]] = cells[2..<8].map { $0 == "✓" } }
+      guard cells[1].contains("/") else { continue }
+      rows[cells[1]] = (cells[2..<8].map { $0 == "✓" }, cells[8] == "✓")
     }
     #expect(rows.count == Method.allCases.count)
     for method in Method.allCases {
       let allowed = CallerKind.allCases.map { method.callers.contains($0) }
-      #expect(rows[method.rawValue] == allowed, "\(method.rawValue)")
+      #expect(rows[method.rawValue]?.callers == allowed, "\(method.rawValue)")
+      #expect(rows[method.rawValue]?.isPublic == !method.needsEnrolment, "\(method.rawValue)")
     }
   }
 
