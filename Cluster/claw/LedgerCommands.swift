@@ -71,6 +71,7 @@ enum LedgerCommands {
     let index = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
     let key = try session.cluster()
     let answer = try session.call("Ledger/Entry", EntryRequest(index: index), of: EntryResponse.self)
+    guard !answer.proof.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let proof = try LedgerProof(parsing: answer.proof)
     guard proof.index.value == index, proof.leaf == answer.leaf else {
       throw Failure(.other, "\(session.answering) proved another leaf than the one asked for")

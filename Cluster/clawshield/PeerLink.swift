@@ -49,6 +49,8 @@ final class PeerLink {
       if wasConnected {
         station.note(.info, "peer_lost", [("peer", .string(peer.name)), ("reason", .string("\(end)"))])
         station.disconnected(id)
+      } else if let address = client?.address {
+        station.refusals.outgoing(to: peer.name, at: address, end)
       }
       wasConnected = false
     case .connecting: break

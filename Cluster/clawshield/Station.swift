@@ -24,6 +24,7 @@ final class Station {
   private var node: Node?
   private var ceremony: CeremonyDesk?
   private var links: [PeerLink] = []
+  private(set) lazy var refusals = RefusalLog(station: self)
   private var peerServer: CallServer?
   private var clientServer: CallServer?
   private var storage: Storage?
@@ -76,6 +77,7 @@ final class Station {
     for key in responders.keys { responders[key]?.onAbandon = nil }
     responders.removeAll()
     peerServer?.onEnd = nil
+    clientServer?.onEnd = nil
     clientServer?.close()
     peerServer?.close()
     for link in links { link.close() }
@@ -104,8 +106,9 @@ final class Station {
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
     let server = try CallServer(loop: loop, tls: tls, address: configuration.listenPeers)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
-    server.onEnd = { [unowned self] peer, end in
-      note(.info, "peer_closed", [("peer", .string(peer?.path ?? "")), ("reason", .string("\(end)"))])
+    server.onEnd = { [unowned self] peer, address, end in
+      guard let peer else { return refusals.incoming(from: address, end) }
+      note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
     }
     peerServer = server
     for peer in configuration.peers {
@@ -127,6 +130,9 @@ final class Station {
     let server = try CallServer(loop: loop, tls: tls, address: configuration.listenClients)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
+    }
+    server.onEnd = { [unowned self] peer, address, end in
+      if peer == nil { refusals.incoming(from: address, end) }
     }
     clientServer = server
   }

@@ -89,7 +89,7 @@ public final class CallClient {
     }
     do throws(ChannelEnd) {
       let channel = try Channel(
-        descriptor: descriptor, role: .client, connecting: true, loop: loop, tls: tls,
+        descriptor: descriptor, remote: address, role: .client, connecting: true, loop: loop, tls: tls,
         limits: configuration.channel)
       connectionCount += 1
       let connection = ClientConnection(

@@ -51,8 +51,8 @@ public final class CallServer {
   public typealias MessageHandler = (IncomingMessage) -> Void
 
   public internal(set) var statistics = Statistics()
-  /// Called when a connection has ended, with its peer if it got that far: for logs.
-  public var onEnd: ((PeerIdentity?, ChannelEnd) -> Void)?
+  /// Called when a connection has ended, with its peer if it got that far, and where it came from: for logs.
+  public var onEnd: ((PeerIdentity?, SocketAddress, ChannelEnd) -> Void)?
 
   let loop: EventLoop
   let callsPerConnection: Int
@@ -113,6 +113,6 @@ public final class CallServer {
     connections[ObjectIdentifier(connection)] = nil
     listener?.released()
     if case .peerRefused = end { statistics.peersRefused += 1 }
-    onEnd?(connection.channel.peer, end)
+    onEnd?(connection.channel.peer, connection.channel.remote, end)
   }
 }

@@ -27,6 +27,8 @@ public final class Channel {
   public let loop: EventLoop
   /// The peer, once it is verified.
   public private(set) var peer: PeerIdentity?
+  /// Where the peer is: what was connected to, or what connected.
+  public let remote: SocketAddress
   let descriptor: Int32
   let limits: ChannelLimits
   let session: TLSSession
@@ -60,14 +62,17 @@ public final class Channel {
   static let pieceCount = 65_536
   static let cipherLimit = 262_144
 
-  /// Takes the socket over. With `connecting` it is one that `csystem_tcp_connect` has begun.
+  /// Takes the socket over, whose other end is `remote`. With `connecting` it is one that
+  /// `csystem_tcp_connect` has begun.
   init(
-    descriptor: Int32, role: TLSSession.Role, connecting: Bool, loop: EventLoop, tls: TLSContext,
+    descriptor: Int32, remote: SocketAddress, role: TLSSession.Role, connecting: Bool, loop: EventLoop,
+    tls: TLSContext,
     limits: ChannelLimits
   ) throws(ChannelEnd) {
     precondition(limits.lowWater <= limits.highWater && limits.highWater < limits.hardCap)
     self.loop = loop
     self.descriptor = descriptor
+    self.remote = remote
     self.limits = limits
     do throws(TLSError) {
       session = try TLSSession(context: tls, role: role)

@@ -87,14 +87,15 @@ public final class Listener {
         _ = csystem_close(accepted)
         continue
       }
-      open(accepted)
+      open(accepted, from: SocketAddress(peer))
     }
   }
 
-  private func open(_ accepted: Int32) {
+  private func open(_ accepted: Int32, from remote: SocketAddress) {
     do throws(ChannelEnd) {
       let channel = try Channel(
-        descriptor: accepted, role: .server, connecting: false, loop: loop, tls: tls, limits: limits.channel)
+        descriptor: accepted, remote: remote, role: .server, connecting: false, loop: loop, tls: tls,
+        limits: limits.channel)
       connectionCount += 1
       channel.start(accept(channel))
     } catch {

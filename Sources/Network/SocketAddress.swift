@@ -89,11 +89,14 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     return address
   }
 
-  public var description: String {
+  public var description: String { "\(hostText):\(port)" }
+
+  /// The host alone, as it stands in `description`.
+  public var hostText: String {
     var text = [CChar](repeating: 0, count: 64)
     let family = host.count == 16 ? AF_INET6 : AF_INET
     _ = inet_ntop(family, host, &text, socklen_t(text.count))
     let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return host.count == 16 ? "[\(name)]:\(port)" : "\(name):\(port)"
+    return host.count == 16 ? "[\(name)]" : name
   }
 }

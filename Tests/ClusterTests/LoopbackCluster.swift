@@ -159,12 +159,8 @@ final class LoopbackCluster: @unchecked Sendable {
     try Programs.run("claw", arguments + (identity.map { ["--as", "\(folder)/\($0)"] } ?? []))
   }
 
-  /// Waits for something that other processes bring about; a bounded number of looks.
+  /// Waits for something that the cluster's processes bring about.
   func waitUntil(_ what: String, seconds: Int, _ condition: () throws -> Bool) throws {
-    for _ in 0..<(seconds * 10) {
-      if try condition() { return }
-      usleep(100_000)
-    }
-    Issue.record("\(what): not within \(seconds) seconds")
+    try Patience.wait(for: what, seconds: seconds, condition)
   }
 }

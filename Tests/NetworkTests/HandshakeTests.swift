@@ -135,6 +135,7 @@ struct HandshakeTests {
       ])
     #expect(result.contains("expected a certificate with one URI name, came \(count)"))
     #expect(world.ends.first?.end == .peerRefused(.wrongNumberOfNames(count)))
+    #expect(world.ends.first?.from.hostText == "127.0.0.1")
     #expect(world.server.statistics.peersRefused == 1)
   }
 

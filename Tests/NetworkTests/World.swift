@@ -47,7 +47,7 @@ final class World {
   let loop: EventLoop
   let realm: Realm
   let server: CallServer
-  var ends: [(peer: PeerIdentity?, end: ChannelEnd)] = []
+  var ends: [(peer: PeerIdentity?, from: SocketAddress, end: ChannelEnd)] = []
   var callers: [PeerIdentity] = []
   var messages: [[UInt8]] = []
   /// Responders of `/test.T/Hold`, which nobody answers.
@@ -64,7 +64,7 @@ final class World {
     adjust(&configuration)
     server = try CallServer(
       loop: loop, tls: try tls ?? realm.context(node), address: .loopback(), configuration: configuration)
-    server.onEnd = { [weak self] in self?.ends.append((peer: $0, end: $1)) }
+    server.onEnd = { [weak self] in self?.ends.append((peer: $0, from: $1, end: $2)) }
     server.handle("/test.T/Echo") { [weak self] call, responder in
       self?.callers.append(call.peer)
       responder.respond(call.payload)
