@@ -54,10 +54,14 @@ enum ArtifactCommands {
   private static func put(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let content = try Operand.bytes(of: call.parsed.operand(0) ?? "")
+    let note = ArtifactNote(
+      digest: SHA256.hash(content), tenantID: try tenant(call, session), size: content.count,
+      mediaType: call.parsed.value("--type") ?? "application/octet-stream",
+      owner: session.identity.principal, labels: call.parsed.all("--label"),
+      validUntil: Environment.now.advanced(by: .seconds(300)))
+    let signed = try session.identity.sign(note, cluster: try session.cluster().cluster)
     let request = ArtifactPutRequest(
-      tenant: try tenant(call, session),
-      mediaType: call.parsed.value("--type") ?? "application/octet-stream", content: content,
-      labels: call.parsed.all("--label"))
+      statement: Statements.request(.artifact(signed), Attachment()).statement, content: content)
     let stat = try session.call("Artifact/Put", request, of: ArtifactStat.self)
     guard stat.digest == SHA256.hash(content).hex else {
       throw Failure(.other, "\(session.answering) kept something else: \(stat.digest)")

@@ -66,7 +66,7 @@ enum LedgerTable {
     case .enrol(let act):
       act.content.enrol.map { "enrols \($0.principal.path)" }
         ?? "ends the enrolment of \(act.content.revoke?.path ?? "")"
-    case .artifact(let note): "\(note.digest.hex), \(note.size) bytes"
+    case .artifact(let note): "\(note.content.digest.hex), \(note.content.size) bytes"
     case .proposal(let signed): "\(signed.content.requestedBy.path) asks for \(signed.content.action)"
     case .ballot(let signed):
       "\(signed.content.voter.path) votes \(signed.content.vote.rawValue) on \(signed.content.proposal.value)"

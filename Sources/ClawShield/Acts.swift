@@ -179,11 +179,13 @@ extension ShieldState {
 
   // MARK: Artifacts
 
-  /// An artifact's record is the leader's word that a majority holds the content; it is unsigned.
-  func admit(_ note: ArtifactNote, at time: Timestamp) throws(Refusal) -> Admittance {
-    guard let owner = enrolment(of: note.owner, at: time) else {
-      throw Refusal(.unauthenticated, "\(note.owner.path) is not enrolled, or its enrolment has ended")
+  /// Its owner says what it is; that a majority holds the content is the leader's word.
+  func admit(_ signed: Signed<ArtifactNote>, at time: Timestamp) throws(Refusal) -> Admittance {
+    let note = signed.content
+    guard signed.signatures.count == 1 else {
+      throw Refusal(.permissionDenied, "expected the owner's one signature, found \(signed.signatures.count)")
     }
+    let owner = try signer(of: signed, expected: note.owner, at: time).enrolment
     switch note.owner {
     case .agent:
       guard owner.tenantID == note.tenantID else {
@@ -197,13 +199,15 @@ extension ShieldState {
       throw Refusal(.permissionDenied, "agents and executors put artifacts, not \(note.owner.path)")
     }
     if let known = artifactCell(note.tenantID, note.digest) { return .known(known.leaf) }
+    try requireValidity(note.validUntil, at: time)
     guard indexes.artifacts < capacity.artifacts else {
       throw Refusal(.resourceExhausted, "more than \(capacity.artifacts) artifacts")
     }
     return .accept
   }
 
-  mutating func take(_ note: ArtifactNote, at index: LeafIndex) {
+  mutating func take(_ signed: Signed<ArtifactNote>, at index: LeafIndex) {
+    let note = signed.content
     addArtifact(
       ArtifactCell(tenantID: note.tenantID, digest: note.digest, leaf: index, labels: note.labels))
   }

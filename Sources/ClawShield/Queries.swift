@@ -189,7 +189,7 @@ extension ShieldState: CustomStringConvertible {
     case .withdrawal(let withdrawal): tenant(of: withdrawal.content.requestedBy)
     case .decision(let decision): tenant(of: decision.requestedBy)
     case .receipt(let receipt): receipt.content.tenantID
-    case .artifact(let note): note.tenantID
+    case .artifact(let signed): signed.content.tenantID
     case .derivedIncident(let incident): incident.tenantID
     case .enrol(let act): act.content.enrol.flatMap { $0.tenantID.isEmpty ? nil : $0.tenantID }
     case .incident(let act):

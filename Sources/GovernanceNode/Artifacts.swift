@@ -9,7 +9,7 @@ import Wire
 /// Artifacts on their way into the ledger: their record is appended when a majority holds the content.
 struct ArtifactTable: Sendable {
   struct Arriving: Sendable {
-    let note: ArtifactNote
+    let signed: Signed<ArtifactNote>
     let purpose: Purpose
     var holders: [NodeID]
     let since: Instant
@@ -64,7 +64,14 @@ extension GovernanceNode {
     _ call: ClientCall, _ request: ArtifactPutRequest, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) throws {
-    let tenant = try artifactTenant(call, request.tenant)
+    let signed = try artifactStatement(request.statement)
+    let note = signed.content
+    if case .agent(let own, _) = call.caller, own != note.tenantID {
+      throw Refusal(.permissionDenied, "tenant_id: expected the agent's own tenant, \(own)")
+    }
+    guard note.owner == call.caller else {
+      throw Refusal(.permissionDenied, "owner: expected the caller, \(call.caller.path)")
+    }
     guard request.content.count <= ArtifactTable.maximumBytes else {
       refuse(
         call.key, .invalidArgument,
@@ -76,26 +83,28 @@ extension GovernanceNode {
       refuse(call.key, .resourceExhausted, "too many artifacts are arriving; try again", into: &effects)
       return
     }
-    let note = ArtifactNote(
-      digest: SHA256.hash(request.content), tenantID: tenant, size: request.content.count,
-      mediaType: String(request.mediaType.prefix(128)), owner: call.caller,
-      labels: (request.labels + [tenant, call.caller.path]).sorted())
+    guard note.size == request.content.count, note.digest == SHA256.hash(request.content) else {
+      throw RecordError.field("digest", expected: "the size and SHA-256 digest of the content")
+    }
+    switch overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
+    case .refuse(let refusal):
+      refuse(call.key, refusal, into: &effects)
+      return
+    case .known, .accept: break
+    }
     artifacts.arriving.append(
       ArtifactTable.Arriving(
-        note: note, purpose: .artifact(call.key), holders: [], since: now.monotonic))
-    let push = ArtifactPush(tenant: tenant, digest: note.digest.hex, content: request.content)
+        signed: signed, purpose: .artifact(call.key), holders: [], since: now.monotonic))
+    let push = ArtifactPush(statement: request.statement, content: request.content)
     for peer in peers { effects.messages.append((peer, PeerMessage(artifactPush: push))) }
-    store(request.content, tenant: tenant, digest: note.digest.hex, using: &random, into: &effects)
+    store(request.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
   }
 
-  private func artifactTenant(_ call: ClientCall, _ named: String) throws -> String {
-    guard Records.Identifier.isValid(named) else {
-      throw RecordError.field("tenant", expected: "a tenant's identifier")
+  private func artifactStatement(_ bytes: [UInt8]) throws(RecordError) -> Signed<ArtifactNote> {
+    guard case .artifact(let signed) = try Statements.body(.artifact, bytes) else {
+      throw .field("statement", expected: "a signed artifact statement")
     }
-    if case .agent(let own, _) = call.caller, own != named {
-      throw Refusal(.permissionDenied, "tenant: expected the agent's own tenant, \(own)")
-    }
-    return named
+    return signed
   }
 
   private mutating func store(
@@ -113,11 +122,17 @@ extension GovernanceNode {
     _ push: ArtifactPush, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard Records.Identifier.isValid(push.tenant), push.content.count <= ArtifactTable.maximumBytes,
-      SHA256.hash(push.content).hex == push.digest, artifacts.pushed.count < 256
+    // A peer stores nothing for anybody who could not put it there: disks are not for lying nodes to fill.
+    guard let signed = try? artifactStatement(push.statement), artifacts.pushed.count < 256,
+      push.content.count <= ArtifactTable.maximumBytes, push.content.count == signed.content.size,
+      SHA256.hash(push.content) == signed.content.digest
     else { return }
-    artifacts.pushed.append((push.tenant, push.digest, sender))
-    store(push.content, tenant: push.tenant, digest: push.digest, using: &random, into: &effects)
+    if case .refuse = overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
+      return
+    }
+    let note = signed.content
+    artifacts.pushed.append((note.tenantID, note.digest.hex, sender))
+    store(push.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
   }
 
   mutating func onArtifactDurable(
@@ -140,8 +155,8 @@ extension GovernanceNode {
     let majority = genesis.parties.count / 2 + 1
     var ready: [ArtifactTable.Arriving] = []
     for position in artifacts.arriving.indices
-    where artifacts.arriving[position].note.tenantID == held.tenant
-      && artifacts.arriving[position].note.digest.hex == held.digest
+    where artifacts.arriving[position].signed.content.tenantID == held.tenant
+      && artifacts.arriving[position].signed.content.digest.hex == held.digest
     {
       if !artifacts.arriving[position].holders.contains(sender) {
         artifacts.arriving[position].holders.append(sender)
@@ -154,7 +169,7 @@ extension GovernanceNode {
     artifacts.arriving.removeAll(where: \.isSubmitted)
     for arrived in ready {
       submit(
-        Submission(body: .artifact(arrived.note), attachment: Attachment(), purpose: arrived.purpose),
+        Submission(body: .artifact(arrived.signed), attachment: Attachment(), purpose: arrived.purpose),
         into: &effects)
     }
     takeUp(using: &random, into: &effects)
@@ -205,9 +220,9 @@ extension GovernanceNode {
     }
     guard mayReadArtifacts(call.caller, of: request.tenant),
       let index = overlay.final.artifact(tenant: request.tenant, digest: digest),
-      let record = raft.log.record(at: index), case .artifact(let note) = record.body
+      let record = raft.log.record(at: index), case .artifact(let signed) = record.body
     else { return nil }
-    return (note, index)
+    return (signed.content, index)
   }
 
   private func mayReadArtifacts(_ caller: Principal, of tenant: String) -> Bool {

@@ -166,9 +166,9 @@ extension GovernanceNode {
         effects.answers.append(
           .respond(key, .ok, payload: ReportResponse(proof: proof).encode()))
       case .artifact(let key):
-        guard case .artifact(let note) = record.body else { continue }
+        guard case .artifact(let signed) = record.body else { continue }
         effects.answers.append(
-          .respond(key, .ok, payload: ArtifactTable.stat(note, at: waiter.index).encode()))
+          .respond(key, .ok, payload: ArtifactTable.stat(signed.content, at: waiter.index).encode()))
       }
     }
   }
@@ -183,7 +183,8 @@ extension GovernanceNode {
     case (.incident(let a), .incident(let b)): a.content == b.content
     case (.enrol(let a), .enrol(let b)): a.content == b.content
     case (.policy(let a), .policy(let b)): a.content == b.content
-    case (.artifact(let a), .artifact(let b)): a.digest == b.digest && a.tenantID == b.tenantID
+    case (.artifact(let a), .artifact(let b)):
+      a.content.digest == b.content.digest && a.content.tenantID == b.content.tenantID
     default: false
     }
   }

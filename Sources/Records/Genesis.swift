@@ -117,49 +117,6 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
   }
 }
 
-/// A content-addressed artifact that a majority of nodes holds.
-public struct ArtifactNote: Equatable, Sendable, JSONWritable {
-  /// SHA-256 of the plain bytes.
-  public var digest: Digest
-  public var tenantID: String
-  public var size: Int
-  public var mediaType: String
-  /// Who put it.
-  public var owner: Principal
-  /// Where it comes from: its own tenant and agent, `untrusted` for outside text, joined with those of its inputs.
-  public var labels: [String]
-
-  /// An artifact.
-  public init(
-    digest: Digest, tenantID: String, size: Int, mediaType: String, owner: Principal, labels: [String]
-  ) {
-    self.digest = digest
-    self.tenantID = tenantID
-    self.size = size
-    self.mediaType = mediaType
-    self.owner = owner
-    self.labels = labels
-  }
-
-  package init(from fields: inout Fields) throws(RecordError) {
-    digest = try fields.digest("digest")
-    tenantID = try fields.identifier("tenant_id")
-    size = try fields.integer("size", in: 0...(1 << 40))
-    mediaType = try fields.text("media_type", limit: 128)
-    owner = try fields.principal("owner")
-    labels = try fields.list("labels", limit: 256, of: "labels") { json in
-      json.string.flatMap { $0.utf8.count <= 256 ? $0 : nil }
-    }
-  }
-
-  public var members: [(String, JSON)] {
-    [
-      ("digest", .digest(digest)), ("tenant_id", .string(tenantID)), ("size", .integer(size)),
-      ("media_type", .string(mediaType)), ("owner", .string(owner.path)), ("labels", .texts(labels)),
-    ]
-  }
-}
-
 /// What a party signs over the genesis. There is no cluster yet whose id a statement could carry: the
 /// leaf's hash is that id, so the text names nothing else.
 ///

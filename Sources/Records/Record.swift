@@ -11,7 +11,7 @@ public enum RecordBody: Equatable, Sendable {
   case tick
   case policy(Signed<PolicyAct>)
   case enrol(Signed<EnrolmentAct>)
-  case artifact(ArtifactNote)
+  case artifact(Signed<ArtifactNote>)
   case proposal(Signed<Proposal>)
   case ballot(Signed<Ballot>)
   case withdrawal(Signed<Withdrawal>)
@@ -120,7 +120,7 @@ public struct Record: Equatable, Sendable {
     case .tick: .tick
     case .policy: .policy(try Signed(from: &fields))
     case .enrol: .enrol(try Signed(from: &fields))
-    case .artifact: .artifact(try ArtifactNote(from: &fields))
+    case .artifact: .artifact(try Signed(from: &fields))
     case .proposal: .proposal(try Signed(from: &fields))
     case .ballot: .ballot(try Signed(from: &fields))
     case .withdrawal: .withdrawal(try Signed(from: &fields))

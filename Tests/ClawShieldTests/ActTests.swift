@@ -255,24 +255,20 @@ struct EnrolmentTests {
 }
 
 struct ArtifactTests {
-  private func note(_ owner: Principal, tenant: String = "acme") -> (RecordBody, Attachment) {
-    let note = ArtifactNote(
-      digest: SHA256.hash("file"), tenantID: tenant, size: 4, mediaType: "text/plain", owner: owner,
-      labels: [])
-    return (.artifact(note), Attachment())
-  }
-
   @Test("an artifact is its tenant's: of an enrolled agent or executor, known the second time")
   func owners() throws {
     var world = try Governed()
-    #expect(try world.refusal(note(.approver("ann"))) == .permissionDenied)
-    #expect(try world.refusal(note(Governed.foreignAgent)) == .permissionDenied)
-    #expect(try world.refusal(note(.agent(tenant: "acme", name: "nobody"))) == .unauthenticated)
-    #expect(try world.append(note(Governed.agent).0) == .effective)
+    #expect(try world.refusal(world.artifact("file", of: .approver("ann"))) == .permissionDenied)
+    #expect(try world.refusal(world.artifact("file", of: Governed.foreignAgent)) == .permissionDenied)
+    let nobody = Principal.agent(tenant: "acme", name: "nobody")
+    #expect(try world.refusal(world.artifact("file", of: nobody)) == .unauthenticated)
+    let forged = world.artifact("file", of: Governed.agent, keyName: Governed.otherAgent.path)
+    #expect(try world.refusal(forged) == .unauthenticated)
+    #expect(try world.append(world.artifact("file", of: Governed.agent).0) == .effective)
     let leaf = world.last
-    #expect(world.admits(note(Governed.executor)) == .known(leaf))
+    #expect(world.admits(world.artifact("file", of: Governed.executor)) == .known(leaf))
     #expect(world.state.artifact(tenant: "acme", digest: SHA256.hash("file")) == leaf)
     #expect(world.state.artifact(tenant: "rival", digest: SHA256.hash("file")) == nil)
-    #expect(world.admits(note(Governed.executor, tenant: "rival")) == .accept)
+    #expect(world.admits(world.artifact("file", of: Governed.executor, tenant: "rival")) == .accept)
   }
 }

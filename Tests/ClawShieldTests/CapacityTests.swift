@@ -72,9 +72,7 @@ struct CapacityTests {
     #expect(try world.refusal(world.proposal(by: Governed.otherAgent)) == .resourceExhausted)
     #expect(world.state.proposalView(at: second) != nil)
     world.state.capacity.artifacts = 0
-    let note = ArtifactNote(
-      digest: SHA256.hash("f"), tenantID: "acme", size: 1, mediaType: "", owner: Governed.agent, labels: [])
-    #expect(try world.refusal((.artifact(note), Attachment())) == .resourceExhausted)
+    #expect(try world.refusal(world.artifact("f", of: Governed.agent)) == .resourceExhausted)
     world.state.capacity.enrolments = 0
     guard case .void = try world.enrol(Governed.enrolment(.approver("new"))) else {
       throw TestFailure("expected void")

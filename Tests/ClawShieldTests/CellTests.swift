@@ -16,10 +16,7 @@ struct CellTests {
     try world.use(.quarantine, .tenant("rival"), id: "q")
     try world.use(.lift, id: "l", lifts: ["q", "unseen"])
     _ = try world.propose(by: Governed.otherAgent, depth: 9)
-    let note = ArtifactNote(
-      digest: SHA256.hash("f"), tenantID: "acme", size: 1, mediaType: "", owner: Governed.agent,
-      labels: ["acme"])
-    try world.append(.artifact(note))
+    try world.append(world.artifact("f", of: Governed.agent).0)
     return world
   }
 

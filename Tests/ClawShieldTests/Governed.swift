@@ -49,6 +49,18 @@ struct Governed {
     return key
   }
 
+  /// A file's note, signed by its owner, or by `keyName`'s key in its name.
+  func artifact(
+    _ content: String, of owner: Principal, tenant: String = "acme", labels: [String] = [],
+    keyName: String? = nil
+  ) -> (RecordBody, Attachment) {
+    let note = ArtifactNote(
+      digest: SHA256.hash(content), tenantID: tenant, size: content.utf8.count, mediaType: "text/plain",
+      owner: owner, labels: labels, validUntil: now.advanced(by: .seconds(60)))
+    let signed = Signed.sign(note, cluster: cluster, as: owner, with: Governed.key(keyName ?? owner.path))
+    return (.artifact(signed), Attachment())
+  }
+
   static func enrolment(
     _ principal: Principal, owner: String? = nil, roles: [String] = [], scopes: [String] = ["text"],
     tenant: String? = nil, expiresAt: Timestamp = far, incarnation: Int? = nil,

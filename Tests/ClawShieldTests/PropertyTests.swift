@@ -49,11 +49,9 @@ private struct Storm {
     case 8: return try act()
     case 9: return withdrawal()
     case 10:
-      let note = ArtifactNote(
-        digest: SHA256.hash(pick(["f", "g"])), tenantID: pick(["acme", "rival"]), size: 1,
-        mediaType: "text/plain", owner: pick([Governed.agent, Governed.foreignAgent, Governed.executor]),
-        labels: pick([[], ["untrusted"]]))
-      return (.artifact(note), Attachment())
+      return world.artifact(
+        pick(["f", "g"]), of: pick([Governed.agent, Governed.foreignAgent, Governed.executor]),
+        tenant: pick(["acme", "rival"]), labels: pick([[], ["untrusted"]]))
     default:
       if chance(50) { return (.tick, Attachment()) }
       let old = world.log[Int(anyLeaf().value)]

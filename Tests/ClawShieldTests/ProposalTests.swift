@@ -184,11 +184,10 @@ struct ProposalTests {
   @Test("an input that is not an artifact of the tenant is denied, whoever else has it (INV-008)")
   func crossTenantInput() throws {
     var world = try Governed()
-    let digest = SHA256.hash("a file")
-    let note = ArtifactNote(
-      digest: digest, tenantID: "rival", size: 6, mediaType: "text/plain", owner: Governed.foreignAgent,
-      labels: ["rival"])
-    #expect(try world.append(.artifact(note)) == .effective)
+    let text = "a file"
+    let digest = SHA256.hash(text)
+    let file = world.artifact(text, of: Governed.foreignAgent, tenant: "rival", labels: ["rival"])
+    #expect(try world.append(file.0) == .effective)
     let index = try world.propose(inputs: [digest])
     #expect(try world.rules(index) == ["floor.cross_tenant"])
   }
@@ -196,11 +195,12 @@ struct ProposalTests {
   @Test("an input whose labels the grant does not cover is denied; a scope can cover it")
   func labels() throws {
     var world = try Governed()
-    let digest = SHA256.hash("a file")
-    let note = ArtifactNote(
-      digest: digest, tenantID: "acme", size: 6, mediaType: "text/plain", owner: Governed.otherAgent,
+    let text = "a file"
+    let digest = SHA256.hash(text)
+    let file = world.artifact(
+      text, of: Governed.otherAgent, tenant: "acme",
       labels: ["acme", Governed.otherAgent.path, "finance/payroll"])
-    #expect(try world.append(.artifact(note)) == .effective)
+    #expect(try world.append(file.0) == .effective)
     let uncovered = try world.propose(inputs: [digest])
     #expect(try world.rules(uncovered) == ["floor.labels"])
     let wider = Governed.enrolment(
@@ -213,11 +213,10 @@ struct ProposalTests {
   @Test("outside text as input to a high-impact action needs a person, whatever the bundle says (INV-013)")
   func untrustedInput() throws {
     var world = try Governed()
-    let digest = SHA256.hash("a mail")
-    let note = ArtifactNote(
-      digest: digest, tenantID: "acme", size: 6, mediaType: "text/plain", owner: Governed.agent,
-      labels: ["acme", "untrusted"])
-    #expect(try world.append(.artifact(note)) == .effective)
+    let text = "a mail"
+    let digest = SHA256.hash(text)
+    let file = world.artifact(text, of: Governed.agent, tenant: "acme", labels: ["acme", "untrusted"])
+    #expect(try world.append(file.0) == .effective)
     let low = try world.propose(inputs: [digest])
     #expect(try world.rules(low, .approve) == ["policy.registry"])
     let risk = RiskContext(estimatedCost: .zero, dataClassification: .public, impactLevel: .high)

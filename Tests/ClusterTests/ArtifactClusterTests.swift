@@ -11,10 +11,12 @@ import Wire
 struct ArtifactClusterTests {
   let cluster: LoopbackCluster
   let agent: Caller
+  let proposals: Proposals
 
   init() throws {
     cluster = try LiveCluster.current
     agent = try Caller(founded: "agents/agent-1", of: cluster)
+    proposals = try Proposals(agent, agent.connect(to: cluster.clients(1)))
   }
 
   /// Bytes that occur nowhere else.
@@ -28,7 +30,7 @@ struct ArtifactClusterTests {
   {
     try agent.connect(to: cluster.clients(node)).call(
       "Artifact/Put",
-      ArtifactPutRequest(tenant: "acme", mediaType: "text/csv", content: content, labels: ["untrusted"]),
+      proposals.artifact(content, type: "text/csv", labels: ["untrusted"]),
       within: timeout)
   }
 
@@ -64,11 +66,11 @@ struct ArtifactClusterTests {
     // The record is a leaf that names it; the same again is the same leaf.
     let auditor = try Caller(founded: "auditors/auditor-1", of: cluster).connect(to: cluster.clients(2))
     let entry = try auditor.call("Ledger/Entry", EntryRequest(index: stat.index), of: EntryResponse.self)
-    guard case .artifact(let note) = try Record(parsing: entry.leaf).body else {
+    guard case .artifact(let signed) = try Record(parsing: entry.leaf).body else {
       Issue.record("leaf \(stat.index) is no artifact")
       return
     }
-    #expect(note.digest.hex == stat.digest && note.owner == agent.principal)
+    #expect(signed.content.digest.hex == stat.digest && signed.content.owner == agent.principal)
     #expect(try put(content, at: 3).index == stat.index)
   }
 
@@ -92,14 +94,13 @@ struct ArtifactClusterTests {
   func limits() throws {
     let client = try agent.connect(to: cluster.clients(1))
     #expect(try put(content(3 << 20), at: 1).size == 3 << 20)
-    func refusal(_ count: Int) -> CallStatus {
-      client.status(
-        "Artifact/Put", ArtifactPutRequest(tenant: "acme", content: [UInt8](repeating: 1, count: count)))
+    func refusal(_ count: Int) throws -> CallStatus {
+      client.status("Artifact/Put", try proposals.artifact([UInt8](repeating: 1, count: count)))
     }
     #expect(
-      refusal((3 << 20) + 1)
+      try refusal((3 << 20) + 1)
         == CallStatus(.invalidArgument, "expected at most 3145728 bytes, found 3145729"))
-    let large = refusal((4 << 20) + 1)
+    let large = try refusal((4 << 20) + 1)
     #expect(large.code == .invalidArgument && large.message.contains("payloadTooLarge"), "\(large)")
     // From a client without our limits.
     let peer = try RawPeer(agent, to: cluster.clients(1))
@@ -108,6 +109,23 @@ struct ArtifactClusterTests {
     #expect(
       peer.status(of: .connection)
         == CallStatus(.resourceExhausted, "expected a message of at most 4194304 bytes, came one of 4194305"))
+  }
+
+  @Test("a note of another's, or of another content, is refused")
+  func forged() throws {
+    let client = try agent.connect(to: cluster.clients(1))
+    var request = try proposals.artifact(Array("mine".utf8))
+    request.content = Array("other".utf8)
+    let other = client.status("Artifact/Put", request)
+    #expect(other.code == .invalidArgument && other.message.contains("digest"), "\(other)")
+    let second = try Caller(founded: "agents/agent-2", of: cluster)
+    let theirs = try Proposals(second, second.connect(to: cluster.clients(1))).artifact(Array("a".utf8))
+    let named = client.status("Artifact/Put", theirs)
+    #expect(
+      named == CallStatus(.permissionDenied, "owner: expected the caller, \(agent.principal.path)"),
+      "\(named)")
+    let late = try proposals.artifact(Array("b".utf8)) { $0.validUntil = .now.advanced(by: .seconds(-1)) }
+    #expect(client.status("Artifact/Put", late).code == .deadlineExceeded)
   }
 
   @Test("without a majority there is no record, then or later; with one there is")
@@ -127,7 +145,6 @@ struct ArtifactClusterTests {
     try cluster.start(node: 2)
     try cluster.start(node: 3)
     let proposer = try agent.connect(to: cluster.clients(1))
-    let proposals = try Proposals(agent, proposer)
     // What is final after this was decided by nodes that are back.
     let next = try proposals.request("shell", [:], id: "after-\(digest.prefix(8))")
     try cluster.waitUntil("the cluster decides again", seconds: 30) {

@@ -222,7 +222,7 @@ struct PermissionsWalkTests {
       "Governance/Submit", try proposals.request("echo", ["text": "ours"], id: "tenants"),
       of: Wire.Outcome.self)
     let stat = try own.call(
-      "Artifact/Put", ArtifactPutRequest(tenant: "acme", mediaType: "text/plain", content: [1, 2, 3]),
+      "Artifact/Put", try proposals.artifact([1, 2, 3]),
       of: ArtifactStat.self)
 
     let place = try #require(WalkIdentity.allCases.firstIndex(of: .rival))
@@ -247,7 +247,7 @@ struct PermissionsWalkTests {
       let status = client.status(method, ArtifactRequest(tenant: "acme", digest: stat.digest))
       #expect(status == CallStatus(.notFound, "no such artifact of this tenant"), "\(method): \(status)")
     }
-    let put = client.status("Artifact/Put", ArtifactPutRequest(tenant: "acme", content: [1]))
+    let put = client.status("Artifact/Put", try Proposals(rival, client).artifact([1]))
     #expect(put.code == .permissionDenied && put.message.contains("the agent's own tenant, rival"), "\(put)")
     let withdrawal = Withdrawal(
       proposal: LeafIndex(outcome.proposal), requestedBy: rival.principal,

@@ -36,6 +36,20 @@ struct Proposals {
       .proposal(try agent.sign(content, for: cluster)), Records.Attachment("parameters", item))
   }
 
+  /// A file and its signed note.
+  func artifact(
+    _ content: [UInt8], tenant: String = "acme", type: String = "text/plain", labels: [String] = [],
+    spoil: (inout ArtifactNote) -> Void = { _ in }
+  ) throws -> ArtifactPutRequest {
+    var note = ArtifactNote(
+      digest: SHA256.hash(content), tenantID: tenant, size: content.count, mediaType: type,
+      owner: agent.principal, labels: labels, validUntil: .now.advanced(by: .seconds(300)))
+    spoil(&note)
+    return ArtifactPutRequest(
+      statement: try Statement.request(.artifact(try agent.sign(note, for: cluster))).statement,
+      content: content)
+  }
+
   func content(
     _ action: String, _ parameters: JSON, id: String, seconds: Int64 = 3600,
     spoil: (inout Proposal) -> Void = { _ in }

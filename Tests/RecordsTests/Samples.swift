@@ -100,9 +100,10 @@ enum Samples {
     .enrol(signed(EnrolmentAct(actID: "act-1", enrol: enrolment, validUntil: later), as: .operator("pat"))),
     .enrol(signed(EnrolmentAct(actID: "act-3", revoke: agent, validUntil: later), as: .operator("pat"))),
     .artifact(
-      ArtifactNote(
-        digest: digest, tenantID: "acme", size: 12, mediaType: "text/plain", owner: agent,
-        labels: ["acme", agent.path])), .proposal(signed(proposal, as: agent)),
+      signed(
+        ArtifactNote(
+          digest: digest, tenantID: "acme", size: 12, mediaType: "text/plain", owner: agent,
+          labels: ["untrusted"], validUntil: later), as: agent)), .proposal(signed(proposal, as: agent)),
     .ballot(signed(ballot, as: .approver("ann"))),
     .withdrawal(
       signed(Withdrawal(proposal: LeafIndex(4), requestedBy: agent, validUntil: later), as: agent)),

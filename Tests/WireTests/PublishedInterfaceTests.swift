@@ -81,7 +81,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("ledger", "ExportChunk", ExportChunk(text: [0, 255, 1])),
   (
     "artifact", "ArtifactPutRequest",
-    ArtifactPutRequest(tenant: "é 1", mediaType: "é 2", content: [0, 255, 3], labels: ["é 4", "é 5"])
+    ArtifactPutRequest(statement: [0, 255, 1], content: [0, 255, 3])
   ),
   ("artifact", "ArtifactRequest", ArtifactRequest(tenant: "é 1", digest: "é 2")),
   (
@@ -186,7 +186,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "ForwardAnswer", ForwardAnswer(id: 1099511627776, code: 3, message: "é 3", index: 1099511627776)),
   ("peer", "RestrictionShown", RestrictionShown(statement: [0, 255, 1], attachment: [0, 255, 2])),
   ("peer", "RestrictionBound", RestrictionBound(incidentID: "é 1", signature: [0, 255, 2])),
-  ("peer", "ArtifactPush", ArtifactPush(tenant: "é 1", digest: "é 2", content: [0, 255, 3])),
+  ("peer", "ArtifactPush", ArtifactPush(statement: [0, 255, 1], content: [0, 255, 3])),
   ("peer", "ArtifactHeld", ArtifactHeld(tenant: "é 1", digest: "é 2")),
   (
     "peer", "SnapshotPiece",
@@ -291,7 +291,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   (
     "peer", "PeerMessage",
-    PeerMessage(artifactPush: ArtifactPush(tenant: "é 1", digest: "é 2", content: [0, 255, 3]))
+    PeerMessage(artifactPush: ArtifactPush(statement: [0, 255, 1], content: [0, 255, 3]))
   ),
   ("peer", "PeerMessage", PeerMessage(artifactHeld: ArtifactHeld(tenant: "é 1", digest: "é 2"))),
   (

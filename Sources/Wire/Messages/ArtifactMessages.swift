@@ -2,38 +2,31 @@
 
 /// `openexec.v1.ArtifactPutRequest`.
 public struct ArtifactPutRequest: WireMessage {
-  public var tenant: String = ""
-  public var mediaType: String = ""
+  /// The signed `artifact` statement that names the content.
+  public var statement: [UInt8] = []
   /// At most 3 MiB.
   public var content: [UInt8] = []
-  public var labels: [String] = []
 
   public init() {}
 
   public init(
-    tenant: String = "", mediaType: String = "", content: [UInt8] = [], labels: [String] = []
+    statement: [UInt8] = [], content: [UInt8] = []
   ) {
-    self.tenant = tenant
-    self.mediaType = mediaType
+    self.statement = statement
     self.content = content
-    self.labels = labels
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
-    case 1: tenant = try reader.string()
-    case 2: mediaType = try reader.string()
-    case 3: content = try reader.bytes()
-    case 4: labels.append(try reader.string())
+    case 1: statement = try reader.bytes()
+    case 2: content = try reader.bytes()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
-    writer.string(1, tenant)
-    writer.string(2, mediaType)
-    writer.bytes(3, content)
-    writer.strings(4, labels)
+    writer.bytes(1, statement)
+    writer.bytes(2, content)
   }
 }
 

@@ -264,34 +264,29 @@ public struct RestrictionBound: WireMessage {
 
 /// `openexec.v1.ArtifactPush`.
 public struct ArtifactPush: WireMessage {
-  public var tenant: String = ""
-  public var digest: String = ""
-  /// Sealed for the tenant.
+  /// Its owner's signed statement.
+  public var statement: [UInt8] = []
+  /// In plain, over the peers' channel; every node seals it for itself.
   public var content: [UInt8] = []
 
   public init() {}
 
-  public init(
-    tenant: String = "", digest: String = "", content: [UInt8] = []
-  ) {
-    self.tenant = tenant
-    self.digest = digest
+  public init(statement: [UInt8] = [], content: [UInt8] = []) {
+    self.statement = statement
     self.content = content
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
-    case 1: tenant = try reader.string()
-    case 2: digest = try reader.string()
-    case 3: content = try reader.bytes()
+    case 1: statement = try reader.bytes()
+    case 2: content = try reader.bytes()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
-    writer.string(1, tenant)
-    writer.string(2, digest)
-    writer.bytes(3, content)
+    writer.bytes(1, statement)
+    writer.bytes(2, content)
   }
 }
 
