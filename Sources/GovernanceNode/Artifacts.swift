@@ -69,6 +69,13 @@ extension GovernanceNode {
       digest: SHA256.hash(request.content), tenantID: tenant, size: request.content.count,
       mediaType: String(request.mediaType.prefix(128)), owner: call.caller,
       labels: (request.labels + [tenant, call.caller.path]).sorted())
+    guard (try? Record(parsing: Record(at: .epoch, body: .artifact(note)).bytes)) != nil else {
+      refuse(
+        call.key, .invalidArgument,
+        "expected at most 254 labels of at most 256 bytes, and a media type of at most 128 bytes",
+        into: &effects)
+      return
+    }
     artifacts.arriving.append(
       ArtifactTable.Arriving(
         note: note, purpose: .artifact(call.key), holders: [], since: now.monotonic))
