@@ -291,4 +291,22 @@ struct CheckpointPartyTests {
       #expect(target.node.raft.log.logTime <= time)
     }
   }
+
+  @Test("who waits for an outcome is bounded, and the one too many is told so")
+  func watchers() throws {
+    let rig = try Rig()
+    rig.perform { node, _, effects in
+      for call in 0...UInt64(ClientTable.maximumWatchers) {
+        let key = CallKey(connection: 1, call: call)
+        node.watch(
+          ClientTable.Watcher(key: key, proposal: LeafIndex(99), isStream: true, told: ""), into: &effects)
+      }
+      #expect(node.clients.watchers.count == ClientTable.maximumWatchers)
+      guard case .respond(_, let status, _)? = effects.answers.last else {
+        Issue.record("the last call is not answered")
+        return
+      }
+      #expect(effects.answers.count == 1 && status.code == .resourceExhausted)
+    }
+  }
 }
