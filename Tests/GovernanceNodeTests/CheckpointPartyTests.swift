@@ -15,12 +15,16 @@ private final class Rig {
   private let disk = SimulatedDisk()
   private var random: SeededRandom
   private var time: UInt64 = 0
+  let operatorKey: SigningKey
 
   init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
     random = SeededRandom(seed: 1)
+    operatorKey = SigningKey.generate(using: &random)
     let cast = try Cast(using: &random)
+    let person = Enrolment(
+      principal: .operator("pat"), key: operatorKey.publicKey, owner: "pat", expiresAt: .distantFuture)
     let foundation = try Foundation.generate(
-      nodes: nodes, threshold: threshold, enrolments: cast.enrolments, using: &random)
+      nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person], using: &random)
     disk.sync(try foundation.genesis.batch())
     let party = foundation.parties[0]
     var seed = party.keySeed
@@ -308,5 +312,28 @@ struct CheckpointPartyTests {
       }
       #expect(effects.answers.count == 1 && status.code == .resourceExhausted)
     }
+  }
+
+  @Test("a kill whose time is over binds nobody, whoever shows it")
+  func staleRestriction() throws {
+    let rig = try Rig()
+    let wall = Rig.moment(3_000_000_000).wall
+    let item = Records.Attachment.Item(salt: [UInt8](repeating: 1, count: 16), value: "a drill, long ago")
+    func shown(_ id: String, until: Timestamp) -> RestrictionShown {
+      let act = IncidentAct(
+        incidentID: id, kind: .kill, target: .all, severity: 1, reasonHash: item.hash, signedAt: .epoch,
+        validUntil: until)
+      let signed = Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+      return RestrictionShown(
+        statement: Statements.bytes(.incident(signed)), attachment: Records.Attachment("reason", item).bytes)
+    }
+    func halts(_ message: RestrictionShown) -> Bool {
+      rig.perform { node, _, effects in
+        node.bind(statement: message.statement, attachment: message.attachment, into: &effects)
+      }
+      return rig.node.restrictions.list(with: rig.node.overlay.final, at: wall).isHalted
+    }
+    #expect(!halts(shown("long-ago", until: wall.advanced(by: .seconds(-86_400)))))
+    #expect(halts(shown("now", until: wall.advanced(by: .seconds(60)))), "the control")
   }
 }
