@@ -31,8 +31,8 @@ struct Decimal: Equatable {
   var digits: [UInt8] = []
   var exponent = 0
 
-  /// Reads a literal that has the grammar of a JSON number. An exponent too large for an `Int` is
-  /// pinned to a bound no double reaches.
+  /// Reads a literal that has the grammar of a JSON number. A written exponent is
+  /// pinned to bounds that no double reaches, far from where sums overflow.
   init(_ literal: String) {
     var position = literal.utf8.startIndex
     let end = literal.utf8.endIndex
@@ -45,7 +45,8 @@ struct Decimal: Equatable {
       case UInt8(ascii: "-"): negative = true
       case UInt8(ascii: "."): afterPoint = true
       case UInt8(ascii: "e"), UInt8(ascii: "E"):
-        written = Int(literal[position...]) ?? 1 << 40
+        let bound = 1 << 40
+        written = min(max(Int(literal[position...]) ?? bound, -bound), bound)
         position = end
       default:
         if afterPoint { exponent -= 1 }

@@ -165,9 +165,8 @@ extension GovernanceNode {
       effects.answers.append(.respond(call.key, .ok, payload: outcome.encode()))
       return
     }
-    clients.watchers.append(
-      ClientTable.Watcher(key: call.key, proposal: view.index, isStream: true, told: ""))
-    answerWatchers(into: &effects)
+    watch(
+      ClientTable.Watcher(key: call.key, proposal: view.index, isStream: true, told: ""), into: &effects)
   }
 
   /// The proposal that a request names, if the caller may see it.

@@ -18,8 +18,8 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   let startedAt: Instant
   /// Leaves that some party declined; a next round excepts them.
   var declinedLeaves: [LeafIndex] = []
-  /// Parties that declined this round.
-  var declines = 0
+  /// Parties that declined this round, each once.
+  var declines: [PartyIdentifier] = []
   private var coordinator: Coordinator<Suite>
   /// What the coordinator wants done and nobody has taken up yet.
   var pending: [Coordinator<Suite>.Effect] = []
@@ -223,7 +223,7 @@ extension GovernanceNode {
       where !current.declinedLeaves.contains(LeafIndex(leaf)) {
         current.declinedLeaves.append(LeafIndex(leaf))
       }
-      current.declines += 1
+      if !current.declines.contains(party) { current.declines.append(party) }
       for shown in answer.restrictions {
         bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
       }
@@ -231,9 +231,11 @@ extension GovernanceNode {
     }
     round = current
     // With more than n − t declines this round cannot end; what was declined is excepted in the next.
-    if current.declines > genesis.parties.count - genesis.threshold {
+    if current.declines.count > genesis.parties.count - genesis.threshold {
       for leaf in current.declinedLeaves { finality.decline(leaf) }
       round = nil
+      // This party's own answer comes at once, and would be the same: the next round waits for the pulse.
+      if sender == raft.id { return }
     }
     advanceCheckpoint(using: &random, into: &effects)
   }

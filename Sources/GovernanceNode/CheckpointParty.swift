@@ -102,6 +102,12 @@ extension GovernanceNode {
     guard raft.log.rootHash(ofSize: note.size) == note.root else {
       return .refuse("the root at size \(note.size) is not the one of this party's log")
     }
+    // What it signed may be a note that it has not seen: until a note covers that size, it signs nothing
+    // that does not extend it, whatever a leader has since put in its log.
+    let lock = signer.lock
+    guard lock.size <= finality.size || raft.log.rootHash(ofSize: lock.size) == lock.root else {
+      return .refuse("this party signed another root for size \(lock.size), and no note covers that yet")
+    }
     guard let state = overlay.state(at: note.size) else { return .wait }
     guard state.stateRoot == note.stateRoot else {
       return .refuse("the state root at size \(note.size) is not the one that this party derives")

@@ -45,6 +45,8 @@ struct ClientTable: Sendable {
   var exports: [Export] = []
 
   static var maximumForwards: Int { 8192 }
+  /// All of them are looked at whenever more becomes final.
+  static var maximumWatchers: Int { 4096 }
   static var forwardDeadline: Nanoseconds { .seconds(30) }
   static var resendAfter: Nanoseconds { .milliseconds(500) }
 
@@ -198,38 +200,39 @@ extension GovernanceNode {
     case .withdrawal(let withdrawal): proposal = withdrawal.content.proposal
     default: proposal = index
     }
-    clients.watchers.append(
-      ClientTable.Watcher(key: key, proposal: proposal, isStream: false, told: ""))
-    answerWatchers(into: &effects)
+    watch(ClientTable.Watcher(key: key, proposal: proposal, isStream: false, told: ""), into: &effects)
   }
 
   /// Tells those who wait for an outcome what has changed.
   mutating func answerWatchers(into effects: inout NodeEffects) {
-    var open: [ClientTable.Watcher] = []
-    for var watcher in clients.watchers {
-      guard let outcome = outcome(of: watcher.proposal) else {
-        open.append(watcher)
-        continue
-      }
-      let mark = "\(outcome.status) \(outcome.demands.map(\.approved)) \(outcome.decisionID)"
-      // An approval without consent does not exist yet.
-      guard mark != watcher.told, outcome.status != Self.undecided else {
-        open.append(watcher)
-        continue
-      }
-      watcher.told = mark
-      if watcher.isStream {
-        effects.answers.append(.item(watcher.key, payload: outcome.encode()))
-        if Self.isSettled(outcome.status) {
-          effects.answers.append(.respond(watcher.key, .ok, payload: []))
-        } else {
-          open.append(watcher)
-        }
-      } else {
-        effects.answers.append(.respond(watcher.key, .ok, payload: outcome.encode()))
-      }
+    clients.watchers = clients.watchers.compactMap { tell($0, into: &effects) }
+  }
+
+  /// Takes a watcher in, and tells it what there is to tell; the others have been told.
+  mutating func watch(_ watcher: ClientTable.Watcher, into effects: inout NodeEffects) {
+    guard clients.watchers.count < ClientTable.maximumWatchers else {
+      refuse(watcher.key, .resourceExhausted, "too many wait for outcomes here; try again", into: &effects)
+      return
     }
-    clients.watchers = open
+    if let waiting = tell(watcher, into: &effects) { clients.watchers.append(waiting) }
+  }
+
+  /// Tells a watcher what is new; nil where it has heard all.
+  private func tell(_ told: ClientTable.Watcher, into effects: inout NodeEffects) -> ClientTable.Watcher? {
+    var watcher = told
+    guard let outcome = outcome(of: watcher.proposal) else { return watcher }
+    let mark = "\(outcome.status) \(outcome.demands.map(\.approved)) \(outcome.decisionID)"
+    // An approval without consent does not exist yet.
+    guard mark != watcher.told, outcome.status != Self.undecided else { return watcher }
+    watcher.told = mark
+    guard watcher.isStream else {
+      effects.answers.append(.respond(watcher.key, .ok, payload: outcome.encode()))
+      return nil
+    }
+    effects.answers.append(.item(watcher.key, payload: outcome.encode()))
+    guard Self.isSettled(outcome.status) else { return watcher }
+    effects.answers.append(.respond(watcher.key, .ok, payload: []))
+    return nil
   }
 
   /// The status of a proposal whose decision is not final, or approves without consent.

@@ -106,19 +106,20 @@ extension GovernanceNode {
     }
     let addresses = Frontier.addresses(size: checkpoint.size)
     guard incoming.peaks.count == addresses.count,
-      let time = Timestamp(text: incoming.logTime),
+      // No note vouches for the term; one that no leader was heard in would end every later leadership.
+      incoming.term <= raft.currentTerm.rawValue,
       let frontier = Frontier(
         size: checkpoint.size,
         nodes: { address in
           addresses.firstIndex(of: address).flatMap { Digest(incoming.peaks[$0]) }
         }), frontier.root == checkpoint.root, let root = LogRoot(bytes: frontier.root.bytes),
       let state = try? ShieldState(restoring: incoming.cells), state.stateRoot == checkpoint.stateRoot,
-      state.size == checkpoint.size
+      state.size == checkpoint.size, incoming.logTime == state.logTime.text
     else {
       effects.notices.append(.evidence("a snapshot does not match the note that it came with"))
       return nil
     }
-    raft.log.expect(frontier, at: time)
+    raft.log.expect(frontier, at: state.logTime)
     let point = SnapshotPoint(
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
     stepSnapshot(point, state, note, checkpoint, using: &random, into: &effects)

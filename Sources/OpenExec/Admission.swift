@@ -26,6 +26,13 @@ extension ExecutorInstance {
       effects.notices.append(.offerRefused(.nonceUsed))
       return
     }
+    // Whoever offers a good token with something else beside it must not use it up.
+    switch Result(catching: { () throws(GateReason) in try TokenGate.parameters(of: offer, token) }) {
+    case .failure(let reason) where reason.isOfTheOffer:
+      effects.notices.append(.offerRefused(reason))
+      return
+    case .failure, .success: break
+    }
     guard !isShuttingDown, queue.count < settings.maximumQueue else {
       effects.notices.append(.queueFull(limit: settings.maximumQueue))
       return

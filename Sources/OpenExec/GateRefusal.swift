@@ -76,6 +76,11 @@ public enum GateReason: Error, Equatable, Sendable {
     }
   }
 
+  /// Whether what came beside the token is to blame, and not the token: another node may offer it well.
+  var isOfTheOffer: Bool {
+    if case .proposalMismatch = self { true } else { self == .parametersMismatch }
+  }
+
   /// The requirement that is enforced, by its identifier in Docs/Conformance.md.
   public var requirement: String { names.requirement }
 

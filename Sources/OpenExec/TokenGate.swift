@@ -192,7 +192,7 @@ public enum TokenGate {
   }
 
   /// The parameters, once proposal, decision and attachment are shown to belong together.
-  private static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> JSON {
+  static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> JSON {
     let decision = token.decision
     guard TreeHash.leaf(job.proposal) == decision.proposalHash else {
       throw .proposalMismatch("its hash is not the one in the decision")

@@ -37,6 +37,18 @@ struct CanonicalFormTests {
     #expect(try JSON.parse(literal).canonical == expected)
   }
 
+  @Test(
+    "an exponent at the ends of what an integer holds is refused or read, and never traps",
+    arguments: [
+      "0.1e-9223372036854775808", "0.0e-9223372036854775808", "10e-9223372036854775808",
+      "0.10e-9223372036854775807", "0e9223372036854775807", "0.0e9223372036854775807",
+      "0e-99999999999999999999", "1e9223372036854775807",
+    ])
+  func exponents(literal: String) {
+    let isZero = literal.prefix { $0 != "e" }.allSatisfy { $0 == "0" || $0 == "." }
+    #expect(((try? JSON.parse(literal)) != nil) == isZero)
+  }
+
   @Test("names are ordered by UTF-16 code units, not by code points")
   func utf16Order() throws {
     // U+1F600 is D83D DE00 in UTF-16 and so comes before U+FB33.

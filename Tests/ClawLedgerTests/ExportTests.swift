@@ -10,7 +10,10 @@ private struct Sample {
   let text: String
   let cluster: Digest
 
-  init(leaves count: Int = 9) throws {
+  init(
+    leaves count: Int = 9, extra: RecordBody? = nil,
+    extraAttachment: Records.Attachment = Records.Attachment()
+  ) throws {
     var seed = [UInt8](repeating: 3, count: 32)
     guard let group = SigningKey(seed: &seed) else { throw SampleError.key }
     let bundle: JSON = ["registry.json": "{}"]
@@ -33,9 +36,11 @@ private struct Sample {
     var lines = ExportFormat.leaf(first, attachment: attachment.bytes)
     var notes = ""
     for number in 1..<count {
-      let record = Record(at: at, body: .term(number: UInt64(number), leader: 1)).bytes
+      let body = number == 3 ? extra ?? .tick : .term(number: UInt64(number), leader: 1)
+      let record = Record(at: at, body: body).bytes
       frontier.append(TreeHash.leaf(record))
-      lines += ExportFormat.leaf(record, attachment: [])
+      lines += ExportFormat.leaf(
+        record, attachment: number == 3 && extra != nil ? extraAttachment.bytes : [])
       guard number % 4 == 0 || number == count - 1 else { continue }
       let note = CheckpointNote(
         cluster: cluster, size: frontier.size, root: frontier.root, stateRoot: SHA256.hash("s"), time: at)
@@ -107,5 +112,39 @@ struct ExportTests {
       var verifier = ExportVerifier()
       _ = try verifier.verify(Array(sample.text.utf8), cluster: SHA256.hash("another"))
     }
+  }
+
+  @Test("a void leaf that a lying leader had appended spoils no audit: it says nothing")
+  func voidReceipt() throws {
+    let agent = Principal.agent(tenant: "acme", name: "bot")
+    let executor = Principal.executor("e1")
+    let at = try #require(Timestamp(text: "2026-01-01T00:00:00Z"))
+    let risk = RiskContext(estimatedCost: .zero, dataClassification: .public, impactLevel: .low)
+    let item = Records.Attachment.Item(salt: [UInt8](repeating: 1, count: 16), value: [:])
+    let proposal = Proposal(
+      traceID: "t", requestID: "r", tenantID: "acme", workspaceID: "w", requestedBy: agent, action: "a",
+      parametersHash: item.hash, scopes: [], risk: risk, inputs: [], validUntil: at)
+    let grant = ApprovalGrant(
+      tokenID: "t", approvalScope: "a", allowedScopes: [], issuedAt: at, expiresAt: at, nonce: "n",
+      constraints: Constraints(maximumCost: .zero, maximumRetries: 0, rateLimitPerMinute: 1),
+      executorID: executor, executorIncarnation: 1, isolationClass: .microvmTCG, humanAttestors: [],
+      multiSigThreshold: 0)
+    let decision = Decision(
+      decisionID: "d", decisionType: .approve, proposal: LeafIndex(1), proposalHash: item.hash,
+      cause: LeafIndex(1), request: proposal, actionVersion: "1", constitutionVersion: "1",
+      policyBundleHash: item.hash, rulesFired: [], rationale: "", decidedAt: at, effectiveRisk: risk,
+      grant: grant)
+    let receipt = Receipt(
+      receiptID: "x", decision: decision, decisionIndex: LeafIndex(2), grant: grant, executedAt: at,
+      finishedAt: at, status: .refused, errorCode: "X", resultHash: item.hash, truncated: false,
+      isolationClass: nil, guest: nil, imageDigest: "", cost: .zero, exfiltrationRisk: false,
+      piiDetected: false, loopGuardTriggered: false, approvalNote: "")
+    var seed = [UInt8](repeating: 5, count: 32)
+    guard let liar = SigningKey(seed: &seed) else { throw SampleError.key }
+    let body = RecordBody.receipt(
+      Signed.sign(receipt, cluster: SHA256.hash("any"), as: executor, with: liar))
+    let sample = try Sample(extra: body, extraAttachment: Records.Attachment("result", item))
+    let verified = try sample.verify(sample.text)
+    #expect(verified.records.count == 9 && verified.receipts.isEmpty)
   }
 }

@@ -239,6 +239,19 @@ struct EnrolmentTests {
         == .effective)
   }
 
+  @Test("an executor that is revoked and enrolled again does not go back in incarnation either")
+  func revokedExecutor() throws {
+    var world = try Governed()
+    let approval = try world.approved()
+    #expect(try world.enrol(Governed.enrolment(Governed.executor, incarnation: 3)) == .effective)
+    #expect(try world.revoke(Governed.executor) == .effective)
+    #expect(
+      try refusal(world, Governed.enrolment(Governed.executor, incarnation: 1)) == .invalidArgument)
+    // Nor does it come back to life what its lost nonce registry may have run.
+    _ = try world.enrol(Governed.enrolment(Governed.executor, incarnation: 1))
+    #expect(!world.state.isLiveApproval(at: approval, time: world.now))
+  }
+
   @Test("the last two people who can act as operators cannot be removed")
   func lockout() throws {
     var world = try Governed()

@@ -15,12 +15,16 @@ private final class Rig {
   private let disk = SimulatedDisk()
   private var random: SeededRandom
   private var time: UInt64 = 0
+  let operatorKey: SigningKey
 
-  init() throws {
+  init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
     random = SeededRandom(seed: 1)
+    operatorKey = SigningKey.generate(using: &random)
     let cast = try Cast(using: &random)
+    let person = Enrolment(
+      principal: .operator("pat"), key: operatorKey.publicKey, owner: "pat", expiresAt: .distantFuture)
     let foundation = try Foundation.generate(
-      nodes: 1, threshold: 1, enrolments: cast.enrolments, using: &random)
+      nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person], using: &random)
     disk.sync(try foundation.genesis.batch())
     let party = foundation.parties[0]
     var seed = party.keySeed
@@ -30,10 +34,10 @@ private final class Rig {
     }
     node = try GovernanceNode(
       identity: NodeIdentity(id: party.id, partyKey: key, storageKey: storageKey),
-      memory: NodeMemory(lock: .none, boot: 1), recovered: try Ledger.open(disk),
+      memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk),
       key: KeyPackage(serialized: party.share), publicKeys: foundation.publicKeys,
       settings: try Settings(), at: Rig.moment(0), using: &random)
-    for _ in 0..<60 { step(.tick) }
+    for _ in 0..<ticks { step(.tick) }
   }
 
   static func moment(_ time: UInt64) -> Moment {
@@ -57,6 +61,26 @@ private final class Rig {
         events.append(.locked(ticket: lock.ticket))
       }
     }
+  }
+
+  /// Whatever else a test makes the node do, carried out like the effects of a step.
+  func perform(
+    _ body: (
+      inout GovernanceNode<Ed25519SHA512, SimulatedDisk>, inout SeededRandom, inout NodeEffects
+    ) throws -> Void
+  ) rethrows {
+    var effects = NodeEffects()
+    try body(&node, &random, &effects)
+    node.takeUp(using: &random, into: &effects)
+    for write in effects.writes {
+      disk.sync(write.batch)
+      step(.written(write.name))
+    }
+    for lock in effects.locks {
+      disk.sync(lock: lock.bytes)
+      step(.locked(ticket: lock.ticket))
+    }
+    step(.tick)
   }
 
   /// A checkpoint that this party has every reason to sign.
@@ -175,5 +199,143 @@ struct CheckpointPartyTests {
     let same = CheckpointNote(
       cluster: rig.node.cluster, size: lock.size, root: lock.root, stateRoot: lock.stateRoot, time: lock.time)
     #expect(lock.objection(to: same) == nil)
+  }
+
+  @Test("a party that signed one root does not sign a longer log that does not extend it")
+  func lockBindsTheFuture() throws {
+    // It signed size 2 under a leader that lied; another leader then overwrote leaf 1. The note of size 2
+    // may exist all the same, and a note of size 3 over another leaf 1 would be a fork.
+    let signed = SigningLock(
+      size: 2, root: SHA256.hash("what was signed"), stateRoot: SHA256.hash("its state"), time: .epoch)
+    let rig = try Rig(lock: signed)
+    #expect(rig.node.raft.log.size == 2 && rig.node.view.finalSize == 1)
+    rig.perform { node, _, effects in _ = node.append(.tick, Attachment(), into: &effects) }
+    for _ in 0..<10 { rig.step(.tick) }
+    #expect(rig.node.raft.log.size == 3)
+    #expect(isRefusal(rig.judge(try rig.note())))
+    #expect(rig.node.view.finalSize == 1, "the fork is final")
+  }
+
+  @Test("one party that declines again and again ends no round and excepts nothing")
+  func repeatedDecline() throws {
+    let rig = try Rig(nodes: 4, threshold: 3, ticks: 0)
+    let node = rig.node.raft.id
+    #expect(node.rawValue == 1)
+    let root = try #require(rig.node.raft.log.rootHash(ofSize: 1))
+    let state = try #require(rig.node.overlay.state(at: 1))
+    let note = CheckpointNote(
+      cluster: rig.node.cluster, size: 1, root: root, stateRoot: state.stateRoot, time: Rig.moment(0).wall)
+    rig.node.round = try CheckpointRound(
+      number: 7, note: note, challenges: [], restrictions: RestrictionList([]),
+      publicKeys: rig.node.publicKeys, preferred: [], at: Rig.moment(0).monotonic)
+    let liar = try #require(NodeID(rawValue: 2))
+    for _ in 0..<5 {
+      var answer = SignAnswer(term: rig.node.raft.currentTerm.rawValue, round: 7, session: 0)
+      answer.declined = "consent"
+      answer.except = [0]
+      rig.perform { $0.onSignAnswer(answer, from: liar, using: &$1, into: &$2) }
+    }
+    #expect(rig.node.round != nil, "one of four ended the round; three are enough to sign")
+    #expect(rig.node.finality.declined.isEmpty)
+  }
+
+  @Test("an artifact whose record could not be read again is refused, and no node falls over it")
+  func unreadableArtifact() throws {
+    let rig = try Rig()
+    let size = rig.node.raft.log.size
+    func put(_ call: UInt64, _ request: ArtifactPutRequest) {
+      let call = ClientCall(
+        key: CallKey(connection: 1, call: call), caller: .agent(tenant: "acme", name: "agent1"),
+        method: "/openexec.v1.Artifact/Put", payload: request.encode())
+      rig.step(.call(call))
+      for _ in 0..<3 { rig.step(.tick) }
+    }
+    let content = Array("one".utf8)
+    let owner = Principal.agent(tenant: "acme", name: "agent1")
+    func request(type: String, labels: [String]) -> ArtifactPutRequest {
+      let note = ArtifactNote(
+        digest: SHA256.hash(content), tenantID: "acme", size: content.count, mediaType: type, owner: owner,
+        labels: labels, validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
+      let signed = Signed.sign(note, cluster: rig.node.cluster, as: owner, with: rig.operatorKey)
+      return ArtifactPutRequest(statement: Statements.bytes(.artifact(signed)), content: content)
+    }
+    put(1, request(type: "", labels: [String(repeating: "l", count: 257)]))
+    put(2, request(type: "", labels: (0..<300).map { "l\($0)" }))
+    put(3, request(type: String(repeating: "é", count: 128), labels: []))
+    #expect(rig.node.raft.log.size == size)
+  }
+
+  @Test("a snapshot's term and log time are not taken from whoever sends it")
+  func snapshotOfALiar() throws {
+    let source = try Rig()
+    var pieces: [SnapshotPiece] = []
+    let peer = try #require(NodeID(rawValue: 2))
+    source.perform { node, _, effects in
+      node.sendSnapshot(to: peer, into: &effects)
+      pieces = effects.messages.compactMap(\.message.snapshotPiece)
+      effects.messages.removeAll()
+    }
+    let term = source.node.raft.currentTerm
+    let time = source.node.overlay.final.logTime
+    #expect(!pieces.isEmpty)
+    // Has heard of the term, and has nothing but the genesis.
+    func install(_ change: (inout SnapshotPiece) -> Void) throws -> Rig {
+      let target = try Rig(ticks: 0)
+      let call = VoteRequest(term: term, lastIndex: .zero, lastTerm: .zero, preVote: false)
+      target.perform { $0.stepRaft(.receive(from: peer, .voteRequest(call)), using: &$1, into: &$2) }
+      for var piece in pieces {
+        change(&piece)
+        target.perform { $0.onSnapshotPiece(piece, from: peer, using: &$1, into: &$2) }
+      }
+      return target
+    }
+    #expect(try install { _ in }.node.finality.size == source.node.finality.size, "the control")
+    for target in [
+      try install { $0.term = 1 << 60 }, try install { $0.logTime = "2260-01-01T00:00:00.000000000Z" },
+    ] {
+      #expect(target.node.raft.currentTerm <= term)
+      #expect(target.node.raft.log.logTime <= time)
+    }
+  }
+
+  @Test("who waits for an outcome is bounded, and the one too many is told so")
+  func watchers() throws {
+    let rig = try Rig()
+    rig.perform { node, _, effects in
+      for call in 0...UInt64(ClientTable.maximumWatchers) {
+        let key = CallKey(connection: 1, call: call)
+        node.watch(
+          ClientTable.Watcher(key: key, proposal: LeafIndex(99), isStream: true, told: ""), into: &effects)
+      }
+      #expect(node.clients.watchers.count == ClientTable.maximumWatchers)
+      guard case .respond(_, let status, _)? = effects.answers.last else {
+        Issue.record("the last call is not answered")
+        return
+      }
+      #expect(effects.answers.count == 1 && status.code == .resourceExhausted)
+    }
+  }
+
+  @Test("a kill whose time is over binds nobody, whoever shows it")
+  func staleRestriction() throws {
+    let rig = try Rig()
+    let wall = Rig.moment(3_000_000_000).wall
+    let item = Records.Attachment.Item(salt: [UInt8](repeating: 1, count: 16), value: "a drill, long ago")
+    func shown(_ id: String, until: Timestamp) -> RestrictionShown {
+      let act = IncidentAct(
+        incidentID: id, kind: .kill, target: .all, severity: 1, reasonHash: item.hash, signedAt: .epoch,
+        validUntil: until)
+      let signed = Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+      return RestrictionShown(
+        statement: Statements.bytes(.incident(signed)), attachment: Records.Attachment("reason", item).bytes)
+    }
+    func halts(_ message: RestrictionShown) -> Bool {
+      rig.perform { node, _, effects in
+        node.bind(statement: message.statement, attachment: message.attachment, into: &effects)
+      }
+      return rig.node.restrictions.list(with: rig.node.overlay.final, at: wall).isHalted
+    }
+    #expect(!halts(shown("long-ago", until: wall.advanced(by: .seconds(-86_400)))))
+    #expect(halts(shown("now", until: wall.advanced(by: .seconds(60)))), "the control")
   }
 }

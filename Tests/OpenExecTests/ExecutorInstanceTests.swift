@@ -159,6 +159,21 @@ struct ExecutorInstanceTests {
     #expect(shell.reports.last == draft)
   }
 
+  @Test("a node that offers a good token with other parameters or another proposal does not use it up")
+  func spoiledOffer() throws {
+    var shell = try ready()
+    let good = world.job(world.plan("t1"))
+    let other = world.job(world.plan("t2"))
+    shell.step(
+      .jobOffered(OfferedJob(token: good.token, proposal: good.proposal, attachment: other.proposal)))
+    shell.step(
+      .jobOffered(OfferedJob(token: good.token, proposal: other.proposal, attachment: good.attachment)))
+    shell.step(.jobOffered(OfferedJob(token: good.token, proposal: [], attachment: [])))
+    shell.step(.jobOffered(good))
+    shell.flush()
+    #expect(shell.reports.isEmpty && shell.starts.map(\.id) == [RunID(token: "t1", attempt: 1)])
+  }
+
   @Test("what is not a proven token leaves no trace but a notice")
   func unproven() throws {
     var shell = try ready()

@@ -140,4 +140,36 @@ struct EquivocationTests {
     #expect(solo.raft.log.all == other.all && solo.raft.commitIndex == 3)
     #expect(solo.evidence.isEmpty)
   }
+
+  @Test("honest nodes that a leader told different stories elect another and go on without it")
+  func recoversFromEquivocation() throws {
+    // Node 1 led term 1, told 2 and 3 one story of index 2 and 4 and 5 another, and is silent since.
+    let one = MemoryLog(terms: [1, 1])
+    var two = MemoryLog(terms: [1])
+    two.append([Entry(1, 2, mark: 9)])
+    var cluster = Cluster(voters: [1, 2, 3, 4, 5], logs: [1: one, 2: one, 3: one, 4: two, 5: two])
+    cluster.crash(1)
+    cluster.run(for: .seconds(5))
+    let committed = ([2, 3, 4, 5] as [NodeID]).map { cluster[$0].raft.commitIndex }
+    #expect(committed.allSatisfy { $0 >= 3 }, "no entry was committed in five seconds: \(committed)")
+  }
+
+  @Test("one follower cannot end leadership after leadership by naming higher terms")
+  func followerNamesHigherTerms() throws {
+    var cluster = Cluster(voters: [1, 2, 3, 4, 5])
+    cluster.elect(1)
+    cluster.run(for: .seconds(1))
+    #expect(cluster[1].raft.role == .leader)
+    let term = cluster[1].raft.currentTerm
+    var deposed = 0
+    for _ in 0..<10 {
+      let leader = try #require(cluster.leaders.last)
+      guard leader != 5 else { break }
+      let lie = AppendResponse(term: cluster[leader].raft.currentTerm.next, outcome: .matched(0), round: 0)
+      cluster.step(leader, .receive(from: 5, .appendResponse(lie)))
+      if cluster[leader].raft.role != .leader { deposed += 1 }
+      _ = try cluster.elect()
+    }
+    #expect(deposed == 0, "node 5 ended \(deposed) leaderships, from \(term) on")
+  }
 }
