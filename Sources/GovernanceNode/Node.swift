@@ -119,6 +119,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     self.now = now
     raft.log.clock = now.wall
     _ = overlay.follow(raft.log)
+    if memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
+      raft.setLocked(LogIndex(rawValue: memory.lock.size))
+    }
     finality.resume(raft.log, overlay.final)
   }
 
