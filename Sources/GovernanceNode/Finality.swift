@@ -25,6 +25,8 @@ struct Finality: Sendable {
   private(set) var unproven: [LeafIndex] = []
   /// When notes were last asked for.
   var lastWanted = Instant(nanoseconds: 0)
+  /// When more became final last.
+  var lastAdvance = Instant(nanoseconds: 0)
   /// Leaves that some party declined; excepted from then on.
   private(set) var declined: [LeafIndex] = []
   /// When consent to what was left out was last asked for again.
@@ -154,9 +156,13 @@ extension GovernanceNode {
     answerFinal(from: finality.size, consented: proven, into: &effects)
   }
 
-  /// Asks the others for notes that this node seems to have missed.
+  /// Asks the others for notes that this node seems to have missed: those that consent to approvals, and,
+  /// where what is committed has not become final for a while, the newest.
   mutating func wantNotes(into effects: inout NodeEffects) {
-    guard !finality.unproven.isEmpty, finality.lastWanted + .milliseconds(400) <= now.monotonic else {
+    let pause = Nanoseconds.milliseconds(400)
+    let isBehind =
+      raft.commitIndex.rawValue > finality.size && finality.lastAdvance + pause <= now.monotonic
+    guard isBehind || !finality.unproven.isEmpty, finality.lastWanted + pause <= now.monotonic else {
       return
     }
     finality.lastWanted = now.monotonic
@@ -207,6 +213,7 @@ extension GovernanceNode {
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
     finality.accept(note, checkpoint, approvals: approvals)
+    if isLarger { finality.lastAdvance = now.monotonic }
     if checkpoint.lease != nil { finality.lease = shown }
 
     if isLarger || checkpoint.consent != nil {

@@ -8,7 +8,7 @@ import Wire
 
 /// Whole nodes on the simulated network. A ledger is never compacted, so that a leader has all that a
 /// laggard lacks, unless its own log began with a snapshot: the first one is sent by the test's own hand.
-struct SnapshotTests {
+struct NodeSnapshotTests {
   private static let second: UInt64 = 1_000_000_000
 
   private func world(_ seed: UInt64) throws -> World {
