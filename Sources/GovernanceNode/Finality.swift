@@ -25,6 +25,8 @@ struct Finality: Sendable {
   private(set) var unproven: [LeafIndex] = []
   /// When notes were last asked for.
   var lastWanted = Instant(nanoseconds: 0)
+  /// When more became final last.
+  var lastAdvance = Instant(nanoseconds: 0)
   /// Leaves that some party declined; excepted for a while that doubles each time, so that neither one party's
   /// objection nor one party's lie delays what the others consent to for good.
   private var declines: [(leaf: LeafIndex, until: Instant, pause: Nanoseconds)] = []
@@ -170,9 +172,13 @@ extension GovernanceNode {
     answerFinal(from: finality.size, consented: proven, into: &effects)
   }
 
-  /// Asks the others for notes that this node seems to have missed.
+  /// Asks the others for notes that this node seems to have missed: those that consent to approvals, and,
+  /// where what is committed has not become final for a while, the newest.
   mutating func wantNotes(into effects: inout NodeEffects) {
-    guard !finality.unproven.isEmpty, finality.lastWanted + .milliseconds(400) <= now.monotonic else {
+    let pause = Nanoseconds.milliseconds(400)
+    let isBehind =
+      raft.commitIndex.rawValue > finality.size && finality.lastAdvance + pause <= now.monotonic
+    guard isBehind || !finality.unproven.isEmpty, finality.lastWanted + pause <= now.monotonic else {
       return
     }
     finality.lastWanted = now.monotonic
@@ -223,6 +229,7 @@ extension GovernanceNode {
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
     finality.accept(note, checkpoint, approvals: approvals)
+    if isLarger { finality.lastAdvance = now.monotonic }
     // What came beside the note is signed through the note alone.
     if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
       SHA256.hash(shown.restrictions) == line.restrictionsHash
