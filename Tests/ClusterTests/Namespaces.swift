@@ -50,6 +50,14 @@ final class Namespaces {
     return ["--target", "\(pid)", "--net", "--mount", "--pid", path] + arguments
   }
 
+  /// The same for a shell script, which is to find the signals as a shell leaves them: threads of this
+  /// process block most, and what they start inherits that.
+  func entry(asFromShell program: String, _ arguments: [String]) -> [String] {
+    let unblock =
+      "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
+    return entry("/usr/bin/python3", ["-c", unblock, program] + arguments)
+  }
+
   /// Runs a command of the system in the network, which must succeed.
   func run(_ command: [String]) throws {
     let outcome = try Programs.run("/usr/bin/nsenter", ["--target", "\(pid)", "--net"] + command)

@@ -26,8 +26,11 @@ struct QuickstartTests {
   /// most: longer than any wait of its own, so that what hangs is told from what fails.
   private func entry(_ namespaces: Namespaces, _ options: [String]) -> [String] {
     namespaces.entry(
-      "/usr/bin/timeout",
-      ["--foreground", "300", script, "--programs", Programs.folder.path, "--images", Machines.images]
+      asFromShell: "/usr/bin/timeout",
+      [
+        "--foreground", "--kill-after=5", "300", script, "--programs", Programs.folder.path, "--images",
+        Machines.images,
+      ]
         + options)
   }
 
