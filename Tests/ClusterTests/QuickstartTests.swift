@@ -144,7 +144,7 @@ struct QuickstartTests {
     #expect(try Programs.run(script, ["--dir"]).code == 2)
     let folder = try Folder()
     try "precious".write(toFile: folder.path + "/file", atomically: true, encoding: .utf8)
-    let refused = try Programs.run(script, ["--dir", folder.path, "--no-install"])
+    let refused = try Programs.run(script, ["--dir", folder.path, "--no-install", "--programs", "/nowhere"])
     #expect(refused.code == 1 && refused.output.contains("nothing is removed"), "\(refused.output)")
     #expect(try String(contentsOfFile: folder.path + "/file", encoding: .utf8) == "precious")
   }
