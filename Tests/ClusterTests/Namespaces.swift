@@ -50,12 +50,14 @@ final class Namespaces {
     return ["--target", "\(pid)", "--net", "--mount", "--pid", path] + arguments
   }
 
-  /// The same for a shell script, which is to find the signals as a shell leaves them: threads of this
-  /// process block most, and what they start inherits that.
+  /// The same for a shell script, which is to find things as a shell leaves them: threads of this process
+  /// block most signals, and what they start inherits that, along with the socket by which `Process`
+  /// learns of an end; programs that a script leaves behind would keep it open.
   func entry(asFromShell program: String, _ arguments: [String]) -> [String] {
-    let unblock =
-      "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
-    return entry("/usr/bin/python3", ["-c", unblock, program] + arguments)
+    let tidy =
+      "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.closerange(3, 1024); "
+      + "os.execv(sys.argv[1], sys.argv[1:])"
+    return entry("/usr/bin/python3", ["-c", tidy, program] + arguments)
   }
 
   /// Runs a command of the system in the network, which must succeed.
