@@ -19,6 +19,11 @@ enum StatusCommands {
   static let all: [Command] = [
     Command("status", "how the cluster stands", options: Command.session, run: status),
     Command("actions", "what may be asked for", options: Command.session, run: actions),
+    Command(
+      "transfer", "hand leadership to a party's node, as before maintenance of the one that leads",
+      operands: ["PARTY-NUMBER"], options: Command.session,
+      details: "Operators only. Proposals wait for a moment; nothing is lost if the node does not take over.",
+      run: transfer),
   ]
 
   private static func status(_ call: Invocation) throws -> ExitCode {
@@ -61,6 +66,21 @@ enum StatusCommands {
     var members = value.object?.members.map { ($0.name, $0.value) } ?? []
     members.append(("answered_by", .string(session.answering)))
     call.say(Report(lines.joined(separator: "\n"), members))
+    return .ok
+  }
+
+  private static func transfer(_ call: Invocation) throws -> ExitCode {
+    let text = call.parsed.operand(0) ?? ""
+    guard let node = UInt32(text), node > 0 else {
+      throw UsageError("PARTY-NUMBER: expected a number from 1 on, found \"\(text)\"")
+    }
+    let session = try Session(call.parsed)
+    let answer = try session.call(
+      "Admin/Transfer", TransferRequest(node: node), of: TransferResponse.self)
+    call.say(
+      Report(
+        "party \(answer.leader) leads in term \(answer.term)",
+        [("leader", .integer(Int(answer.leader))), ("term", .string(String(answer.term)))]))
     return .ok
   }
 

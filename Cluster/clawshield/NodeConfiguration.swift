@@ -115,6 +115,13 @@ enum CeremonyFile {
     try file.finish()
     var enrolments: [Enrolment] = []
     for value in values { enrolments.append(try Enrolment(value)) }
+    // Found out before anybody makes a key: the genesis would be refused by the very nodes that signed it.
+    if let ended = enrolments.first(where: { $0.expiresAt <= created }) {
+      throw file.unusable(
+        "enrolments",
+        "expected expires_at after created_at, \(created.text); \(ended.principal.path) ends at "
+          + ended.expiresAt.text)
+    }
     guard threshold > seats.count / 2, threshold <= seats.count else {
       throw file.unusable("threshold", "expected a majority of \(seats.count), at most all of them")
     }

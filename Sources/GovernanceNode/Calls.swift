@@ -70,7 +70,8 @@ extension GovernanceNode {
     case .status: status(call, into: &effects)
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
-    case .members, .transfer, .keys:
+    case .transfer: try onTransfer(call, TransferRequest(decoding: call.payload), into: &effects)
+    case .members, .keys:
       refuse(call.key, .unimplemented, "\(method.rawValue) is not built yet", into: &effects)
     }
   }

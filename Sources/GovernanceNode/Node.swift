@@ -82,6 +82,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var clients = ClientTable()
   var artifacts = ArtifactTable()
   var snapshots = SnapshotTransfers()
+  var handovers = Handovers()
   /// Raft's buffer, reused.
   var raftEffects = Effects()
   /// When this node last told its peers how far its log is durable.
@@ -160,6 +161,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       clients.remove(key)
       executors.remove(key)
       artifacts.remove(key)
+      handovers.remove(key)
       restrictions.vigils.removeAll { $0.key == key }
     case .written(let name): onWritten(name, using: &random, into: &effects)
     case .locked(let ticket):
@@ -324,6 +326,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let challenge = message.challenge {
       onChallenge(challenge, into: &effects)
       advanceCheckpoint(using: &random, into: &effects)
+    } else if let wanted = message.transferWanted {
+      onTransferWanted(wanted, from: sender, using: &random, into: &effects)
     } else if let push = message.artifactPush {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
     } else if let held = message.artifactHeld {
@@ -359,6 +363,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     wantNotes(into: &effects)
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
+    settleHandovers(into: &effects)
     pursueStreams(into: &effects)
     pursueArtifacts(into: &effects)
     pursueSnapshots(using: &random, into: &effects)

@@ -57,7 +57,10 @@ public final class CallClient {
   private let configuration: Configuration
   private(set) var connection: ClientConnection?
   private var connectionCount: UInt64 = 0
+  /// Connections that failed, or did not last as long as the longest wait: a server that refuses a certificate
+  /// does so after the client's side of the handshake is done (TLS 1.3).
   private var failuresInARow: Int = 0
+  private var connectedAt: MonotonicInstant?
   private let retry: LoopDeadline
 
   public init(
@@ -178,7 +181,7 @@ public final class CallClient {
   // MARK: The connection
 
   func opened(_ peer: PeerIdentity) {
-    failuresInARow = 0
+    connectedAt = loop.now
     enter(.connected(peer))
   }
 
@@ -192,6 +195,8 @@ public final class CallClient {
     switch configuration.reconnection {
     case .never: enter(.closed(end))
     case .backoff(let first, let cap):
+      if let connectedAt, loop.now >= connectedAt + cap { failuresInARow = 0 }
+      connectedAt = nil
       let doubled = first * (1 << min(failuresInARow, 20))
       failuresInARow += 1
       let wait = min(doubled, cap)

@@ -97,6 +97,16 @@ struct GovernanceClusterTests {
     let configuration = "\(first.folder)/nodes/node-1/node.json"
     let refused = try Programs.run("clawshield", ["run", "--config", configuration])
     #expect(refused.code == 1, "\(refused.output)")
+    // Without its lock nobody can say what a party has signed.
+    let lock = "\(second.folder)/nodes/node-1/data/lock"
+    for spoil in [
+      { try files.removeItem(atPath: lock) }, { try Data().write(to: URL(fileURLWithPath: lock)) },
+    ] {
+      try spoil()
+      let lockless = try Programs.run(
+        "clawshield", ["run", "--config", "\(second.folder)/nodes/node-1/node.json"])
+      #expect(lockless.code == 1 && lockless.output.contains("the signing lock"), "\(lockless.output)")
+    }
     var text = try String(contentsOfFile: configuration, encoding: .utf8)
     text = text.replacingOccurrences(of: "\"storage_key\"", with: "\n\"storage_kee\"")
     try text.write(toFile: configuration, atomically: true, encoding: .utf8)

@@ -104,6 +104,9 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     ActResponse(
       index: 1099511627776, finalSize: 18446744073709551615, acknowledged: 4294967295, message: "é 4")
   ),
+  ("admin", "TransferRequest", TransferRequest(node: 5)),
+  ("admin", "TransferResponse", TransferResponse(leader: 5, term: 1099511627776)),
+  ("peer", "PeerMessage", PeerMessage(transferWanted: TransferRequest(node: 5))),
   ("admin", "UnfinishedRequest", UnfinishedRequest()),
   ("admin", "UnfinishedResponse", UnfinishedResponse()),
   (

@@ -71,6 +71,51 @@ public struct ActResponse: WireMessage {
   }
 }
 
+/// `openexec.v1.TransferRequest`.
+public struct TransferRequest: WireMessage {
+  /// The party whose node is to lead.
+  public var node: UInt32 = 0
+
+  public init() {}
+
+  public init(node: UInt32 = 0) { self.node = node }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: node = try reader.uint32()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.uint32(1, node) }
+}
+
+/// `openexec.v1.TransferResponse`.
+public struct TransferResponse: WireMessage {
+  public var leader: UInt32 = 0
+  public var term: UInt64 = 0
+
+  public init() {}
+
+  public init(leader: UInt32 = 0, term: UInt64 = 0) {
+    self.leader = leader
+    self.term = term
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: leader = try reader.uint32()
+    case 2: term = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint32(1, leader)
+    writer.uint64(2, term)
+  }
+}
+
 /// `openexec.v1.UnfinishedRequest`.
 public struct UnfinishedRequest: WireMessage {
 

@@ -28,6 +28,7 @@ public struct PeerMessage: WireMessage {
   public var timeoutNow: TimeoutNowCall?
   public var readCall: ReadCall?
   public var readAnswer: ReadAnswer?
+  public var transferWanted: TransferRequest?
 
   public init() {}
 
@@ -40,7 +41,8 @@ public struct PeerMessage: WireMessage {
     challenge: ChallengeNote? = nil, artifactPush: ArtifactPush? = nil, artifactHeld: ArtifactHeld? = nil,
     snapshotPiece: SnapshotPiece? = nil, snapshotTaken: SnapshotTaken? = nil, keyRoundOne: KeyRoundOne? = nil,
     keyRoundTwo: KeyRoundTwo? = nil, keySignature: KeySignature? = nil, genesis: GenesisShown? = nil,
-    timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil
+    timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil,
+    transferWanted: TransferRequest? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -68,6 +70,7 @@ public struct PeerMessage: WireMessage {
     self.timeoutNow = timeoutNow
     self.readCall = readCall
     self.readAnswer = readAnswer
+    self.transferWanted = transferWanted
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -98,6 +101,7 @@ public struct PeerMessage: WireMessage {
     case 24: try reader.message(into: &timeoutNow)
     case 25: try reader.message(into: &readCall)
     case 26: try reader.message(into: &readAnswer)
+    case 27: try reader.message(into: &transferWanted)
     default: break
     }
   }
@@ -129,6 +133,7 @@ public struct PeerMessage: WireMessage {
     writer.message(24, timeoutNow)
     writer.message(25, readCall)
     writer.message(26, readAnswer)
+    writer.message(27, transferWanted)
   }
 }
 
