@@ -149,16 +149,28 @@ enum LedgerCommands {
     let path = call.parsed.operand(0) ?? ""
     let sink = try FileSink(path: path)
     var count = 0
+    var completeness = ExportCompleteness()
     try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
       try sink.write(chunk.text)
+      completeness.take(chunk.text)
       count += chunk.text.count
       return true
     }
+    do {
+      try completeness.finish()
+    } catch {
+      throw Failure(.failed, "\(path): not written, what \(session.answering) sent is not whole: \(error)")
+    }
     try sink.finish()
+    let said = "\(count) bytes, \(completeness.leaves) records, \(completeness.notes) notes"
     call.say(
       Report(
-        "\(path): \(count) bytes\nverify it with: claw ledger verify \(path)",
-        [("file", .string(path)), ("bytes", .integer(count))]))
+        "\(path): \(said)\nverify it with: claw ledger verify \(path)",
+        [
+          ("file", .string(path)), ("bytes", .integer(count)),
+          ("records", .string(String(completeness.leaves))),
+          ("notes", .string(String(completeness.notes))),
+        ]))
     return .ok
   }
 

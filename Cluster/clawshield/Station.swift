@@ -34,6 +34,8 @@ final class Station {
   private var nextCall: UInt64 = 1
   private var timer: TimerID?
   private var effects = NodeEffects()
+  /// What giving answers brought about; stepped when they all are given.
+  private var aftermath: [NodeEvent] = []
   private var isStopping = false
 
   init(configuration: NodeConfiguration, loop: EventLoop) throws {
@@ -219,6 +221,7 @@ final class Station {
     let key = CallKey(connection: 0, call: nextCall)
     nextCall += 1
     responders[key] = responder
+    responder.onWritable = { [unowned self] in if node != nil { step(.writable(key)) } }
     responder.onAbandon = { [unowned self] in
       if responders.removeValue(forKey: key) != nil, node != nil { step(.cancelled(key)) }
     }
@@ -244,6 +247,12 @@ final class Station {
     effects.clear()
     node?.step(event, at: moment, using: &random, into: &effects)
     carryOut()
+    while let next = aftermath.popLast() {
+      guard !isStopping else { return }
+      effects.clear()
+      node?.step(next, at: moment, using: &random, into: &effects)
+      carryOut()
+    }
     schedule()
   }
 
@@ -266,7 +275,16 @@ final class Station {
       guard let responder = responders.removeValue(forKey: key) else { return }
       responder.onAbandon = nil
       if status.code == .ok { responder.respond(payload) } else { responder.fail(status) }
-    case .item(let key, let payload): responders[key]?.send(payload)
+    case .item(let key, let payload):
+      switch responders[key]?.send(payload) {
+      case .full: aftermath.append(.full(key))
+      case .misuse:
+        // The call has been told, and is over.
+        responders.removeValue(forKey: key)?.onAbandon = nil
+        aftermath.append(.cancelled(key))
+        note(.error, "answer_too_large", [("bytes", .integer(payload.count))])
+      case .queued, .dropped, nil: break
+      }
     }
   }
 

@@ -10,12 +10,14 @@ import Wire
 @testable import Simulator
 
 /// A cluster of one party, whose every write is durable at once: for what a party says to a checkpoint.
-private final class Rig {
+final class Rig {
   var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>
   private let disk = SimulatedDisk()
   private var random: SeededRandom
   private var time: UInt64 = 0
   let operatorKey: SigningKey
+  /// What the node has said to callers.
+  var answers: [Answer] = []
 
   init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
     random = SeededRandom(seed: 1)
@@ -52,6 +54,7 @@ private final class Rig {
     while !events.isEmpty {
       var effects = NodeEffects()
       node.step(events.removeFirst(), at: Rig.moment(time), using: &random, into: &effects)
+      answers += effects.answers
       for write in effects.writes {
         disk.sync(write.batch)
         events.append(.written(write.name))
@@ -72,6 +75,7 @@ private final class Rig {
     var effects = NodeEffects()
     try body(&node, &random, &effects)
     node.takeUp(using: &random, into: &effects)
+    answers += effects.answers
     for write in effects.writes {
       disk.sync(write.batch)
       step(.written(write.name))
