@@ -52,13 +52,19 @@ extension GovernanceNode {
       .respond(call.key, .ok, payload: ProofResponse(hashes: path.map(\.bytes)).encode()))
   }
 
-  /// Every final record of a trace that the caller may read, at most 1,024.
+  /// The final records of a trace that the caller may read, a page at a time.
   func trace(_ call: ClientCall, _ request: TraceRequest, into effects: inout NodeEffects) {
     var response = TraceResponse()
-    for index in overlay.final.trace(request.traceID).prefix(1024) {
+    var bytes = 0
+    for index in overlay.final.trace(request.traceID) where index.value > request.after {
       guard let record = raft.log.record(at: index), let leaf = raft.log.leaf(at: index),
         mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
       else { continue }
+      guard bytes < Self.pageBytes else {
+        response.more = true
+        break
+      }
+      bytes += leaf.count
       response.indices.append(index.value)
       response.leaves.append(leaf)
     }
