@@ -93,6 +93,13 @@ final class Station {
     loop.stop()
   }
 
+  /// Bounds of both listeners.
+  private var serving: CallServer.Configuration {
+    var serving = CallServer.Configuration()
+    serving.listener.handshakesPerAddress = configuration.handshakesPerAddress
+    return serving
+  }
+
   private func openPeers() throws {
     let own = try Certificate.read(pem: try Files.read(configuration.ownAuthority))
     var authorities = own
@@ -106,7 +113,8 @@ final class Station {
       chainPEM: try Files.read(configuration.certificate),
       keyPEM: try Files.read(configuration.certificateKey),
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
-    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenPeers)
+    let server = try CallServer(
+      loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
     server.onEnd = { [unowned self] peer, address, end in
       guard let peer else { return refusals.incoming(from: address, end) }
@@ -129,7 +137,8 @@ final class Station {
       keyPEM: try Files.read(configuration.certificateKey),
       // No node is a client: none is pinned, so none is admitted here.
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
-    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenClients)
+    let server = try CallServer(
+      loop: loop, tls: tls, address: configuration.listenClients, configuration: serving)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
     }
