@@ -47,10 +47,12 @@ struct ClientTable: Sendable {
 
   // MARK: Forwards
 
-  mutating func forward(_ submission: Submission, at now: Instant) {
-    guard forwards.count < Self.maximumForwards else { return }
+  /// False where there is no room.
+  mutating func forward(_ submission: Submission, at now: Instant) -> Bool {
+    guard forwards.count < Self.maximumForwards else { return false }
     forwards.append(Forward(id: nextForward, submission: submission, since: now))
     nextForward += 1
+    return true
   }
 
   mutating func takeForwards() -> [Forward] {
