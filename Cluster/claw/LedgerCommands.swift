@@ -213,6 +213,7 @@ enum LedgerCommands {
     if !unconsented.isEmpty {
       text += "withheld  \(unconsented.map(String.init).joined(separator: ", "))\n"
     }
+    for (leaf, reason) in export.void { text += "void      leaf \(leaf.value): \(reason)\n" }
     call.say(
       Report(
         text,
@@ -223,6 +224,13 @@ enum LedgerCommands {
           ("records", .integer(export.records.count)), ("notes", .integer(export.notes.count)),
           ("approvals", .integer(export.approvals.count)), ("receipts", .integer(export.receipts.count)),
           ("approvals_without_consent", .array(unconsented.map { .string(String($0)) })),
+          (
+            "void",
+            .array(
+              export.void.map {
+                .object([("leaf", .string(String($0.leaf.value))), ("reason", .string($0.reason))])
+              })
+          ),
         ]))
     return .ok
   }

@@ -30,6 +30,8 @@ final class Station {
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
+  /// The store held a ledger when the program started.
+  private let isFounded: Bool
   private var responders: [CallKey: Responder] = [:]
   private var nextCall: UInt64 = 1
   private var timer: TimerID?
@@ -44,7 +46,8 @@ final class Station {
     log = StructuredLog(program: "clawshield", instance: configuration.name)
     try Files.createFolder(configuration.data, mode: 0o700)
     store = try RocksStore(folder: configuration.data + "/rocks")
-    lock = try LockOwner(path: configuration.data + "/lock")
+    isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
+    lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
   }
 
   var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -60,7 +63,7 @@ final class Station {
 
   func start() throws {
     try openPeers()
-    if try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil {
+    if isFounded {
       try startNode()
     } else {
       note(.info, "key_generation", [("fingerprint", .string(configuration.ceremony.fingerprint.hex))])

@@ -100,7 +100,9 @@ struct LockOwner {
   let file: SlotFile
   let lock: SigningLock
 
-  init(path: String) throws {
+  /// `isFounded`: the store holds a ledger. Its party may have signed, and a lock that is gone would let it sign
+  /// something else for the same size.
+  init(path: String, isFounded: Bool) throws {
     func parsed(_ bytes: [UInt8]) -> SigningLock? { SigningLock(parsing: Array(bytes.prefix(104))) }
     file = try SlotFile(path: path) { first, second in
       switch (parsed(first), parsed(second)) {
@@ -111,6 +113,18 @@ struct LockOwner {
       }
     }
     let locks = [parsed(try file.read(slot: 0)), parsed(try file.read(slot: 1))].compactMap { $0 }
-    lock = locks.max { ($0.size, $0.time) < ($1.size, $1.time) } ?? .none
+    if let newest = locks.max(by: { ($0.size, $0.time) < ($1.size, $1.time) }) {
+      lock = newest
+      return
+    }
+    guard !isFounded else {
+      throw FileError(
+        path: path,
+        reason: "the signing lock is missing or damaged, so nobody can say what this party has signed. "
+          + "Put it back from this host's disk; never from a backup. A party whose lock is lost must be replaced"
+      )
+    }
+    lock = .none
+    try file.write(lock.bytes)
   }
 }

@@ -159,15 +159,11 @@ final class ExecutorStation {
 
   func offered(_ payload: [UInt8]) {
     guard let offer = try? JobOffer(decoding: payload) else { return }
-    if !offer.stopToken.isEmpty {
-      step(.tokenVoided(offer.stopToken))
-    } else {
-      step(
-        .jobOffered(
-          OfferedJob(
-            token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
-            lease: offer.lease.flatMap { LeaseOffer($0) })))
-    }
+    step(
+      .jobOffered(
+        OfferedJob(
+          token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
+          lease: offer.lease.flatMap { LeaseOffer($0) })))
   }
 
   func step(_ event: ExecutorEvent) {

@@ -13,6 +13,8 @@ Rebuilds the tree from the records and checks:
   and enrolments count only with the signatures that they need: of the voter, of two operators);
 - every receipt is signed by its executor's enrolled key, for the token of its decision, and the note in it
   consents to that decision.
+Decisions and receipts that are not what they should be are void, as they are for the nodes: they are listed,
+and it is wrong only if the parties consented to one.
 It does not evaluate the policy again: that the decisions follow from it is the nodes' to agree on.
 
 exit codes: 0 all of it holds, 1 it does not (the first record that is wrong is named), 2 usage
@@ -39,6 +41,10 @@ ATTACHED = {  # what travels beside a record, and the field of its content that 
 
 class Wrong(Exception):
     """The first thing that does not hold."""
+
+
+class Void(Exception):
+    """Why a leaf says nothing: a lying leader can append such a leaf, and nobody acts on it."""
 
 
 def sha256(data):
@@ -197,6 +203,7 @@ class Audit:
         self.leaves = [Leaf(index, lines[index + 3], index + 4) for index in range(count)]
         self.note_lines = [(number + 1, lines[number]) for number in range(count + 3, len(lines) - 1)]
         self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
+        self.void = []
 
     def run(self):
         genesis = self.leaves[0]
@@ -218,6 +225,10 @@ class Audit:
         for leaf in self.leaves[1:]:
             try:
                 checks.get(leaf.type, lambda _: None)(leaf)
+            except Void as reason:
+                if leaf.type == "decision" and self.consented[leaf.index]:
+                    raise Wrong(f"{leaf.where}: the parties consented, though it {reason}") from None
+                self.void.append(f"{leaf.where}: {reason}")
             except (KeyError, IndexError, ValueError, TypeError) as reason:
                 raise Wrong(f"{leaf.where}: not a {leaf.type} as it should be: {reason!r}") from None
 
@@ -316,30 +327,30 @@ class Audit:
         decision = leaf.record
         proposal = self.leaves[decision["proposal"]]
         if proposal.index >= leaf.index or proposal.hash.hex() != decision["proposal_hash"]:
-            raise Wrong(f"{leaf.where}: decides another proposal than it names")
+            raise Void("decides another proposal than it names")
         for name in ("request_id", "tenant_id", "requested_by", "action", "parameters_hash"):
             if proposal.content[name] != decision[name]:
-                raise Wrong(f"{leaf.where}: {name} is not the proposal's")
+                raise Void(f"{name} is not the proposal's")
         if decision["decision_type"] != "approve":
             return
         agent = decision["requested_by"]
         owner = self.proposed.get(proposal.index)
         if not owner:
-            raise Wrong(f"{leaf.where}: approves proposal {proposal.index}, not signed by {agent}'s key")
+            raise Void(f"approves proposal {proposal.index}, not signed by {agent}'s key")
         grant, people = decision["grant"], set()
         for person in grant["human_attestors"]:
             vote = self.votes.get(proposal.index, {}).get(person)
             if not vote or vote[1] != decision["parameters_hash"] or vote[0] == owner:
-                raise Wrong(f"{leaf.where}: {person} did not vote for this, or may not")
+                raise Void(f"{person} did not vote for this, or may not")
             people.add(vote[0])
         if len(people) < grant["multi_sig_threshold"]:
-            raise Wrong(f"{leaf.where}: approved by {len(people)} of {grant['multi_sig_threshold']} people")
+            raise Void(f"approved by {len(people)} of {grant['multi_sig_threshold']} people")
         self.approvals[leaf.index] = bool(self.consented[leaf.index])
 
     def check_receipt(self, leaf):
         receipt = leaf.content
         if not self.signer(leaf, receipt["executor_id"]):
-            raise Wrong(f"{leaf.where}: not signed by the enrolled key of {receipt['executor_id']}")
+            raise Void(f"not signed by the enrolled key of {receipt['executor_id']}")
         decision = self.leaves[receipt["decision"]]
         grant = decision.record.get("grant") if decision.index < leaf.index else None
         if not grant or any(
@@ -350,7 +361,7 @@ class Audit:
             )
             for name in names
         ):
-            raise Wrong(f"{leaf.where}: the receipt's decision is not the one that granted its token")
+            raise Void("the receipt's decision is not the one that granted its token")
         self.receipts += 1
         if receipt["status"] == "refused":
             return
@@ -378,6 +389,8 @@ def main(arguments):
     print(f"cluster   {audit.cluster}{'' if trusted else ' (by the word of the file: give --cluster)'}")
     print(f"approvals {len(audit.approvals)}, with the consent of the parties {len(audit.approvals) - len(withheld)}")
     print(f"receipts  {audit.receipts}, each by its executor, on a decision that the parties consented to")
+    for line in audit.void:
+        print(f"void      {line}")
     if withheld:
         print(f"withheld  {', '.join(map(str, withheld))}")
     return 0

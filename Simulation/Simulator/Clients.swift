@@ -43,7 +43,7 @@ final class SimulatedAgent: SimulatedClient {
 
   let principal: Principal
   let pace: UInt64 = 200_000_000
-  private let credentials: Credentials
+  let credentials: Credentials
   private var random: SeededRandom
   private var open: [Open] = []
   private var nextCall: UInt64 = 1

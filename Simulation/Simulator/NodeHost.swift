@@ -14,7 +14,7 @@ final class NodeHost {
   private let share: SecretMemory
   private let publicKeys: PublicKeyPackage<Ed25519SHA512>
   /// Nil while the node is down.
-  private var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>?
+  var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>?
   /// Counts the lives of the process: what an earlier life asked for does not reach this one.
   private(set) var life: UInt64 = 0
   var random: SeededRandom

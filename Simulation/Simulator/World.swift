@@ -44,7 +44,7 @@ public final class World {
   /// Whether faults still happen; the liveness phase heals everything.
   var isCalm = false
   /// Nodes on side one of the partition; empty where there is none.
-  private var sideOne: [NodeID] = []
+  var sideOne: [NodeID] = []
   private var networkRandom: SeededRandom
   private var diskRandom: SeededRandom
   private var faultRandom: SeededRandom
@@ -146,7 +146,7 @@ public final class World {
     }
   }
 
-  private func step(_ id: NodeID, _ event: NodeEvent) {
+  func step(_ id: NodeID, _ event: NodeEvent) {
     guard let host = host(id), host.isUp else { return }
     effects.clear()
     host.step(event, at: time, into: &effects)
@@ -203,7 +203,7 @@ public final class World {
       .partition, at: time + faults.partitionLength + faultRandom.below(faults.partitionEvery) + 1)
   }
 
-  private func reconnect() {
+  func reconnect() {
     for host in hosts where host.isUp {
       for peer in hosts where peer.id != host.id { step(host.id, .connected(peer.id)) }
     }
@@ -236,7 +236,7 @@ public final class World {
     queue.schedule(.restart(victim.id), at: time + 1 + faultRandom.below(faults.restartAfter))
   }
 
-  private func restart(_ id: NodeID) {
+  func restart(_ id: NodeID) {
     guard let host = host(id), !host.isUp else { return }
     do {
       try host.start(at: time)

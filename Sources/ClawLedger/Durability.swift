@@ -12,7 +12,9 @@ extension Ledger {
       batch.put(.meta, StoreKey.hardState, StoredHardState.bytes(state))
     }
     if let snapshot = request.snapshot {
-      for column in [Column.entries, .attachments, .nodes] { batch.deleteFrom(column, []) }
+      // The genesis stays: a restart begins with it.
+      for column in [Column.entries, .attachments] { batch.deleteFrom(column, StoreKey.leaf(1)) }
+      batch.deleteFrom(.nodes, [])
       batch.put(
         .meta, StoreKey.snapshot,
         StoredSnapshot(point: snapshot, frontier: baseFrontier, at: lastAt).bytes)

@@ -70,11 +70,14 @@ public struct VerifiedExport: Sendable {
   public let approvals: [(leaf: LeafIndex, isConsented: Bool)]
   /// Receipts.
   public let receipts: [LeafIndex]
+  /// Leaves that say nothing, and why: a lying leader can append them, and nobody acts on them.
+  public let void: [(leaf: LeafIndex, reason: String)]
 }
 
 /// Verifies an export offline, from the cluster's id alone: the genesis is the leaf of that hash, every
 /// party signed it, its group key signed every note, every note's root is the tree's, every attachment
-/// is its leaf's, every approval that ran was consented to, and every receipt is its executor's.
+/// is its leaf's, and every approval that ran was consented to. A receipt that is not its executor's, and an enrolment
+/// that two operators did not sign, are void: they are listed, and nothing rests on them.
 ///
 /// What it does not check: that the policy, evaluated again, gives the same decisions.
 public struct ExportVerifier {
@@ -93,14 +96,14 @@ public struct ExportVerifier {
     if let trusted, trusted != cluster {
       throw .line(2, expected: "cluster \(trusted.hex), found \(cluster.hex)")
     }
-    let (genesis, verifier) = try checkGenesis(cluster)
-    let checkpoints = try checkNotes(genesis, verifier, cluster)
+    let genesis = try checkGenesis(cluster)
+    let checkpoints = try checkNotes(genesis, cluster)
     let (records, attachments) = try checkLeaves()
     try checkFounders(genesis, attachments, cluster)
-    let (approvals, receipts) = try checkActs(records, checkpoints, genesis, cluster, verifier)
+    let acts = try checkActs(records, checkpoints, genesis, cluster)
     return VerifiedExport(
       cluster: cluster, genesis: genesis, records: records, attachments: attachments,
-      notes: checkpoints, approvals: approvals, receipts: receipts)
+      notes: checkpoints, approvals: acts.approvals, receipts: acts.receipts, void: acts.void)
   }
 
   private mutating func read(_ text: [UInt8]) throws(ExportFault) -> Digest {
@@ -142,14 +145,14 @@ public struct ExportVerifier {
     return cluster
   }
 
-  private func checkGenesis(_ cluster: Digest) throws(ExportFault) -> (Genesis, NoteVerifier) {
+  private func checkGenesis(_ cluster: Digest) throws(ExportFault) -> Genesis {
     guard let first = leaves.first, TreeHash.leaf(first.record) == cluster else {
       throw .leaf(0, "the genesis is not the one whose hash is the cluster id")
     }
     guard let record = try? Record(parsing: first.record), case .genesis(let genesis) = record.body else {
       throw .leaf(0, "expected a genesis")
     }
-    return (genesis, CheckpointNote.verifier(cluster: cluster, groupKey: genesis.groupKey))
+    return genesis
   }
 
   /// Every party signed the genesis.
@@ -167,7 +170,7 @@ public struct ExportVerifier {
     }
   }
 
-  private mutating func checkNotes(_ genesis: Genesis, _ verifier: NoteVerifier, _ cluster: Digest)
+  private mutating func checkNotes(_ genesis: Genesis, _ cluster: Digest)
     throws(ExportFault) -> [CheckpointNote]
   {
     var checkpoints: [CheckpointNote] = []
@@ -231,36 +234,58 @@ public struct ExportVerifier {
     return (records, attachments)
   }
 
-  private func checkActs(
-    _ records: [Record], _ notes: [CheckpointNote], _ genesis: Genesis, _ cluster: Digest,
-    _ verifier: NoteVerifier
-  ) throws(ExportFault) -> ([(leaf: LeafIndex, isConsented: Bool)], [LeafIndex]) {
-    var keys = genesis.enrolments
+  private struct Acts {
     var approvals: [(leaf: LeafIndex, isConsented: Bool)] = []
     var receipts: [LeafIndex] = []
+    var void: [(leaf: LeafIndex, reason: String)] = []
+  }
+
+  private func checkActs(
+    _ records: [Record], _ notes: [CheckpointNote], _ genesis: Genesis, _ cluster: Digest
+  ) throws(ExportFault) -> Acts {
+    var keys = genesis.enrolments
+    var acts = Acts()
     for (position, record) in records.enumerated() {
       let index = LeafIndex(UInt64(position))
       switch record.body {
       case .enrol(let act):
-        // Void where two distinct people have not signed: it enrols nobody.
-        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else { continue }
+        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else {
+          acts.void.append((index, "an enrolment without the signatures of two operators"))
+          continue
+        }
         let principal = act.content.enrol?.principal ?? act.content.revoke
         keys.removeAll { $0.principal == principal }
         if let enrolment = act.content.enrol { keys.append(enrolment) }
       case .decision(let decision) where decision.decisionType == .approve:
-        approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
+        acts.approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):
-        guard
-          receipt.verifiedSignatures(cluster: cluster).contains(where: { line in
-            keys.contains { $0.principal == receipt.content.executorID && $0.key == line.key }
-          })
-        else { throw .leaf(index.value, "the receipt is not signed by its executor") }
-        try checkReceipt(receipt.content, at: index, records, genesis, cluster)
-        receipts.append(index)
+        if let reason = Self.void(receipt, at: index, records, keys, cluster) {
+          acts.void.append((index, reason))
+        } else {
+          try checkConsent(receipt.content, at: index, genesis, cluster)
+          acts.receipts.append(index)
+        }
       default: break
       }
     }
-    return (approvals, receipts)
+    return acts
+  }
+
+  /// Why a receipt says nothing; nil where it is its executor's, on a decision that granted its token.
+  private static func void(
+    _ receipt: Signed<Receipt>, at index: LeafIndex, _ records: [Record], _ keys: [Enrolment],
+    _ cluster: Digest
+  ) -> String? {
+    let content = receipt.content
+    let isSigned = receipt.verifiedSignatures(cluster: cluster).contains { line in
+      keys.contains { $0.principal == content.executorID && $0.key == line.key }
+    }
+    guard isSigned else { return "a receipt that is not signed by its executor" }
+    guard content.decision.value < index.value,
+      case .decision(let decision) = records[Int(content.decision.value)].body, let grant = decision.grant,
+      grant.tokenID == content.tokenID, grant.executorID == content.executorID
+    else { return "a receipt whose decision is not the one that granted its token" }
+    return nil
   }
 
   /// The owners of the operators who signed an enrolment.
@@ -279,13 +304,9 @@ public struct ExportVerifier {
   }
 
   /// A receipt carries the note that approved it; what ran was consented to.
-  private func checkReceipt(
-    _ receipt: Receipt, at index: LeafIndex, _ records: [Record], _ genesis: Genesis, _ cluster: Digest
+  private func checkConsent(
+    _ receipt: Receipt, at index: LeafIndex, _ genesis: Genesis, _ cluster: Digest
   ) throws(ExportFault) {
-    guard receipt.decision.value < index.value,
-      case .decision(let decision) = records[Int(receipt.decision.value)].body,
-      decision.grant?.tokenID == receipt.tokenID
-    else { throw .leaf(index.value, "the receipt's decision is not the one that granted its token") }
     guard receipt.status != .refused else { return }
     guard let note = try? SignedNote(parsing: Array(receipt.approvalNote.utf8)),
       let checkpoint = try? CheckpointNote.verified(note, cluster: cluster, groupKey: genesis.groupKey),

@@ -42,8 +42,8 @@ public struct Ledger<Store: LogStore>: RaftLog {
   /// The point before the first entry: zero, or a snapshot's.
   var base: SnapshotPoint
   var baseFrontier: Frontier
-  /// The frontier of a snapshot that is about to be installed.
-  var incoming: Frontier?
+  /// The tree of a snapshot that is about to be installed, and its log time.
+  var incoming: (frontier: Frontier, at: Timestamp)?
   /// Log time of the last entry.
   var lastAt: Timestamp
   private let parsed = ParseCache()
@@ -170,10 +170,11 @@ public struct Ledger<Store: LogStore>: RaftLog {
   }
 
   public mutating func reset(to snapshot: SnapshotPoint) {
-    guard let arriving = incoming, arriving.size == snapshot.index.rawValue,
+    guard let (arriving, time) = incoming, arriving.size == snapshot.index.rawValue,
       LogRoot(bytes: arriving.root.bytes) == snapshot.root
     else { preconditionFailure("a snapshot's tree is handed over before its point") }
     incoming = nil
+    lastAt = time
     base = snapshot
     baseFrontier = arriving
     frontier = arriving
@@ -189,11 +190,9 @@ public struct Ledger<Store: LogStore>: RaftLog {
     durable = snapshot.index.rawValue
   }
 
-  /// Hands over the tree of a snapshot that consensus is about to install, and its log time.
-  public mutating func expect(_ frontier: Frontier, at time: Timestamp) {
-    incoming = frontier
-    lastAt = time
-  }
+  /// Hands over the tree of a snapshot that consensus is about to install, and its log time. They count once
+  /// the log is reset to it, which consensus does not do where the log holds all of it already.
+  public mutating func expect(_ frontier: Frontier, at time: Timestamp) { incoming = (frontier, time) }
 
   // MARK: Memory and store
 
@@ -260,6 +259,11 @@ public struct Ledger<Store: LogStore>: RaftLog {
 
   // MARK: What others read
 
+  /// Whether the leaf is here: in the log, or the genesis, which a snapshot leaves in the store.
+  private func isHeld(_ index: LeafIndex) -> Bool {
+    index.value < frontier.size && (index.value >= base.index.rawValue || index.value == 0)
+  }
+
   /// The record at a leaf; nil where it is not in the log or cannot be read.
   public func record(at index: LeafIndex) -> Record? {
     if let entry = inMemory(index.value &+ 1) { return entry.parsed.record }
@@ -268,14 +272,14 @@ public struct Ledger<Store: LogStore>: RaftLog {
 
   /// The leaf's bytes; nil where it is not in the log or cannot be read.
   public func leaf(at index: LeafIndex) -> [UInt8]? {
-    guard index.value < frontier.size, index.value >= base.index.rawValue else { return nil }
+    guard isHeld(index) else { return nil }
     if let entry = inMemory(index.value + 1) { return entry.payload.record }
     return stored(index.value + 1)?.record
   }
 
   /// The attachment of a leaf; nil where the leaf is not in the log, or its attachment cannot be read.
   public func attachment(at index: LeafIndex) -> Attachment? {
-    guard index.value < frontier.size, index.value >= base.index.rawValue else { return nil }
+    guard isHeld(index) else { return nil }
     if let entry = inMemory(index.value + 1) { return entry.parsed.attachment }
     return storedAttachment(index.value + 1).flatMap { try? Attachment(parsing: $0) }
   }

@@ -65,8 +65,12 @@ private struct Recovery<Store: LogStore> {
       baseTime = snapshot.at
     }
     var size = base.index.rawValue
-    if let entry = try last(.entries) { size = BigEndian.uint64(entry.key) + 1 }
-    guard size >= base.index.rawValue else { throw .inconsistent("entries end before the snapshot") }
+    if let entry = try last(.entries) {
+      let end = BigEndian.uint64(entry.key) + 1
+      // After a snapshot the genesis is all that is left from before it.
+      if end > size { size = end }
+      guard end == size || end == 1 else { throw .inconsistent("entries end before the snapshot") }
+    }
 
     var note: SignedNote?
     var checkpoint: CheckpointNote?

@@ -15,7 +15,7 @@ extension ShieldState {
       if let refusal = objection(to: new, at: time) { throw refusal }
       try requireOperatorsRemain(replacing: new.principal, with: new, at: time)
     } else if let principal = act.revoke {
-      guard enrolmentCell(of: principal) != nil else {
+      guard enrolment(of: principal) != nil else {
         throw Refusal(.notFound, "\(principal.path) is not enrolled")
       }
       try requireOperatorsRemain(replacing: principal, with: nil, at: time)
@@ -40,9 +40,12 @@ extension ShieldState {
           .alreadyExists, "key \(key.hex) is enrolled for \(other.path): distinct people, distinct keys")
       }
     }
-    if let old = enrolmentCell(of: new.principal)?.enrolment, new.incarnation < old.incarnation {
-      return Refusal(
-        .invalidArgument, "expected incarnation \(old.incarnation) or higher, found \(new.incarnation)")
+    if let old = enrolmentCell(of: new.principal) {
+      let least = old.isRevoked ? old.enrolment.incarnation + 1 : old.enrolment.incarnation
+      guard new.incarnation >= least else {
+        return Refusal(
+          .invalidArgument, "expected incarnation \(least) or higher, found \(new.incarnation)")
+      }
     }
     if indexes.enrolments >= capacity.enrolments, enrolmentCell(of: new.principal) == nil {
       return Refusal(.resourceExhausted, "more than \(capacity.enrolments) enrolments")
@@ -73,7 +76,11 @@ extension ShieldState {
     if let new = act.enrol {
       setEnrolment(EnrolmentCell(leaf: index, enrolment: new), of: new.principal)
     } else if let principal = act.revoke {
-      setEnrolment(nil, of: principal)
+      var left: EnrolmentCell?
+      if case .executor = principal, let old = enrolmentCell(of: principal) {
+        left = EnrolmentCell(leaf: index, enrolment: old.enrolment, isRevoked: true)
+      }
+      setEnrolment(left, of: principal)
     }
     addAct(
       ActCell(

@@ -19,7 +19,7 @@ extension ShieldState: CustomStringConvertible {
 
   /// What is enrolled under a name, expired or not.
   public func enrolment(of principal: Principal) -> Enrolment? {
-    enrolmentCell(of: principal)?.enrolment
+    enrolmentCell(of: principal).flatMap { $0.isRevoked ? nil : $0.enrolment }
   }
 
   /// What is enrolled under a name; nil when it has expired by `time` or was revoked.
@@ -118,6 +118,11 @@ extension ShieldState: CustomStringConvertible {
 
   /// Whether a restriction was lifted; a lifted id never binds again.
   public func isLifted(_ incidentID: String) -> Bool { incident(incidentID)?.liftedBy != nil }
+
+  /// Whether the log holds the restriction and nothing has lifted it.
+  public func isRestricted(by incidentID: String) -> Bool {
+    incident(incidentID).map { $0.liftedBy == nil } ?? false
+  }
 
   // MARK: Proposals
 

@@ -82,10 +82,13 @@ public struct EnrolmentCell: Equatable, Sendable, JSONWritable {
   /// The leaf that enrolled it.
   var leaf: LeafIndex
   var enrolment: Enrolment
+  /// Only of an executor, whose incarnations are remembered: it comes back in a later one, or never.
+  var isRevoked = false
 
-  init(leaf: LeafIndex, enrolment: Enrolment) {
+  init(leaf: LeafIndex, enrolment: Enrolment, isRevoked: Bool = false) {
     self.leaf = leaf
     self.enrolment = enrolment
+    self.isRevoked = isRevoked
   }
 
   init(from fields: inout Fields) throws(RecordError) {
@@ -93,9 +96,14 @@ public struct EnrolmentCell: Equatable, Sendable, JSONWritable {
     enrolment = try fields.nested("enrolment") { (inner) throws(RecordError) in
       try Enrolment(from: &inner)
     }
+    isRevoked = try fields.optionalValue("revoked", "true") { $0.bool == true ? true : nil } ?? false
   }
 
-  public var members: [(String, JSON)] { [("leaf", .index(leaf)), ("enrolment", enrolment.json)] }
+  public var members: [(String, JSON)] {
+    var members: [(String, JSON)] = [("leaf", .index(leaf)), ("enrolment", enrolment.json)]
+    if isRevoked { members.append(("revoked", true)) }
+    return members
+  }
 }
 
 /// A restriction, in force or lifted; or the id of one that was lifted before the log knew it. Signed

@@ -108,7 +108,8 @@ extension GovernanceNode {
     let approvals = state.approvals(in: range)
     guard !approvals.isEmpty else { return nil }
     var exceptions = unconsentable(in: range, state: state, time: time)
-    for leaf in finality.declined where approvals.contains(leaf) && !exceptions.contains(leaf) {
+    for leaf in finality.declined(at: now.monotonic)
+    where approvals.contains(leaf) && !exceptions.contains(leaf) {
       exceptions.append(leaf)
     }
     exceptions.sort()
@@ -219,6 +220,12 @@ extension GovernanceNode {
       }
       current.step(.nonceSpent(party, session: session), book: &book)
     default:
+      // Declines are evidence of what a party would not consent to: unsigned ones are no answer.
+      guard sender == raft.id || isSigned(answer, by: sender) else {
+        effects.notices.append(.evidence("party \(party) declined without a valid signature"))
+        current.step(.declined(party), book: &book)
+        break
+      }
       for leaf in answer.except.prefix(ConsentLine.maximumExceptions)
       where !current.declinedLeaves.contains(LeafIndex(leaf)) {
         current.declinedLeaves.append(LeafIndex(leaf))
@@ -232,7 +239,7 @@ extension GovernanceNode {
     round = current
     // With more than n − t declines this round cannot end; what was declined is excepted in the next.
     if current.declines.count > genesis.parties.count - genesis.threshold {
-      for leaf in current.declinedLeaves { finality.decline(leaf) }
+      for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       // This party's own answer comes at once, and would be the same: the next round waits for the pulse.
       if sender == raft.id { return }
@@ -246,7 +253,7 @@ extension GovernanceNode {
   ) {
     guard var current = round else { return }
     guard current.startedAt + Self.roundDeadline > now.monotonic else {
-      for leaf in current.declinedLeaves { finality.decline(leaf) }
+      for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       return
     }

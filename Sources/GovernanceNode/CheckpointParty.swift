@@ -83,6 +83,13 @@ extension GovernanceNode {
     return Array("openexec/v1/decline\n\(cluster.hex)\n".utf8) + unsigned.encode()
   }
 
+  func isSigned(_ decline: SignAnswer, by sender: NodeID) -> Bool {
+    guard let party = genesis.parties.first(where: { UInt64($0.id) == sender.rawValue }),
+      let signature = Signature(decline.signature)
+    else { return false }
+    return party.key.verifies(signature, over: declineStatement(decline))
+  }
+
   /// Every check before a share is given.
   func judge(_ call: SignCall) -> Verdict {
     guard let text = String(validating: call.text, as: UTF8.self),
@@ -186,6 +193,7 @@ extension GovernanceNode {
     let outcome = signer.sign(
       note, package: package, call: waiting.call, coordinator: waiting.coordinator.rawValue)
     if let lock = outcome.lock { effects.locks.append(lock) }
+    raft.setLocked(LogIndex(rawValue: signer.lock.size))
     if let answer = outcome.answer {
       deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
     }

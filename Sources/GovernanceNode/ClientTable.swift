@@ -146,9 +146,11 @@ extension GovernanceNode {
   private mutating func answerWaiters(into effects: inout NodeEffects) {
     for waiter in clients.takeWaiters(below: finality.size) {
       guard let purpose = waiter.submission.purpose else { continue }
-      guard let record = raft.log.record(at: waiter.index),
-        isSame(record.body, waiter.submission.body)
-      else {
+      guard let record = raft.log.record(at: waiter.index) else {
+        answerUnheld(waiter.submission, purpose, into: &effects)
+        continue
+      }
+      guard isSame(record.body, waiter.submission.body) else {
         // Another leader's entry took this place: bring it in again.
         submit(waiter.submission, into: &effects)
         continue
@@ -168,6 +170,24 @@ extension GovernanceNode {
           .respond(key, .ok, payload: ArtifactTable.stat(signed.content, at: waiter.index).encode()))
       }
     }
+  }
+
+  /// The leaf is final and not here, since this log begins with a later snapshot.
+  private mutating func answerUnheld(
+    _ submission: Submission, _ purpose: Purpose, into effects: inout NodeEffects
+  ) {
+    guard
+      case .known(let index) = overlay.head.admits(
+        submission.body, attachment: submission.attachment, at: now.wall),
+      index.value < finality.size, raft.log.record(at: index) == nil
+    else {
+      submit(submission, into: &effects)
+      return
+    }
+    refuse(
+      purpose.key, .unavailable,
+      "this is final at leaf \(index.value), and this node's log begins after it: ask another node",
+      into: &effects)
   }
 
   /// Whether a final record is the one that was submitted: the same statement, whoever signed first.

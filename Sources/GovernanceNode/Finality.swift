@@ -25,8 +25,11 @@ struct Finality: Sendable {
   private(set) var unproven: [LeafIndex] = []
   /// When notes were last asked for.
   var lastWanted = Instant(nanoseconds: 0)
-  /// Leaves that some party declined; excepted from then on.
-  private(set) var declined: [LeafIndex] = []
+  /// When more became final last.
+  var lastAdvance = Instant(nanoseconds: 0)
+  /// Leaves that some party declined; excepted for a while that doubles each time, so that neither one party's
+  /// objection nor one party's lie delays what the others consent to for good.
+  private var declines: [(leaf: LeafIndex, until: Instant, pause: Nanoseconds)] = []
   /// When consent to what was left out was last asked for again.
   var lastRetry = Instant(nanoseconds: 0)
   /// A note that is ahead of this node's log.
@@ -85,13 +88,21 @@ struct Finality: Sendable {
   /// Approvals that can no longer be consented to need no further rounds.
   mutating func forget(_ isGone: (LeafIndex) -> Bool) {
     unconsented.removeAll(where: isGone)
-    declined.removeAll(where: isGone)
+    declines.removeAll { isGone($0.leaf) }
   }
 
-  mutating func decline(_ leaf: LeafIndex) {
-    guard !declined.contains(leaf) else { return }
-    declined.append(leaf)
-    if declined.count > 4096 { declined.removeFirst() }
+  /// What is excepted now.
+  func declined(at now: Instant) -> [LeafIndex] { declines.filter { $0.until > now }.map(\.leaf) }
+
+  mutating func decline(_ leaf: LeafIndex, at now: Instant) {
+    var pause = Nanoseconds.milliseconds(500)
+    if let position = declines.firstIndex(where: { $0.leaf == leaf }) {
+      guard declines[position].until <= now else { return }
+      let last = declines.remove(at: position).pause
+      pause = last + last > .seconds(30) ? .seconds(30) : last + last
+    }
+    declines.append((leaf, now + pause, pause))
+    if declines.count > 4096 { declines.removeFirst() }
   }
 }
 
@@ -142,9 +153,16 @@ extension GovernanceNode {
   private mutating func onOlderNote(
     _ note: SignedNote, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
   ) {
-    guard checkpoint.size <= finality.size, let consent = checkpoint.consent,
-      raft.log.rootHash(ofSize: checkpoint.size) == checkpoint.root
-    else { return }
+    guard checkpoint.size <= finality.size, let root = raft.log.rootHash(ofSize: checkpoint.size) else {
+      return
+    }
+    guard root == checkpoint.root else {
+      effects.fatal =
+        "SEV-1: a note of size \(checkpoint.size) contradicts what is final here; this party halts. The note: "
+        + note.text.debugDescription
+      return
+    }
+    guard let consent = checkpoint.consent else { return }
     let proven = finality.unproven.filter { consent.covers($0) }
     guard !proven.isEmpty else { return }
     finality.admit(note, checkpoint)
@@ -154,9 +172,13 @@ extension GovernanceNode {
     answerFinal(from: finality.size, consented: proven, into: &effects)
   }
 
-  /// Asks the others for notes that this node seems to have missed.
+  /// Asks the others for notes that this node seems to have missed: those that consent to approvals, and,
+  /// where what is committed has not become final for a while, the newest.
   mutating func wantNotes(into effects: inout NodeEffects) {
-    guard !finality.unproven.isEmpty, finality.lastWanted + .milliseconds(400) <= now.monotonic else {
+    let pause = Nanoseconds.milliseconds(400)
+    let isBehind =
+      raft.commitIndex.rawValue > finality.size && finality.lastAdvance + pause <= now.monotonic
+    guard isBehind || !finality.unproven.isEmpty, finality.lastWanted + pause <= now.monotonic else {
       return
     }
     finality.lastWanted = now.monotonic
@@ -207,6 +229,7 @@ extension GovernanceNode {
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
     finality.accept(note, checkpoint, approvals: approvals)
+    if isLarger { finality.lastAdvance = now.monotonic }
     // What came beside the note is signed through the note alone.
     if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
       SHA256.hash(shown.restrictions) == line.restrictionsHash
@@ -232,7 +255,9 @@ extension GovernanceNode {
     if isLarger { effects.notices.append(.final(size: checkpoint.size, consented: consented.count)) }
     let state = overlay.final
     finality.forget { !state.isLiveApproval(at: $0, time: checkpoint.time) }
-    restrictions.reconcile(with: state)
+    if let batch = restrictions.reconcile(with: state) {
+      effects.writes.append((.note(size: checkpoint.size), batch))
+    }
     answerFinal(from: first, consented: consented, into: &effects)
   }
 

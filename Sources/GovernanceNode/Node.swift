@@ -119,6 +119,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     self.now = now
     raft.log.clock = now.wall
     _ = overlay.follow(raft.log)
+    if memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
+      raft.setLocked(LogIndex(rawValue: memory.lock.size))
+    }
     finality.resume(raft.log, overlay.final)
   }
 
@@ -145,8 +148,12 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onPulse(using: &random, into: &effects)
     case .peer(let sender, let message):
       onPeer(message, from: sender, using: &random, into: &effects)
-    case .connected(let peer): onConnected(peer, into: &effects)
+    case .connected(let peer):
+      // What was on its way on an earlier connection is lost with it.
+      endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
+      onConnected(peer, into: &effects)
     case .unreachable(let peer):
+      endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
       stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
     case .call(let call): onCall(call, using: &random, into: &effects)
     case .cancelled(let key):
@@ -356,6 +363,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     pursueForwards(using: &random, into: &effects)
     pursueStreams(into: &effects)
     pursueArtifacts(into: &effects)
+    pursueSnapshots(using: &random, into: &effects)
     pursueRestrictions(into: &effects)
     takeUp(using: &random, into: &effects)
   }

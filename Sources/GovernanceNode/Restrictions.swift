@@ -34,10 +34,9 @@ struct BoundRestrictions: Sendable {
 
   /// The restrictions that this party was bound by when it stopped.
   init(ledger: Ledger<some LogStore>) {
-    guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: Self.maximumBound) else {
-      return
-    }
-    for row in rows where row.key.starts(with: Self.prefix) {
+    guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: .max) else { return }
+    for row in rows {
+      guard row.key.starts(with: Self.prefix) else { break }
       guard let statement = try? StatementRequest(decoding: row.value),
         let act = try? Statements.incident(statement.statement)
       else { continue }
@@ -84,9 +83,17 @@ struct BoundRestrictions: Sendable {
     return asking
   }
 
-  /// What has been lifted never binds again and need not be kept.
-  mutating func reconcile(with state: ShieldState) {
-    bound.removeAll { state.isLifted($0.act.incidentID) }
+  /// What has been lifted never binds again, and what is final in the log binds through it: neither need be
+  /// kept. The write that forgets them; nil where there are none.
+  mutating func reconcile(with state: ShieldState) -> WriteBatch? {
+    var batch = WriteBatch()
+    bound.removeAll { entry in
+      let id = entry.act.incidentID
+      guard entry.isDurable, state.isLifted(id) || state.isRestricted(by: id) else { return false }
+      batch.delete(.meta, Self.prefix + Array(id.utf8))
+      return true
+    }
+    return batch.isEmpty ? nil : batch
   }
 
   func showAll(to peer: NodeID, into effects: inout NodeEffects) {
@@ -138,7 +145,9 @@ enum Statements {
 extension GovernanceNode {
   /// Binds this party to a restriction at once, if it is one and validly signed.
   mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) {
+    // What is old news does not bind: a statement binds while it is valid, and from then on until it is lifted.
     guard let act = try? Statements.incident(statement), act.content.kind.isRestriction,
+      act.content.validUntil > now.wall, !overlay.final.isRestricted(by: act.content.incidentID),
       !overlay.final.isLifted(act.content.incidentID), isByOperator(act),
       let attached = try? Attachment(parsing: attachment),
       (try? attached.check(against: .incident(act))) != nil
@@ -166,7 +175,7 @@ extension GovernanceNode {
     bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
     guard let act = try? Statements.incident(shown.statement) else { return }
     let id = act.content.incidentID
-    if restrictions.isDurable(id) {
+    if restrictions.isDurable(id) || overlay.final.isRestricted(by: id) {
       acknowledgeRestriction(id, to: sender, into: &effects)
     } else {
       restrictions.ask(id, by: sender)

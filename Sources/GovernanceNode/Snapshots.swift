@@ -23,18 +23,22 @@ struct SnapshotTransfers: Sendable {
   }
 
   var incoming: Incoming?
-  /// Peers that a snapshot was sent to, with its size.
-  var outgoing: [(peer: NodeID, size: UInt64)] = []
+  /// Peers that consensus wants a snapshot sent to, and since when one is on its way.
+  var outgoing: [(peer: NodeID, since: Instant)] = []
 
   static var maximumCells: Int { 1 << 20 }
   /// Names and cells of one snapshot: what a node holds of it in memory until the last piece.
   static var maximumBytes: Int { 1 << 30 }
   static var pieceBytes: Int { 512 << 10 }
+  /// How long a peer has to answer; then the transfer has failed, and consensus asks for another.
+  static var patience: Nanoseconds { .seconds(10) }
 }
 
 extension GovernanceNode {
   /// Sends the state at the last final size, in pieces.
   mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) {
+    snapshots.outgoing.removeAll { $0.peer == peer }
+    snapshots.outgoing.append((peer, now.monotonic))
     guard let note = finality.note, let checkpoint = finality.checkpoint,
       checkpoint.size == overlay.final.size,
       let frontier = Frontier(size: checkpoint.size, nodes: raft.log.node),
@@ -42,8 +46,6 @@ extension GovernanceNode {
     else {
       return
     }
-    snapshots.outgoing.removeAll { $0.peer == peer }
-    snapshots.outgoing.append((peer, checkpoint.size))
     var pieces: [SnapshotPiece] = []
     var piece = SnapshotPiece()
     var bytes = 0
@@ -109,11 +111,13 @@ extension GovernanceNode {
     guard let note = try? SignedNote(parsing: Array(incoming.note.utf8)),
       let line = note.signatures.first(where: { $0.keyID == keyID }),
       let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster,
-      verifies(note, line.signature), checkpoint.size > raft.commitIndex.rawValue
+      verifies(note, line.signature)
     else {
       effects.notices.append(.evidence("a snapshot was sent that no note vouches for"))
       return nil
     }
+    // What came late, or twice, says nothing new and nothing against its sender.
+    guard checkpoint.size > raft.commitIndex.rawValue else { return nil }
     let addresses = Frontier.addresses(size: checkpoint.size)
     guard incoming.peaks.count == addresses.count,
       // No note vouches for the term; one that no leader was heard in would end every later leadership.
@@ -150,20 +154,46 @@ extension GovernanceNode {
     overlay.reset(to: state)
     raft.setFinal(point.index)
     finality.accept(note, checkpoint, approvals: [])
+    finality.isStateStored = true
     var batch = WriteBatch()
     batch.deleteFrom(.state, [])
     state.cells.forEach { name, cell in batch.put(.state, Array(name.utf8), cell.merkleBytes()) }
     raft.log.keep(note, checkpoint, in: &batch)
+    if let request = raftEffects.persist.first, request.snapshot != nil {
+      // The log that begins with the snapshot and the state at its beginning are one write.
+      raftEffects.persist.removeFirst()
+      var whole = raft.log.batch(for: request)
+      whole.append(batch)
+      effects.writes.append((.log(ticket: request.ticket), whole))
+    } else {
+      effects.writes.append((.note(size: checkpoint.size), batch))
+    }
     takeUp(using: &random, into: &effects)
-    effects.writes.append((.note(size: checkpoint.size), batch))
   }
 
   mutating func onSnapshotTaken(
     _ taken: SnapshotTaken, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard snapshots.outgoing.contains(where: { $0.peer == sender }) else { return }
-    snapshots.outgoing.removeAll { $0.peer == sender }
-    stepRaft(.snapshotReport(peer: sender, succeeded: taken.accepted), using: &random, into: &effects)
+    endTransfer(to: sender, succeeded: taken.accepted, using: &random, into: &effects)
+  }
+
+  /// A transfer is over, one way or the other: consensus goes on with the peer, or asks again.
+  mutating func endTransfer(
+    to peer: NodeID, succeeded: Bool, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard snapshots.outgoing.contains(where: { $0.peer == peer }) else { return }
+    snapshots.outgoing.removeAll { $0.peer == peer }
+    stepRaft(.snapshotReport(peer: peer, succeeded: succeeded), using: &random, into: &effects)
+  }
+
+  /// Gives up on transfers that were not answered.
+  mutating func pursueSnapshots(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    for transfer in snapshots.outgoing where transfer.since + SnapshotTransfers.patience <= now.monotonic {
+      endTransfer(to: transfer.peer, succeeded: false, using: &random, into: &effects)
+    }
   }
 }

@@ -77,6 +77,9 @@ extension GovernanceNode {
           .invalidArgument,
           "expected a record of at most \(Record.maximumBytes) bytes, this one has \(bytes.count)"))
     }
+    guard (try? Record(parsing: bytes)) != nil else {
+      return .failure(CallStatus(.invalidArgument, "expected a record that every node can read"))
+    }
     let payload = EntryPayload(record: bytes, attachment: attachment.bytes).bytes
     do {
       let indices = try raft.propose([payload], at: now.monotonic, into: &raftEffects)

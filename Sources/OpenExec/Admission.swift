@@ -136,18 +136,4 @@ extension ExecutorInstance {
       token.grant.nonce, token: token.id, expiresAt: token.grant.expiresAt)
     precondition(entered, "a nonce is burned once, and only while there is room")
   }
-
-  /// Governance says that a token is void. It can only take away: what waits is refused, what runs is
-  /// stopped.
-  mutating func void(
-    _ token: String, at now: Uptime, using random: inout some RandomNumberGenerator,
-    into effects: inout ExecutorEffects
-  ) {
-    if let position = queue.firstIndex(where: { $0.token.id == token }), !nonces.isFull {
-      let queued = queue.remove(at: position)
-      refuse(queued.token, .withdrawn, at: now, using: &random, into: &effects)
-    } else if let position = position(of: token) {
-      stop(position, .tokenVoid, into: &effects)
-    }
-  }
 }

@@ -6,8 +6,6 @@ import Records
 public enum ExecutorEvent: Sendable {
   /// Governance has a job for it. The same one may come again after a reconnect.
   case jobOffered(OfferedJob)
-  /// Governance says that a token is void; what it runs is stopped.
-  case tokenVoided(String)
   /// The write with this ticket, and all before it, are on disk.
   case persisted(Ticket)
   /// A sandbox has the guest's first word.

@@ -61,7 +61,6 @@ public struct ExecutorInstance: Sendable {
     if !restored.isEmpty { resume(at: now, using: &random, into: &effects) }
     switch event {
     case .jobOffered(let offer): take(offer, at: now, into: &effects)
-    case .tokenVoided(let token): void(token, at: now, using: &random, into: &effects)
     case .persisted(let ticket): persisted(ticket, at: now, using: &random, into: &effects)
     case .sandboxStarted(let run): started(run)
     case .sandboxFinished(let run, let outcome):

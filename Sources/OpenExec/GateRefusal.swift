@@ -34,8 +34,6 @@ public enum GateReason: Error, Equatable, Sendable {
   case halted
   /// A restriction of the lease forbids it.
   case restricted(incident: String)
-  /// Governance said that this token is void.
-  case withdrawn
   /// The proposal is not the one that was decided.
   case proposalMismatch(String)
   /// Decision, proposal and agent name different tenants, or one that this executor does not serve.
@@ -68,7 +66,7 @@ public enum GateReason: Error, Equatable, Sendable {
     switch self {
     case .noLease, .newerThanLease, .bundleNotLoaded, .registryFull: true
     case .tokenMissing, .tokenMalformed, .unknownKey, .tokenInvalid, .notApproved, .wrongExecutor,
-      .wrongIncarnation, .nonceUsed, .lifetime, .attestors, .halted, .restricted, .withdrawn,
+      .wrongIncarnation, .nonceUsed, .lifetime, .attestors, .halted, .restricted,
       .proposalMismatch, .tenantMismatch, .bundleMismatch, .actionUnknown, .actionVersion,
       .parametersMismatch, .parametersInvalid, .scopeMismatch, .scopeMissing, .expired,
       .sandboxInactive, .unenforceable, .rateLimited:
@@ -105,7 +103,6 @@ public enum GateReason: Error, Equatable, Sendable {
     case .bundleNotLoaded: ("POL-4", "BUNDLE_NOT_LOADED")
     case .halted: ("IR-2", "HALTED")
     case .restricted: ("IR-4", "RESTRICTED")
-    case .withdrawn: ("IR-4", "TOKEN_VOID")
     case .proposalMismatch: ("TOK-8", "PROPOSAL_MISMATCH")
     case .tenantMismatch: ("TOK-6", "TENANT_MISMATCH")
     case .bundleMismatch: ("TOK-9", "BUNDLE_MISMATCH")
@@ -146,7 +143,6 @@ extension GateReason: CustomStringConvertible {
       case .bundleNotLoaded: "the lease's policy bundle is not loaded yet"
       case .halted: "the lease says that nothing runs"
       case .restricted(let incident): "forbidden by incident \(incident)"
-      case .withdrawn: "governance has voided the token"
       case .proposalMismatch(let what): "the proposal is not the decided one: \(what)"
       case .tenantMismatch(let expected, let found): "expected tenant \(expected), found \(found)"
       case .bundleMismatch: "decided under another policy bundle than the active one"

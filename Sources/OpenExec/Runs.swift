@@ -52,7 +52,6 @@ public enum KillReason: String, Sendable, CaseIterable {
   case leaseLapsed = "LEASE_LAPSED"
   case halted = "HALTED"
   case restricted = "RESTRICTED"
-  case tokenVoid = "TOKEN_VOID"
   case shutdown = "SHUTDOWN"
   /// The sandbox went on beyond its limit and the grace.
   case wallClock = "LOOP_GUARD"

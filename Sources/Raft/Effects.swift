@@ -9,7 +9,8 @@ public struct Effects: Sendable {
   public var persist: [PersistRequest] = []
   /// To be sent, in this order. Losing, doubling or delaying them is allowed.
   public var messages: [Envelope] = []
-  /// The new commit index. Never lower than an earlier one.
+  /// The new commit index. Lower than an earlier one only after a lie (``Evidence/protectedConflict``,
+  /// ``Evidence/twoStories``) or ``RaftInstance/discardTail(after:at:into:)``.
   public var committed: LogIndex?
   /// This node's log is now durable and equal to the current leader's (its own, if it leads) through
   /// this point, in the current term. The owner tells all peers.
@@ -114,10 +115,13 @@ public enum StepDownReason: Hashable, Sendable {
 public enum Evidence: Hashable, Sendable {
   /// Two roots for one index and term.
   case conflictingRoot(from: NodeID, index: LogIndex, term: Term, kept: LogRoot, received: LogRoot)
+  /// What was kept for an index of an earlier term is not what the leader of this one, who need not be the liar,
+  /// holds there: the leader of that term told two stories.
+  case twoStories(index: LogIndex, term: Term, shownBy: NodeID)
   /// Two contents for one index and term.
   case conflictingEntry(from: NodeID, kept: Entry, received: Entry)
-  /// An attempt to replace an entry that is final or committed, or that this leader itself sent in this
-  /// term.
+  /// An attempt to replace an entry that is final, signed or committed, or that this leader itself sent in
+  /// this term. What is merely committed gives way.
   case protectedConflict(
     from: NodeID, index: LogIndex, kept: Term, received: Term, protectedThrough: LogIndex)
   /// An entry that ``RaftLog/admission(of:)`` refused, and why.

@@ -140,6 +140,11 @@ extension RaftInstance {
   /// leader that it distrusts, and of one that hands over to this very candidate.
   private func isLoyal(to request: VoteRequest, from candidate: NodeID, at now: Instant) -> Bool {
     if request.isTransfer, candidate == (role == .leader ? transferee : following.transferee) { return false }
+    return isLed(at: now)
+  }
+
+  /// Whether this node leads, or heard from a leader that it trusts within the least election timeout.
+  func isLed(at now: Instant) -> Bool {
     if role == .leader { return true }
     guard let leaderContact, !distrustsLeader else { return false }
     return now < leaderContact + settings.electionTimeout
@@ -160,7 +165,7 @@ extension RaftInstance {
       answerPreVote(request, from: candidate)
       return
     }
-    guard catchUp(to: request.term, leader: nil, at: now, into: &effects) else { return }
+    guard catchUp(to: request.term, from: candidate, leader: nil, at: now, into: &effects) else { return }
     let isFree = (votedFor == nil && leader == nil) || votedFor == candidate
     let granted = request.term == currentTerm && isFree && isUpToDate(request)
     if granted {
@@ -185,7 +190,7 @@ extension RaftInstance {
     if response.preVote && response.granted {
       guard role == .preCandidate, response.term == currentTerm.next else { return }
     } else {
-      guard catchUp(to: response.term, leader: nil, at: now, into: &effects) else { return }
+      guard catchUp(to: response.term, from: voter, leader: nil, at: now, into: &effects) else { return }
       guard role == (response.preVote ? .preCandidate : .candidate) else { return }
       // An answer from an earlier campaign says nothing about this one.
       guard response.preVote || response.term == currentTerm else { return }

@@ -13,9 +13,14 @@ struct Following: Hashable, Sendable {
   var transferee: NodeID?
 }
 
+// Commit is provisional here (DESIGN, "Parties, faults, finality"): between honest nodes nothing committed ever
+// conflicts, but a leader that lied may have left two stories of one index and term behind. The leader of a later
+// term, who has one of them in good faith, may replace the other above what is final and what this party has
+// signed: otherwise nobody could ever lead those two stories' holders again.
+
 extension RaftInstance {
   /// Nothing through here gives way to what a leader sends.
-  private var protectedIndex: LogIndex { max(commitIndex, finalIndex, following.matched) }
+  private var protectedIndex: LogIndex { max(finalIndex, lockedIndex, following.matched) }
 
   mutating func onAppendRequest(
     _ request: AppendRequest, from sender: NodeID, at now: Instant, into effects: inout Effects
@@ -72,6 +77,12 @@ extension RaftInstance {
           .protectedConflict(
             from: sender, index: previous, kept: term, received: request.previousTerm,
             protectedThrough: protectedIndex), at: previous, to: sender, into: &effects)
+      } else if previous <= commitIndex {
+        report(
+          .protectedConflict(
+            from: sender, index: previous, kept: term, received: request.previousTerm,
+            protectedThrough: commitIndex), into: &effects)
+        reject(request, hint: protectedIndex, to: sender)
       } else {
         reject(
           request, hint: log.lastIndex(upTo: previous, withTermAtMost: request.previousTerm) ?? commitIndex,
@@ -80,6 +91,12 @@ extension RaftInstance {
       return false
     }
     guard root == request.previousRoot else {
+      if term < currentTerm, previous > protectedIndex {
+        // Two stories of an earlier term. Where they part is above what is protected: go on from there.
+        report(.twoStories(index: previous, term: term, shownBy: sender), into: &effects)
+        reject(request, hint: protectedIndex, to: sender)
+        return false
+      }
       refuse(
         .conflictingRoot(
           from: sender, index: previous, term: term, kept: root, received: request.previousRoot),
@@ -127,16 +144,9 @@ extension RaftInstance {
     _ entry: Entry, from sender: NodeID, into effects: inout Effects
   ) -> Placement {
     if entry.index <= log.lastIndex, let term = log.term(at: entry.index) {
-      if term == entry.term { return compare(entry, from: sender, into: &effects) }
-      guard entry.index > protectedIndex else {
-        refuse(
-          .protectedConflict(
-            from: sender, index: entry.index, kept: term, received: entry.term,
-            protectedThrough: protectedIndex), at: entry.index, to: sender, into: &effects)
-        return .answered
-      }
-      log.truncate(after: entry.index.previous)
-      persistence.truncate(after: entry.index.previous)
+      guard isAnother(entry, than: term) else { return .present }
+      guard mayGiveWay(to: entry, of: term, from: sender, into: &effects) else { return .answered }
+      giveWay(from: entry.index)
     }
     guard persistence.unpersistedBytes < settings.maxUnpersistedBytes else { return .later }
     switch log.admission(of: entry) {
@@ -155,17 +165,47 @@ extension RaftInstance {
     }
   }
 
-  /// One index and term can have one content only; the first that was seen is kept.
-  private mutating func compare(
-    _ entry: Entry, from sender: NodeID, into effects: inout Effects
-  ) -> Placement {
-    guard let kept = log.entries(from: entry.index, through: entry.index, maxBytes: 0).first,
-      kept.payload != entry.payload
-    else { return .present }
-    refuse(
-      .conflictingEntry(from: sender, kept: kept, received: entry), at: entry.index, to: sender,
-      into: &effects)
-    return .answered
+  private func isAnother(_ entry: Entry, than term: Term) -> Bool {
+    guard term == entry.term else { return true }
+    return log.entries(from: entry.index, through: entry.index, maxBytes: 0).first?.payload != entry.payload
+  }
+
+  /// Whether what the log holds at the entry's index, of `term`, may be replaced by it. Tells the leader if
+  /// not. One index and term can have one content only: of two, the first that was seen is kept as long as
+  /// the leader of that term speaks, and the second is evidence against it.
+  private mutating func mayGiveWay(
+    to entry: Entry, of term: Term, from sender: NodeID, into effects: inout Effects
+  ) -> Bool {
+    let index = entry.index
+    if term == entry.term {
+      guard term == currentTerm || index <= protectedIndex else {
+        report(.twoStories(index: index, term: term, shownBy: sender), into: &effects)
+        return true
+      }
+      if let kept = log.entries(from: index, through: index, maxBytes: 0).first {
+        refuse(
+          .conflictingEntry(from: sender, kept: kept, received: entry), at: index, to: sender, into: &effects)
+      }
+      return false
+    }
+    let conflict = Evidence.protectedConflict(
+      from: sender, index: index, kept: term, received: entry.term,
+      protectedThrough: max(commitIndex, protectedIndex))
+    guard index > protectedIndex else {
+      refuse(conflict, at: index, to: sender, into: &effects)
+      return false
+    }
+    if index <= commitIndex { report(conflict, into: &effects) }
+    return true
+  }
+
+  /// Removes the tail from `index` on. What of it was committed was so by a leader's lie.
+  private mutating func giveWay(from index: LogIndex) {
+    log.truncate(after: index.previous)
+    persistence.truncate(after: index.previous)
+    commitIndex = min(commitIndex, index.previous)
+    reportedDurable = min(reportedDurable, index.previous)
+    following.acknowledged = min(following.acknowledged, index.previous)
   }
 
   /// Raft figure 2: commitIndex = min(leaderCommit, index of last new entry), where "new" reaches no

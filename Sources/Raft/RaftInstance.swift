@@ -19,10 +19,14 @@ public struct RaftInstance<Log: RaftLog> {
   public internal(set) var role = Role.follower
   /// The current term's leader, where known.
   public internal(set) var leader: NodeID?
-  /// Everything through here is committed. Never decreases, but by ``discardTail(after:at:into:)``.
+  /// Everything through here is committed. Never decreases, but by ``discardTail(after:at:into:)`` and where
+  /// an earlier leader turns out to have told two stories.
   public internal(set) var commitIndex: LogIndex
   /// Nothing through here is ever removed.
   public internal(set) var finalIndex: LogIndex
+
+  /// What this node has signed as a party: through here the log gives way to a note alone.
+  public private(set) var lockedIndex = LogIndex.zero
 
   /// Changed by nothing but ``updateHardState(_:)``.
   private(set) var hardState: HardState
@@ -50,6 +54,8 @@ public struct RaftInstance<Log: RaftLog> {
   public internal(set) var lost: LogEnd?
   /// The owner holds it against the leader of this term that it keeps something out of the log.
   public internal(set) var distrustsLeader = false
+  /// How often each peer may raise the term over a live leader's head.
+  var credits = TermCredits()
   var lastEvidence: Evidence?
 
   static var longestOutbox: Int { 256 }
@@ -128,6 +134,14 @@ public struct RaftInstance<Log: RaftLog> {
     finalIndex = max(finalIndex, min(index, log.lastIndex))
   }
 
+  /// This node has signed, as a party, what the log holds through `index`, so no leader may take it away; a note
+  /// may (``discardTail(after:at:into:)``).
+  public mutating func setLocked(_ index: LogIndex) {
+    lockedIndex = max(lockedIndex, min(index, log.lastIndex))
+  }
+
+  mutating func releaseLock(after index: LogIndex) { lockedIndex = min(lockedIndex, index) }
+
   /// Term and vote change together and are persisted as one (Raft figure 2).
   mutating func updateHardState(_ state: HardState) {
     precondition(state.currentTerm >= hardState.currentTerm, "the term never decreases")
@@ -176,11 +190,11 @@ extension RaftInstance {
       guard configuration.isVoter(sender) else { return }
       onVoteResponse(response, from: sender, at: now, into: &effects)
     case .appendRequest(let request):
-      guard catchUp(to: request.term, leader: sender, at: now, into: &effects) else { return }
+      guard catchUp(to: request.term, from: sender, leader: sender, at: now, into: &effects) else { return }
       onAppendRequest(request, from: sender, at: now, into: &effects)
     case .appendResponse(let response):
       guard configuration.members.contains(sender) || leading.position(of: sender) != nil,
-        catchUp(to: response.term, leader: nil, at: now, into: &effects)
+        catchUp(to: response.term, from: sender, leader: nil, at: now, into: &effects)
       else { return }
       onAppendResponse(response, from: sender, at: now, into: &effects)
     case .timeoutNow(let request): onTimeoutNow(request, from: sender, at: now, into: &effects)
@@ -192,11 +206,13 @@ extension RaftInstance {
   }
 
   /// A higher term makes any server a follower of that term (Raft §5.1). False where the term is so far
-  /// off that this message brought the node only part of the way.
+  /// off that this message brought the node only part of the way, and where the sender has too often raised
+  /// the term of nodes that a live leader leads.
   mutating func catchUp(
-    to term: Term, leader: NodeID?, at now: Instant, into effects: inout Effects
+    to term: Term, from sender: NodeID, leader: NodeID?, at now: Instant, into effects: inout Effects
   ) -> Bool {
     guard term > currentTerm else { return true }
+    if isLed(at: now), !credits.spend(sender, at: now, settings) { return false }
     let reach = Term(rawValue: currentTerm.rawValue + Term.longestAdvance)
     becomeFollower(term: min(term, reach), leader: term <= reach ? leader : nil, at: now, into: &effects)
     return term <= reach

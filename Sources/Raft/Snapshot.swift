@@ -67,6 +67,7 @@ extension RaftInstance {
     log.truncate(after: index)
     persistence.truncate(after: index)
     commitIndex = min(commitIndex, index)
+    releaseLock(after: index)
     following.matched = min(following.matched, index)
     following.acknowledged = min(following.acknowledged, index)
     reportedDurable = min(reportedDurable, index)

@@ -15,17 +15,17 @@ final class HostNetwork {
     let folder: String
     let address: String
     private let root: String
-    private let holder: Holder
+    private let holder: Namespaces
     /// Those that were started and have not been ended.
     private(set) var programs: [Process] = []
 
-    fileprivate init(name: String, number: Int, root: String, hub: Holder, port: String) throws {
+    fileprivate init(name: String, number: Int, root: String, hub: Namespaces, port: String) throws {
       self.name = name
       self.root = root
       address = "10.77.0.\(number)"
       folder = "\(root)/hosts/\(name)"
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      holder = try Holder(
+      holder = try Namespaces(
         "mount --bind \(folder) \(root)/here && mount -t tmpfs none \(root)/hosts && ip link set lo up")
       try hub.run([
         "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", "\(holder.pid)",
@@ -77,7 +77,7 @@ final class HostNetwork {
 
     /// SIGKILL to a program that was started here.
     func end(_ program: Process) throws {
-      kill(try Holder.child(of: program), SIGKILL)
+      kill(try Namespaces.child(of: program), SIGKILL)
       program.waitUntilExit()
       programs.removeAll { $0 === program }
     }
@@ -94,7 +94,7 @@ final class HostNetwork {
   }
 
   let root: String
-  private let hub: Holder
+  private let hub: Namespaces
   private var machines: [Machine] = []
   private var ports = 0
 
@@ -102,7 +102,7 @@ final class HostNetwork {
     root = FileManager.default.temporaryDirectory.path + "/hosts-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: "\(root)/here", withIntermediateDirectories: true)
     try FileManager.default.createDirectory(atPath: "\(root)/hosts", withIntermediateDirectories: true)
-    hub = try Holder("ip link add name hub type bridge && ip link set hub up")
+    hub = try Namespaces("ip link add name hub type bridge && ip link set hub up")
   }
 
   deinit {
@@ -118,57 +118,6 @@ final class HostNetwork {
     let machine = try Machine(name: name, number: number, root: root, hub: hub, port: "port\(ports)")
     machines.append(machine)
     return machine
-  }
-}
-
-/// Namespaces that live as long as this object, or as long as this process.
-private final class Holder {
-  private let process: Process
-  private let input = Pipe()
-  /// Of the first process inside, seen from here.
-  let pid: Int32
-
-  /// Makes the namespaces; `setup` is run in them by the shell.
-  init(_ setup: String) throws {
-    process = Programs.process(
-      "/usr/bin/unshare",
-      [
-        "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-        "sh", "-c", "\(setup) && echo ready && exec cat",
-      ])
-    let output = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    try #require(said == "ready\n", "the namespaces could not be made: \(said)")
-    pid = try Self.child(of: process)
-  }
-
-  /// The one child of `unshare` or `nsenter`: what runs inside.
-  static func child(of process: Process) throws -> Int32 {
-    let pid = process.processIdentifier
-    let children = try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
-    return try #require(Int32(children.trimmingCharacters(in: .whitespacesAndNewlines)))
-  }
-
-  /// What `nsenter` is to be given so that a program runs inside.
-  func entry(_ program: String, _ arguments: [String]) -> [String] {
-    let path = program.contains("/") ? program : Programs.folder.appendingPathComponent(program).path
-    return ["--target", "\(pid)", "--net", "--mount", "--pid", path] + arguments
-  }
-
-  /// Runs a command of the system in the network, which must succeed.
-  func run(_ command: [String]) throws {
-    let outcome = try Programs.run("/usr/bin/nsenter", ["--target", "\(pid)", "--net"] + command)
-    try #require(outcome.code == 0, "\(command.joined(separator: " ")): \(outcome.output)")
-  }
-
-  /// Ends the first process inside, and so all that are inside.
-  func end() {
-    try? input.fileHandleForWriting.close()
-    process.waitUntilExit()
   }
 }
 

@@ -1,12 +1,32 @@
+import Foundation
 import Testing
 
-/// Founds one cluster for all the tests of a suite, and ends it after the last of them.
+/// One cluster for all the tests of a suite: founded when the first of them asks for it, so that suites which
+/// wait for their turn have no processes, and ended after the last.
 struct LiveCluster: SuiteTrait, TestScoping {
-  /// The cluster of the suite that runs.
-  @TaskLocal private static var running: LoopbackCluster?
+  // The lock is held while the cluster is founded: the suites are serialized, and nobody else waits.
+  private final class Place: @unchecked Sendable {
+    private let lock = NSLock()
+    private let found: @Sendable () throws -> LoopbackCluster
+    private var cluster: LoopbackCluster?
 
+    init(_ found: @escaping @Sendable () throws -> LoopbackCluster) { self.found = found }
+
+    func take() throws -> LoopbackCluster {
+      try lock.withLock {
+        if let cluster { return cluster }
+        let founded = try found()
+        cluster = founded
+        return founded
+      }
+    }
+  }
+
+  @TaskLocal private static var place: Place?
+
+  /// The cluster of the suite that runs.
   static var current: LoopbackCluster {
-    get throws { try #require(running, "the suite has no cluster") }
+    get throws { try #require(place, "the suite has no cluster").take() }
   }
 
   let found: @Sendable () throws -> LoopbackCluster
@@ -14,8 +34,7 @@ struct LiveCluster: SuiteTrait, TestScoping {
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    let cluster = try found()
-    try await Self.$running.withValue(cluster, operation: function)
+    try await Self.$place.withValue(Place(found), operation: function)
   }
 }
 

@@ -53,6 +53,22 @@ enum Host {
   static let isRoot = geteuid() == 0
 }
 
+/// What microVMs need.
+enum Machines {
+  /// Where `Tests/run` has the images built.
+  static let images = Programs.repository.appendingPathComponent(".build/test-images").path
+  static let emulator = "/usr/bin/qemu-system-x86_64"
+
+  /// Why none can be booted here; nil where they can.
+  static var obstacle: String? {
+    if !Host.isRoot { return "machines are made by root" }
+    for path in [emulator, images + "/manifest.json"] where !FileManager.default.fileExists(atPath: path) {
+      return "\(path) is missing: run Tests/run, which makes it so"
+    }
+    return nil
+  }
+}
+
 /// A cluster of real processes on loopback, founded in a folder of its own; it ends with its owner.
 // Other threads only run `claw`, which touches nothing but the folder's name.
 final class LoopbackCluster: @unchecked Sendable {

@@ -12,16 +12,6 @@ final class PartyCeremony {
   private static let clientsPort = 7101
   private static let peersPort = 7201
 
-  /// Why it cannot be done here; nil where it can.
-  static var obstacle: String? {
-    if !Host.isRoot { return "hosts of their own are namespaces, which root makes" }
-    for program in ["/usr/bin/unshare", "/usr/bin/nsenter"]
-    where !FileManager.default.isExecutableFile(atPath: program) { return "\(program) is missing" }
-    guard let tried = try? Programs.run("/usr/bin/unshare", ["--net", "--mount", "--pid", "--fork", "true"])
-    else { return "unshare does not run" }
-    return tried.code == 0 ? nil : "this machine allows no namespaces: \(tried.output)"
-  }
-
   let network: HostNetwork
   private(set) var hosts: [String: HostNetwork.Machine] = [:]
   /// What each party's operator carries to the others.

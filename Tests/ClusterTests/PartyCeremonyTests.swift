@@ -7,7 +7,7 @@ import Testing
 
 /// A cluster that nobody owns alone, from its parties' keys to its first decisions: five hosts with
 /// networks and files of their own.
-@Suite(.serialized, .enabled(if: PartyCeremony.obstacle == nil, "\(PartyCeremony.obstacle ?? "")"))
+@Suite(.serialized, .enabled(if: Namespaces.obstacle == nil, "\(Namespaces.obstacle ?? "")"))
 struct PartyCeremonyTests {
   @Test("five hosts that share no folder found a cluster, and one group key of all five signs its ledger")
   func ceremony() throws {

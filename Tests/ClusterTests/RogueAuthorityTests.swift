@@ -5,7 +5,7 @@ import Testing
 
 /// Somebody with the address and the name of a party, and certificates that they issued themselves: before
 /// the genesis, when the parties' keys are all that there is, and after it.
-@Suite(.serialized, .enabled(if: PartyCeremony.obstacle == nil, "\(PartyCeremony.obstacle ?? "")"))
+@Suite(.serialized, .enabled(if: Namespaces.obstacle == nil, "\(Namespaces.obstacle ?? "")"))
 struct RogueAuthorityTests {
   private static let honest = PartyCeremony.names.filter { $0 != "gamma" }
   /// What the honest say to a certificate of an authority that nobody named to them.

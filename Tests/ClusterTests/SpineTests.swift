@@ -1,24 +1,12 @@
 import Foundation
 import Testing
 
-/// Where `Tests/run` has the images built.
-private let images = Programs.repository.appendingPathComponent(".build/test-images").path
-
-private var obstacle: String? {
-  if !Host.isRoot { return "machines are made by root" }
-  for path in ["/usr/bin/qemu-system-x86_64", images + "/manifest.json"]
-  where !FileManager.default.fileExists(atPath: path) {
-    return "\(path) is missing: run Tests/run, which makes it so"
-  }
-  return nil
-}
-
 /// One governed action after another through a real cluster, end to end: nothing stands in for anything.
-@Suite(.serialized, .enabled(if: obstacle == nil, "\(obstacle ?? "")"))
+@Suite(.serialized, .enabled(if: Machines.obstacle == nil, "\(Machines.obstacle ?? "")"))
 struct SpineTests {
   @Test("propose, approve, run in a microVM, receipt, a dead node, a stranger's client and verifier")
   func spine() throws {
-    let cluster = try LoopbackCluster(executors: 2, port: 21_900, images: images)
+    let cluster = try LoopbackCluster(executors: 2, port: 21_900, images: Machines.images)
     let agent = "agents/agent-1"
     try cluster.startExecutor(1)
     try cluster.startExecutor(2)

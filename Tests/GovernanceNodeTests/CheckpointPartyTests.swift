@@ -240,7 +240,7 @@ struct CheckpointPartyTests {
       rig.perform { $0.onSignAnswer(answer, from: liar, using: &$1, into: &$2) }
     }
     #expect(rig.node.round != nil, "one of four ended the round; three are enough to sign")
-    #expect(rig.node.finality.declined.isEmpty)
+    #expect(rig.node.finality.declined(at: rig.node.now.monotonic).isEmpty)
   }
 
   @Test("an artifact whose record could not be read again is refused, and no node falls over it")

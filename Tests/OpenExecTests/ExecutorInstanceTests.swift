@@ -215,7 +215,7 @@ struct ExecutorInstanceTests {
     #expect(draft.receipt.status == .aborted && draft.receipt.errorCode == "LEASE_LAPSED")
   }
 
-  @Test("a kill, a quarantine or a void token stops what runs", arguments: [0, 1, 2])
+  @Test("a kill or a quarantine stops what runs", arguments: [0, 1])
   func kill(way: Int) throws {
     var (shell, order) = try running()
     shell.pass(4)
@@ -224,13 +224,10 @@ struct ExecutorInstanceTests {
     case 0:
       try shell.renew(World.LeasePlan(size: 101, mode: .halted))
       code = "HALTED"
-    case 1:
+    default:
       let entry = RestrictionList.Entry(incidentID: "i", target: .tenant("acme"))
       try shell.renew(World.LeasePlan(size: 101, restrictions: [entry]))
       code = "RESTRICTED"
-    default:
-      shell.step(.tokenVoided("t1"))
-      code = "TOKEN_VOID"
     }
     #expect(shell.kills.map(\.run) == [order.id])
     shell.step(.sandboxFinished(order.id, RunOutcome(ending: .killed)))

@@ -14,7 +14,7 @@ struct StormTests {
     for seed in Self.seeds where seed % 4 == UInt64(part) {
       var storm = Storm(seed: seed)
       storm.rage(milliseconds: 1_000)
-      let served = storm.heal(milliseconds: 500)
+      let served = storm.heal(milliseconds: 2_500)
       #expect(storm.oracle.violations == [], "seed \(seed)")
       #expect(served, "no service after healing, seed \(seed)")
       let evidence = storm.nodes.flatMap(\.evidence)

@@ -121,7 +121,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   (
     "executor", "JobOffer",
     JobOffer(
-      token: "é 1", proposal: [0, 255, 2], attachment: [0, 255, 3], stopToken: "é 4",
+      token: "é 1", proposal: [0, 255, 2], attachment: [0, 255, 3],
       lease: LeaseResponse(note: "é 5", challengePath: [[0, 255, 6]], challengeIndex: 8))
   ),
   ("executor", "ReportResponse", ReportResponse(proof: "é 1")),

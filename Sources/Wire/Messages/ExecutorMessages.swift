@@ -113,8 +113,6 @@ public struct JobOffer: WireMessage {
   /// The proposal's leaf and attachment.
   public var proposal: [UInt8] = []
   public var attachment: [UInt8] = []
-  /// Set instead of the above: this token is void; stop what it runs.
-  public var stopToken: String = ""
   /// The newest lease that answers this executor, where the node has one: an approval is not run under an
   /// older one.
   public var lease: LeaseResponse?
@@ -122,13 +120,12 @@ public struct JobOffer: WireMessage {
   public init() {}
 
   public init(
-    token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [], stopToken: String = "",
+    token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [],
     lease: LeaseResponse? = nil
   ) {
     self.token = token
     self.proposal = proposal
     self.attachment = attachment
-    self.stopToken = stopToken
     self.lease = lease
   }
 
@@ -137,7 +134,6 @@ public struct JobOffer: WireMessage {
     case 1: token = try reader.string()
     case 2: proposal = try reader.bytes()
     case 3: attachment = try reader.bytes()
-    case 4: stopToken = try reader.string()
     case 5: try reader.message(into: &lease)
     default: break
     }
@@ -147,7 +143,6 @@ public struct JobOffer: WireMessage {
     writer.string(1, token)
     writer.bytes(2, proposal)
     writer.bytes(3, attachment)
-    writer.string(4, stopToken)
     writer.message(5, lease)
   }
 }

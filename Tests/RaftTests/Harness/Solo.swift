@@ -62,6 +62,18 @@ struct Solo {
     return solo
   }
 
+  /// Makes it lead again, with the votes of 2, and have a quorum.
+  mutating func elect() {
+    for _ in 0..<8 where raft.role != .leader {
+      if raft.role == .follower { timeOut() }
+      let term = raft.role == .preCandidate ? raft.currentTerm.next : raft.currentTerm
+      let isPre = raft.role == .preCandidate
+      receive(from: 2, .voteResponse(VoteResponse(term: term, granted: true, preVote: isPre)))
+      persistAll()
+    }
+    answer(from: 2, .matched(0))
+  }
+
   private mutating func absorb() {
     writes += effects.persist
     sent += effects.messages

@@ -1,0 +1,211 @@
+import ClawLedger
+import Raft
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// Whole nodes on the simulated network. A ledger is never compacted, so that a leader has all that a
+/// laggard lacks, unless its own log began with a snapshot: the first one is sent by the test's own hand.
+struct NodeSnapshotTests {
+  private static let second: UInt64 = 1_000_000_000
+
+  private func world(_ seed: UInt64) throws -> World {
+    try World(seed: seed, nodes: 5, threshold: 3, faults: .none)
+  }
+
+  private func pass(_ seconds: UInt64, in world: World) {
+    world.run(until: world.time + seconds * Self.second)
+    #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
+  }
+
+  private func currentLeader(_ world: World) -> NodeHost? {
+    world.hosts.filter { $0.view?.role == .leader }.max {
+      ($0.view?.term ?? .zero) < ($1.view?.term ?? .zero)
+    }
+  }
+
+  private func size(_ host: NodeHost) -> UInt64 { host.view?.finalSize ?? 0 }
+
+  /// Where the node's log begins.
+  private func base(_ host: NodeHost) -> UInt64 { (host.node?.raft.log.firstIndex.rawValue ?? 0) - 1 }
+
+  private func restart(_ host: NodeHost, in world: World) {
+    host.crash()
+    world.oracles.forget(host.id)
+    world.restart(host.id)
+  }
+
+  /// Whether the agents make new proposals; where not, virtual time is cheap.
+  private func load(_ isOn: Bool, on world: World) {
+    for client in world.clients { (client as? SimulatedAgent)?.isActive = isOn }
+  }
+
+  /// What the leader would send, if its log had been compacted.
+  private func snapshot(by leader: NodeHost, for peer: NodeHost) -> [PeerMessage] {
+    var effects = NodeEffects()
+    leader.node?.sendSnapshot(to: peer.id, into: &effects)
+    return effects.messages.map(\.message)
+  }
+
+  /// Cuts off two followers, lets the others go on, and hands the first of the two a snapshot.
+  private func beginWithSnapshot(_ seed: UInt64) throws -> (world: World, taken: NodeHost, behind: NodeHost) {
+    let world = try world(seed)
+    pass(2, in: world)
+    let leader = try #require(currentLeader(world))
+    let followers = world.hosts.filter { $0.id != leader.id }
+    let (taken, behind) = (followers[0], followers[1])
+    world.sideOne = [taken.id, behind.id]
+    let before = size(taken)
+    pass(2, in: world)
+    #expect(size(leader) > before + 5 && size(taken) == before)
+
+    let pieces = snapshot(by: leader, for: taken)
+    try #require(!pieces.isEmpty)
+    let final = size(leader)
+    for piece in pieces { world.step(taken.id, .peer(from: leader.id, piece)) }
+    #expect(size(taken) == final && base(taken) == final)
+    #expect(taken.view?.finalState.stateRoot == leader.view?.finalState.stateRoot)
+    #expect(taken.view?.finalRoot == leader.view?.finalRoot)
+    load(false, on: world)
+    pass(1, in: world)
+    return (world, taken, behind)
+  }
+
+  @Test(
+    "a laggard takes a snapshot, restarts from it, goes on, and its share signs again")
+  func laggard() throws {
+    let (world, taken, behind) = try beginWithSnapshot(1)
+    let final = size(taken)
+    restart(taken, in: world)
+    #expect(taken.isUp && size(taken) == final && base(taken) == final)
+    #expect(taken.view?.finalState.size == final)
+
+    // With two others gone it is one of the three that must sign.
+    load(true, on: world)
+    world.sideOne = []
+    world.reconnect()
+    pass(1, in: world)
+    #expect(size(taken) > final)
+    load(false, on: world)
+    let gone = world.hosts.filter { $0.id != taken.id && $0.id != behind.id }.prefix(2)
+    for host in gone { host.crash() }
+    pass(4, in: world)
+    let reached = size(taken)
+    load(true, on: world)
+    pass(2, in: world)
+    #expect(size(taken) > reached, "nothing becomes final without its share")
+    // Once more, from a log that has grown on the snapshot.
+    restart(taken, in: world)
+    #expect(taken.isUp && base(taken) == final && size(taken) >= reached)
+  }
+
+  @Test("a leader whose log begins with a snapshot sends one to who lacks more")
+  func organic() throws {
+    let (world, taken, behind) = try beginWithSnapshot(2)
+    let before = size(behind)
+    world.sideOne = [behind.id]
+    world.reconnect()
+    pass(2, in: world)
+    for _ in 0..<40 {
+      guard let leader = currentLeader(world), leader.id != taken.id else { break }
+      leader.crash()
+      world.oracles.forget(leader.id)
+      pass(3, in: world)
+      world.restart(leader.id)
+      pass(2, in: world)
+    }
+    try #require(currentLeader(world)?.id == taken.id)
+    #expect(size(behind) == before && before < base(taken))
+    world.sideOne = []
+    world.reconnect()
+    pass(2, in: world)
+    #expect(base(behind) >= base(taken) && size(behind) == size(taken))
+    restart(behind, in: world)
+    #expect(behind.isUp)
+    // Requests from before the snapshot are asked for again, of nodes that no longer hold them.
+    load(true, on: world)
+    pass(1, in: world)
+    #expect(size(behind) > before)
+    #expect(world.oracles.evidence.isEmpty)
+  }
+
+  @Test("a transfer of which nothing comes is tried again")
+  func lostTransfer() throws {
+    let (world, taken, behind) = try beginWithSnapshot(4)
+    _ = taken
+    let leader = try #require(currentLeader(world))
+    let pieces = snapshot(by: leader, for: behind)
+    #expect(!pieces.isEmpty)
+    #expect(leader.node?.snapshots.outgoing.map(\.peer).contains(behind.id) == true)
+    pass(11, in: world)
+    #expect(leader.node?.snapshots.outgoing.isEmpty == true)
+  }
+
+  @Test("what is not the note's is not taken")
+  func refused() throws {
+    let world = try world(7)
+    pass(2, in: world)
+    let leader = try #require(currentLeader(world))
+    let victim = try #require(world.hosts.first { $0.id != leader.id })
+    world.sideOne = [victim.id]
+    let before = size(victim)
+    pass(1, in: world)
+    let sent = snapshot(by: leader, for: victim)
+    let piece = try #require(sent.first?.snapshotPiece)
+    try #require(sent.count == 1)
+    let spoils: [(String, (inout SnapshotPiece) -> Void)] = [
+      ("state", { $0.cells[0][$0.cells[0].count / 2] ^= 1 }),
+      ("name", { $0.names[0] += "x" }),
+      ("cell", { $0.cells.removeLast() }),
+      (
+        "fewer",
+        {
+          $0.cells.removeLast(); $0.names.removeLast()
+        }
+      ),
+      ("tree", { $0.peaks[0][3] ^= 1 }),
+      ("note", { $0.note = $0.note.replacing("openexec", with: "openexeC", maxReplacements: 1) }),
+      ("signature", { $0.note = String($0.note.dropLast(4)) + "AAA=" }),
+      ("order", { $0.piece = 1 }),
+    ]
+    var effects = NodeEffects()
+    for (what, spoil) in spoils {
+      var spoiled = piece
+      spoil(&spoiled)
+      victim.step(
+        .peer(from: leader.id, PeerMessage(snapshotPiece: spoiled)), at: world.time, into: &effects)
+      #expect(size(victim) == before && base(victim) == 0, "\(what)")
+    }
+    // The same, unspoiled, is. Again, and it is no news and no evidence.
+    for _ in 0..<2 {
+      effects.clear()
+      victim.step(
+        .peer(from: leader.id, PeerMessage(snapshotPiece: piece)), at: world.time, into: &effects)
+      #expect(size(victim) == size(leader))
+      #expect(!effects.notices.contains { if case .evidence = $0 { true } else { false } })
+    }
+  }
+
+  @Test("log and state of a snapshot are one write: a crash leaves both or neither")
+  func oneWrite() throws {
+    let world = try world(8)
+    pass(2, in: world)
+    let leader = try #require(currentLeader(world))
+    let victim = try #require(world.hosts.first { $0.id != leader.id })
+    world.sideOne = [victim.id]
+    pass(1, in: world)
+    var effects = NodeEffects()
+    for message in snapshot(by: leader, for: victim) {
+      victim.step(.peer(from: leader.id, message), at: world.time, into: &effects)
+    }
+    try #require(!effects.writes.isEmpty)
+    for (count, write) in effects.writes.enumerated() {
+      victim.disk.sync(write.batch)
+      restart(victim, in: world)
+      #expect(victim.isUp && victim.view?.finalState.size == size(victim), "after \(count + 1) writes")
+    }
+    #expect(size(victim) == size(leader))
+  }
+}
