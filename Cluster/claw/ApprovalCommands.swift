@@ -18,8 +18,14 @@ enum ApprovalCommands {
   static let all: [Command] = [
     Command(
       "pending", "what waits for people",
-      options: [CommandOption("--role", "ROLE", "only what this role may decide")] + Command.session,
-      details: "Shows exactly what is asked for: the parameters are held against the hash in the ledger.",
+      options: [
+        CommandOption("--role", "ROLE", "only what this role may decide"),
+        CommandOption("--leaf", "LEAF", "only this proposal, with its parameters however long they are"),
+      ] + Command.session,
+      details: """
+        Shows exactly what is asked for: the parameters are held against the hash in the ledger. Parameters of
+        more than 16 KiB are left out of the list and marked so; --leaf shows them.
+        """,
       run: pending),
     Command(
       "approve", "vote for a pending proposal", operands: ["LEAF"], options: ballot + Command.session,
@@ -39,7 +45,8 @@ enum ApprovalCommands {
   private struct Item {
     let wire: PendingItem
     let proposal: Proposal
-    let parameters: JSON
+    /// Nil where the list leaves them out for their length.
+    let parameters: JSON?
     let leafHash: Digest
 
     init(_ wire: PendingItem, _ key: ClusterKey) throws {
@@ -54,25 +61,56 @@ enum ApprovalCommands {
           $0.by == signed.content.requestedBy
         })
       else { throw Failure(.other, "leaf \(wire.proposal): not signed by its agent") }
+      proposal = signed.content
+      guard wire.attachmentLeftOut == 0 else {
+        parameters = nil
+        return
+      }
       let attachment = try Attachment(parsing: wire.attachment)
       try attachment.check(against: record.body)
       guard let parameters = attachment["parameters"]?.value else {
         throw Failure(.other, "leaf \(wire.proposal): the node does not show the parameters")
       }
-      proposal = signed.content
       self.parameters = parameters
     }
   }
 
+  /// Every page of what waits.
   private static func items(_ session: Session, role: String) throws -> [PendingItem] {
-    try session.call("Approval/ListPending", ListPendingRequest(role: role), of: ListPendingResponse.self)
-      .items
+    var items: [PendingItem] = []
+    var request = ListPendingRequest(role: role)
+    while true {
+      let page = try session.call("Approval/ListPending", request, of: ListPendingResponse.self)
+      items += page.items
+      guard page.more, let last = page.items.last?.proposal, last > request.after else { return items }
+      request.after = last
+    }
+  }
+
+  /// One proposal that waits, with all its parameters.
+  private static func item(_ session: Session, leaf: UInt64, role: String, _ key: ClusterKey) throws -> Item {
+    let request = ListPendingRequest(role: role, proposal: leaf)
+    let found = try session.call("Approval/ListPending", request, of: ListPendingResponse.self).items
+    guard let found = found.first(where: { $0.proposal == leaf }) else {
+      throw Failure(.notFound, "proposal \(leaf) does not wait for you")
+    }
+    let item = try Item(found, key)
+    guard item.parameters != nil else {
+      throw Failure(.other, "leaf \(leaf): the node does not show the parameters")
+    }
+    return item
   }
 
   private static func pending(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let key = try session.cluster()
-    let items = try items(session, role: call.parsed.value("--role") ?? "").map { try Item($0, key) }
+    let role = call.parsed.value("--role") ?? ""
+    let items =
+      if let leaf = call.parsed.value("--leaf") {
+        [try item(session, leaf: try Operand.leaf(leaf, "--leaf"), role: role, key)]
+      } else {
+        try items(session, role: role).map { try Item($0, key) }
+      }
     let text = items.map(text).joined(separator: "\n")
     call.say(
       Report(
@@ -85,9 +123,13 @@ enum ApprovalCommands {
     let proposal = item.proposal
     let risk = proposal.risk
     let demands = item.wire.demands.map { "\($0.count) of role \($0.role), has \($0.approved)" }
+    let parameters =
+      item.parameters?.canonical
+      ?? "\(item.wire.attachmentLeftOut) bytes, too long for a list; see them: "
+      + "claw pending --leaf \(item.wire.proposal)"
     var text = """
       leaf \(item.wire.proposal): \(proposal.requestedBy.path) asks for \(proposal.action)
-        params    \(item.parameters.canonical)
+        params    \(parameters)
         hash      \(proposal.parametersHash.hex)
         scopes    \(proposal.scopes.joined(separator: ", ")) in workspace \(proposal.workspaceID)
         risk      declared: \(risk.impactLevel.rawValue) impact, \(risk.dataClassification.rawValue) data, \(risk.estimatedCost.text) USD
@@ -102,7 +144,8 @@ enum ApprovalCommands {
   private static func json(_ item: Item) -> JSON {
     .object([
       ("leaf", .string(String(item.wire.proposal))), ("proposal_hash", .string(item.leafHash.hex)),
-      ("proposal", item.proposal.json), ("parameters", item.parameters),
+      ("proposal", item.proposal.json), ("parameters", item.parameters ?? .null),
+      ("parameters_left_out", .string(String(item.wire.attachmentLeftOut))),
       (
         "demands",
         .array(
@@ -130,16 +173,13 @@ enum ApprovalCommands {
     let session = try Session(call.parsed)
     let leaf = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
     let key = try session.cluster()
-    guard let found = try items(session, role: "").first(where: { $0.proposal == leaf }) else {
-      throw Failure(.notFound, "proposal \(leaf) does not wait for you")
-    }
-    let item = try Item(found, key)
+    let item = try item(session, leaf: leaf, role: "", key)
     if let expected = call.parsed.value("--expect"), expected != item.proposal.parametersHash.hex {
       throw Failure(
         .other, "the parameters' hash is \(item.proposal.parametersHash.hex), not the expected one")
     }
-    guard let role = call.parsed.value("--role") ?? found.demands.first?.role,
-      let bundle = Digest(hex: found.policyBundleHash)
+    guard let role = call.parsed.value("--role") ?? item.wire.demands.first?.role,
+      let bundle = Digest(hex: item.wire.policyBundleHash)
     else { throw Failure(.other, "the node does not say which role is asked, under which policy") }
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
     let content = Ballot(

@@ -126,17 +126,22 @@ enum LedgerCommands {
   private static func trace(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let id = try Operand.identifier(call.parsed.operand(0) ?? "", "TRACE-ID")
-    let answer = try session.call("Ledger/Trace", TraceRequest(traceID: id), of: TraceResponse.self)
-    guard !answer.indices.isEmpty else {
-      throw Failure(.notFound, "no record of trace \(id) may be read here")
-    }
     var text = ""
     var rows: [JSON] = []
-    for (index, leaf) in zip(answer.indices, answer.leaves) {
-      let record = try Record(parsing: leaf)
-      text +=
-        "\(index)  \(record.at.text)  \(record.body.type.rawValue): \(LedgerTable.sentence(record.body))\n"
-      rows.append(.object([("leaf", .string(String(index))), ("record", record.json)]))
+    var request = TraceRequest(traceID: id)
+    while true {
+      let page = try session.call("Ledger/Trace", request, of: TraceResponse.self)
+      for (index, leaf) in zip(page.indices, page.leaves) {
+        let record = try Record(parsing: leaf)
+        text +=
+          "\(index)  \(record.at.text)  \(record.body.type.rawValue): \(LedgerTable.sentence(record.body))\n"
+        rows.append(.object([("leaf", .string(String(index))), ("record", record.json)]))
+      }
+      guard page.more, let last = page.indices.last, last > request.after else { break }
+      request.after = last
+    }
+    guard !rows.isEmpty else {
+      throw Failure(.notFound, "no record of trace \(id) may be read here")
     }
     call.say(Report(text, [("trace_id", .string(id)), ("records", .array(rows))]))
     return .ok
@@ -149,16 +154,28 @@ enum LedgerCommands {
     let path = call.parsed.operand(0) ?? ""
     let sink = try FileSink(path: path)
     var count = 0
+    var completeness = ExportCompleteness()
     try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
       try sink.write(chunk.text)
+      completeness.take(chunk.text)
       count += chunk.text.count
       return true
     }
+    do {
+      try completeness.finish()
+    } catch {
+      throw Failure(.failed, "\(path): not written, what \(session.answering) sent is not whole: \(error)")
+    }
     try sink.finish()
+    let said = "\(count) bytes, \(completeness.leaves) records, \(completeness.notes) notes"
     call.say(
       Report(
-        "\(path): \(count) bytes\nverify it with: claw ledger verify \(path)",
-        [("file", .string(path)), ("bytes", .integer(count))]))
+        "\(path): \(said)\nverify it with: claw ledger verify \(path)",
+        [
+          ("file", .string(path)), ("bytes", .integer(count)),
+          ("records", .string(String(completeness.leaves))),
+          ("notes", .string(String(completeness.notes))),
+        ]))
     return .ok
   }
 

@@ -25,6 +25,8 @@ struct NodeConfiguration: Sendable {
   let data: String
   let listenPeers: SocketAddress
   let listenClients: SocketAddress
+  /// Connections from one address that have not shown a certificate yet; with one more the oldest goes.
+  let handshakesPerAddress: Int
   let certificate: String
   let certificateKey: String
   let ownAuthority: String
@@ -47,11 +49,19 @@ struct NodeConfiguration: Sendable {
     name = node.name
     domain = try file.value("trust_domain", "a SPIFFE trust domain") { $0.string.flatMap(TrustDomain.init) }
     data = try file.path("data")
+    let connections = Listener.Limits()
     let listen = try file.section("listen") { (listen) throws(ConfigurationError) in
-      (peers: try listen.address("peers"), clients: try listen.address("clients"))
+      (
+        peers: try listen.address("peers"), clients: try listen.address("clients"),
+        handshakes: try listen.value(
+          "handshakes_per_address", "a whole number from 1 to \(connections.handshakes)",
+          default: connections.handshakesPerAddress
+        ) { json in json.integer.flatMap { (1...connections.handshakes).contains($0) ? $0 : nil } }
+      )
     }
     listenPeers = listen.peers
     listenClients = listen.clients
+    handshakesPerAddress = listen.handshakes
     let tls = try file.section("tls") { (tls) throws(ConfigurationError) in
       (
         certificate: try tls.text("certificate"), key: try tls.text("key"),

@@ -46,7 +46,8 @@ final class RefusalLog {
       switch end {
       case .peerRefused(let refusal): reason = "\(refusal)"
       case .tls(let error): reason = "\(error)"
-      case .closed, .closedByPeer, .refused, .system, .handshakeOverdue, .frameOverdue, .idle, .stalled,
+      case .closed, .closedByPeer, .refused, .system, .handshakeOverdue, .crowdedOut, .frameOverdue, .idle,
+        .stalled,
         .queueOverflow, .loop:
         return nil
       }

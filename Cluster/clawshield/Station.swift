@@ -36,6 +36,8 @@ final class Station {
   private var nextCall: UInt64 = 1
   private var timer: TimerID?
   private var effects = NodeEffects()
+  /// What giving answers brought about; stepped when they all are given.
+  private var aftermath: [NodeEvent] = []
   private var isStopping = false
 
   init(configuration: NodeConfiguration, loop: EventLoop) throws {
@@ -94,6 +96,13 @@ final class Station {
     loop.stop()
   }
 
+  /// Bounds of both listeners.
+  private var serving: CallServer.Configuration {
+    var serving = CallServer.Configuration()
+    serving.listener.handshakesPerAddress = configuration.handshakesPerAddress
+    return serving
+  }
+
   private func openPeers() throws {
     let own = try Certificate.read(pem: try Files.read(configuration.ownAuthority))
     var authorities = own
@@ -107,7 +116,8 @@ final class Station {
       chainPEM: try Files.read(configuration.certificate),
       keyPEM: try Files.read(configuration.certificateKey),
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
-    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenPeers)
+    let server = try CallServer(
+      loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
     server.onEnd = { [unowned self] peer, address, end in
       guard let peer else { return refusals.incoming(from: address, end) }
@@ -130,7 +140,8 @@ final class Station {
       keyPEM: try Files.read(configuration.certificateKey),
       // No node is a client: none is pinned, so none is admitted here.
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
-    let server = try CallServer(loop: loop, tls: tls, address: configuration.listenClients)
+    let server = try CallServer(
+      loop: loop, tls: tls, address: configuration.listenClients, configuration: serving)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
     }
@@ -222,6 +233,7 @@ final class Station {
     let key = CallKey(connection: 0, call: nextCall)
     nextCall += 1
     responders[key] = responder
+    responder.onWritable = { [unowned self] in if node != nil { step(.writable(key)) } }
     responder.onAbandon = { [unowned self] in
       if responders.removeValue(forKey: key) != nil, node != nil { step(.cancelled(key)) }
     }
@@ -247,6 +259,12 @@ final class Station {
     effects.clear()
     node?.step(event, at: moment, using: &random, into: &effects)
     carryOut()
+    while let next = aftermath.popLast() {
+      guard !isStopping else { return }
+      effects.clear()
+      node?.step(next, at: moment, using: &random, into: &effects)
+      carryOut()
+    }
     schedule()
   }
 
@@ -269,7 +287,16 @@ final class Station {
       guard let responder = responders.removeValue(forKey: key) else { return }
       responder.onAbandon = nil
       if status.code == .ok { responder.respond(payload) } else { responder.fail(status) }
-    case .item(let key, let payload): responders[key]?.send(payload)
+    case .item(let key, let payload):
+      switch responders[key]?.send(payload) {
+      case .full: aftermath.append(.full(key))
+      case .misuse:
+        // The call has been told, and is over.
+        responders.removeValue(forKey: key)?.onAbandon = nil
+        aftermath.append(.cancelled(key))
+        note(.error, "answer_too_large", [("bytes", .integer(payload.count))])
+      case .queued, .dropped, nil: break
+      }
     }
   }
 

@@ -16,6 +16,21 @@ extension Ledger {
     return rows.compactMap { try? SignedNote(parsing: $0.value) }
   }
 
+  /// The kept notes that come after `last` by size and time, ascending, at most `limit`; from the first on
+  /// where it is nil. One that cannot be read is a failure: an export
+  /// without it would say less than was signed.
+  public func notes(after last: CheckpointNote?, limit: Int) throws(StoreFailure) -> [(
+    checkpoint: CheckpointNote, note: SignedNote
+  )] {
+    let first = last.map { StoreKey.note($0.size, $0.time) + [0] } ?? []
+    return try store.scan(.notes, from: first, limit: limit).map { (row) throws(StoreFailure) in
+      guard let note = try? SignedNote(parsing: row.value),
+        let checkpoint = try? CheckpointNote(parsing: note.text)
+      else { throw StoreFailure("a kept note cannot be read") }
+      return (checkpoint, note)
+    }
+  }
+
   /// A leaf with its inclusion proof under `note`.
   public func proof(of leaf: LeafIndex, under note: SignedNote) -> LedgerProof? {
     guard let checkpoint = try? CheckpointNote(parsing: note.text), leaf.value < checkpoint.size,

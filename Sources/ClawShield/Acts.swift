@@ -210,12 +210,25 @@ extension ShieldState {
     guard indexes.artifacts < capacity.artifacts else {
       throw Refusal(.resourceExhausted, "more than \(capacity.artifacts) artifacts")
     }
+    let used = artifactUse(of: note.tenantID)
+    guard used.count < capacity.artifactsPerTenant else {
+      throw Refusal(
+        .resourceExhausted,
+        "tenant \(note.tenantID) has \(used.count) artifacts, of at most \(capacity.artifactsPerTenant)")
+    }
+    guard used.bytes + note.size <= capacity.artifactBytesPerTenant else {
+      throw Refusal(
+        .resourceExhausted,
+        "tenant \(note.tenantID) has artifacts of \(used.bytes) bytes, of at most "
+          + "\(capacity.artifactBytesPerTenant): \(note.size) more do not fit")
+    }
     return .accept
   }
 
   mutating func take(_ signed: Signed<ArtifactNote>, at index: LeafIndex) {
     let note = signed.content
     addArtifact(
-      ArtifactCell(tenantID: note.tenantID, digest: note.digest, leaf: index, labels: note.labels))
+      ArtifactCell(
+        tenantID: note.tenantID, digest: note.digest, size: note.size, leaf: index, labels: note.labels))
   }
 }

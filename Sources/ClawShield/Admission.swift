@@ -14,6 +14,9 @@ struct Capacity: Sendable {
   /// Proposals that are over and whose request id is free again stay until there are this many.
   var settled = 1 << 14
   var artifacts = 1 << 18
+  /// Of one tenant, which every node keeps a copy of: 16,384 artifacts, and 4 GiB of contents.
+  var artifactsPerTenant = 1 << 14
+  var artifactBytesPerTenant = 1 << 32
   var enrolments = 1 << 16
   /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
   var incidents = 1 << 18

@@ -91,6 +91,8 @@ struct Indexes: Sendable {
   var acts = OrderedSet<ActKey>()
   /// How many artifacts and incidents there are.
   var artifacts = 0
+  /// Of each tenant, how many artifacts, and the bytes of their contents.
+  var artifactUse: [String: (count: Int, bytes: Int)] = [:]
   var incidents = 0
   var enrolments = 0
 
@@ -199,6 +201,12 @@ struct Indexes: Sendable {
       if let incident = new.owed { owed[key(incident)] = new.incidentID }
       incidents += 1
     }
+  }
+
+  mutating func add(_ cell: ArtifactCell) {
+    artifacts += 1
+    let used = artifactUse[cell.tenantID] ?? (0, 0)
+    artifactUse[cell.tenantID] = (used.count + 1, used.bytes + cell.size)
   }
 
   private func key(_ incident: DerivedIncident) -> OwedKey {

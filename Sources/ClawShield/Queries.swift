@@ -167,7 +167,10 @@ extension ShieldState: CustomStringConvertible {
     return cell.verdict.rationale
   }
 
-  /// The remembered records of a trace, ascending, at most 1,024: of each of its proposals the decisions,
+  /// The most that is said of one trace, so that saying it takes little.
+  private static var traceLength: Int { 1 << 16 }
+
+  /// The remembered records of a trace, ascending, at most 65,536: of each of its proposals the decisions,
   /// ballots, withdrawal, receipt and incidents. Proposals are remembered while anything can happen to
   /// them, and the last 16,384 that are over; what is older stands in the ledger.
   public func trace(_ traceID: String) -> [LeafIndex] {
@@ -176,9 +179,9 @@ extension ShieldState: CustomStringConvertible {
     indexes.traces.forEach(from: Grouped(group: group, at: .epoch, index: LeafIndex(0))) { key, _ in
       guard key.group == group, let cell = proposal(key.index) else { return false }
       out += [cell.index] + cell.decisions + cell.related
-      return out.count < 1024
+      return out.count < Self.traceLength
     }
-    return Array(out.sorted().prefix(1024))
+    return Array(out.sorted().prefix(Self.traceLength))
   }
 
   /// Where an artifact's record is.

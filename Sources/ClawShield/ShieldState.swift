@@ -123,7 +123,7 @@ public struct ShieldState: Sendable {
       case .incident(let cell): indexes.change(from: nil, to: cell)
       case .act(let cell):
         indexes.acts[ActKey(validUntil: cell.validUntil, name: CellName.act(cell.type, cell.actID))] = true
-      case .artifact: indexes.artifacts += 1
+      case .artifact(let cell): indexes.add(cell)
       }
     }
     self.indexes = indexes
@@ -198,9 +198,12 @@ public struct ShieldState: Sendable {
   }
 
   mutating func addArtifact(_ cell: ArtifactCell) {
-    indexes.artifacts += 1
+    indexes.add(cell)
     cells[CellName.artifact(cell.tenantID, cell.digest)] = .artifact(cell)
   }
+
+  /// How many artifacts a tenant has, and the bytes of their contents.
+  func artifactUse(of tenant: String) -> (count: Int, bytes: Int) { indexes.artifactUse[tenant] ?? (0, 0) }
 
   func artifactCell(_ tenant: String, _ digest: Digest) -> ArtifactCell? {
     guard case .artifact(let cell) = cells[CellName.artifact(tenant, digest)] else { return nil }

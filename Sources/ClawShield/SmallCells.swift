@@ -250,12 +250,15 @@ public struct SpendCell: Equatable, Sendable, JSONWritable {
 public struct ArtifactCell: Equatable, Sendable, JSONWritable {
   var tenantID: String
   var digest: Digest
+  /// Bytes of its content: what it counts against its tenant's share.
+  var size: Int
   var leaf: LeafIndex
   var labels: [String]
 
-  init(tenantID: String, digest: Digest, leaf: LeafIndex, labels: [String]) {
+  init(tenantID: String, digest: Digest, size: Int, leaf: LeafIndex, labels: [String]) {
     self.tenantID = tenantID
     self.digest = digest
+    self.size = size
     self.leaf = leaf
     self.labels = labels
   }
@@ -263,14 +266,15 @@ public struct ArtifactCell: Equatable, Sendable, JSONWritable {
   init(from fields: inout Fields) throws(RecordError) {
     tenantID = try fields.identifier("tenant_id")
     digest = try fields.digest("digest")
+    size = try fields.integer("size", in: 0...(1 << 40))
     leaf = try fields.leafIndex("leaf")
     labels = try fields.list("labels", limit: 256, of: "labels") { $0.string }
   }
 
   public var members: [(String, JSON)] {
     [
-      ("tenant_id", .string(tenantID)), ("digest", .digest(digest)), ("leaf", .index(leaf)),
-      ("labels", .texts(labels)),
+      ("tenant_id", .string(tenantID)), ("digest", .digest(digest)), ("size", .integer(size)),
+      ("leaf", .index(leaf)), ("labels", .texts(labels)),
     ]
   }
 }

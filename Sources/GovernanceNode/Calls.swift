@@ -198,29 +198,49 @@ extension GovernanceNode {
   private func listPending(
     _ call: ClientCall, _ request: ListPendingRequest, into effects: inout NodeEffects
   ) throws {
-    guard let approver = overlay.final.enrolment(of: call.caller, at: now.wall) else { return }
+    guard let approver = overlay.final.enrolment(of: call.caller, at: now.wall) else {
+      refuse(call.key, .permissionDenied, "expected an enrolled approver", into: &effects)
+      return
+    }
     var response = ListPendingResponse()
-    for view in overlay.final.pending() {
+    var bytes = 0
+    for view in overlay.final.pending() where view.index.value > request.after {
+      guard request.proposal == 0 || request.proposal == view.index.value else { continue }
       guard approver.tenantID.isEmpty || approver.tenantID == view.proposal.tenantID else { continue }
       let mine = view.demands.filter {
         approver.roles.contains($0.demand.role)
           && (request.role.isEmpty || request.role == $0.demand.role)
       }
-      guard !mine.isEmpty, response.items.count < 256, let leaf = raft.log.leaf(at: view.index) else {
-        continue
+      guard !mine.isEmpty, let item = pendingItem(view, inFull: request.proposal != 0) else { continue }
+      guard bytes < Self.pageBytes else {
+        response.more = true
+        break
       }
-      response.items.append(
-        PendingItem(
-          proposal: view.index.value, proposalHash: view.leafHash.hex, leaf: leaf,
-          attachment: raft.log.attachment(at: view.index)?.bytes ?? [],
-          demands: view.demands.map {
-            Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
-          }, deadline: view.deadline?.text ?? "", policyBundleHash: overlay.final.bundle.hash.hex,
-          rules: view.rules.map {
-            Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)
-          }))
+      bytes += item.encode().count
+      response.items.append(item)
     }
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+  }
+
+  /// How many bytes a page of a list has, and one item more: an entry has at most a mebibyte, so a page
+  /// always fits into a message.
+  static var pageBytes: Int { 256 << 10 }
+  /// A larger attachment is left out of a list, so that nobody's proposal crowds out the others.
+  static var listedAttachmentBytes: Int { 16 << 10 }
+
+  private func pendingItem(_ view: ProposalView, inFull: Bool) -> PendingItem? {
+    guard let leaf = raft.log.leaf(at: view.index) else { return nil }
+    let attachment = raft.log.attachment(at: view.index)?.bytes ?? []
+    let isListed = inFull || attachment.count <= Self.listedAttachmentBytes
+    return PendingItem(
+      proposal: view.index.value, proposalHash: view.leafHash.hex, leaf: leaf,
+      attachment: isListed ? attachment : [],
+      demands: view.demands.map {
+        Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
+      }, deadline: view.deadline?.text ?? "", policyBundleHash: overlay.final.bundle.hash.hex,
+      rules: view.rules.map {
+        Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)
+      }, attachmentLeftOut: isListed ? 0 : UInt64(attachment.count))
   }
 
   // MARK: Admin

@@ -30,14 +30,6 @@ struct ClientTable: Sendable {
     var told: String
   }
 
-  /// An export under way.
-  struct Export: Sendable {
-    let key: CallKey
-    var next: UInt64
-    let size: UInt64
-    var hasHeader = false
-  }
-
   private var forwards: [Forward] = []
   private var nextForward: UInt64 = 1
   private(set) var waiters: [Waiter] = []
@@ -50,14 +42,17 @@ struct ClientTable: Sendable {
   static var forwardDeadline: Nanoseconds { .seconds(30) }
   static var resendAfter: Nanoseconds { .milliseconds(500) }
 
-  var isStreaming: Bool { !exports.isEmpty }
+  /// Whether there is something to stream at once.
+  var isStreaming: Bool { exports.contains { !$0.isHeld } }
 
   // MARK: Forwards
 
-  mutating func forward(_ submission: Submission, at now: Instant) {
-    guard forwards.count < Self.maximumForwards else { return }
+  /// False where there is no room.
+  mutating func forward(_ submission: Submission, at now: Instant) -> Bool {
+    guard forwards.count < Self.maximumForwards else { return false }
     forwards.append(Forward(id: nextForward, submission: submission, since: now))
     nextForward += 1
+    return true
   }
 
   mutating func takeForwards() -> [Forward] {

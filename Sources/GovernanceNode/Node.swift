@@ -163,6 +163,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       artifacts.remove(key)
       handovers.remove(key)
       restrictions.vigils.removeAll { $0.key == key }
+    case .full(let key): hold(key, true)
+    case .writable(let key): hold(key, false)
     case .written(let name): onWritten(name, using: &random, into: &effects)
     case .locked(let ticket):
       for share in signer.locked(ticket: ticket) {

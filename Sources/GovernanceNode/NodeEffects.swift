@@ -70,6 +70,10 @@ public enum NodeEvent: Sendable {
   case call(ClientCall)
   /// The caller no longer waits.
   case cancelled(CallKey)
+  /// The caller's connection is full: a stream says no more for now.
+  case full(CallKey)
+  /// The caller's connection takes more again.
+  case writable(CallKey)
   /// The batch of this name, and all before it, are on stable storage.
   case written(WriteName)
   /// The signing lock of this ticket, and all before it, are on stable storage.

@@ -11,12 +11,15 @@ import Wire
 /// no longer have.
 struct SnapshotTransfers: Sendable {
   struct Incoming: Sendable {
+    let from: NodeID
     let note: String
     let term: UInt64
     let peaks: [[UInt8]]
     let logTime: String
     var cells: [(name: String, bytes: [UInt8])] = []
     var nextPiece: UInt64 = 0
+    /// Of the names and cells so far.
+    var bytes = 0
   }
 
   var incoming: Incoming?
@@ -24,6 +27,8 @@ struct SnapshotTransfers: Sendable {
   var outgoing: [(peer: NodeID, since: Instant)] = []
 
   static var maximumCells: Int { 1 << 20 }
+  /// Names and cells of one snapshot: what a node holds of it in memory until the last piece.
+  static var maximumBytes: Int { 1 << 30 }
   static var pieceBytes: Int { 512 << 10 }
   /// How long a peer has to answer; then the transfer has failed, and consensus asks for another.
   static var patience: Nanoseconds { .seconds(10) }
@@ -71,19 +76,24 @@ extension GovernanceNode {
     _ piece: SnapshotPiece, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
+    // Only a leader sends one; what another sends would only take memory, and the place of the real one.
+    guard sender == raft.leader, sender != raft.id else { return }
     if piece.piece == 0 {
       snapshots.incoming = SnapshotTransfers.Incoming(
-        note: piece.note, term: piece.term, peaks: piece.peaks, logTime: piece.logTime)
+        from: sender, note: piece.note, term: piece.term, peaks: piece.peaks, logTime: piece.logTime)
     }
-    guard var incoming = snapshots.incoming, incoming.nextPiece == piece.piece,
+    let bytes = piece.names.reduce(0) { $0 + $1.utf8.count } + piece.cells.reduce(0) { $0 + $1.count }
+    guard var incoming = snapshots.incoming, incoming.nextPiece == piece.piece, incoming.from == sender,
       piece.names.count == piece.cells.count,
-      incoming.cells.count + piece.names.count <= SnapshotTransfers.maximumCells
+      incoming.cells.count + piece.names.count <= SnapshotTransfers.maximumCells,
+      incoming.bytes + bytes <= SnapshotTransfers.maximumBytes
     else {
       snapshots.incoming = nil
       return
     }
     incoming.cells += zip(piece.names, piece.cells).map { ($0, $1) }
     incoming.nextPiece += 1
+    incoming.bytes += bytes
     snapshots.incoming = incoming
     guard piece.last else { return }
     snapshots.incoming = nil

@@ -45,7 +45,14 @@ extension GovernanceNode {
     case .accept: break
     }
     guard raft.mayPropose else {
-      clients.forward(submission, at: now.monotonic)
+      guard clients.forward(submission, at: now.monotonic) else {
+        if let purpose = submission.purpose {
+          refuse(
+            purpose.key, .resourceExhausted,
+            "\(ClientTable.maximumForwards) submissions wait here for a leader; try again", into: &effects)
+        }
+        return
+      }
       sendForwards(into: &effects)
       return
     }

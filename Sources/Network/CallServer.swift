@@ -82,6 +82,9 @@ public final class CallServer {
   /// Where it listens; nil once closed.
   public var address: SocketAddress? { listener?.address }
 
+  /// Connections that were given up, before they showed a certificate, for newer ones.
+  public var givenUp: UInt64 { listener?.givenUp ?? 0 }
+
   /// Connections that are open, or on their way to it.
   public var connectionCount: Int { connections.count }
 
@@ -106,12 +109,17 @@ public final class CallServer {
     }
   }
 
+  /// What a peer that has just been verified is told where it has too many connections.
+  func objection(to peer: PeerIdentity, on channel: Channel) -> CallStatus? {
+    listener?.admitted(channel, as: peer)
+  }
+
   func handler(of method: String) -> Handler? { handlers[method] }
   func messageHandler(of method: String) -> MessageHandler? { messageHandlers[method] }
 
   func ended(_ connection: ServerConnection, _ end: ChannelEnd) {
     connections[ObjectIdentifier(connection)] = nil
-    listener?.released()
+    listener?.released(connection.channel)
     if case .peerRefused = end { statistics.peersRefused += 1 }
     onEnd?(connection.channel.peer, connection.channel.remote, end)
   }

@@ -36,6 +36,8 @@ public enum ChannelEnd: Error, Equatable, Sendable {
   case tls(TLSError)
   case system(SystemError)
   case handshakeOverdue
+  /// Given up before the peer was verified: newer connections needed the room.
+  case crowdedOut
   /// A frame was begun and not finished in time.
   case frameOverdue
   case idle
@@ -56,6 +58,8 @@ public enum ChannelEnd: Error, Equatable, Sendable {
     case .closed: CallStatus(.cancelled, "the connection was closed on this side")
     case .closedByPeer: CallStatus(.unavailable, "the peer closed the connection")
     case .handshakeOverdue: CallStatus(.unavailable, "the peer did not complete the handshake in time")
+    case .crowdedOut:
+      CallStatus(.unavailable, "the connection was given up, before it showed a certificate, for newer ones")
     case .frameOverdue: CallStatus(.unavailable, "the peer did not complete a frame in time")
     case .idle: CallStatus(.unavailable, "the peer was silent for too long")
     case .stalled: CallStatus(.unavailable, "the peer did not read for too long")

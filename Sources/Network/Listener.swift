@@ -1,13 +1,22 @@
 import CSystem
 import EventLoop
 import Glibc
+import Wire
 
 /// Accepts TCP connections and makes channels of them.
 public final class Listener {
   /// Bounds of a listener.
   public struct Limits: Sendable {
-    /// Connections at a time; one more is closed as soon as it comes.
+    /// Connections at a time. Where they are used up, the oldest that has not shown a certificate goes; one
+    /// more than that is closed as soon as it comes.
     public var connections = 1_024
+    /// Of these, connections that have not shown a certificate yet: what strangers can hold at most. With one
+    /// more the oldest of them goes. The rest is for who has shown one.
+    public var handshakes = 512
+    /// Of these, connections from one address; with one more its own oldest goes.
+    public var handshakesPerAddress = 128
+    /// Connections of one identity; one more is told `RESOURCE_EXHAUSTED`.
+    public var connectionsPerIdentity = 256
     /// Connections the kernel holds until they are accepted.
     public var backlog: Int32 = 512
     public var channel = ChannelLimits()
@@ -20,12 +29,16 @@ public final class Listener {
   public private(set) var connectionCount = 0
   /// Connections turned away for want of room.
   public private(set) var turnedAway: UInt64 = 0
+  /// Connections that were given up, before they showed a certificate, for newer ones.
+  public private(set) var givenUp: UInt64 = 0
 
   private let loop: EventLoop
   private let tls: TLSContext
   private let limits: Limits
   private let descriptor: Int32
   private var watch: EventLoop.WatchID?
+  private var handshakes = HandshakeTable()
+  private var identities: [PeerIdentity: Int] = [:]
   private let accept: (Channel) -> any ChannelDelegate
 
   /// Listens. For every connection `accept` names who listens to its channel; who does, calls
@@ -68,10 +81,23 @@ public final class Listener {
     _ = csystem_close(descriptor)
   }
 
+  /// A channel of this listener has shown who its peer is. Nil where it may stay, else what to tell it.
+  public func admitted(_ channel: Channel, as peer: PeerIdentity) -> CallStatus? {
+    handshakes.remove(channel)
+    let count = identities[peer, default: 0] + 1
+    identities[peer] = count
+    guard count > limits.connectionsPerIdentity else { return nil }
+    return CallStatus(
+      .resourceExhausted, "\(limits.connectionsPerIdentity) connections of \(peer.path) are open here")
+  }
+
   /// A channel of this listener has closed.
-  public func released() {
+  public func released(_ channel: Channel) {
     precondition(connectionCount > 0)
     connectionCount -= 1
+    handshakes.remove(channel)
+    guard let peer = channel.peer, let count = identities[peer] else { return }
+    identities[peer] = count > 1 ? count - 1 : nil
   }
 
   private func acceptAll() {
@@ -82,12 +108,18 @@ public final class Listener {
       let accepted = csystem_accept(descriptor, &peer)
       if accepted == -EAGAIN { return }
       guard accepted >= 0 else { return rest() }
+      let remote = SocketAddress(peer)
+      if handshakes.count(from: remote) >= limits.handshakesPerAddress {
+        giveUp(handshakes.oldest(from: remote))
+      } else if handshakes.count >= limits.handshakes || connectionCount >= limits.connections {
+        giveUp(handshakes.oldest)
+      }
       guard connectionCount < limits.connections else {
         turnedAway += 1
         _ = csystem_close(accepted)
         continue
       }
-      open(accepted, from: SocketAddress(peer))
+      open(accepted, from: remote)
     }
   }
 
@@ -97,11 +129,19 @@ public final class Listener {
         descriptor: accepted, remote: remote, role: .server, connecting: false, loop: loop, tls: tls,
         limits: limits.channel)
       connectionCount += 1
+      handshakes.add(channel)
       channel.start(accept(channel))
     } catch {
       // The socket is closed already; nobody else has heard of it.
       turnedAway += 1
     }
+  }
+
+  /// A stranger who took the room that a newer one needs: more likely the one who holds it for nothing.
+  private func giveUp(_ oldest: Channel?) {
+    guard let oldest else { return }
+    givenUp += 1
+    oldest.fail(.crowdedOut)
   }
 
   /// Out of descriptors or memory: the queue stays readable, so without a pause the loop would spin.

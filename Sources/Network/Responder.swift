@@ -13,7 +13,8 @@ public final class Responder {
     case full
     /// Nobody waits for it any more.
     case dropped
-    /// Said after the last word, or larger than a frame holds: a bug, counted by the server.
+    /// Said after the last word, or larger than a message carries: a bug, counted by the server. Too large
+    /// an answer or item has ended the call with `RESOURCE_EXHAUSTED`.
     case misuse
   }
 
@@ -43,8 +44,12 @@ public final class Responder {
   /// One more item of a stream.
   @discardableResult
   public func send(_ payload: [UInt8]) -> Delivery {
-    guard !isAnswered, let connection else { return isAnswered ? .misuse : .dropped }
-    return connection.send(item: payload, for: id)
+    guard !isAnswered else {
+      connection?.countMisuse()
+      return .misuse
+    }
+    guard payload.count <= Frame.maximumPayloadCount else { return endTooLarge(payload.count) }
+    return connection?.send(item: payload, for: id) ?? .dropped
   }
 
   /// The end of a stream.
@@ -60,14 +65,22 @@ public final class Responder {
       connection?.countMisuse()
       return .misuse
     }
-    guard payload.count <= Frame.maximumPayloadCount else {
-      connection?.countMisuse()
-      return .misuse
-    }
+    guard payload.count <= Frame.maximumPayloadCount else { return endTooLarge(payload.count) }
     isAnswered = true
     onAbandon = nil
     onWritable = nil
     return connection?.respond(status, payload, to: id) ?? .dropped
+  }
+
+  /// Ends the call: whoever waits learns that what it asked for does not fit, instead of waiting for a part
+  /// that never comes.
+  private func endTooLarge(_ count: Int) -> Delivery {
+    connection?.countMisuse()
+    fail(
+      CallStatus(
+        .resourceExhausted,
+        "the answer has \(count) bytes, and a message carries at most \(Frame.maximumPayloadCount)"))
+    return .misuse
   }
 
   func abandon() {

@@ -25,7 +25,9 @@ final class ServerConnection: ChannelDelegate {
 
   // MARK: The channel
 
-  func channelOpened(_ channel: Channel, peer: PeerIdentity) {}
+  func channelOpened(_ channel: Channel, peer: PeerIdentity) {
+    if let objection = server?.objection(to: peer, on: channel) { channel.finish(objection) }
+  }
 
   func channel(_ channel: Channel, received frame: Frame) {
     switch calls.receive(frame, at: CallInstant(loop.now)) {

@@ -60,6 +60,33 @@ struct CapacityTests {
     #expect(world.state.proposalView(at: outstanding) == nil)
   }
 
+  @Test("a tenant's artifacts are bounded in number and in bytes, and another tenant does not notice")
+  func artifacts() throws {
+    var world = try Governed()
+    world.state.capacity.artifactsPerTenant = 2
+    #expect(try world.append(world.artifact("aaa", of: Governed.agent).0) == .effective)
+    // The same again is the same, not one more.
+    _ = try world.append(world.artifact("aaa", of: Governed.agent).0)
+    #expect(try world.append(world.artifact("bbb", of: Governed.agent).0) == .effective)
+    #expect(try world.refusal(world.artifact("ccc", of: Governed.agent)) == .resourceExhausted)
+    guard case .known = world.admits(world.artifact("bbb", of: Governed.agent)) else {
+      throw TestFailure("what is there already needs no room")
+    }
+    #expect(world.admits(world.artifact("ccc", of: Governed.foreignAgent, tenant: "rival")) == .accept)
+    world.state.capacity.artifactsPerTenant = 100
+    let used = world.state.artifactUse(of: "acme").bytes
+    #expect(used == 2 * 3)
+    world.state.capacity.artifactBytesPerTenant = used + 3
+    #expect(world.admits(world.artifact("ccc", of: Governed.agent)) == .accept)
+    world.state.capacity.artifactBytesPerTenant = used + 2
+    #expect(try world.refusal(world.artifact("ccc", of: Governed.agent)) == .resourceExhausted)
+    // Whoever starts from the cells counts the same.
+    var twin = try world.restored()
+    twin.capacity = world.state.capacity
+    #expect(twin.artifactUse(of: "acme").bytes == used && twin.artifactUse(of: "acme").count == 2)
+    #expect(twin.stateRoot == world.state.stateRoot)
+  }
+
   @Test("full tables refuse with resourceExhausted, and what was taken stays")
   func full() throws {
     var world = try Governed()

@@ -10,12 +10,14 @@ import Wire
 @testable import Simulator
 
 /// A cluster of one party, whose every write is durable at once: for what a party says to a checkpoint.
-private final class Rig {
+final class Rig {
   var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>
   private let disk = SimulatedDisk()
   private var random: SeededRandom
   private var time: UInt64 = 0
   let operatorKey: SigningKey
+  /// What the node has said to callers.
+  var answers: [Answer] = []
 
   init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
     random = SeededRandom(seed: 1)
@@ -52,6 +54,7 @@ private final class Rig {
     while !events.isEmpty {
       var effects = NodeEffects()
       node.step(events.removeFirst(), at: Rig.moment(time), using: &random, into: &effects)
+      answers += effects.answers
       for write in effects.writes {
         disk.sync(write.batch)
         events.append(.written(write.name))
@@ -72,6 +75,7 @@ private final class Rig {
     var effects = NodeEffects()
     try body(&node, &random, &effects)
     node.takeUp(using: &random, into: &effects)
+    answers += effects.answers
     for write in effects.writes {
       disk.sync(write.batch)
       step(.written(write.name))
@@ -281,8 +285,7 @@ struct CheckpointPartyTests {
     // Has heard of the term, and has nothing but the genesis.
     func install(_ change: (inout SnapshotPiece) -> Void) throws -> Rig {
       let target = try Rig(ticks: 0)
-      let call = VoteRequest(term: term, lastIndex: .zero, lastTerm: .zero, preVote: false)
-      target.perform { $0.stepRaft(.receive(from: peer, .voteRequest(call)), using: &$1, into: &$2) }
+      try lead(target, peer, term)
       for var piece in pieces {
         change(&piece)
         target.perform { $0.onSnapshotPiece(piece, from: peer, using: &$1, into: &$2) }
@@ -295,6 +298,67 @@ struct CheckpointPartyTests {
     ] {
       #expect(target.node.raft.currentTerm <= term)
       #expect(target.node.raft.log.logTime <= time)
+    }
+  }
+
+  /// Lets a node hear a leader.
+  private func lead(_ rig: Rig, _ leader: NodeID, _ term: Term) throws {
+    let empty = try #require(LogRoot(bytes: SHA256.hash("").bytes))
+    let call = AppendRequest(
+      term: term, previousIndex: .zero, previousTerm: .zero, previousRoot: empty, entries: [],
+      leaderCommit: .zero, round: 1)
+    rig.perform { $0.stepRaft(.receive(from: leader, .appendRequest(call)), using: &$1, into: &$2) }
+    #expect(rig.node.raft.leader == leader)
+  }
+
+  @Test("a snapshot's pieces are taken from the leader alone, and no more bytes than a snapshot may have")
+  func snapshotBounds() throws {
+    let target = try Rig(ticks: 0)
+    let leader = try #require(NodeID(rawValue: 2))
+    let other = try #require(NodeID(rawValue: 3))
+    func receive(_ number: UInt64, from sender: NodeID) {
+      var piece = SnapshotPiece(names: ["a"], cells: [[1, 2, 3]])
+      piece.piece = number
+      target.perform { $0.onSnapshotPiece(piece, from: sender, using: &$1, into: &$2) }
+    }
+    receive(0, from: leader)
+    #expect(target.node.snapshots.incoming == nil, "nobody leads yet")
+    try lead(target, leader, Term(rawValue: 9))
+    receive(0, from: leader)
+    #expect(target.node.snapshots.incoming?.bytes == 4)
+    // Another neither begins one of its own nor spoils the leader's.
+    receive(0, from: other)
+    receive(7, from: other)
+    receive(1, from: leader)
+    #expect(target.node.snapshots.incoming?.bytes == 8)
+    target.perform { node, _, _ in node.snapshots.incoming?.bytes = SnapshotTransfers.maximumBytes - 4 }
+    receive(2, from: leader)
+    #expect(target.node.snapshots.incoming?.bytes == SnapshotTransfers.maximumBytes)
+    receive(3, from: leader)
+    #expect(target.node.snapshots.incoming == nil)
+  }
+
+  @Test("a submission that finds no room is told so, and every call is answered once")
+  func forwards() throws {
+    let rig = try Rig(ticks: 0)
+    let act = IncidentAct(
+      incidentID: "i", kind: .kill, target: .all, severity: 1, reasonHash: SHA256.hash("r"),
+      signedAt: .epoch, validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
+    let signed = Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+    rig.perform { node, _, effects in
+      #expect(!node.raft.mayPropose)
+      for call in 0...UInt64(ClientTable.maximumForwards) {
+        let purpose = Purpose.act(CallKey(connection: 1, call: call))
+        node.submit(
+          Submission(body: .incident(signed), attachment: Records.Attachment(), purpose: purpose),
+          into: &effects)
+      }
+      guard case .respond(let key, let status, _)? = effects.answers.last else {
+        Issue.record("the last call is not answered")
+        return
+      }
+      #expect(effects.answers.count == 1 && status.code == .resourceExhausted)
+      #expect(key.call == UInt64(ClientTable.maximumForwards))
     }
   }
 

@@ -141,6 +141,33 @@ struct CallServiceTests {
     #expect(world.server.statistics.misuses == 1)
   }
 
+  @Test("an answer or an item above the limit ends the call with RESOURCE_EXHAUSTED and says why")
+  func tooLargeAnAnswer() throws {
+    let world = try World()
+    let large = [UInt8](repeating: 0, count: Frame.maximumPayloadCount + 1)
+    world.server.handle("/test.T/Large") { _, responder in
+      #expect(responder.respond(large) == .misuse)
+      #expect(responder.fail(CallStatus(.internal, "too late")) == .misuse)
+    }
+    world.server.handle("/test.T/LargeItem") { _, responder in
+      #expect(responder.send([1]) == .queued)
+      #expect(responder.send(large) == .misuse)
+      #expect(responder.send([2]) == .misuse)
+    }
+    let client = try world.client()
+    let expected = CallStatus(
+      .resourceExhausted,
+      "the answer has \(large.count) bytes, and a message carries at most \(Frame.maximumPayloadCount)")
+    #expect(try world.answer(client, "/test.T/Large") == .failure(expected))
+    var items: [UInt8] = []
+    var end: CallStatus?
+    client.stream("/test.T/LargeItem", [], timeout: .seconds(20), onItem: { items += $0 }) { end = $0 }
+    try turn(world.loop) { end != nil }
+    #expect(items == [1])
+    #expect(end == expected)
+    #expect(world.server.statistics.misuses == 4)
+  }
+
   @Test("a server that goes down tells its clients; open calls end", arguments: [true, false])
   func serverCloses(politely: Bool) throws {
     let world = try World()

@@ -27,7 +27,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     ListActionsResponse(
       policyBundleHash: "é 1", constitutionVersion: "é 2", actions: [[0, 255, 3], [0, 255, 4]])
   ),
-  ("approval", "ListPendingRequest", ListPendingRequest(role: "é 1")),
+  ("approval", "ListPendingRequest", ListPendingRequest(role: "é 1", after: 1_099_511_627_776, proposal: 3)),
   (
     "approval", "PendingItem",
     PendingItem(
@@ -72,10 +72,11 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("ledger", "EntryResponse", EntryResponse(leaf: [0, 255, 1], attachment: [0, 255, 2], proof: "é 3")),
   ("ledger", "ProofRequest", ProofRequest(index: 1099511627776, size: 18446744073709551615)),
   ("ledger", "ProofResponse", ProofResponse(hashes: [[0, 255, 1], [0, 255, 2]])),
-  ("ledger", "TraceRequest", TraceRequest(traceID: "é 1")),
+  ("ledger", "TraceRequest", TraceRequest(traceID: "é 1", after: 1_099_511_627_776)),
   (
     "ledger", "TraceResponse",
-    TraceResponse(indices: [1099511627776, 18446744073709551615], leaves: [[0, 255, 2], [0, 255, 3]])
+    TraceResponse(
+      indices: [1099511627776, 18446744073709551615], leaves: [[0, 255, 2], [0, 255, 3]], more: true)
   ),
   ("ledger", "ExportRequest", ExportRequest(first: 1099511627776)),
   ("ledger", "ExportChunk", ExportChunk(text: [0, 255, 1])),

@@ -4,24 +4,34 @@
 public struct ListPendingRequest: WireMessage {
   /// Only what this role may decide; empty for all roles of the caller.
   public var role: String = ""
+  /// Only proposals after this leaf: the next page.
+  public var after: UInt64 = 0
+  /// Only this proposal, with its attachment in full; 0 for all.
+  public var proposal: UInt64 = 0
 
   public init() {}
 
   public init(
-    role: String = ""
+    role: String = "", after: UInt64 = 0, proposal: UInt64 = 0
   ) {
     self.role = role
+    self.after = after
+    self.proposal = proposal
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: role = try reader.string()
+    case 2: after = try reader.uint64()
+    case 3: proposal = try reader.uint64()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.string(1, role)
+    writer.uint64(2, after)
+    writer.uint64(3, proposal)
   }
 }
 
@@ -32,18 +42,22 @@ public struct PendingItem: WireMessage {
   public var proposalHash: String = ""
   /// The proposal's leaf.
   public var leaf: [UInt8] = []
-  /// Its attachment: what exactly is asked for.
+  /// Its attachment: what exactly is asked for. Left out of a list where it has more than 16 KiB; asked for
+  /// by its leaf, the proposal comes with it.
   public var attachment: [UInt8] = []
   public var demands: [Demand] = []
   public var deadline: String = ""
   public var policyBundleHash: String = ""
   public var rules: [Rule] = []
+  /// How many bytes of attachment were left out; 0 where none were.
+  public var attachmentLeftOut: UInt64 = 0
 
   public init() {}
 
   public init(
     proposal: UInt64 = 0, proposalHash: String = "", leaf: [UInt8] = [], attachment: [UInt8] = [],
-    demands: [Demand] = [], deadline: String = "", policyBundleHash: String = "", rules: [Rule] = []
+    demands: [Demand] = [], deadline: String = "", policyBundleHash: String = "", rules: [Rule] = [],
+    attachmentLeftOut: UInt64 = 0
   ) {
     self.proposal = proposal
     self.proposalHash = proposalHash
@@ -53,6 +67,7 @@ public struct PendingItem: WireMessage {
     self.deadline = deadline
     self.policyBundleHash = policyBundleHash
     self.rules = rules
+    self.attachmentLeftOut = attachmentLeftOut
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -65,6 +80,7 @@ public struct PendingItem: WireMessage {
     case 6: deadline = try reader.string()
     case 7: policyBundleHash = try reader.string()
     case 8: rules.append(try reader.message())
+    case 9: attachmentLeftOut = try reader.uint64()
     default: break
     }
   }
@@ -78,29 +94,36 @@ public struct PendingItem: WireMessage {
     writer.string(6, deadline)
     writer.string(7, policyBundleHash)
     writer.messages(8, rules)
+    writer.uint64(9, attachmentLeftOut)
   }
 }
 
 /// `openexec.v1.ListPendingResponse`.
 public struct ListPendingResponse: WireMessage {
+  /// Ascending by leaf; about 256 KiB of them.
   public var items: [PendingItem] = []
+  /// More wait after the last of them.
+  public var more: Bool = false
 
   public init() {}
 
   public init(
-    items: [PendingItem] = []
+    items: [PendingItem] = [], more: Bool = false
   ) {
     self.items = items
+    self.more = more
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: items.append(try reader.message())
+    case 2: more = try reader.bool()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.messages(1, items)
+    writer.bool(2, more)
   }
 }

@@ -160,24 +160,29 @@ public struct ProofResponse: WireMessage {
 /// `openexec.v1.TraceRequest`.
 public struct TraceRequest: WireMessage {
   public var traceID: String = ""
+  /// Only records after this leaf: the next page.
+  public var after: UInt64 = 0
 
   public init() {}
 
   public init(
-    traceID: String = ""
+    traceID: String = "", after: UInt64 = 0
   ) {
     self.traceID = traceID
+    self.after = after
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: traceID = try reader.string()
+    case 2: after = try reader.uint64()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.string(1, traceID)
+    writer.uint64(2, after)
   }
 }
 
@@ -185,20 +190,24 @@ public struct TraceRequest: WireMessage {
 public struct TraceResponse: WireMessage {
   public var indices: [UInt64] = []
   public var leaves: [[UInt8]] = []
+  /// There are more after the last of them.
+  public var more: Bool = false
 
   public init() {}
 
   public init(
-    indices: [UInt64] = [], leaves: [[UInt8]] = []
+    indices: [UInt64] = [], leaves: [[UInt8]] = [], more: Bool = false
   ) {
     self.indices = indices
     self.leaves = leaves
+    self.more = more
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: try reader.uint64s(into: &indices)
     case 2: leaves.append(try reader.bytes())
+    case 3: more = try reader.bool()
     default: break
     }
   }
@@ -206,6 +215,7 @@ public struct TraceResponse: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.uint64s(1, indices)
     writer.byteStrings(2, leaves)
+    writer.bool(3, more)
   }
 }
 
