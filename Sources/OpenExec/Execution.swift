@@ -81,7 +81,8 @@ extension ExecutorInstance {
     case .burning, .concluding, .pending: return
     }
     guard run.order.id == id else { return }
-    let cost = run.costSoFar + outcome.cost
+    // A try costs at least what the registry says of it: a sandbox that meters nothing gives nothing away.
+    let cost = run.costSoFar + max(outcome.cost, run.admitted.action.risk.estimatedCost)
     var verdict = judge(outcome, run, killed: killed, cost: cost)
     if verdict.status == .failed, killed == nil {
       let retries = run.admitted.token.grant.constraints.maximumRetries

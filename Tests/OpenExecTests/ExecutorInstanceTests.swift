@@ -352,6 +352,23 @@ struct ExecutorInstanceTests {
     #expect(receipt.loopGuardTriggered)
   }
 
+  @Test("a run costs what was metered, and at least the registry's estimate; what did not run, nothing")
+  func cost() throws {
+    for (metered, expected) in [(0, 250_000), (300_000, 300_000)] {
+      var (shell, order) = try running()
+      var outcome = shell.success(order)
+      outcome.cost = try #require(MicroUSD(micros: Int64(metered)))
+      shell.step(.sandboxFinished(order.id, outcome))
+      shell.flush()
+      let receipt = try #require(shell.reports.first?.receipt)
+      #expect(receipt.status == .succeeded && receipt.cost == MicroUSD(micros: Int64(expected)))
+    }
+    var shell = try ready()
+    shell.step(offer("t1") { $0.grant.allowedScopes = [] })
+    shell.flush()
+    #expect(shell.reports.first?.receipt.cost == .zero)
+  }
+
   @Test("a sandbox that does not end in time is killed from here")
   func backstop() throws {
     var (shell, order) = try running()
