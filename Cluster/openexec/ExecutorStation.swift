@@ -263,21 +263,13 @@ final class ExecutorStation {
     switch notice {
     case .offerRefused(let reason): note(.warning, "offer_refused", [("reason", .string("\(reason)"))])
     case .queueFull(let limit): note(.warning, "queue_full", [("limit", .integer(limit))])
-    case .jobRefused(let token, let reason):
-      note(.warning, "job_refused", [("token_id", .string(token)), ("reason", .string("\(reason)"))])
-    case .jobStarted(let run, let action, let isolation):
+    case .jobRefused(let receipt, let reason):
+      note(.warning, "job_refused", receipt.logged + [("reason", .string("\(reason)"))])
+    case .jobStarted(let run, let decision, let isolation):
       note(
         .info, "job_started",
-        [
-          ("token_id", .string(run.token)), ("attempt", .integer(run.attempt)),
-          ("action", .string(action)), ("execution_env", .string(isolation.rawValue)),
-        ])
-    case .jobEnded(let token, let status, let code):
-      note(
-        .info, "job_ended",
-        [
-          ("token_id", .string(token)), ("status", .string(status.rawValue)), ("code", .string(code)),
-        ])
+        decision.logged(run) + [("execution_env", .string(isolation.rawValue))])
+    case .jobEnded(let receipt): note(.info, "job_ended", receipt.logged)
     case .leaseRefused(let refusal): note(.warning, "lease_refused", [("reason", .string("\(refusal)"))])
     case .bundleRefused(let error): note(.error, "bundle_refused", [("reason", .string("\(error)"))])
     case .bundleLoaded(let hash): note(.info, "bundle", [("policy_bundle_hash", .string(hash.hex))])

@@ -109,7 +109,6 @@ extension ExecutorInstance {
       effects.notices.append(.offerRefused(reason))
       return
     }
-    effects.notices.append(.jobRefused(token: token.id, reason))
     let time = clock(now)
     let burned = BurnedToken(token: token, burnedAt: time, imageDigest: "", isolationClass: nil)
     let verdict = ReceiptWriter.Verdict(
@@ -117,6 +116,7 @@ extension ExecutorInstance {
     let draft = writer.draft(
       burned, verdict: verdict, outcome: nil, ran: false, executedAt: time, finishedAt: time,
       cost: .zero, salt: random.bytes(16))
+    effects.notices.append(.jobRefused(draft.receipt, reason))
     enterNonce(of: token)
     conclude(burned, draft, into: &effects)
   }

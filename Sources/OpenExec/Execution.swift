@@ -32,6 +32,7 @@ extension ExecutorInstance {
       let draft = writer.draft(
         jobs[position].burned, verdict: verdict, outcome: nil, ran: false, executedAt: time,
         finishedAt: time, cost: .zero, salt: random.bytes(16))
+      effects.notices.append(.jobEnded(draft.receipt))
       conclude(position, draft, into: &effects)
       return
     }
@@ -57,7 +58,7 @@ extension ExecutorInstance {
         deadline: now.advanced(by: allowed).advanced(by: settings.sandboxGrace)))
     effects.starts.append(order)
     effects.notices.append(
-      .jobStarted(order.id, action: admitted.action.name, order.isolationClass))
+      .jobStarted(order.id, admitted.token.decision, order.isolationClass))
   }
 
   mutating func started(_ run: RunID) {
@@ -80,7 +81,8 @@ extension ExecutorInstance {
     case .burning, .concluding, .pending: return
     }
     guard run.order.id == id else { return }
-    let cost = run.costSoFar + outcome.cost
+    // A try costs at least what the registry says of it: a sandbox that meters nothing gives nothing away.
+    let cost = run.costSoFar + max(outcome.cost, run.admitted.action.risk.estimatedCost)
     var verdict = judge(outcome, run, killed: killed, cost: cost)
     if verdict.status == .failed, killed == nil {
       let retries = run.admitted.token.grant.constraints.maximumRetries
@@ -94,10 +96,10 @@ extension ExecutorInstance {
         verdict = .loopGuard("failed \(id.attempt) times; the last: \(verdict.explanation)")
       }
     }
-    effects.notices.append(.jobEnded(token: id.token, verdict.status, code: verdict.code))
     let draft = writer.draft(
       jobs[position].burned, verdict: verdict, outcome: outcome, ran: true,
       executedAt: run.executedAt, finishedAt: clock(now), cost: cost, salt: random.bytes(16))
+    effects.notices.append(.jobEnded(draft.receipt))
     conclude(position, draft, into: &effects)
   }
 

@@ -56,16 +56,17 @@ public struct ExecutorEffects: Sendable {
   }
 }
 
-/// What an executor has to say. Holds no parameters and no results.
+/// What an executor has to say. Holds no parameters and no results, but their hashes (RT-10).
 public enum ExecutorNotice: Equatable, Sendable {
   /// An offer that gets no receipt, since its token is not proven or is long done with.
   case offerRefused(GateReason)
   /// The queue is full; the job may be offered again later.
   case queueFull(limit: Int)
-  /// A refusal that gets a receipt.
-  case jobRefused(token: String, GateReason)
-  case jobStarted(RunID, action: String, IsolationClass)
-  case jobEnded(token: String, RunStatus, code: String)
+  /// A refusal, and the receipt that says so.
+  case jobRefused(Receipt, GateReason)
+  case jobStarted(RunID, Decision, IsolationClass)
+  /// What was admitted has ended, whether it ran or not; the receipt that governance will be told.
+  case jobEnded(Receipt)
   case leaseRefused(LeaseRefusal)
   case bundleRefused(RegistryError)
   case bundleLoaded(Digest)

@@ -146,6 +146,7 @@ public struct ExecutorInstance: Sendable {
           burned, verdict: verdict, outcome: nil, ran: true, executedAt: burned.burnedAt,
           finishedAt: max(burned.burnedAt, clock(now)),
           cost: burned.token.grant.constraints.maximumCost, salt: random.bytes(16))
+        effects.notices.append(.jobEnded(draft.receipt))
         conclude(burned, draft, into: &effects)
       }
     }

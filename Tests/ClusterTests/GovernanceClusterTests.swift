@@ -22,6 +22,14 @@ struct GovernanceClusterTests {
     #expect(bad.code == 3, "\(bad.output)")
     let nobody = try cluster.claw(["propose", "echo", "--params", "{\"text\":\"x\"}"], as: agent)
     #expect(nobody.code == 3 && nobody.output.contains("no eligible executor"), "\(nobody.output)")
+    // Any node takes any client's call: one of them leads, the others forward.
+    for node in (1...5).map({ "node-\($0)" }) {
+      let there = try cluster.claw(
+        ["propose", "shell", "--request-id", "at-\(node)", "--node", node, "--json"], as: agent)
+      #expect(there.code == 3, "\(node): \(there.output)")
+      let status = try cluster.claw(["status", "--node", node, "--json"], as: "operators/operator-1")
+      #expect(status.output.contains("\"answered_by\":\"\(node)\""), "\(status.output)")
+    }
 
     let file = cluster.folder + "/ledger.txt"
     #expect(try cluster.claw(["ledger", "export", file], as: "auditors/auditor-1").code == 0)

@@ -34,6 +34,13 @@ struct SpineTests {
     let watched = try cluster.claw(["watch", "r1"], as: agent)
     #expect(watched.code == 0, "\(watched.output)")
 
+    // Everything about it, by its trace: what was asked, what people said, what came of it (INV-022, IR-6).
+    let trace = try #require(json["trace_id"] as? String)
+    let found = try cluster.claw(["ledger", "trace", trace, "--json"], as: "auditors/auditor-1")
+    for type in ["proposal", "ballot", "decision", "receipt"] {
+      #expect(found.output.contains("\"\(type)\""), "\(type): \(found.output)")
+    }
+
     cluster.kill(node: 5)
     let add = try cluster.claw(["propose", "add", "--params", "{\"a\":19,\"b\":23}", "--wait"], as: agent)
     #expect(add.code == 0 && add.output.contains("42"), "\(add.output)")
@@ -52,10 +59,41 @@ struct SpineTests {
     let table = try cluster.claw(["ledger", "table", file])
     #expect(table.output.components(separatedBy: "succeeded").count == 5, "\(table.output)")
 
+    try expectLogs(of: cluster)
+
     // Two more nodes gone: three of five are a majority, but not the four that consent.
     cluster.kill(node: 4)
     let without = try cluster.claw(
       ["propose", "add", "--params", "{\"a\":1,\"b\":1}", "--timeout", "5"], as: agent)
     #expect(without.code != 0, "\(without.output)")
+  }
+
+  /// Every line of every program's log is one JSON object; what ran is named by its hashes, and no
+  /// parameter and no result of the runs above is in any line.
+  private func expectLogs(of cluster: LoopbackCluster) throws {
+    let wanted: [String: Set<String>] = [
+      "decision": ["trace_id", "request_id", "action", "parameters_hash", "decision", "token_id"],
+      "job_started": [
+        "trace_id", "request_id", "action", "parameters_hash", "token_id", "execution_env",
+      ],
+      "job_ended": [
+        "trace_id", "request_id", "action", "parameters_hash", "token_id", "execution_env",
+        "executed_at", "finished_at", "status", "result_hash",
+      ],
+    ]
+    var seen: Set<String> = []
+    for name in (1...5).map({ "node-\($0)" }) + (1...2).map({ "executor-\($0)" }) {
+      for line in cluster.log(name).split(separator: "\n") {
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        let event = try #require(object?["event"] as? String, "\(name): \(line)")
+        seen.insert(event)
+        let missing = (wanted[event] ?? []).subtracting(Set((object ?? [:]).keys))
+        #expect(missing.isEmpty, "\(name): \(event) lacks \(missing.sorted())")
+        for content in ["through it all", "from python", "one two", "a.txt"] {
+          #expect(!line.contains(content), "\(name): \(line)")
+        }
+      }
+    }
+    #expect(seen.isSuperset(of: wanted.keys), "\(seen.sorted())")
   }
 }

@@ -159,6 +159,31 @@ struct ExecutorInstanceTests {
     #expect(shell.reports.last == draft)
   }
 
+  @Test("whoever watches hears of every start, end and refusal of a job, by its hashes (RT-10)")
+  func notices() throws {
+    var (shell, order) = try running()
+    let started = shell.notices.compactMap { notice -> Decision? in
+      if case .jobStarted(order.id, let decision, .microvmTCG) = notice { decision } else { nil }
+    }
+    #expect(started.map(\.traceID) == ["trace"] && started.map(\.requestID) == ["request-t1"])
+    shell.step(.sandboxFinished(order.id, shell.success(order)))
+    shell.step(offer("t2") { $0.grant.allowedScopes = [] })
+    shell.flush()
+    let (ended, refused) = (try #require(shell.reports.first), try #require(shell.reports.last))
+    #expect(shell.notices.contains(.jobEnded(ended.receipt)) && ended.receipt.status == .succeeded)
+    #expect(refused.receipt.status == .refused)
+    #expect(
+      shell.notices.contains { notice in
+        if case .jobRefused(refused.receipt, .scopeMissing) = notice { true } else { false }
+      })
+    // Ended by a crash: nobody knows how, and that is said too.
+    var (other, _) = try running()
+    try other.crash()
+    other.flush()
+    let unknown = try #require(other.reports.last)
+    #expect(unknown.receipt.status == .unknown && other.notices.contains(.jobEnded(unknown.receipt)))
+  }
+
   @Test("a node that offers a good token with other parameters or another proposal does not use it up")
   func spoiledOffer() throws {
     var shell = try ready()
@@ -325,6 +350,23 @@ struct ExecutorInstanceTests {
     let receipt = try #require(shell.reports.first?.receipt)
     #expect(receipt.status == .aborted && receipt.errorCode == "LOOP_GUARD")
     #expect(receipt.loopGuardTriggered)
+  }
+
+  @Test("a run costs what was metered, and at least the registry's estimate; what did not run, nothing")
+  func cost() throws {
+    for (metered, expected) in [(0, 250_000), (300_000, 300_000)] {
+      var (shell, order) = try running()
+      var outcome = shell.success(order)
+      outcome.cost = try #require(MicroUSD(micros: Int64(metered)))
+      shell.step(.sandboxFinished(order.id, outcome))
+      shell.flush()
+      let receipt = try #require(shell.reports.first?.receipt)
+      #expect(receipt.status == .succeeded && receipt.cost == MicroUSD(micros: Int64(expected)))
+    }
+    var shell = try ready()
+    shell.step(offer("t1") { $0.grant.allowedScopes = [] })
+    shell.flush()
+    #expect(shell.reports.first?.receipt.cost == .zero)
   }
 
   @Test("a sandbox that does not end in time is killed from here")

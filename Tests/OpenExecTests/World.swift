@@ -52,7 +52,7 @@ final class World {
       {"name":"\(name)","version":"1","description":"","parameters_schema":{"type":"object",
        "properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"],
        "additionalProperties":false},"image":"sha256:\(String(repeating: "ab", count: 32))",
-       "arguments":["/action","add"],"scopes":["compute"],"risk":{"estimated_cost_usd":"0",
+       "arguments":["/action","add"],"scopes":["compute"],"risk":{"estimated_cost_usd":"0.25",
        "data_classification":"public","impact_level":"low"},"maximum_cost_usd":"1","max_retries":0,
        "rate_limit_per_min":100,"limits":{"wall_seconds":10,"memory_mib":64,"processes":8,
        "output_bytes":65536,"disk_mib":8},"isolation_class":"\(isolation)","egress":[\(egress)],

@@ -349,6 +349,17 @@ private func protoc(_ arguments: [String], input: [UInt8]) throws -> [UInt8] {
 }
 
 struct PublishedInterfaceTests {
+  @Test("every message that is published has its example; frames and the guest's have tests of their own")
+  func complete() throws {
+    var published: Set<String> = []
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder)
+    where file.hasSuffix(".proto") && file != "frame.proto" && file != "guest.proto" {
+      let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
+      published.formUnion(text.matches(of: /(?m)^message (\w+)/).map { String($0.1) })
+    }
+    #expect(published == Set(examples.map(\.type)))
+  }
+
   @Test("protoc reads what the code encodes, and the code's bytes come back from protoc's text")
   func everyMessage() throws {
     for (file, type, message) in examples {
