@@ -43,6 +43,8 @@ public final class World {
   public internal(set) var oracles = Oracles()
   /// Whether faults still happen; the liveness phase heals everything.
   var isCalm = false
+  /// For tests: what the receiver treats as though it had never come.
+  var isIgnored: ((_ receiver: NodeID, PeerMessage) -> Bool)?
   /// Nodes on side one of the partition; empty where there is none.
   var sideOne: [NodeID] = []
   private var networkRandom: SeededRandom
@@ -118,6 +120,7 @@ public final class World {
   private func handle(_ event: WorldEvent) {
     switch event {
     case .deliver(let sender, let receiver, let message):
+      if isIgnored?(receiver, message) == true { return }
       mix(sender.rawValue, receiver.rawValue)
       guard canTalk(sender, receiver) else { return }
       step(receiver, .peer(from: sender, message))

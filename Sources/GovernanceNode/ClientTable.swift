@@ -11,8 +11,14 @@ struct ClientTable: Sendable {
     let id: UInt64
     let submission: Submission
     let since: Instant
+    /// A peer forwarded it in vain and showed it to this node.
+    var isWitnessed = false
     var sentTo: NodeID?
     var sentAt = Instant(nanoseconds: 0)
+    /// Where the leader says that it is; the log does not reach there yet.
+    var promised: LeafIndex?
+    /// When peers were shown it.
+    var shownAt: Instant?
   }
 
   /// A call that waits until a leaf is final.
@@ -37,6 +43,8 @@ struct ClientTable: Sendable {
   var exports: [Export] = []
 
   static var maximumForwards: Int { 8192 }
+  /// Beyond this many, what peers show is not taken up: they have other witnesses.
+  static var maximumWitnessed: Int { 1024 }
   /// All of them are looked at whenever more becomes final.
   static var maximumWatchers: Int { 4096 }
   static var forwardDeadline: Nanoseconds { .seconds(30) }
@@ -48,11 +56,25 @@ struct ClientTable: Sendable {
   // MARK: Forwards
 
   /// False where there is no room.
-  mutating func forward(_ submission: Submission, at now: Instant) -> Bool {
-    guard forwards.count < Self.maximumForwards else { return false }
-    forwards.append(Forward(id: nextForward, submission: submission, since: now))
+  mutating func forward(_ submission: Submission, isWitnessed: Bool = false, at now: Instant) -> Bool {
+    guard forwards.count < (isWitnessed ? Self.maximumWitnessed : Self.maximumForwards) else { return false }
+    forwards.append(
+      Forward(id: nextForward, submission: submission, since: now, isWitnessed: isWitnessed))
     nextForward += 1
     return true
+  }
+
+  /// Forwards that have waited for at least `span`.
+  func overdue(for span: Nanoseconds, at now: Instant) -> [Forward] {
+    forwards.filter { $0.since + span <= now }
+  }
+
+  func isForwarding(_ statement: [UInt8]) -> Bool {
+    forwards.contains { Statements.bytes($0.submission.body) == statement }
+  }
+
+  mutating func change(_ id: UInt64, _ body: (inout Forward) -> Void) {
+    for position in forwards.indices where forwards[position].id == id { body(&forwards[position]) }
   }
 
   mutating func takeForwards() -> [Forward] {
@@ -64,7 +86,9 @@ struct ClientTable: Sendable {
   mutating func unsent(to leader: NodeID, at now: Instant) -> [Forward] {
     var out: [Forward] = []
     for position in forwards.indices
-    where forwards[position].sentTo != leader || forwards[position].sentAt + Self.resendAfter <= now {
+    where forwards[position].promised == nil
+      && (forwards[position].sentTo != leader || forwards[position].sentAt + Self.resendAfter <= now)
+    {
       forwards[position].sentTo = leader
       forwards[position].sentAt = now
       out.append(forwards[position])
@@ -86,7 +110,7 @@ struct ClientTable: Sendable {
     var expired: [Purpose] = []
     forwards.removeAll { forward in
       guard forward.since + Self.forwardDeadline <= now else { return false }
-      if let purpose = forward.submission.purpose { expired.append(purpose) }
+      if let purpose = forward.submission.purpose, forward.promised == nil { expired.append(purpose) }
       return true
     }
     return expired

@@ -83,6 +83,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var artifacts = ArtifactTable()
   var snapshots = SnapshotTransfers()
   var handovers = Handovers()
+  /// When this node learned who leads.
+  var leaderSince = Instant(nanoseconds: 0)
+  /// When it last stood against a leader that keeps something out of the log.
+  var lastChallenge = Instant(nanoseconds: 0)
   /// Raft's buffer, reused.
   var raftEffects = Effects()
   /// When this node last told its peers how far its log is durable.
@@ -222,6 +226,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .follower(let term, let leader):
       effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
       round = nil
+      leaderSince = now.monotonic
     case .steppedDown(let term, let reason):
       effects.notices.append(.role("stepped down in \(term): \(reason)"))
       round = nil
@@ -328,6 +333,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let challenge = message.challenge {
       onChallenge(challenge, into: &effects)
       advanceCheckpoint(using: &random, into: &effects)
+    } else if let call = message.witnessCall {
+      onWitnessCall(call, using: &random, into: &effects)
     } else if let wanted = message.transferWanted {
       onTransferWanted(wanted, from: sender, using: &random, into: &effects)
     } else if let push = message.artifactPush {

@@ -162,6 +162,7 @@ extension GovernanceNode {
           ),
           payload: []))
     }
+    pursueCensorship(into: &effects)
     sendForwards(into: &effects)
   }
 
@@ -175,11 +176,7 @@ extension GovernanceNode {
       answer.code = StatusCode.unavailable.rawValue
       return
     }
-    guard let type = RecordType(rawValue: call.type), Self.isForwardable(type),
-      let body = try? Statements.body(type, call.statement),
-      let attachment = try? Attachment(parsing: call.attachment),
-      (try? attachment.check(against: body)) != nil
-    else {
+    guard let (body, attachment) = forwarded(call) else {
       answer.code = StatusCode.invalidArgument.rawValue
       answer.message = "expected a signed statement and its attachment"
       return
@@ -200,6 +197,16 @@ extension GovernanceNode {
     takeUp(using: &random, into: &effects)
   }
 
+  /// What a peer forwards, if it can be read and may be forwarded.
+  func forwarded(_ call: ForwardCall) -> (RecordBody, Attachment)? {
+    guard let type = RecordType(rawValue: call.type), Self.isForwardable(type),
+      let body = try? Statements.body(type, call.statement),
+      let attachment = try? Attachment(parsing: call.attachment),
+      (try? attachment.check(against: body)) != nil
+    else { return nil }
+    return (body, attachment)
+  }
+
   /// What may enter the log from outside a leader: what its originator signed, and artifacts.
   private static func isForwardable(_ type: RecordType) -> Bool {
     switch type {
@@ -216,10 +223,22 @@ extension GovernanceNode {
     guard let code = StatusCode(rawValue: answer.code) else { return }
     switch code {
     case .ok:
-      clients.endForward(answer.id)
-      wait(submission, at: LeafIndex(answer.index), into: &effects)
+      let index = LeafIndex(answer.index)
+      // Its word is kept when the log reaches there.
+      if index.value < raft.log.size {
+        clients.endForward(answer.id)
+      } else {
+        clients.change(answer.id) { $0.promised = index }
+      }
+      wait(submission, at: index, into: &effects)
     case .unavailable: clients.resend(answer.id)
     default:
+      // Back-pressure is an answer; another refusal is one if this node's own state confirms it.
+      if code != .resourceExhausted,
+        case .accept = overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall)
+      {
+        return
+      }
       clients.endForward(answer.id)
       guard let purpose = submission.purpose else { return }
       effects.answers.append(

@@ -108,6 +108,10 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("admin", "TransferRequest", TransferRequest(node: 5)),
   ("admin", "TransferResponse", TransferResponse(leader: 5, term: 1099511627776)),
   ("peer", "PeerMessage", PeerMessage(transferWanted: TransferRequest(node: 5))),
+  (
+    "peer", "PeerMessage",
+    PeerMessage(witnessCall: ForwardCall(id: 1, type: "proposal", statement: [0, 255], attachment: [1]))
+  ),
   ("admin", "UnfinishedRequest", UnfinishedRequest()),
   ("admin", "UnfinishedResponse", UnfinishedResponse()),
   (

@@ -29,6 +29,7 @@ public struct PeerMessage: WireMessage {
   public var readCall: ReadCall?
   public var readAnswer: ReadAnswer?
   public var transferWanted: TransferRequest?
+  public var witnessCall: ForwardCall?
 
   public init() {}
 
@@ -42,7 +43,7 @@ public struct PeerMessage: WireMessage {
     snapshotPiece: SnapshotPiece? = nil, snapshotTaken: SnapshotTaken? = nil, keyRoundOne: KeyRoundOne? = nil,
     keyRoundTwo: KeyRoundTwo? = nil, keySignature: KeySignature? = nil, genesis: GenesisShown? = nil,
     timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil,
-    transferWanted: TransferRequest? = nil
+    transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -71,6 +72,7 @@ public struct PeerMessage: WireMessage {
     self.readCall = readCall
     self.readAnswer = readAnswer
     self.transferWanted = transferWanted
+    self.witnessCall = witnessCall
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -102,6 +104,7 @@ public struct PeerMessage: WireMessage {
     case 25: try reader.message(into: &readCall)
     case 26: try reader.message(into: &readAnswer)
     case 27: try reader.message(into: &transferWanted)
+    case 28: try reader.message(into: &witnessCall)
     default: break
     }
   }
@@ -134,6 +137,7 @@ public struct PeerMessage: WireMessage {
     writer.message(25, readCall)
     writer.message(26, readAnswer)
     writer.message(27, transferWanted)
+    writer.message(28, witnessCall)
   }
 }
 

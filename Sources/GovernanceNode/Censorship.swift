@@ -1,0 +1,93 @@
+import ClawShield
+import Raft
+import Records
+import Wire
+
+// A leader that keeps a record out of the log is voted out (DESIGN, "Consensus").
+//
+// A forwarder whom the leader has not answered for a while shows the record to all peers. They forward it too, and
+// whoever finds it absent for long enough, admissible by its own state, lets go of the leader: it votes as
+// though it had none, and stands. An answer is an index that the log then reaches, back-pressure, or a refusal that
+// this node's own state confirms.
+
+extension GovernanceNode {
+  /// A record that the leader has not taken for so long is shown to the others.
+  static var showAfter: Nanoseconds { .milliseconds(2_500) }
+  /// A leader that has not taken a record for so long is let go of; by a witness, after half of it.
+  static var censorshipDeadline: Nanoseconds { .seconds(5) }
+
+  /// Looks at what the leader has not answered for, and acts on it. Called with every pulse.
+  mutating func pursueCensorship(into effects: inout NodeEffects) {
+    var isCensored = false
+    if let leader = raft.leader, leader != raft.id {
+      for forward in clients.overdue(for: Self.showAfter, at: now.monotonic) {
+        guard isMissing(forward, into: &effects) else { continue }
+        if !forward.isWitnessed, forward.shownAt.map({ $0 + .seconds(1) <= now.monotonic }) ?? true {
+          show(forward, into: &effects)
+        }
+        let patience = forward.isWitnessed ? Self.showAfter : Self.censorshipDeadline
+        if max(forward.since, leaderSince) + patience <= now.monotonic { isCensored = true }
+      }
+    }
+    if isCensored != raft.distrustsLeader {
+      raft.setDistrust(isCensored)
+      if isCensored {
+        effects.notices.append(
+          .evidence("the leader, \(raft.leader.map { "\($0)" } ?? "?"), keeps a record out of the log"))
+      }
+    }
+    guard isCensored, lastChallenge + .seconds(1) <= now.monotonic else { return }
+    lastChallenge = now.monotonic
+    raft.challengeLeader(at: now.monotonic, into: &raftEffects)
+  }
+
+  /// Whether the record is admissible and absent, by this node's own state. Ends the forward if not.
+  private mutating func isMissing(_ forward: ClientTable.Forward, into effects: inout NodeEffects) -> Bool {
+    if let promised = forward.promised, promised.value < raft.log.size {
+      clients.endForward(forward.id)
+      return false
+    }
+    let submission = forward.submission
+    switch overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall) {
+    case .accept: return true
+    case .known(let index):
+      clients.endForward(forward.id)
+      if forward.promised == nil { wait(submission, at: index, into: &effects) }
+    case .refuse(let refusal):
+      clients.endForward(forward.id)
+      if forward.promised == nil, let purpose = submission.purpose {
+        refuse(purpose.key, refusal, into: &effects)
+      }
+    }
+    return false
+  }
+
+  private mutating func show(_ forward: ClientTable.Forward, into effects: inout NodeEffects) {
+    let now = now.monotonic
+    clients.change(forward.id) { $0.shownAt = now }
+    let call = ForwardCall(
+      id: 0, type: forward.submission.body.type.rawValue,
+      statement: Statements.bytes(forward.submission.body),
+      attachment: forward.submission.attachment.bytes)
+    for peer in peers where peer != raft.leader {
+      effects.messages.append((peer, PeerMessage(witnessCall: call)))
+    }
+  }
+
+  /// A peer shows a record that it has forwarded in vain: this node forwards it as well.
+  mutating func onWitnessCall(
+    _ call: ForwardCall, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let (body, attachment) = forwarded(call),
+      !clients.isForwarding(call.statement),
+      case .accept = overlay.head.admits(body, attachment: attachment, at: now.wall)
+    else { return }
+    let submission = Submission(body: body, attachment: attachment, purpose: nil)
+    if raft.mayPropose {
+      submit(submission, into: &effects)
+      takeUp(using: &random, into: &effects)
+    } else if clients.forward(submission, isWitnessed: true, at: now.monotonic) {
+      sendForwards(into: &effects)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import Raft
+import Records
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// A leader that does not hear what it does not like.
+struct CensorshipTests {
+  private let world: World
+  private let leader: NodeID
+  private let follower: NodeHost
+  private let agent: SimulatedAgent
+
+  init() throws {
+    world = try World(seed: 5, nodes: 5, threshold: 4, faults: .none)
+    let agents = world.clients.compactMap { $0 as? SimulatedAgent }
+    for agent in agents { agent.isActive = false }
+    agent = try #require(agents.first)
+    world.run(until: 2_000_000_000)
+    leader = try #require(world.hosts.first { $0.view?.role == .leader }?.id)
+    follower = try #require(world.hosts.first { $0.view?.role == .follower })
+  }
+
+  private func submit() {
+    let item = Attachment.Item(salt: [UInt8](repeating: 3, count: 16), value: ["text": "hear me"])
+    let own = agent.credentials
+    let wall = follower.node?.now.wall ?? .epoch
+    let proposal = Proposal(
+      traceID: "t", requestID: "censored", tenantID: "acme", workspaceID: "w", requestedBy: own.principal,
+      action: "echo", parametersHash: item.hash, scopes: ["text"],
+      risk: RiskContext(estimatedCost: .zero, dataClassification: .public, impactLevel: .low),
+      validUntil: wall.advanced(by: .seconds(600)))
+    let signed = Signed.sign(proposal, cluster: own.cluster, as: own.principal, with: own.key)
+    let request = StatementRequest(
+      statement: Statements.bytes(.proposal(signed)), attachment: Attachment("parameters", item).bytes)
+    let call = ClientCall(
+      key: CallKey(connection: 99, call: 1), caller: own.principal, method: Method.submit.path,
+      payload: request.encode())
+    world.step(follower.id, .call(call))
+  }
+
+  private var isRecorded: Bool {
+    world.hosts.allSatisfy {
+      $0.node?.overlay.final.proposalView(agent: agent.principal, requestID: "censored") != nil
+    }
+  }
+
+  private func leads(_ id: NodeID) -> Bool {
+    world.hosts.contains { $0.id == id && $0.view?.role == .leader }
+  }
+
+  @Test("a record that one leader never takes is in the ledger within fifteen seconds, under another")
+  func votedOut() {
+    world.isIgnored = { [leader] receiver, message in
+      receiver == leader && (message.forwardCall != nil || message.witnessCall != nil)
+    }
+    submit()
+    world.run(until: world.time + 4_000_000_000)
+    #expect(leads(leader) && !isRecorded, "it is given five seconds")
+    world.run(until: world.time + 11_000_000_000)
+    #expect(!leads(leader) && isRecorded)
+  }
+
+  @Test("a leader that says where a record will be, and never puts it there, is voted out as well")
+  func emptyPromise() {
+    world.isIgnored = { [leader] receiver, message in
+      receiver == leader && (message.forwardCall != nil || message.witnessCall != nil)
+    }
+    submit()
+    let promise = ForwardAnswer(id: 1, index: 4_000)
+    world.step(follower.id, .peer(from: leader, PeerMessage(forwardAnswer: promise)))
+    world.run(until: world.time + 15_000_000_000)
+    #expect(!leads(leader) && isRecorded)
+  }
+
+  @Test("a leader that one node cannot reach hears of the record from the others, and stays")
+  func detour() {
+    world.isIgnored = { [leader] receiver, message in receiver == leader && message.forwardCall?.id == 1 }
+    submit()
+    world.run(until: world.time + 15_000_000_000)
+    #expect(leads(leader) && isRecorded)
+  }
+
+  @Test("a node that cries wolf, alone, ends no leadership")
+  func alone() {
+    // Its witnesses do not listen, and the leader does not hear it.
+    world.isIgnored = { [leader] receiver, message in
+      message.witnessCall != nil || (receiver == leader && message.forwardCall != nil)
+    }
+    submit()
+    world.run(until: world.time + 20_000_000_000)
+    #expect(leads(leader))
+  }
+}
