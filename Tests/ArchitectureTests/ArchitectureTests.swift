@@ -108,7 +108,9 @@ struct ArchitectureTests {
   func imports() throws {
     let graph = try targets()
     var folders = graph.keys.filter { house[$0] != nil }.map { ($0, "Sources/\($0)") }
-    folders += ["clawshield", "openexec", "claw", "openexec-guest"].map { ($0, "Cluster/\($0)") }
+    let programs = try FileManager.default.contentsOfDirectory(
+      atPath: root.appendingPathComponent("Cluster").path)
+    folders += programs.map { ($0, "Cluster/\($0)") }
     folders += [("Simulator", "Simulation/Simulator"), ("clawsim", "Simulation/clawsim")]
     for (name, folder) in folders {
       let declared = Set(graph[name] ?? [])
@@ -126,6 +128,13 @@ struct ArchitectureTests {
         }
       }
     }
+  }
+
+  @Test("what runs inside a machine depends on nothing but what is listed")
+  func guests() throws {
+    let graph = try targets()
+    #expect(Set(graph["openexec-guest"] ?? []) == ["Wire", "Crypto", "CSystem"])
+    #expect(Set(graph["openexec-actions"] ?? []) == ["Canonical", "Crypto"])
   }
 
   @Test("what must never meet does not, not even through others")

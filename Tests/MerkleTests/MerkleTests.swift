@@ -234,6 +234,17 @@ struct MerkleMapTests {
     #expect(map.rootHash == SHA256.hash([1] + leaf("b", "2").bytes + leaf("a", "1").bytes))
   }
 
+  @Test("vectors: the root of one cell and of eight, as Docs/Protocol/Notes.md has them")
+  func vectors() {
+    var map = MerkleMap<Text>()
+    map["key 0"] = Text(text: "value 0")
+    #expect(
+      map.rootHash.hex == "263f3134568bd91568a048cb99c08729973fd146db930b054d91a3f79e7a346a")
+    for number in 1..<8 { map["key \(number)"] = Text(text: "value \(number)") }
+    #expect(
+      map.rootHash.hex == "b01fd3e51bc288089eb54fc9fc4d3fcf757de50a1eb7e9ecebc60536c16db539")
+  }
+
   @Test("a copy keeps its contents and root while the original goes on")
   func persistence() {
     var map = MerkleMap<Text>()

@@ -23,6 +23,15 @@ struct RestrictionListTests {
     #expect(try RestrictionList(parsing: Array("[]".utf8)).entries.isEmpty)
   }
 
+  @Test("vectors: the hash of a list, as Docs/Protocol/Notes.md has it")
+  func vectors() {
+    #expect(
+      list([]).hash.hex == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945")
+    #expect(
+      list([("i-2", .tenant("acme")), ("i-1", .all)]).hash.hex
+        == "9514d597b9f7b3facad1ba7dd603f41207e3de7a7cac94f59cd4a107279f44aa")
+  }
+
   @Test("it forbids by token, agent, executor, tenant and altogether")
   func forbids() {
     let agent = Samples.agent
@@ -47,6 +56,18 @@ struct RestrictionListTests {
 }
 
 struct ChallengeTests {
+  @Test("vector: the challenge root, as Docs/Protocol/Notes.md has it")
+  func vector() {
+    let challenges = (1...3).map { number in
+      Challenge(
+        executor: .executor("executor-\(number)"), incarnation: 1,
+        bytes: [UInt8](repeating: UInt8(number), count: 32))
+    }
+    #expect(
+      Challenge.tree(challenges).root.hex
+        == "e0c5091fd6e4916ecd9c4c642cf85233cc1b56d4d8e0d7aa51fdf23afef5bd92")
+  }
+
   @Test("the tree over challenges proves each of them, and none but them")
   func tree() throws {
     let challenges = (0..<5).map {
