@@ -7,7 +7,7 @@ import Wire
 //
 // A forwarder whom the leader has not answered for a while shows the record to all peers. They forward it too, and
 // whoever finds it absent for long enough, admissible by its own state, lets go of the leader: it votes as
-// though it had none, and stands. An answer is an index that the log then reaches, back-pressure, or a refusal that
+// though it had none, and the forwarder stands. An answer is an index that the log then reaches, back-pressure, or a refusal that
 // this node's own state confirms.
 
 extension GovernanceNode {
@@ -17,8 +17,11 @@ extension GovernanceNode {
   static var censorshipDeadline: Nanoseconds { .seconds(5) }
 
   /// Looks at what the leader has not answered for, and acts on it. Called with every pulse.
-  mutating func pursueCensorship(into effects: inout NodeEffects) {
+  mutating func pursueCensorship(
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
     var isCensored = false
+    var isOwn = false
     if let leader = raft.leader, leader != raft.id {
       for forward in clients.overdue(for: Self.showAfter, at: now.monotonic) {
         guard isMissing(forward, into: &effects) else { continue }
@@ -26,19 +29,23 @@ extension GovernanceNode {
           show(forward, into: &effects)
         }
         let patience = forward.isWitnessed ? Self.showAfter : Self.censorshipDeadline
-        if max(forward.since, leaderSince) + patience <= now.monotonic { isCensored = true }
+        guard max(forward.since, leaderSince) + patience <= now.monotonic else { continue }
+        isCensored = true
+        if !forward.isWitnessed { isOwn = true }
       }
     }
     if isCensored != raft.distrustsLeader {
       raft.setDistrust(isCensored)
       if isCensored {
         effects.notices.append(
-          .evidence("the leader, \(raft.leader.map { "\($0)" } ?? "?"), keeps a record out of the log"))
+          .warning("the leader, \(raft.leader.map { "\($0)" } ?? "?"), has not taken a record for too long"))
       }
     }
-    guard isCensored, lastChallenge + .seconds(1) <= now.monotonic else { return }
+    // Witnesses vote; if they stood as well, they would split the votes.
+    guard isOwn, lastChallenge + .seconds(1) <= now.monotonic else { return }
     lastChallenge = now.monotonic
     raft.challengeLeader(at: now.monotonic, into: &raftEffects)
+    takeUp(using: &random, into: &effects)
   }
 
   /// Whether the record is admissible and absent, by this node's own state. Ends the forward if not.

@@ -162,7 +162,7 @@ extension GovernanceNode {
           ),
           payload: []))
     }
-    pursueCensorship(into: &effects)
+    pursueCensorship(using: &random, into: &effects)
     sendForwards(into: &effects)
   }
 
