@@ -218,18 +218,10 @@ extension GovernanceNode {
     guard let digest = Digest(hex: request.digest) else {
       throw RecordError.field("digest", expected: "a SHA-256 digest in hexadecimal")
     }
-    guard mayReadArtifacts(call.caller, of: request.tenant),
+    guard mayRead(call.caller, tenant: request.tenant),
       let index = overlay.final.artifact(tenant: request.tenant, digest: digest),
       let record = raft.log.record(at: index), case .artifact(let signed) = record.body
     else { return nil }
     return (signed.content, index)
-  }
-
-  private func mayReadArtifacts(_ caller: Principal, of tenant: String) -> Bool {
-    switch caller {
-    case .agent(let own, _): own == tenant
-    case .executor, .auditor: true
-    case .node, .approver, .operator: false
-    }
   }
 }

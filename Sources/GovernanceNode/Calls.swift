@@ -186,11 +186,20 @@ extension GovernanceNode {
     return view
   }
 
-  /// Whether the caller may read what belongs to a tenant; an empty tenant is the cluster's own.
+  /// Whether the caller may read what belongs to a tenant; an empty tenant is the cluster's own: its acts,
+  /// incidents and terms. Auditors read everything; everyone else what is their tenant's. Approvers and executors
+  /// who are enrolled for no tenant serve all; operators are no tenant's.
   func mayRead(_ caller: Principal, tenant: String) -> Bool {
-    if CallerKind(caller).mayReadAll { return true }
-    if case .agent(let own, _) = caller { return tenant == own }
-    return false
+    switch caller {
+    case .auditor: true
+    case .agent(let own, _): tenant == own
+    case .operator: tenant.isEmpty
+    case .approver, .executor:
+      overlay.final.enrolment(of: caller, at: now.wall).map { known in
+        tenant.isEmpty || known.tenantID.isEmpty || known.tenantID == tenant
+      } ?? false
+    case .node: false
+    }
   }
 
   // MARK: Approval

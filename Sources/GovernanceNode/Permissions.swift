@@ -58,8 +58,7 @@ public enum Method: String, Sendable, CaseIterable {
     self.init(rawValue: String(path.dropFirst(13)))
   }
 
-  /// Who may call it. Reads are limited further, to the caller's own tenant, unless the caller may read
-  /// all tenants (`mayReadAll`).
+  /// Who may call it. What is read is limited further: see `GovernanceNode.mayRead(_:tenant:)`.
   public var callers: [CallerKind] {
     switch self {
     case .listActions: [.agent, .approver, .operator, .auditor, .executor]
@@ -68,7 +67,7 @@ public enum Method: String, Sendable, CaseIterable {
     case .listPending, .castBallot: [.approver]
     case .checkpoint, .consistencyProof: [.agent, .approver, .operator, .auditor, .executor]
     case .entry, .inclusionProof, .trace: [.agent, .approver, .operator, .auditor]
-    case .export: [.operator, .auditor]
+    case .export: [.auditor]
     case .artifactPut: [.agent, .executor]
     case .artifactGet, .artifactStat: [.agent, .executor, .auditor]
     case .status: [.operator, .auditor]
@@ -84,9 +83,4 @@ public enum Method: String, Sendable, CaseIterable {
     default: true
     }
   }
-}
-
-extension CallerKind {
-  /// Whether this kind reads across tenants.
-  public var mayReadAll: Bool { self == .auditor || self == .operator || self == .approver }
 }

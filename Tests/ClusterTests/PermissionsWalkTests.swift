@@ -59,6 +59,7 @@ private struct Table {
 enum WalkIdentity: String, CaseIterable, CustomTestStringConvertible {
   case node, partyNode = "node by its party's authority"
   case executor, agent, rival = "agent of another tenant", approver, `operator`, auditor
+  case rivalApprover = "approver of another tenant", rivalExecutor = "executor of another tenant"
   case expiredExecutor = "executor, expired", expiredAgent = "agent, expired"
   case expiredApprover = "approver, expired", expiredOperator = "operator, expired"
   case expiredAuditor = "auditor, expired"
@@ -74,6 +75,8 @@ enum WalkIdentity: String, CaseIterable, CustomTestStringConvertible {
     switch self {
     case .node, .partyNode: "node"
     case .rival: "agent"
+    case .rivalApprover: "approver"
+    case .rivalExecutor: "executor"
     default: String(rawValue.split(separator: ",")[0])
     }
   }
@@ -88,20 +91,29 @@ enum WalkIdentity: String, CaseIterable, CustomTestStringConvertible {
     switch (self, standing) {
     case (.node, _), (.partyNode, _): "node/node-1"
     case (.rival, _): "tenant/rival/agent/r"
+    case (.rivalApprover, _), (.rivalExecutor, _): "\(kind)/r"
     case (_, .enrolled): kind == "agent" ? "tenant/acme/agent/agent-1" : "\(kind)/\(kind)-1"
     case (_, .expired): kind == "agent" ? "tenant/acme/agent/late" : "\(kind)/late"
     case (_, .unknown): kind == "agent" ? "tenant/acme/agent/nobody" : "\(kind)/nobody"
     }
   }
 
+  private var isAdded: Bool {
+    switch self {
+    case .rival, .rivalApprover, .rivalExecutor: true
+    default: standing == .expired
+    }
+  }
+
   /// Those of them whom `claw init` does not enrol.
   static func people() throws -> [Enrolment] {
     var people: [Enrolment] = []
-    for (position, who) in allCases.enumerated() where who == .rival || who.standing == .expired {
+    for (position, who) in allCases.enumerated() where who.isAdded {
       let isExecutor = who.kind == "executor"
       let principal = try SampleLedger.principal(who.path)
       var tenant = ""
       if case .agent(let own, _) = principal { tenant = own }
+      if who == .rivalApprover || who == .rivalExecutor { tenant = "rival" }
       let ends = Timestamp.now.advanced(by: .seconds(who.standing == .expired ? -60 : 3600))
       people.append(
         Enrolment(
@@ -256,6 +268,26 @@ struct PermissionsWalkTests {
     let withdrawn = client.status("Governance/Withdraw", try Statement.request(.withdrawal(signed)))
     #expect(
       withdrawn == CallStatus(.permissionDenied, "only its agent withdraws a proposal"), "\(withdrawn)")
+
+    // Nor does anyone else who is another tenant's, or nobody's.
+    for who in [WalkIdentity.rivalApprover, .operator] {
+      let client = try who.caller(of: cluster).connect(to: cluster.clients(1))
+      for method in ["Governance/Get", "Governance/Watch"] {
+        let status = client.status(method, numbered)
+        #expect(status == CallStatus(.notFound, "no such proposal is final here"), "\(who): \(status)")
+      }
+      #expect(client.status("Ledger/Entry", EntryRequest(index: outcome.proposal)).code == .notFound)
+      let trace = try client.call(
+        "Ledger/Trace", TraceRequest(traceID: outcome.traceID), of: TraceResponse.self)
+      #expect(trace.leaves.isEmpty)
+    }
+    let stranger = try WalkIdentity.rivalExecutor.caller(of: cluster).connect(to: cluster.clients(1))
+    #expect(
+      stranger.status("Artifact/Get", ArtifactRequest(tenant: "acme", digest: stat.digest)).code == .notFound)
+    #expect(
+      try WalkIdentity.operator.caller(of: cluster).connect(to: cluster.clients(1)).status(
+        "Ledger/Entry", EntryRequest(index: 0)
+      ).code == .ok)
 
     // All of it is there for those whose it is.
     #expect(own.status("Governance/Get", named).code == .ok)
