@@ -93,6 +93,47 @@ struct PlainWordsTests {
       "\(outcome.output)")
   }
 
+  /// What node 3 ends with when one of its files is another.
+  private func start(_ file: String, as bytes: [UInt8]) throws -> Outcome {
+    let path = "\(cluster.folder)/nodes/node-3/\(file)"
+    let kept = try #require(files.contents(atPath: path))
+    cluster.kill(node: 3)
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    defer {
+      try? kept.write(to: URL(fileURLWithPath: path))
+      try? files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    }
+    return try shell(
+      "timeout -s KILL 10 \"$1\" run --config \"$2\" 2>&1 | tail -n 1",
+      [
+        Programs.folder.appendingPathComponent("clawshield").path,
+        "\(cluster.folder)/nodes/node-3/node.json",
+      ])
+  }
+
+  @Test("a node with a wrong file says which, and what it expected, once")
+  func wrongFiles() throws {
+    let data = "\(cluster.folder)/nodes/node-3"
+    let sealed = [UInt8](try #require(files.contents(atPath: "\(data)/data/share.sealed")))
+    defer { try? cluster.start(node: 3) }
+    var changed = sealed
+    changed[changed.count - 1] ^= 1
+    let cases: [(file: String, bytes: [UInt8], words: [String])] = [
+      ("data/share.sealed", changed, ["expected a secret sealed with this key", "storage.key"]),
+      ("data/share.sealed", [], ["expected a sealed secret, found 0 bytes"]),
+      ("data/public-keys", [1, 2, 3], ["expected the group's public keys, found bytes that are not"]),
+    ]
+    for wrong in cases {
+      let outcome = try start(wrong.file, as: wrong.bytes)
+      let words = ["clawshield: ", "\(data)/\(wrong.file): "] + wrong.words
+      #expect(words.allSatisfy { outcome.output.contains($0) }, "\(outcome.output)")
+    }
+    let configuration = try start("node.json", as: Array("[]".utf8))
+    #expect(
+      configuration.output == "clawshield: \(data)/node.json:1: expected a JSON object\n",
+      "\(configuration.output)")
+  }
+
   @Test("an incarnation whose data folder is lost cannot be begun again")
   func lostRegistry() throws {
     let home = "\(cluster.folder)/executors/executor-1"
