@@ -64,6 +64,6 @@ public struct ValidationError: Error, Equatable, Sendable, CustomStringConvertib
 
   public var description: String {
     path.isEmpty
-      ? "expected \(expected), found \(found)" : "at \(path) expected \(expected), found \(found)"
+      ? "expected \(expected), found \(found)" : "\(path): expected \(expected), found \(found)"
   }
 }

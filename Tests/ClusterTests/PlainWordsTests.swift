@@ -197,6 +197,6 @@ struct PlainWordsTests {
     #expect(denied.code == 3, "\(denied.output)")
     let last = try #require(denied.output.split(separator: "\n").last)
     #expect(last.hasPrefix("denied: ") && !last.contains("denied: denied"), "\(last)")
-    #expect(last.contains("parameters expected an object, found a number"), "\(last)")
+    #expect(last.contains("parameters: expected an object, found a number"), "\(last)")
   }
 }
