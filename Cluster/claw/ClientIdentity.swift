@@ -127,7 +127,7 @@ struct ClientIdentity {
     }
     return try TLSContext(
       chainPEM: try Files.read(certificate, limit: 1 << 20),
-      keyPEM: try Files.read(certificateKey, limit: 1 << 20),
+      keyPEM: try Files.readSecret(certificateKey, limit: 1 << 20),
       trust: TrustPolicy(domain: domain, authorities: authorities, nodePins: pins))
   }
 }

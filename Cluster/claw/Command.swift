@@ -94,6 +94,8 @@ struct Invocation {
 
 /// Standard output and standard error.
 enum Terminal {
+  /// Writes all of it. What standard output does not take ends the program: a script that reads less than was
+  /// said must not take it for the whole.
   static func write(_ text: String, to descriptor: Int32) {
     let bytes = Array(text.utf8)
     var written = 0
@@ -102,8 +104,18 @@ enum Terminal {
         Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
       }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return lost(descriptor) }
       written += count
     }
+  }
+
+  private static func lost(_ descriptor: Int32) {
+    guard descriptor == STDOUT_FILENO else { return }
+    let error = errno
+    // A reader that has seen enough is no surprise to anybody.
+    if error != EPIPE {
+      write("claw: standard output: \(String(cString: strerror(error)))\n", to: STDERR_FILENO)
+    }
+    exit(ExitCode.other.rawValue)
   }
 }

@@ -130,7 +130,7 @@ enum EnrolmentCommands {
     let session = try ClientIdentity(parsed)
     let authority = try CertificateAuthority(
       certificatePEM: try Files.read("\(folder)/ca.crt", limit: 1 << 20),
-      keyPEM: try Files.read("\(folder)/ca.key", limit: 1 << 20), domain: session.domain)
+      keyPEM: try Files.readSecret("\(folder)/ca.key", limit: 1 << 20), domain: session.domain)
     let certificate = try authority.issue(to: try IdentityFolder.peer(principal), request: request)
     try Files.write(try certificate.pem(), to: try parsed.required("--certificate"))
   }

@@ -49,6 +49,10 @@ enum IncidentCommands {
 
   private static func restrict(_ kind: IncidentKind, _ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
+    guard case .operator = session.identity.principal else {
+      throw Failure(
+        .denied, "\(kind.rawValue) is for operators; this identity is \(session.identity.principal.path)")
+    }
     let operand = call.parsed.operand(0) ?? ""
     let target: IncidentTarget =
       kind == .revoke ? .token(try Operand.identifier(operand, "TOKEN-ID")) : try target(operand)
@@ -61,7 +65,7 @@ enum IncidentCommands {
       signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
     let signed = try session.identity.sign(act, cluster: key.cluster)
     // Named first: whoever must wait for the parties can already lift it, or ask after it.
-    call.remark("incident \(id): \(kind.rawValue) \(target.text), waiting for the parties")
+    call.remark("incident \(id): \(kind.rawValue) \(target.text), asked of the parties")
     let method =
       switch kind {
       case .kill: "Admin/Kill"

@@ -184,7 +184,7 @@ struct PartyFolder {
   func authority() throws -> CertificateAuthority {
     try CertificateAuthority(
       certificatePEM: try Files.read("\(path)/ca.crt", limit: 1 << 20),
-      keyPEM: try Files.read("\(path)/ca.key", limit: 1 << 20), domain: invitation.domain)
+      keyPEM: try Files.readSecret("\(path)/ca.key", limit: 1 << 20), domain: invitation.domain)
   }
 
   /// Writes `node.json` and what it names: what `clawshield run --config` reads.

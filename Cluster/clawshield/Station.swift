@@ -114,7 +114,7 @@ final class Station {
     }
     let tls = try TLSContext(
       chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.read(configuration.certificateKey),
+      keyPEM: try Files.readSecret(configuration.certificateKey),
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
     let server = try CallServer(
       loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
@@ -137,7 +137,7 @@ final class Station {
     }
     let tls = try TLSContext(
       chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.read(configuration.certificateKey),
+      keyPEM: try Files.readSecret(configuration.certificateKey),
       // No node is a client: none is pinned, so none is admitted here.
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
     let server = try CallServer(
@@ -154,13 +154,10 @@ final class Station {
   /// Starts the node from its store, which holds at least the genesis.
   func startNode() throws {
     let recovered = try Ledger.open(store)
-    let sealed = try Files.read(configuration.data + "/share.sealed")
     let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
-    let share = try SealedSecret.open(
-      sealed, for: ShareFile.purpose, key: storageKey)
-    let key = try KeyPackage<Ed25519SHA512>(serialized: share)
-    let publicKeys = try PublicKeyPackage<Ed25519SHA512>(
-      encoding: try Files.read(configuration.data + "/public-keys"))
+    let key = try KeptFile(configuration.data + "/share.sealed").share(
+      storageKey, in: configuration.storageKey)
+    let publicKeys = try KeptFile(configuration.data + "/public-keys").publicKeys()
     guard publicKeys.isConsistent, publicKeys.groupKey == key.groupKey else {
       throw FileError(path: configuration.data, reason: "the share and the public keys are not of one group")
     }

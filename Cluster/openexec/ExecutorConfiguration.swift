@@ -16,6 +16,8 @@ struct ExecutorConfiguration: Sendable {
 
   let executor: Principal
   let incarnation: Int
+  /// Where the configuration's file is: not lost with the data folder.
+  let home: String
   let domain: TrustDomain
   /// How many parties must say the same before the cluster's id and key are believed.
   let threshold: Int
@@ -65,5 +67,6 @@ struct ExecutorConfiguration: Sendable {
     try file.finish()
     executor = principal
     self.incarnation = incarnation
+    home = file.folder
   }
 }

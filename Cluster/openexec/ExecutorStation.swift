@@ -59,7 +59,7 @@ final class ExecutorStation {
     }
     let tls = try TLSContext(
       chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.read(configuration.certificateKey),
+      keyPEM: try Files.readSecret(configuration.certificateKey),
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
     for node in configuration.nodes { links.append(NodeLink(station: self, node: node)) }
     for link in links { link.connect(tls) }

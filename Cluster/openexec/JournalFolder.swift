@@ -48,7 +48,15 @@ struct JournalFolder {
 
 /// An operator's word that an incarnation is new: its first start may begin an empty registry. Without it a
 /// missing registry is a lost one, and the executor does not start.
+///
+/// The word is given once. That it was given is kept beside the configuration, where it outlives the data
+/// folder: whoever loses the registry cannot begin the same incarnation anew, and run again what it ran.
 enum BeginMark {
+  /// Says that the word was given, for good.
+  private static func spent(_ configuration: ExecutorConfiguration) -> String {
+    "\(configuration.home)/begun-\(configuration.incarnation)"
+  }
+
   private static func path(_ configuration: ExecutorConfiguration) -> String {
     configuration.data + "/begin-\(configuration.incarnation)"
   }
@@ -59,7 +67,18 @@ enum BeginMark {
       throw FileError(
         path: journal.path, reason: "a registry is there already; a new incarnation needs a new data folder")
     }
+    // Said and not acted on yet: saying it again changes nothing.
+    if Files.exists(path(configuration)) { return }
+    guard !Files.exists(spent(configuration)) else {
+      throw FileError(
+        path: spent(configuration),
+        reason: "incarnation \(configuration.incarnation) was begun before, and its registry of what has run "
+          + "is not in \(journal.path) any more. Nothing can tell which tokens ran: enrol the executor with "
+          + "incarnation \(configuration.incarnation + 1) (claw enrol), write that into its configuration, "
+          + "and begin again")
+    }
     try Files.createFolder(configuration.data, mode: 0o700)
+    try Files.write("", to: spent(configuration))
     try Files.write("", to: path(configuration))
   }
 

@@ -92,7 +92,6 @@ def verifies(public, signature, message):
 
 # Protobuf: fields of type varint (int) and of type length-delimited (bytes, str).
 
-
 def varint(number):
     out = b""
     while number > 127:
@@ -137,7 +136,6 @@ def field(message, number, default=b""):
 
 
 # Calls: one flag byte, four bytes of length, a Frame.
-
 
 class Node:
     def __init__(self, folder, client, node):
@@ -189,7 +187,6 @@ class Node:
 
 
 # Records, statements and proofs.
-
 
 def canonical(value):
     """RFC 8785, for what this program signs: no floating point numbers."""
@@ -282,7 +279,8 @@ def main(folder, action, parameters):
     if any(decision[name] != content[name] for name in ("request_id", "parameters_hash")):
         raise ValueError("the decision is about another request")
     if not field(outcome, 8):
-        print(f"{field(outcome, 1).decode()}: {decision['rationale']}", file=sys.stderr)
+        status, rationale = field(outcome, 1).decode(), decision["rationale"]
+        print(rationale if rationale.startswith(status) else f"{status}: {rationale}", file=sys.stderr)
         return 3 if decision["decision_type"] == "deny" else 7
     receipt = verify_proof(field(outcome, 8).decode(), cluster, group_key)["content"]
     result = json.loads(field(outcome, 9))["result"]
@@ -294,6 +292,7 @@ def main(folder, action, parameters):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]) if len(sys.argv) == 4 else __doc__)
+    except (OSError, ValueError, KeyError, RuntimeError) as reason:
+        sys.exit(f"example.py: {reason if str(reason) else type(reason).__name__}")

@@ -24,6 +24,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 import sys
 
 from cryptography.exceptions import InvalidSignature
@@ -191,7 +192,7 @@ class Audit:
     def __init__(self, path, trusted):
         with open(path, encoding="utf-8", newline="\n") as file:
             lines = file.read().split("\n")
-        if lines[0] != "openexec-export-v1" or lines[-1] != "":
+        if lines[0] != "openexec-export-v1" or lines[-1] != "" or len(lines) < 4:
             raise Wrong("expected an export: openexec-export-v1, to a newline at the end")
         self.cluster = lines[1].removeprefix("cluster ")
         if trusted not in (None, self.cluster):
@@ -210,7 +211,9 @@ class Audit:
         if genesis.hash.hex() != self.cluster:
             raise Wrong("leaf 0: the genesis is not the one whose hash is the cluster id")
         genesis.read()
-        self.group_key = genesis.record["group_key"]
+        self.group_key = genesis.record.get("group_key")
+        if not isinstance(self.group_key, str) or not re.fullmatch("[0-9a-f]{64}", self.group_key):
+            raise Wrong("leaf 0: not a genesis as it should be: expected group_key, 64 hexadecimal characters")
         self.check_notes()
         for leaf in self.leaves:
             leaf.read()

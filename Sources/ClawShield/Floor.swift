@@ -232,7 +232,7 @@ enum Parameters {
         try action.schema.validate(value)
         return nil
       } catch {
-        return "parameters \(error.description)"
+        return "parameters\(error.path.isEmpty ? ":" : "") \(error.description)"
       }
     case .remembered(let schema):
       return schema == action.schemaHash

@@ -46,11 +46,20 @@ public enum SealedSecret {
 }
 
 /// Why a sealed secret was not opened.
-public enum SealedSecretError: Error, Equatable, Sendable {
+public enum SealedSecretError: Error, Equatable, Sendable, CustomStringConvertible {
   /// No sealed secret has this many bytes.
   case length(Int)
   /// Sealed in a form that this version does not read; it reads 1.
   case version(UInt8)
   /// Another key, another purpose, or changed bytes.
   case notSealedWithThisKey
+
+  public var description: String {
+    switch self {
+    case .length(let count): "expected a sealed secret, found \(count) bytes that cannot be one"
+    case .version(let version): "expected a secret sealed in form 1, found form \(version)"
+    case .notSealedWithThisKey:
+      "expected a secret sealed with this key for this purpose; the key is another, or the bytes were changed"
+    }
+  }
 }

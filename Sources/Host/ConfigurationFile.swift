@@ -34,6 +34,8 @@ public struct ConfigurationSection {
         throw ConfigurationError(path: file, line: 1, reason: "expected a JSON object")
       }
       self.object = object
+    } catch let error as ConfigurationError {
+      throw error
     } catch let error as JSONError {
       let line = 1 + text.utf8.prefix(error.offset).count { $0 == 0x0A }
       throw ConfigurationError(path: file, line: line, reason: error.description)

@@ -9,6 +9,7 @@ public final class FileSink {
 
   /// Begins a file; what stands under `path` stays until `finish`.
   public init(path: String, mode: mode_t = 0o644) throws(FileError) {
+    try Files.requireReplaceable(path)
     self.path = path
     temporary = path + ".new"
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
@@ -28,6 +29,7 @@ public final class FileSink {
   /// Makes the file durable and gives it its name.
   public func finish() throws(FileError) {
     guard fsync(descriptor) == 0 else { throw .last(temporary, "fsync") }
+    try Files.requireReplaceable(path)
     guard rename(temporary, path) == 0 else { throw .last(path, "rename") }
     isFinished = true
     try Files.syncFolder(of: path)

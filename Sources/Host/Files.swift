@@ -50,6 +50,41 @@ public enum Files {
     return bytes
   }
 
+  /// Reads a file that its owner alone may read, and refuses one that others may: who had it may have been
+  /// somebody else.
+  public static func readSecret(_ path: String, limit: Int = 1 << 20) throws(FileError) -> [UInt8] {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .last(path, "open") }
+    guard status.st_mode & 0o077 == 0 else {
+      throw FileError(
+        path: path,
+        reason: "expected a key that its owner alone may read, found permissions "
+          + "0\(String(status.st_mode & 0o777, radix: 8)): others may have read it. Where that is ruled out: "
+          + "chmod 600 \(path)")
+    }
+    return try read(path, limit: limit)
+  }
+
+  /// Refuses to put a file where something else than a file is: a link, a device, a folder.
+  static func requireReplaceable(_ path: String) throws(FileError) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      guard errno == ENOENT else { throw .last(path, "stat") }
+      return
+    }
+    let kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: ""
+      case S_IFLNK: "a symbolic link"
+      case S_IFDIR: "a folder"
+      default: "a device, pipe or socket"
+      }
+    guard kind.isEmpty else {
+      throw FileError(
+        path: path, reason: "expected a file or nothing under this name, found \(kind); it stays")
+    }
+  }
+
   /// Reads a file of UTF-8 text.
   public static func readText(_ path: String, limit: Int = 16 << 20) throws(FileError) -> String {
     guard let text = String(validating: try read(path, limit: limit), as: UTF8.self) else {
@@ -62,6 +97,7 @@ public enum Files {
   ///
   /// - Parameter mode: permissions; 0o600 for secrets.
   public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
+    try requireReplaceable(path)
     let temporary = path + ".new"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
     guard descriptor >= 0 else { throw .last(temporary, "create") }

@@ -39,7 +39,9 @@ public enum KeyFile {
   }
 
   private static func readSecret(_ path: String) throws(FileError) -> [UInt8] {
-    let text = try Files.readText(path, limit: 4096)
+    guard let text = String(validating: try Files.readSecret(path, limit: 4096), as: UTF8.self) else {
+      throw FileError(path: path, reason: "expected 64 hexadecimal characters")
+    }
     guard let bytes = Hex.decode(text.hasSuffix("\n") ? String(text.dropLast()) : text), bytes.count == 32
     else { throw FileError(path: path, reason: "expected 64 hexadecimal characters") }
     return bytes

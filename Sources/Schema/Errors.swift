@@ -63,6 +63,7 @@ public struct ValidationError: Error, Equatable, Sendable, CustomStringConvertib
   }
 
   public var description: String {
-    "\(path.isEmpty ? "the value" : path): expected \(expected), found \(found)"
+    path.isEmpty
+      ? "expected \(expected), found \(found)" : "\(path): expected \(expected), found \(found)"
   }
 }
