@@ -148,6 +148,7 @@ final class Station {
     server.onEnd = { [unowned self] peer, address, end in
       if peer == nil { refusals.incoming(from: address, end) }
     }
+    server.finality = { [unowned self] in node?.finalityMark }
     clientServer = server
   }
 

@@ -2,6 +2,7 @@ import ClawShield
 import Crypto
 import Raft
 import Records
+import Wire
 
 /// What an onlooker may see of a node: for oracles, and for the structured log.
 public struct NodeView: Sendable {
@@ -24,6 +25,11 @@ extension GovernanceNode {
       id: raft.id, role: raft.role, term: raft.currentTerm, logSize: raft.log.size,
       commitSize: raft.commitIndex.rawValue, finalSize: finality.size,
       finalRoot: raft.log.rootHash(ofSize: finality.size), finalState: overlay.final)
+  }
+
+  /// How far this node knows the ledger to be final: what every reply carries.
+  public var finalityMark: FinalityMark {
+    FinalityMark(size: finality.size, time: finality.checkpoint?.time.text ?? "")
   }
 
   /// A final leaf's record.

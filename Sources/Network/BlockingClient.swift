@@ -32,6 +32,9 @@ public final class BlockingClient {
     if let outcome, outcome.code != .ok { throw outcome }
   }
 
+  /// What the last reply said of finality: how far the node knew the ledger to be final, and since when.
+  public var finality: FinalityMark? { client.finality }
+
   deinit {
     client.close()
     loop.end()

@@ -50,6 +50,8 @@ public final class CallClient {
   public var onWritable: (() -> Void)?
   /// Frames that came too late.
   public internal(set) var drops: UInt64 = 0
+  /// What the last reply said of finality.
+  public internal(set) var finality: FinalityMark?
 
   let loop: EventLoop
   let expectation: PeerExpectation

@@ -48,6 +48,9 @@ public final class CallServer {
   }
 
   public typealias Handler = (IncomingCall, Responder) -> Void
+
+  /// What every reply says of finality, asked when it is sent; nil says nothing.
+  public var finality: (() -> FinalityMark?)?
   public typealias MessageHandler = (IncomingMessage) -> Void
 
   public internal(set) var statistics = Statistics()

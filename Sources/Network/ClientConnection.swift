@@ -78,7 +78,9 @@ final class ClientConnection: ChannelDelegate {
   func channel(_ channel: Channel, received frame: Frame) {
     switch calls.receive(frame) {
     case .item(let id, let payload): waiting[id]?.onItem(payload)
-    case .finished(let id, let response): finish(id, response)
+    case .finished(let id, let response):
+      if let finality = response.finality { client?.finality = finality }
+      finish(id, response)
     case .reply(let frame): channel.send(frame)
     case .pong: break
     case .closing(let status):

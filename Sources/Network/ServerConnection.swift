@@ -111,7 +111,12 @@ final class ServerConnection: ChannelDelegate {
 
   private func deliver(_ answer: ServerCalls.Answer) -> Responder.Delivery {
     switch answer {
-    case .send(let frame): return transmit(frame)
+    case .send(var frame):
+      if case .response(var response) = frame.kind, let finality = server?.finality?() {
+        response.finality = finality
+        frame.kind = .response(response)
+      }
+      return transmit(frame)
     case .drop:
       server?.statistics.drops += 1
       return .dropped

@@ -125,6 +125,8 @@ public struct Request: WireMessage {
 /// Ends a call.
 public struct Response: WireMessage {
   public var status = CallStatus.ok
+  /// What was final at the node when it answered; absent where nothing is.
+  public var finality: FinalityMark?
   /// Of a unary method that ended `OK`; empty at the end of a stream.
   public var payload: [UInt8] = []
 
@@ -145,6 +147,7 @@ public struct Response: WireMessage {
       status.code = known
     case 2: status = CallStatus(status.code, try reader.string())
     case 3: payload = try reader.bytes()
+    case 4: try reader.message(into: &finality)
     default: break
     }
   }
@@ -153,6 +156,35 @@ public struct Response: WireMessage {
     writer.uint32(1, status.code.rawValue)
     writer.string(2, status.message)
     writer.bytes(3, payload)
+    writer.message(4, finality)
+  }
+}
+
+/// The newest note that an answering node knows: everything that it says of final state rests on it.
+public struct FinalityMark: WireMessage, Hashable, Sendable {
+  /// Leaves that are final.
+  public var size: UInt64 = 0
+  /// The note's time, RFC 3339 in UTC; empty before the first note.
+  public var time: String = ""
+
+  public init() {}
+
+  public init(size: UInt64, time: String) {
+    self.size = size
+    self.time = time
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: size = try reader.uint64()
+    case 2: time = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, size)
+    writer.string(2, time)
   }
 }
 

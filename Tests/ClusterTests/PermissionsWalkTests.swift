@@ -180,15 +180,16 @@ struct PermissionsWalkTests {
       // A node's connection is closed after each answer.
       if who.kind == "node" { client = try? caller.connect(to: cluster.clients(1)) }
       let status = client.map { call(method, $0) }
-      try check(status, of: method, for: who, table)
+      try check(status, client?.finality, of: method, for: who, table)
       walked += 1
     }
     #expect(walked > 25)
   }
 
-  private func check(_ status: CallStatus?, of method: Published, for who: WalkIdentity, _ table: Table)
-    throws
-  {
+  private func check(
+    _ status: CallStatus?, _ finality: FinalityMark?, of method: Published, for who: WalkIdentity,
+    _ table: Table
+  ) throws {
     let said = Comment(rawValue: "\(method.name): \(status.map { "\($0)" } ?? "no connection")")
     if who == .partyNode {
       // Another authority's certificate gets nobody through TLS: there is nothing to answer on.
@@ -211,6 +212,9 @@ struct PermissionsWalkTests {
       #expect(status.message.contains(who.path), said)
       return
     }
+    // Finality in every reply, refusals included.
+    let mark = try #require(finality, said)
+    #expect(mark.size > 0 && Timestamp(text: mark.time) != nil, said)
     guard who.standing == .enrolled || row.isPublic else {
       #expect(status.code == .permissionDenied, said)
       #expect(status.message.contains("expected an enrolment") && status.message.contains(who.path), said)

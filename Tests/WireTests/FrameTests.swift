@@ -10,6 +10,14 @@ struct FrameTests {
       call: CallID(.max),
       .request(Request(method: "/a/b", timeoutNanoseconds: 5_000_000_000, payload: []))),
     Frame(call: CallID(7), .response(Response(.ok, payload: [9]))),
+    Frame(
+      call: CallID(7),
+      .response(
+        {
+          var response = Response(.ok)
+          response.finality = FinalityMark(size: 1 << 40, time: "2026-01-01T00:00:00.000000000Z")
+          return response
+        }())),
     Frame(call: CallID(7), .response(Response(CallStatus(.unimplemented, "no such method")))),
     Frame(call: CallID(1), .item(Item(payload: [UInt8](repeating: 3, count: 300)))),
     Frame(call: CallID(1), .item(Item(payload: []))),
