@@ -21,11 +21,17 @@ public struct Oracles: Sendable {
   /// Evidence that nodes reported; honest parties give none.
   public private(set) var evidence: [String] = []
 
+  /// The executors' own keys.
+  var executorKeys: [(principal: Principal, key: PublicKey)] = []
+
   private var roots: [UInt64: Digest] = [:]
   private var states: [UInt64: Digest] = [:]
   private var leaders: [Term: NodeID] = [:]
   private var finalSizes: [NodeID: UInt64] = [:]
-  private var executed: [String: Principal] = [:]
+  /// What is known of executions.
+  var execution = ExecutionKnowledge()
+  /// How many leaves of the final history were looked at.
+  private var walked: UInt64 = 0
   /// The largest final size that any node has shown.
   public private(set) var finalSize: UInt64 = 0
 
@@ -46,7 +52,7 @@ public struct Oracles: Sendable {
     }
   }
 
-  private mutating func evaluated(_ name: String) { Self.count(name, in: &evaluations) }
+  mutating func evaluated(_ name: String) { Self.count(name, in: &evaluations) }
 
   mutating func observe(_ host: NodeHost, at time: UInt64) {
     guard let view = host.view else { return }
@@ -79,6 +85,7 @@ public struct Oracles: Sendable {
       fail("two states at final size \(view.finalSize)", at: time)
     }
     states[view.finalSize] = state
+    walk(host, to: view.finalSize, at: time)
   }
 
   /// A node has crashed: what it had not made durable it may have to learn again.
@@ -90,19 +97,16 @@ public struct Oracles: Sendable {
     fail("\(id) found evidence against an honest peer: \(what)", at: time)
   }
 
-  /// An executor begins to run a token.
-  mutating func executing(_ token: String, by executor: Principal, at time: UInt64) {
-    evaluated("single execution")
-    if let first = executed[token] {
-      fail("token \(token) ran twice, on \(first.path) and \(executor.path)", at: time)
+  /// Looks at every leaf of the final history once, from the first node that has it.
+  private mutating func walk(_ host: NodeHost, to size: UInt64, at time: UInt64) {
+    while walked < size, let record = host.record(at: walked) {
+      walked += 1
+      guard case .receipt(let signed) = record.body,
+        let key = executorKeys.first(where: { $0.principal == signed.content.executorID })?.key,
+        signed.verifiedSignatures(cluster: host.cluster).contains(where: { $0.key == key })
+      else { continue }
+      final(signed.content, at: time)
     }
-    executed[token] = executor
-  }
-
-  /// An executor was offered something that is not a valid approval.
-  mutating func offered(isValid: Bool, _ what: String, at time: UInt64) {
-    evaluated("valid approvals only")
-    if !isValid { fail("an executor was offered what is no approval: \(what)", at: time) }
   }
 
   /// A client was told an outcome whose proof does not verify, or that contradicts an earlier one.
@@ -111,6 +115,6 @@ public struct Oracles: Sendable {
     if !isConsistent { fail(what, at: time) }
   }
 
-  /// The largest token count that ran.
-  public var executions: Int { executed.count }
+  /// Tokens that ran.
+  public var executions: Int { execution.starts.count }
 }

@@ -90,7 +90,8 @@ struct Program {
       print("  VIOLATED at \(result.violatedAt / 1_000_000) ms: \(violation)")
       print("  replay: clawsim run --seed \(result.seed)")
     } else if !result.isLive {
-      print("  NOT LIVE: not everything was settled after healing")
+      print("  NOT LIVE: not settled after healing: " + result.unsettled.joined(separator: "; "))
+      print("  replay: clawsim run --seed \(result.seed)")
     }
   }
 }
