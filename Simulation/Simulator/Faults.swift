@@ -29,6 +29,10 @@ public struct Faults: Equatable, Sendable {
   public var executorDrift: UInt64 = 0
   /// An executor is cut off from some nodes about so often; 0 for never.
   public var executorCutEvery: UInt64 = 0
+  /// How each lying party lies; at most as many as the cluster withstands.
+  public var lies: [[Lie]] = []
+  /// Whether the first of them goes on lying once everything else is healed.
+  public var liesOn = false
   /// Operators restrict something about so often; 0 for never.
   public var restrictEvery: UInt64 = 0
 
@@ -61,6 +65,13 @@ public struct Faults: Equatable, Sendable {
     if random.chance(500_000) { faults.executorDrift = random.below(500) }
     if random.chance(400_000) { faults.executorCutEvery = 2_000_000_000 + random.below(8_000_000_000) }
     if random.chance(400_000) { faults.restrictEvery = 2_000_000_000 + random.below(8_000_000_000) }
+    if random.chance(500_000) {
+      for _ in 0..<(1 + random.below(2)) {
+        faults.lies.append(Lie.allCases.filter { _ in random.chance(250_000) })
+      }
+      faults.lies.removeAll(where: \.isEmpty)
+      faults.liesOn = random.chance(300_000)
+    }
     return faults
   }
 }

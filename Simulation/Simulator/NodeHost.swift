@@ -20,7 +20,7 @@ final class NodeHost {
   private(set) var life: UInt64 = 0
   var random: SeededRandom
   /// How far this node's clock is off, in nanoseconds.
-  let clockOffset: Int64
+  var clockOffset: Int64
   /// Why the node stopped itself.
   private(set) var fatal: String?
 

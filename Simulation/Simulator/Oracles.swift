@@ -21,6 +21,8 @@ public struct Oracles: Sendable {
   /// Evidence that nodes reported; honest parties give none.
   public private(set) var evidence: [String] = []
 
+  /// Parties that lie. What crashes alone cannot break holds only where there are none.
+  var liars: [UInt64] = []
   /// The executors' own keys.
   var executorKeys: [(principal: Principal, key: PublicKey)] = []
 
@@ -56,7 +58,7 @@ public struct Oracles: Sendable {
 
   mutating func observe(_ host: NodeHost, at time: UInt64) {
     guard let view = host.view else { return }
-    if view.role == .leader {
+    if view.role == .leader, liars.isEmpty {
       evaluated("election safety")
       if let leader = leaders[view.term], leader != view.id {
         fail("term \(view.term.rawValue) has two leaders, \(leader) and \(view.id)", at: time)
@@ -94,7 +96,15 @@ public struct Oracles: Sendable {
   mutating func note(_ notice: Notice, of id: NodeID, at time: UInt64) {
     guard case .evidence(let what) = notice else { return }
     evidence.append("\(id): \(what)")
-    fail("\(id) found evidence against an honest peer: \(what)", at: time)
+    guard !liars.isEmpty else {
+      fail("\(id) found evidence against an honest peer: \(what)", at: time)
+      return
+    }
+    evaluated("only liars are named")
+    let words = what.split(whereSeparator: { $0 == " " || $0 == ":" })
+    if words.first == "party", words.count > 1, let named = UInt64(words[1]), !liars.contains(named) {
+      fail("\(id) names an honest party: \(what)", at: time)
+    }
   }
 
   /// Looks at every leaf of the final history once, from the first node that has it.

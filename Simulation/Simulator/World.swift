@@ -48,6 +48,8 @@ public final class World {
   var clients: [any SimulatedClient] = []
   var executors: [ExecutorHost] = []
   let operators: SimulatedOperators
+  /// Parties that lie; all others are honest.
+  var liars: [Liar] = []
   public internal(set) var oracles = Oracles()
   /// Whether faults still happen; the liveness phase heals everything.
   var isCalm = false
@@ -95,6 +97,7 @@ public final class World {
           random: random.split()))
     }
     oracles.executorKeys = cast.enrolments.filter { $0.incarnation > 0 }.map { ($0.principal, $0.key) }
+    try enlistLiars(foundation.parties, using: &random)
     for host in hosts {
       try host.start(at: 0)
       queue.schedule(.tick(host.id, life: host.life), at: 0)
@@ -129,6 +132,7 @@ public final class World {
   public func calm() {
     isCalm = true
     calmExecutors()
+    healLiars()
     sideOne = []
     for host in hosts where !host.isUp { queue.schedule(.restart(host.id), at: time + 1) }
     reconnect()
@@ -190,6 +194,10 @@ public final class World {
       queue.schedule(
         .locked(id, life: host.life, ticket: lock.ticket, lock.bytes), at: time + faults.syncDelay)
     }
+    if let position = liars.firstIndex(where: { $0.id == id }) {
+      lie(position, raised)
+      return
+    }
     for (receiver, message) in raised.messages { send(message, from: id, to: receiver) }
     for answer in raised.answers { queue.schedule(.answer(from: id, answer), at: time + delay()) }
     for notice in raised.notices { oracles.note(notice, of: id, at: time) }
@@ -213,7 +221,7 @@ public final class World {
     faults.minimumDelay + networkRandom.below(faults.meanDelay) + networkRandom.below(faults.meanDelay)
   }
 
-  private func send(_ message: PeerMessage, from sender: NodeID, to receiver: NodeID) {
+  func send(_ message: PeerMessage, from sender: NodeID, to receiver: NodeID) {
     guard canTalk(sender, receiver) else { return }
     if !isCalm && networkRandom.chance(faults.loss) {
       oracles.count(fault: "loss")
@@ -274,6 +282,7 @@ public final class World {
     do {
       try host.start(at: time)
     } catch {
+      if !isHonest(host) { return }
       oracles.fail("node \(id.rawValue) could not start: \(error)", at: time)
       return
     }

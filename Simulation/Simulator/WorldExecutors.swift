@@ -73,7 +73,7 @@ extension World {
 
   /// Whether some approval has neither a receipt nor an unknown outcome yet.
   var hasOutstanding: Bool {
-    guard let state = hosts.first(where: \.isUp)?.view?.finalState else { return true }
+    guard let state = hosts.first(where: { $0.isUp && isHonest($0) })?.view?.finalState else { return true }
     return state.nextExpiry != nil || !state.owed.isEmpty
   }
 
@@ -89,14 +89,14 @@ extension World {
     }
     if !operators.isSettled { out.append("operators wait for \(operators.waitingFor)") }
     if hasOutstanding { out.append("outstanding approvals or decisions") }
-    let sizes = hosts.map { $0.view?.finalSize }
+    let sizes = hosts.filter(isHonest).map { $0.view?.finalSize }
     if Set(sizes).count != 1 || sizes.contains(nil) { out.append("final sizes \(sizes)") }
     return out
   }
 
   /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
   func checkOutcomes() {
-    guard let state = hosts.first(where: \.isUp)?.view?.finalState else { return }
+    guard let state = hosts.first(where: { $0.isUp && isHonest($0) })?.view?.finalState else { return }
     for token in oracles.execution.decisions.keys.sorted() {
       guard let decision = oracles.execution.decisions[token],
         let view = state.proposalView(agent: decision.requestedBy, requestID: decision.requestID)
