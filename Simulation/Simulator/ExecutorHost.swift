@@ -302,7 +302,7 @@ final class ExecutorHost {
       switch notice {
       case .offerRefused: oracles.count(fault: "offer refused by an executor")
       case .jobRefused(_, let reason): oracles.count(fault: "job refused: \(reason.code)")
-      case .leaseRefused(let reason): oracles.count(fault: "lease refused: \("\(reason)".prefix(48))")
+      case .leaseRefused: oracles.count(fault: "lease refused by an executor")
       default: break
       }
     }

@@ -36,6 +36,15 @@ public struct Faults: Equatable, Sendable {
   /// Operators restrict something about so often; 0 for never.
   public var restrictEvery: UInt64 = 0
 
+  /// Every fault, as it is counted when it fires.
+  public static let names =
+    [
+      "crash", "duplication", "executor crash", "executor crash between effects",
+      "executor crash while running", "executor cut off", "executor needs a new incarnation",
+      "executor write lost", "journal corrupted", "journal lost", "loss", "machine outlived its kill",
+      "partition", "slow sync",
+    ] + Lie.faultNames
+
   /// Nothing goes wrong.
   public static let none = Faults()
 

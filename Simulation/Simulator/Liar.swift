@@ -28,6 +28,13 @@ public enum Lie: String, Sendable, CaseIterable {
   case falseAcknowledgements
   /// Forges statements that it forwards, notes and restrictions.
   case forge
+
+  /// What is counted when a lie is told.
+  static let faultNames = [
+    "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement", "lie: false time",
+    "lie: forgery", "lie: garbage share", "lie: higher term", "lie: replay", "lie: spoiled job",
+    "lie: spoiled lease",
+  ]
 }
 
 /// An adversarial shell around an honest node: rewrites what leaves it. It holds the party's own keys, and

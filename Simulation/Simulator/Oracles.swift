@@ -8,9 +8,18 @@ import Records
 /// fired: a run that checked nothing passes nothing.
 ///
 /// Verified: one canonical final history and one state a size; one leader a term; nothing that a client
-/// was told is lost; no token runs twice; nothing runs without a valid approval. Not verified here yet:
-/// linearizability of client histories, contamination, lying parties.
+/// was told is lost; no token runs twice; nothing runs without a valid approval or a live lease; receipts tell
+/// what happened; nobody honest is named as a liar. Not verified here yet: linearizability of client
+/// histories, contamination.
 public struct Oracles: Sendable {
+  /// Every oracle, as it is counted.
+  public static let names = [
+    "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
+    "election safety", "every run has an outcome", "executed as proposed", "no run past a lease",
+    "no start without a lease", "only liars are named", "receipts tell what happened", "single execution",
+    "valid approvals only",
+  ]
+
   /// The first property that did not hold.
   public private(set) var violation: String?
   public private(set) var violatedAt: UInt64 = 0
