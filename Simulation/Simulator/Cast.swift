@@ -32,10 +32,19 @@ struct Cast {
     }
   }
 
-  func clients(of cluster: Digest, groupKey: PublicKey, using random: inout SeededRandom) throws
-    -> [any SimulatedClient]
-  {
+  /// Everyone who talks to the cluster, beside it and behind it.
+  struct Company {
+    var clients: [any SimulatedClient] = []
+    var operators: SimulatedOperators
+    var executors: [ExecutorHost] = []
+  }
+
+  func company(
+    of cluster: Digest, groupKey: PublicKey, faults: Faults, using random: inout SeededRandom
+  ) throws -> Company {
     var out: [any SimulatedClient] = []
+    var desk: [Credentials] = []
+    var executors: [ExecutorHost] = []
     for (principal, seed) in seeds {
       var seed = seed
       guard let key = SigningKey(seed: &seed) else { throw SimulationError.setup("a key") }
@@ -44,11 +53,23 @@ struct Cast {
       switch principal {
       case .agent: out.append(SimulatedAgent(credentials, random: random.split()))
       case .approver: out.append(SimulatedApprover(credentials, random: random.split()))
-      case .executor: out.append(SimulatedExecutor(credentials, random: random.split()))
-      case .operator, .auditor, .node: break
+      case .executor:
+        guard let enrolment = enrolments.first(where: { $0.principal == principal }) else {
+          throw SimulationError.setup("an executor")
+        }
+        executors.append(
+          ExecutorHost(credentials, enrolment: enrolment, faults: faults, random: random.split()))
+      case .operator: desk.append(credentials)
+      case .auditor, .node: break
       }
     }
-    return out
+    guard desk.count == 2 else { throw SimulationError.setup("two operators") }
+    let targets: [IncidentTarget] =
+      [.all, .tenant("acme")]
+      + (executors.map(\.principal) + out.prefix(1).map(\.principal)).map { .principal($0) }
+    let operators = SimulatedOperators(
+      desk[0], desk[1], targets: targets, restrictEvery: faults.restrictEvery, random: random.split())
+    return Company(clients: out + [operators], operators: operators, executors: executors)
   }
 }
 

@@ -39,6 +39,7 @@ final class SimulatedAgent: SimulatedClient {
     let request: [UInt8]
     var call: UInt64
     var sentAt: UInt64
+    var lastAnswer = "no answer"
   }
 
   let principal: Principal
@@ -62,6 +63,8 @@ final class SimulatedAgent: SimulatedClient {
 
   var settled: Int { told.count }
   var waiting: Int { open.count }
+  /// The last answer to each open request, in words.
+  var waitingFor: [String] { open.map { "\($0.requestID) (\($0.lastAnswer))" } }
 
   func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
     var out: [OutgoingCall] = []
@@ -112,6 +115,7 @@ final class SimulatedAgent: SimulatedClient {
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
     guard status.code == .ok else {
+      open[position].lastAnswer = "\(status)"
       // Refused for a while; it is asked again. A refusal for good would show as a lack of liveness.
       return
     }
@@ -125,7 +129,8 @@ final class SimulatedAgent: SimulatedClient {
     {
       isProven = decision.requestID == requestID && decision.requestedBy == principal
     } else {
-      isProven = false
+      // What ended before it was approved has no approval to prove.
+      isProven = outcome.decisionProof.isEmpty && ["aborted", "unknown"].contains(outcome.status)
     }
     oracles.told(
       isConsistent: isProven, "\(principal.path) was told \(outcome.status) of \(requestID) without proof",
@@ -187,110 +192,4 @@ final class SimulatedApprover: SimulatedClient {
   }
 
   func lost(_ node: NodeID) {}
-}
-
-/// A double of an executor, not `OpenExec`: enlists for leases, takes jobs from every node, runs each token
-/// once by a list in memory, reports. It never dies and checks no lease.
-final class SimulatedExecutor: SimulatedClient {
-  private struct Report {
-    let tokenID: String
-    let payload: [UInt8]
-    var call: UInt64
-    var sentAt: UInt64
-  }
-
-  let principal: Principal
-  let pace: UInt64 = 500_000_000
-  private let credentials: Credentials
-  private var random: SeededRandom
-  private var nextCall: UInt64 = 1
-  /// Streams of jobs by node; nil where none is open.
-  private var streams: [UInt64: UInt64] = [:]
-  private var lastEnlisted: UInt64 = 0
-  private var burned: [String] = []
-  private var reports: [Report] = []
-
-  init(_ credentials: Credentials, random: SeededRandom) {
-    self.credentials = credentials
-    principal = credentials.principal
-    self.random = random
-  }
-
-  var unreported: Int { reports.count }
-
-  func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
-    var out: [OutgoingCall] = []
-    if lastEnlisted == 0 || lastEnlisted + 3_000_000_000 <= time {
-      lastEnlisted = time
-      let request = EnlistRequest(
-        incarnation: 1, challenge: random.bytes(16), isolationClasses: ["microvm-tcg"])
-      out.append(outgoing(.enlist, request.encode(), to: 1 + random.below(nodes)).call)
-    }
-    for node in 1...nodes where streams[node] == nil {
-      let (call, number) = outgoing(.jobs, JobsRequest(incarnation: 1).encode(), to: node)
-      streams[node] = number
-      out.append(call)
-    }
-    for position in reports.indices where reports[position].sentAt + 2_000_000_000 < time {
-      let (call, number) = outgoing(.report, reports[position].payload, to: 1 + random.below(nodes))
-      reports[position].call = number
-      reports[position].sentAt = time
-      out.append(call)
-    }
-    return out
-  }
-
-  private func outgoing(_ method: Method, _ payload: [UInt8], to node: UInt64) -> (
-    call: OutgoingCall, number: UInt64
-  ) {
-    nextCall += 1
-    return (OutgoingCall(node: node, call: nextCall, method: method, payload: payload), nextCall)
-  }
-
-  func take(_ answer: Answer, at time: UInt64, oracles: inout Oracles) {
-    switch answer {
-    case .item(_, let payload):
-      guard let offer = try? JobOffer(decoding: payload) else { return }
-      run(offer, at: time, oracles: &oracles)
-    case .respond(let key, let status, let payload):
-      for node in streams.keys.sorted() where streams[node] == key.call { streams[node] = nil }
-      if status.code == .ok, let position = reports.firstIndex(where: { $0.call == key.call }),
-        let response = try? ReportResponse(decoding: payload),
-        let proof = try? LedgerProof(parsing: response.proof),
-        (try? proof.verify(cluster: credentials.cluster, groupKey: credentials.groupKey)) != nil
-      {
-        reports.remove(at: position)
-      }
-    }
-  }
-
-  private func run(_ offer: JobOffer, at time: UInt64, oracles: inout Oracles) {
-    guard let proof = try? LedgerProof(parsing: offer.token),
-      let verified = try? proof.verify(cluster: credentials.cluster, groupKey: credentials.groupKey),
-      case .decision(let decision) = verified.record.body, let grant = decision.grant
-    else {
-      oracles.offered(isValid: false, "to \(principal.path)", at: time)
-      return
-    }
-    oracles.offered(isValid: grant.executorID == principal, "another executor's token", at: time)
-    guard !burned.contains(grant.tokenID) else { return }
-    burned.append(grant.tokenID)
-    oracles.executing(grant.tokenID, by: principal, at: time)
-    let result = Attachment.Item(salt: random.bytes(16), value: .object([("text", "done")]))
-    let now = grant.issuedAt
-    let receipt = Receipt(
-      receiptID: "receipt-\(grant.tokenID)", decision: decision, decisionIndex: proof.index, grant: grant,
-      executedAt: now, finishedAt: now, status: .succeeded, errorCode: "", resultHash: result.hash,
-      truncated: false, isolationClass: .microvmTCG, guest: nil, imageDigest: "", cost: .zero,
-      exfiltrationRisk: false, piiDetected: false, loopGuardTriggered: false,
-      approvalNote: proof.note.encoded)
-    let signed = Signed.sign(
-      receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
-    reports.append(
-      Report(
-        tokenID: grant.tokenID, payload: statement(signed, Attachment("result", result)), call: 0,
-        sentAt: 0))
-  }
-
-  func lost(_ node: NodeID) { streams[node.rawValue] = nil }
 }

@@ -16,6 +16,34 @@ public struct Faults: Equatable, Sendable {
   public var slowSync: UInt64 = 0
   /// The most that a clock is off, either way.
   public var clockOffset: UInt64 = 0
+  /// An executor's process dies about so often; 0 for never.
+  public var executorCrashEvery: UInt64 = 0
+  public var executorRestartAfter: UInt64 = 2_000_000_000
+  /// An executor dies between two effects of one step, in millionths.
+  public var executorCrashMidStep: UInt64 = 0
+  /// A crash takes the journal along, in millionths.
+  public var journalLoss: UInt64 = 0
+  /// A crash turns a bit of the journal over, in millionths.
+  public var journalCorruption: UInt64 = 0
+  /// The most that an executor's clock runs fast or slow, in millionths.
+  public var executorDrift: UInt64 = 0
+  /// An executor is cut off from some nodes about so often; 0 for never.
+  public var executorCutEvery: UInt64 = 0
+  /// How each lying party lies; at most as many as the cluster withstands.
+  public var lies: [[Lie]] = []
+  /// Whether the first of them goes on lying once everything else is healed.
+  public var liesOn = false
+  /// Operators restrict something about so often; 0 for never.
+  public var restrictEvery: UInt64 = 0
+
+  /// Every fault, as it is counted when it fires.
+  public static let names =
+    [
+      "crash", "duplication", "executor crash", "executor crash between effects",
+      "executor crash while running", "executor cut off", "executor needs a new incarnation",
+      "executor write lost", "journal corrupted", "journal lost", "loss", "machine outlived its kill",
+      "partition", "slow sync",
+    ] + Lie.faultNames
 
   /// Nothing goes wrong.
   public static let none = Faults()
@@ -36,6 +64,23 @@ public struct Faults: Equatable, Sendable {
     }
     if random.chance(300_000) { faults.slowSync = random.below(50_000) }
     if random.chance(300_000) { faults.clockOffset = random.below(1_000_000_000) }
+    if random.chance(500_000) {
+      faults.executorCrashEvery = 2_000_000_000 + random.below(10_000_000_000)
+      faults.executorRestartAfter = 50_000_000 + random.below(4_000_000_000)
+      if random.chance(300_000) { faults.journalLoss = 100_000 + random.below(400_000) }
+      if random.chance(300_000) { faults.journalCorruption = 100_000 + random.below(600_000) }
+    }
+    if random.chance(300_000) { faults.executorCrashMidStep = random.below(20_000) }
+    if random.chance(500_000) { faults.executorDrift = random.below(500) }
+    if random.chance(400_000) { faults.executorCutEvery = 2_000_000_000 + random.below(8_000_000_000) }
+    if random.chance(400_000) { faults.restrictEvery = 2_000_000_000 + random.below(8_000_000_000) }
+    if random.chance(500_000) {
+      for _ in 0..<(1 + random.below(2)) {
+        faults.lies.append(Lie.allCases.filter { _ in random.chance(250_000) })
+      }
+      faults.lies.removeAll(where: \.isEmpty)
+      faults.liesOn = random.chance(300_000)
+    }
     return faults
   }
 }

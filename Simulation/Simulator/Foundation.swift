@@ -111,6 +111,8 @@ struct Foundation: ~Copyable {
 
 /// The bundle that simulated clusters run under.
 enum SimulatedPolicy {
+  /// The most of any action below.
+  static let maximumRetries = 1
   static let registry = """
     {"bundle_version":"1","constitution_version":"1.0.0",
      "actions":[
@@ -119,9 +121,9 @@ enum SimulatedPolicy {
        "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
        "arguments":["/action","echo"],"scopes":["text"],
        "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.01","max_retries":0,"rate_limit_per_min":6000,
+       "maximum_cost_usd":"0.01","max_retries":1,"rate_limit_per_min":6000,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":60},
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
       {"name":"deploy","version":"1","description":"Changes production","parameters_schema":
         {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
        "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -129,7 +131,7 @@ enum SimulatedPolicy {
        "risk":{"impact_level":"high","data_classification":"internal","estimated_cost_usd":"1"},
        "maximum_cost_usd":"2","max_retries":0,"rate_limit_per_min":600,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":60}],
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15}],
      "approvals":[{"name":"high-impact","actions":[],"impact_at_least":"high",
        "demands":[{"role":"approver","count":2}],"decision":"require_multi_sig","deadline_seconds":60}],
      "breakers":{"request_usd":"100","tenant_usd_per_day":"100000","proposals_per_minute":100000,

@@ -2,6 +2,7 @@ import ClawLedger
 import Crypto
 import FROST
 import GovernanceNode
+import Merkle
 import Raft
 import Records
 import Wire
@@ -19,7 +20,7 @@ final class NodeHost {
   private(set) var life: UInt64 = 0
   var random: SeededRandom
   /// How far this node's clock is off, in nanoseconds.
-  let clockOffset: Int64
+  var clockOffset: Int64
   /// Why the node stopped itself.
   private(set) var fatal: String?
 
@@ -29,6 +30,7 @@ final class NodeHost {
     random: SeededRandom
   ) throws {
     self.id = id
+    cluster = TreeHash.leaf(genesis.leaf)
     self.keySeed = keySeed
     self.share = share
     self.publicKeys = publicKeys
@@ -72,6 +74,12 @@ final class NodeHost {
       node = nil
     }
   }
+
+  /// The cluster's id.
+  let cluster: Digest
+
+  /// A final leaf's record; nil where it is not final here.
+  func record(at index: UInt64) -> Record? { node?.finalRecord(at: LeafIndex(index)) }
 
   var nextDeadline: UInt64? { node?.nextDeadline.nanoseconds }
   var view: NodeView? { node?.view }

@@ -8,9 +8,18 @@ import Records
 /// fired: a run that checked nothing passes nothing.
 ///
 /// Verified: one canonical final history and one state a size; one leader a term; nothing that a client
-/// was told is lost; no token runs twice; nothing runs without a valid approval. Not verified here yet:
-/// linearizability of client histories, contamination, lying parties.
+/// was told is lost; no token runs twice; nothing runs without a valid approval or a live lease; receipts tell
+/// what happened; nobody honest is named as a liar. Not verified here yet: linearizability of client
+/// histories, contamination.
 public struct Oracles: Sendable {
+  /// Every oracle, as it is counted.
+  public static let names = [
+    "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
+    "election safety", "every run has an outcome", "executed as proposed", "no run past a lease",
+    "no start without a lease", "only liars are named", "receipts tell what happened", "single execution",
+    "valid approvals only",
+  ]
+
   /// The first property that did not hold.
   public private(set) var violation: String?
   public private(set) var violatedAt: UInt64 = 0
@@ -21,11 +30,19 @@ public struct Oracles: Sendable {
   /// Evidence that nodes reported; honest parties give none.
   public private(set) var evidence: [String] = []
 
+  /// Parties that lie. What crashes alone cannot break holds only where there are none.
+  var liars: [UInt64] = []
+  /// The executors' own keys.
+  var executorKeys: [(principal: Principal, key: PublicKey)] = []
+
   private var roots: [UInt64: Digest] = [:]
   private var states: [UInt64: Digest] = [:]
   private var leaders: [Term: NodeID] = [:]
   private var finalSizes: [NodeID: UInt64] = [:]
-  private var executed: [String: Principal] = [:]
+  /// What is known of executions.
+  var execution = ExecutionKnowledge()
+  /// How many leaves of the final history were looked at.
+  private var walked: UInt64 = 0
   /// The largest final size that any node has shown.
   public private(set) var finalSize: UInt64 = 0
 
@@ -46,11 +63,11 @@ public struct Oracles: Sendable {
     }
   }
 
-  private mutating func evaluated(_ name: String) { Self.count(name, in: &evaluations) }
+  mutating func evaluated(_ name: String) { Self.count(name, in: &evaluations) }
 
   mutating func observe(_ host: NodeHost, at time: UInt64) {
     guard let view = host.view else { return }
-    if view.role == .leader {
+    if view.role == .leader, liars.isEmpty {
       evaluated("election safety")
       if let leader = leaders[view.term], leader != view.id {
         fail("term \(view.term.rawValue) has two leaders, \(leader) and \(view.id)", at: time)
@@ -79,6 +96,7 @@ public struct Oracles: Sendable {
       fail("two states at final size \(view.finalSize)", at: time)
     }
     states[view.finalSize] = state
+    walk(host, to: view.finalSize, at: time)
   }
 
   /// A node has crashed: what it had not made durable it may have to learn again.
@@ -87,22 +105,27 @@ public struct Oracles: Sendable {
   mutating func note(_ notice: Notice, of id: NodeID, at time: UInt64) {
     guard case .evidence(let what) = notice else { return }
     evidence.append("\(id): \(what)")
-    fail("\(id) found evidence against an honest peer: \(what)", at: time)
-  }
-
-  /// An executor begins to run a token.
-  mutating func executing(_ token: String, by executor: Principal, at time: UInt64) {
-    evaluated("single execution")
-    if let first = executed[token] {
-      fail("token \(token) ran twice, on \(first.path) and \(executor.path)", at: time)
+    guard !liars.isEmpty else {
+      fail("\(id) found evidence against an honest peer: \(what)", at: time)
+      return
     }
-    executed[token] = executor
+    evaluated("only liars are named")
+    let words = what.split(whereSeparator: { $0 == " " || $0 == ":" })
+    if words.first == "party", words.count > 1, let named = UInt64(words[1]), !liars.contains(named) {
+      fail("\(id) names an honest party: \(what)", at: time)
+    }
   }
 
-  /// An executor was offered something that is not a valid approval.
-  mutating func offered(isValid: Bool, _ what: String, at time: UInt64) {
-    evaluated("valid approvals only")
-    if !isValid { fail("an executor was offered what is no approval: \(what)", at: time) }
+  /// Looks at every leaf of the final history once, from the first node that has it.
+  private mutating func walk(_ host: NodeHost, to size: UInt64, at time: UInt64) {
+    while walked < size, let record = host.record(at: walked) {
+      walked += 1
+      guard case .receipt(let signed) = record.body,
+        let key = executorKeys.first(where: { $0.principal == signed.content.executorID })?.key,
+        signed.verifiedSignatures(cluster: host.cluster).contains(where: { $0.key == key })
+      else { continue }
+      final(signed.content, at: time)
+    }
   }
 
   /// A client was told an outcome whose proof does not verify, or that contradicts an earlier one.
@@ -111,6 +134,6 @@ public struct Oracles: Sendable {
     if !isConsistent { fail(what, at: time) }
   }
 
-  /// The largest token count that ran.
-  public var executions: Int { executed.count }
+  /// Tokens that ran.
+  public var executions: Int { execution.starts.count }
 }

@@ -15,7 +15,13 @@ enum WorldEvent {
   case synced(NodeID, life: UInt64, WriteName, WriteBatch)
   case locked(NodeID, life: UInt64, ticket: UInt64, [UInt8])
   case call(to: NodeID, ClientCall)
-  case answer(Answer)
+  case answer(from: NodeID, Answer)
+  case cancel(at: NodeID, CallKey)
+  case executor(Int, life: UInt64, ExecutorHappening)
+  case executorCrash
+  case executorStart(Int)
+  case executorCut
+  case executorHeal(Int)
   case crash
   case restart(NodeID)
   case partition
@@ -26,8 +32,8 @@ enum WorldEvent {
 /// A whole cluster with its agents, approvers and executors, in one thread, on virtual time, from one
 /// seed: the same seed gives the same run to the bit.
 ///
-/// What is simulated: network, disk, clock and process. The governance nodes are the code that the
-/// programs run; executors are a double (`SimulatedExecutor`), not yet `OpenExec`.
+/// What is simulated: network, disk, clock, process and sandbox. Governance nodes and executors are the code
+/// that the programs run.
 public final class World {
   /// Virtual time 0, as a time of day.
   static let epoch: Int64 = 1_800_000_000_000_000_000
@@ -40,6 +46,10 @@ public final class World {
   var hosts: [NodeHost] = []
   var queue = EventQueue<WorldEvent>()
   var clients: [any SimulatedClient] = []
+  var executors: [ExecutorHost] = []
+  let operators: SimulatedOperators
+  /// Parties that lie; all others are honest.
+  var liars: [Liar] = []
   public internal(set) var oracles = Oracles()
   /// Whether faults still happen; the liveness phase heals everything.
   var isCalm = false
@@ -47,9 +57,9 @@ public final class World {
   var isIgnored: ((_ receiver: NodeID, PeerMessage) -> Bool)?
   /// Nodes on side one of the partition; empty where there is none.
   var sideOne: [NodeID] = []
-  private var networkRandom: SeededRandom
+  var networkRandom: SeededRandom
   private var diskRandom: SeededRandom
-  private var faultRandom: SeededRandom
+  var faultRandom: SeededRandom
   /// When each node's disk is free again: writes become durable in order.
   private var diskFree: [UInt64]
   /// A digest of everything that happened, for comparing two runs.
@@ -73,6 +83,11 @@ public final class World {
     guard case .genesis(let genesis) = entry.body else { throw SimulationError.setup("the genesis") }
     self.genesis = genesis
     cluster = TreeHash.leaf(foundation.genesis.leaf)
+    let company = try cast.company(
+      of: cluster, groupKey: genesis.groupKey, faults: faults, using: &random)
+    clients = company.clients
+    executors = company.executors
+    operators = company.operators
     for party in foundation.parties {
       let offset =
         faults.clockOffset == 0
@@ -83,12 +98,20 @@ public final class World {
           publicKeys: foundation.publicKeys, genesis: foundation.genesis, clockOffset: offset,
           random: random.split()))
     }
+    oracles.executorKeys = cast.enrolments.filter { $0.incarnation > 0 }.map { ($0.principal, $0.key) }
+    try enlistLiars(foundation.parties, using: &random)
     for host in hosts {
       try host.start(at: 0)
       queue.schedule(.tick(host.id, life: host.life), at: 0)
     }
-    clients = try cast.clients(of: cluster, groupKey: genesis.groupKey, using: &random)
     for position in clients.indices { queue.schedule(.client(position), at: 500_000_000) }
+    for position in executors.indices { queue.schedule(.executorStart(position), at: 400_000_000) }
+    if faults.executorCrashEvery > 0 {
+      queue.schedule(.executorCrash, at: 2_000_000_000 + faultRandom.below(faults.executorCrashEvery))
+    }
+    if faults.executorCutEvery > 0 {
+      queue.schedule(.executorCut, at: 2_000_000_000 + faultRandom.below(faults.executorCutEvery))
+    }
     if faults.partitionEvery > 0 {
       queue.schedule(.partition, at: 1_000_000_000 + faultRandom.below(faults.partitionEvery))
     }
@@ -110,12 +133,14 @@ public final class World {
   /// Heals everything and lets nothing go wrong any more.
   public func calm() {
     isCalm = true
+    calmExecutors()
+    healLiars()
     sideOne = []
     for host in hosts where !host.isUp { queue.schedule(.restart(host.id), at: time + 1) }
     reconnect()
   }
 
-  private func host(_ id: NodeID) -> NodeHost? { hosts.first { $0.id == id } }
+  func host(_ id: NodeID) -> NodeHost? { hosts.first { $0.id == id } }
 
   private func handle(_ event: WorldEvent) {
     switch event {
@@ -137,8 +162,19 @@ public final class World {
       guard let host = host(id), host.life == life, host.isUp else { return }
       host.disk.sync(lock: bytes)
       step(id, .locked(ticket: ticket))
-    case .call(let id, let call): step(id, .call(call))
-    case .answer(let answer): take(answer)
+    case .call(let id, let call):
+      if host(id)?.isUp == true { step(id, .call(call)) } else { fail(call.key) }
+    case .answer(let id, let answer): take(answer, from: id)
+    case .cancel(let id, let key): step(id, .cancelled(key))
+    case .executor(let position, let life, let what):
+      guard executors[position].life == life else { return }
+      mix(UInt64(position), life)
+      executors[position].happened(what, at: time, nodes: reachableNodes, oracles: &oracles)
+      serve(position)
+    case .executorCrash: crashExecutor()
+    case .executorStart(let position): startExecutor(position)
+    case .executorCut: cutExecutor()
+    case .executorHeal(let position): executors[position].cutOff = []
     case .crash: crash()
     case .restart(let id): restart(id)
     case .partition: partition()
@@ -161,15 +197,19 @@ public final class World {
       queue.schedule(
         .locked(id, life: host.life, ticket: lock.ticket, lock.bytes), at: time + faults.syncDelay)
     }
+    if let position = liars.firstIndex(where: { $0.id == id }) {
+      lie(position, raised)
+      return
+    }
     for (receiver, message) in raised.messages { send(message, from: id, to: receiver) }
-    for answer in raised.answers { queue.schedule(.answer(answer), at: time + delay()) }
+    for answer in raised.answers { queue.schedule(.answer(from: id, answer), at: time + delay()) }
     for notice in raised.notices { oracles.note(notice, of: id, at: time) }
     mix(UInt64(raised.messages.count), UInt64(raised.writes.count))
     oracles.observe(host, at: time)
     if let reason = host.fatal { oracles.fail("node \(id.rawValue) stopped: \(reason)", at: time) }
   }
 
-  private func mix(_ words: UInt64...) {
+  func mix(_ words: UInt64...) {
     for word in words + [time] { trace = (trace ^ word) &* 0x100_0000_01B3 }
   }
 
@@ -179,12 +219,12 @@ public final class World {
     sideOne.isEmpty || sideOne.contains(a) == sideOne.contains(b)
   }
 
-  private func delay() -> UInt64 {
+  func delay() -> UInt64 {
     // A sum of two uniform draws: most near the mean, none below the minimum.
     faults.minimumDelay + networkRandom.below(faults.meanDelay) + networkRandom.below(faults.meanDelay)
   }
 
-  private func send(_ message: PeerMessage, from sender: NodeID, to receiver: NodeID) {
+  func send(_ message: PeerMessage, from sender: NodeID, to receiver: NodeID) {
     guard canTalk(sender, receiver) else { return }
     if !isCalm && networkRandom.chance(faults.loss) {
       oracles.count(fault: "loss")
@@ -236,6 +276,7 @@ public final class World {
     diskFree[Int(victim.id.rawValue) - 1] = time
     oracles.forget(victim.id)
     for client in clients { client.lost(victim.id) }
+    for executor in executors { _ = executor.lost(victim.id.rawValue) }
     queue.schedule(.restart(victim.id), at: time + 1 + faultRandom.below(faults.restartAfter))
   }
 
@@ -244,6 +285,7 @@ public final class World {
     do {
       try host.start(at: time)
     } catch {
+      if !isHonest(host) { return }
       oracles.fail("node \(id.rawValue) could not start: \(error)", at: time)
       return
     }
@@ -263,16 +305,22 @@ public final class World {
       let call = ClientCall(
         key: CallKey(connection: UInt64(position), call: outgoing.call),
         caller: clients[position].principal, method: outgoing.method.path, payload: outgoing.payload)
+      if let type = World.statementType(of: outgoing.method) { oracles.said(outgoing.payload, type) }
       queue.schedule(.call(to: node, call), at: time + delay())
     }
+    for new in operators.takeEnrolled() { takeUp(new) }
     queue.schedule(.client(position), at: time + clients[position].pace)
   }
 
-  private func take(_ answer: Answer) {
+  private func take(_ answer: Answer, from node: NodeID) {
     let key: CallKey
     switch answer {
     case .respond(let answered, _, _): key = answered
     case .item(let answered, _): key = answered
+    }
+    if key.connection >= World.executorConnections {
+      takeExecutors(answer, key, from: node)
+      return
     }
     guard key.connection < UInt64(clients.count) else { return }
     clients[Int(key.connection)].take(answer, at: time, oracles: &oracles)

@@ -59,12 +59,16 @@ struct Program {
     }
     var worst: Int32 = 0
     var simulated: UInt64 = 0
+    var oracles = Tally()
+    var faults = Tally()
     for seed in bounds[0]...bounds[1] {
       guard let result = try? Campaign.run(seed: seed) else {
         print("seed \(seed): could not be set up")
         return 1
       }
       simulated += result.simulated
+      oracles.add(result.evaluations)
+      faults.add(result.faults)
       if code(result) != 0 {
         show(result)
         worst = worst == 1 ? 1 : code(result)
@@ -73,7 +77,32 @@ struct Program {
     print(
       "\(bounds[1] - bounds[0] + 1) seeds, \(simulated / 1_000_000_000) simulated seconds, "
         + (worst == 0 ? "clean" : "not clean"))
+    print("  oracles: " + oracles.text)
+    print("  faults: " + faults.text)
+    let idle = Oracles.names.filter { !oracles.contains($0) }
+    if !idle.isEmpty { print("  never evaluated: " + idle.joined(separator: ", ")) }
+    let unfired = Faults.names.filter { !faults.contains($0) }
+    if !unfired.isEmpty { print("  never fired: " + unfired.joined(separator: ", ")) }
     return worst
+  }
+
+  /// Counters by name, over all seeds.
+  private struct Tally {
+    private var counts: [(name: String, count: UInt64)] = []
+
+    mutating func add(_ more: [(name: String, count: UInt64)]) {
+      for (name, count) in more {
+        if let position = counts.firstIndex(where: { $0.name == name }) {
+          counts[position].count += count
+        } else {
+          counts.append((name, count))
+        }
+      }
+      counts.sort { $0.name < $1.name }
+    }
+
+    func contains(_ name: String) -> Bool { counts.contains { $0.name == name } }
+    var text: String { counts.map { "\($0.name) \($0.count)" }.joined(separator: ", ") }
   }
 
   private static func code(_ result: SeedResult) -> Int32 {
@@ -90,7 +119,8 @@ struct Program {
       print("  VIOLATED at \(result.violatedAt / 1_000_000) ms: \(violation)")
       print("  replay: clawsim run --seed \(result.seed)")
     } else if !result.isLive {
-      print("  NOT LIVE: not everything was settled after healing")
+      print("  NOT LIVE: not settled after healing: " + result.unsettled.joined(separator: "; "))
+      print("  replay: clawsim run --seed \(result.seed)")
     }
   }
 }

@@ -11,7 +11,9 @@ extension Ledger {
 
   /// The first kept notes of a size above `leaf`, ascending, at most `limit`: each proves the leaf.
   public func notes(covering leaf: LeafIndex, limit: Int) -> [SignedNote] {
-    guard let rows = try? store.scan(.notes, from: StoreKey.note(leaf.value + 1, .epoch), limit: limit)
+    // A leaf beyond the log has none; whoever asks may name any.
+    guard leaf.value < size,
+      let rows = try? store.scan(.notes, from: StoreKey.note(leaf.value + 1, .epoch), limit: limit)
     else { return [] }
     return rows.compactMap { try? SignedNote(parsing: $0.value) }
   }

@@ -302,9 +302,11 @@ extension GovernanceNode {
     if let approval = view.approval {
       if let proof = self.proof(of: approval, consenting: true) {
         outcome.decisionProof = proof.encoded
-      } else {
+      } else if view.status != .aborted && view.status != .unknown {
         outcome.status = Self.undecided
       }
+      // What ended before the parties consented to it never will be approved: its agent is told how it ended,
+      // without a proof of an approval that does not exist.
     } else if let decision = view.lastDecision {
       outcome.decisionProof = self.proof(of: decision)?.encoded ?? ""
     }

@@ -232,13 +232,16 @@ extension GovernanceNode {
   ) {
     bind(statement: request.statement, attachment: request.attachment, into: &effects)
     let id = act.content.incidentID
-    guard restrictions.contains(id) else {
+    // An operator who was not answered asks again: by now the restriction may be final, and binds through
+    // the log.
+    let isFinal = overlay.final.isRestricted(by: id)
+    guard restrictions.contains(id) || isFinal else {
       refuse(
         call.key, .permissionDenied, "expected a restriction signed by an enrolled operator",
         into: &effects)
       return
     }
-    let own = restrictions.isDurable(id) ? [raft.id] : []
+    let own = isFinal || restrictions.isDurable(id) ? [raft.id] : []
     restrictions.vigils.append(BoundRestrictions.Vigil(key: call.key, incidentID: id, bound: own, since: nil))
     let shown = RestrictionShown(statement: request.statement, attachment: request.attachment)
     for peer in peers { effects.messages.append((peer, PeerMessage(restriction: shown))) }

@@ -45,6 +45,7 @@ extension ExecutorInstance {
     at now: Uptime, using random: inout some RandomNumberGenerator,
     into effects: inout ExecutorEffects
   ) {
+    guard isPreflightDone else { return }
     var position = 0
     while position < queue.count, !isShuttingDown {
       guard jobs.count(where: { $0.isActive }) < settings.maximumRunning, !owesReceipt(at: now) else {

@@ -16,6 +16,9 @@ public struct ExecutorInstance: Sendable {
   public internal(set) var registry: ActionRegistry?
   public internal(set) var nonces = NonceRegistry()
   public internal(set) var activeClasses: [IsolationClass]
+  /// Whether the preflight has said which classes are active. Until then no job is judged: its refusal for want
+  /// of a sandbox would be for good.
+  var isPreflightDone: Bool
 
   /// First in, first out, but for those that wait for a lease. Invariant: no token twice, none in `jobs`.
   var queue: [QueuedJob] = []
@@ -30,7 +33,7 @@ public struct ExecutorInstance: Sendable {
   private(set) var isShuttingDown = false
   let writer: ReceiptWriter
 
-  /// An executor that goes on from its journal.
+  /// An executor that goes on from its journal. With no active classes it waits for `classesFound`.
   public init(
     identity: ExecutorIdentity, journal: RestoredJournal, activeClasses: [IsolationClass],
     settings: ExecutorSettings = ExecutorSettings()
@@ -38,6 +41,7 @@ public struct ExecutorInstance: Sendable {
     self.identity = identity
     self.settings = settings
     self.activeClasses = activeClasses
+    isPreflightDone = !activeClasses.isEmpty
     leases = LeaseKeeper(identity: identity, highest: journal.highestLease)
     writer = ReceiptWriter(identity: identity)
     restored = journal.tokens
@@ -67,7 +71,9 @@ public struct ExecutorInstance: Sendable {
       finished(run, outcome, at: now, using: &random, into: &effects)
     case .leaseOffered(let offer): take(offer, at: now, into: &effects)
     case .receiptProven(let proof): settle(proof, into: &effects)
-    case .classesFound(let classes): activeClasses = classes
+    case .classesFound(let classes):
+      activeClasses = classes
+      isPreflightDone = true
     case .tick: break
     case .shutdown: isShuttingDown = true
     }

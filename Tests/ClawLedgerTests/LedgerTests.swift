@@ -36,6 +36,13 @@ private func referenceRoot(_ records: [[UInt8]]) -> Digest {
 }
 
 struct LedgerTests {
+  @Test("a leaf that cannot be in any log has no note, whoever asks for it")
+  func noNoteBeyondTheLog() throws {
+    let ledger = try Ledger.open(MemoryStore()).ledger
+    #expect(ledger.notes(covering: LeafIndex(.max), limit: 64).isEmpty)
+    #expect(ledger.leaf(at: LeafIndex(.max)) == nil)
+  }
+
   @Test("appends, truncations, late syncs and crashes: the ledger is always the log of its model")
   func model() throws {
     for seed in 0..<60 as Range<UInt64> {

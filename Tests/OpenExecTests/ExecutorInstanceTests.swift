@@ -75,6 +75,20 @@ struct ExecutorInstanceTests {
     #expect(shell.starts.count == 1)
   }
 
+  @Test("a job that comes before the preflight is through waits for it, and is not refused")
+  func waitsForPreflight() throws {
+    var shell = try Shell(world, activeClasses: [])
+    shell.step(.tick)
+    try shell.renew()
+    shell.step(offer())
+    shell.flush()
+    #expect(shell.instance.state(of: "t1") == .queued)
+    #expect(shell.reports.isEmpty)
+    shell.step(.classesFound([.microvmTCG]))
+    shell.flush()
+    #expect(shell.starts.count == 1)
+  }
+
   @Test("one token is run once, however often it is offered, and never again once it is done")
   func onlyOnce() throws {
     var (shell, order) = try running()

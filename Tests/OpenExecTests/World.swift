@@ -231,13 +231,16 @@ struct Shell {
   var notices: [ExecutorNotice] = []
   var challenges: [Challenge] = []
 
-  init(_ world: World, settings: ExecutorSettings = ExecutorSettings()) throws {
+  init(
+    _ world: World, settings: ExecutorSettings = ExecutorSettings(),
+    activeClasses: [IsolationClass] = [.microvmTCG]
+  ) throws {
     self.world = world
     for write in RestoredJournal.beginning(world.identity) { journal[write.key] = write.value }
     instance = ExecutorInstance(
       identity: world.identity,
       journal: try RestoredJournal(journal.map { ($0.key, $0.value) }, identity: world.identity),
-      activeClasses: [.microvmTCG], settings: settings)
+      activeClasses: activeClasses, settings: settings)
   }
 
   mutating func step(_ event: ExecutorEvent) {

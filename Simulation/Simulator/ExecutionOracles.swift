@@ -1,0 +1,233 @@
+import Canonical
+import ClawShield
+import Crypto
+import Merkle
+import OpenExec
+import Records
+import Wire
+
+/// What the oracles know of executions: what agents and approvers really signed, what really ran, and what
+/// executors really reported. None of it comes from a node.
+struct ExecutionKnowledge: Sendable {
+  struct Start: Sendable {
+    let executor: Principal
+    let life: UInt64
+    var attempt: Int
+    /// Nil while it runs.
+    var ending: RunEnding?
+    /// Whether it ended well, and the guest proved what it is.
+    var succeeded = false
+  }
+
+  struct Proposed: Sendable {
+    let content: JSON
+    let parameters: [UInt8]
+  }
+
+  /// By agent and request id.
+  var proposals: [String: Proposed] = [:]
+  /// Who approved, by the hash of the proposal's leaf.
+  var approvers: [Digest: [Principal]] = [:]
+  var starts: [String: Start] = [:]
+  var decisions: [String: Decision] = [:]
+  var reported: [String: [Receipt]] = [:]
+  /// Restrictions that an operator was told are in force, and since when.
+  var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
+  var seen: Set<[UInt8]> = []
+
+  static func key(_ agent: Principal, _ requestID: String) -> String { "\(agent.path) \(requestID)" }
+}
+
+extension Oracles {
+  /// A client says this to the cluster.
+  mutating func said(_ payload: [UInt8], _ type: RecordType) {
+    guard execution.seen.insert(payload).inserted, let request = try? StatementRequest(decoding: payload),
+      case .object(var object)? = try? JSON.parse(request.statement)
+    else { return }
+    object["type"] = .string(type.rawValue)
+    object["at"] = .string(Timestamp.epoch.text)
+    switch (try? Record(.object(object)))?.body {
+    case .proposal(let signed):
+      let parameters = (try? Attachment(parsing: request.attachment))?["parameters"]?.value ?? .null
+      let key = ExecutionKnowledge.key(signed.content.requestedBy, signed.content.requestID)
+      execution.proposals[key] = .init(
+        content: signed.content.json, parameters: parameters.canonicalBytes())
+    case .incident(let signed): signed.content.lifts.forEach { lifting($0) }
+    case .ballot(let signed) where signed.content.vote == .approve:
+      let hash = signed.content.proposalHash
+      if execution.approvers[hash]?.contains(signed.content.voter) != true {
+        execution.approvers[hash, default: []].append(signed.content.voter)
+      }
+    default: break
+    }
+  }
+
+  /// A machine is about to be started.
+  mutating func starting(_ order: RunOrder, by host: ExecutorHost, offers: [JobOffer], at time: UInt64) {
+    let token = order.id.token
+    count(start: token, order, host, at: time)
+    evaluated("valid approvals only")
+    guard let decision = approval(of: order, by: host, offers: offers) else {
+      fail("\(host.principal.path) starts \(token) without a valid approval for it", at: time)
+      return
+    }
+    execution.decisions[token] = decision
+    evaluated("executed as proposed")
+    if let objection = difference(between: order, and: decision, offers) {
+      fail("\(host.principal.path) starts \(token): \(objection)", at: time)
+    }
+    evaluated("no start without a lease")
+    if let objection = host.shadow.objection(
+      to: token, decision, on: host.principal, at: host.uptime(time))
+    {
+      fail("\(host.principal.path) starts \(token) under \(objection)", at: time)
+    }
+    holdAgainstRestrictions(order, decision, host, at: time)
+  }
+
+  private mutating func count(start token: String, _ order: RunOrder, _ host: ExecutorHost, at time: UInt64) {
+    evaluated("single execution")
+    guard var known = execution.starts[token] else {
+      execution.starts[token] = .init(
+        executor: host.principal, life: host.life, attempt: order.id.attempt, ending: nil)
+      if order.id.attempt != 1 { fail("token \(token) begins with try \(order.id.attempt)", at: time) }
+      return
+    }
+    // Another try is no second execution: in the same life, after the one before has failed.
+    let isRetry =
+      known.executor == host.principal && known.life == host.life && order.id.attempt == known.attempt + 1
+      && known.ending != nil && !known.succeeded
+      && order.id.attempt <= 1 + SimulatedPolicy.maximumRetries
+    if !isRetry {
+      fail(
+        "token \(token) ran twice: on \(known.executor.path) in life \(known.life), and on "
+          + "\(host.principal.path) in life \(host.life), try \(order.id.attempt)", at: time)
+    }
+    known.attempt = order.id.attempt
+    known.ending = nil
+    execution.starts[token] = known
+  }
+
+  /// The decision of an offer that a stranger would accept for this executor in this incarnation.
+  private func approval(of order: RunOrder, by host: ExecutorHost, offers: [JobOffer]) -> Decision? {
+    for offer in offers {
+      guard let proof = try? LedgerProof(parsing: offer.token),
+        let (record, checkpoint) = try? proof.verify(
+          cluster: host.credentials.cluster, groupKey: host.credentials.groupKey),
+        case .decision(let decision) = record.body, decision.decisionType == .approve,
+        let grant = decision.grant, grant.tokenID == order.id.token,
+        grant.executorID == host.principal, grant.executorIncarnation == host.incarnation,
+        checkpoint.consent?.covers(proof.index) == true
+      else { continue }
+      return decision
+    }
+    return nil
+  }
+
+  private func difference(
+    between order: RunOrder, and decision: Decision, _ offers: [JobOffer]
+  ) -> String? {
+    let key = ExecutionKnowledge.key(decision.requestedBy, decision.requestID)
+    guard let proposed = execution.proposals[key] else { return "nobody proposed \(key)" }
+    guard proposed.parameters == order.parameters else { return "other parameters than were proposed" }
+    guard
+      let leaf = offers.map(\.proposal).first(where: { TreeHash.leaf($0) == decision.proposalHash }),
+      case .proposal(let signed)? = (try? Record(parsing: leaf))?.body,
+      signed.content.json == proposed.content
+    else { return "another proposal than its agent signed" }
+    guard order.arguments == ["/action", signed.content.action] else { return "another action" }
+    switch signed.content.action {
+    case "echo": return nil
+    case "deploy":
+      let count = execution.approvers[decision.proposalHash]?.count ?? 0
+      return count >= 2 ? nil : "\(count) people approved what needs two"
+    default: return "an action that policy forbids"
+    }
+  }
+
+  private mutating func holdAgainstRestrictions(
+    _ order: RunOrder, _ decision: Decision, _ host: ExecutorHost, at time: UInt64
+  ) {
+    let standing = execution.restrictions.filter { $0.since + 1_000_000_000 < time }.map(\.entry)
+    guard !standing.isEmpty else { return }
+    evaluated("acknowledged restrictions hold")
+    if let entry = RestrictionList(standing).forbids(
+      tokenID: order.id.token, tenant: decision.tenantID, agent: decision.requestedBy,
+      executor: host.principal)
+    {
+      fail(
+        "\(order.id.token) runs on \(host.principal.path) although \(entry.incidentID) was acknowledged",
+        at: time)
+    }
+  }
+
+  /// A machine runs, and nobody has told it to stop.
+  mutating func running(_ order: RunOrder, by host: ExecutorHost, offers: [JobOffer], at time: UInt64) {
+    guard let decision = execution.decisions[order.id.token] else { return }
+    evaluated("no run past a lease")
+    if let objection = host.shadow.objection(
+      to: order.id.token, decision, on: host.principal, at: host.uptime(time))
+    {
+      fail("\(host.principal.path) goes on with \(order.id.token) under \(objection)", at: time)
+    }
+    holdAgainstRestrictions(order, decision, host, at: time)
+  }
+
+  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome) {
+    execution.starts[run.token]?.succeeded =
+      outcome.ending == .completed(exitStatus: 0)
+      && order.map { outcome.guest?.answers($0.challenge) == true } ?? false
+    execution.starts[run.token]?.ending = outcome.ending
+  }
+
+  mutating func reported(_ receipt: Receipt) {
+    if execution.reported[receipt.tokenID]?.contains(receipt) != true {
+      execution.reported[receipt.tokenID, default: []].append(receipt)
+    }
+  }
+
+  /// A receipt is final, and its executor's own key signed it.
+  mutating func final(_ receipt: Receipt, at time: UInt64) {
+    evaluated("receipts tell what happened")
+    guard execution.reported[receipt.tokenID]?.contains(receipt) == true else {
+      fail("a receipt for \(receipt.tokenID) is final that \(receipt.executorID.path) never gave", at: time)
+      return
+    }
+    let start = execution.starts[receipt.tokenID]
+    let isTrue =
+      switch receipt.status {
+      case .succeeded: start?.succeeded == true
+      case .failed: start?.ending != nil
+      case .refused: start == nil
+      case .aborted: start == nil || start?.ending != nil
+      case .unknown: true
+      }
+    if !isTrue {
+      fail(
+        "the receipt of \(receipt.tokenID) says \(receipt.status.rawValue), and its run: "
+          + (start.map { "\($0.ending.map { "\($0)" } ?? "no end")" } ?? "none"), at: time)
+    }
+  }
+
+  /// Long after everything: what ran has an outcome, and what has no receipt is unknown.
+  mutating func settled(_ token: String, _ status: ProposalStatus, at time: UInt64) {
+    evaluated("every run has an outcome")
+    switch status {
+    case .completed, .failed, .aborted, .unknown: break
+    case .pending, .approved, .denied, .withdrawn:
+      fail("token \(token) ran, and its proposal is \(status.rawValue) for good", at: time)
+    }
+  }
+
+  // MARK: Restrictions
+
+  /// An operator was told by an honest node that a restriction is in force everywhere.
+  mutating func acknowledged(_ entry: RestrictionList.Entry, at time: UInt64) {
+    execution.restrictions.append((entry, time))
+  }
+
+  /// An operator begins to take a restriction back.
+  mutating func lifting(_ incidentID: String) {
+    execution.restrictions.removeAll { $0.entry.incidentID == incidentID }
+  }
+}

@@ -1,0 +1,344 @@
+import Canonical
+import Crypto
+import GovernanceNode
+import OpenExec
+import Records
+import Wire
+
+/// What happens to an executor's host, besides answers.
+enum ExecutorHappening {
+  case tick
+  /// The preflight is through.
+  case classesFound
+  /// The oldest write is durable.
+  case synced
+  case guestSpoke(RunID)
+  case machineGone(RunID, RunOutcome)
+}
+
+/// What an executor's host wants of the world.
+enum ExecutorDemand {
+  case call(OutgoingCall)
+  case happening(ExecutorHappening, after: UInt64)
+  /// It died between two effects.
+  case died
+}
+
+/// One executor in the simulated world: `OpenExec` as the program runs it, over a simulated journal, clock
+/// and sandbox. The shell's logic is that of `Cluster/openexec/ExecutorStation`.
+final class ExecutorHost {
+  let credentials: Credentials
+  let enrolment: Enrolment
+  let faults: Faults
+  private(set) var journal = SimulatedJournal()
+  private(set) var sandbox = SimulatedSandbox()
+  private(set) var shadow = LeaseShadow()
+  /// Nil while the process is down.
+  private(set) var instance: ExecutorInstance?
+  /// Counts the lives of the process.
+  private(set) var life: UInt64 = 0
+  private(set) var incarnation = 1
+  /// The incarnation that operators must enrol before it can go on; nil while its journal is good.
+  private(set) var awaitedIncarnation: Int?
+  /// Nodes that it cannot reach.
+  var cutOff: [UInt64] = []
+  var isCalm = false
+
+  private var random: SeededRandom
+  private var effects = ExecutorEffects()
+  private var startedAt: UInt64 = 0
+  private var bootOffset: UInt64 = 0
+  /// Parts in a million that its clock runs fast.
+  private let drift: Int64
+  private var nextCall: UInt64 = 1
+  private var nextNode: UInt64 = 0
+  private var diskFree: UInt64 = 0
+  /// Streams of jobs by node.
+  private var streams: [UInt64: UInt64] = [:]
+  private var enlisting: [UInt64] = []
+  private var reporting: [UInt64] = []
+  /// Every token that was offered to it, as it came.
+  private var offered: [String: [JobOffer]] = [:]
+  private(set) var demands: [ExecutorDemand] = []
+
+  init(_ credentials: Credentials, enrolment: Enrolment, faults: Faults, random: SeededRandom) {
+    self.credentials = credentials
+    self.enrolment = enrolment
+    self.faults = faults
+    self.random = random
+    drift =
+      faults.executorDrift == 0
+      ? 0 : Int64(self.random.below(2 * faults.executorDrift)) - Int64(faults.executorDrift)
+    journal.begin(RestoredJournal.beginning(identity))
+  }
+
+  var principal: Principal { credentials.principal }
+  var isUp: Bool { instance != nil }
+
+  /// Whether it runs and has nothing left to do or to report.
+  var isSettled: Bool {
+    guard let instance else { return false }
+    return instance.counts == (0, 0, 0)
+  }
+
+  /// How it stands, in words.
+  var standing: String {
+    if let awaitedIncarnation { return "waits for incarnation \(awaitedIncarnation)" }
+    guard let instance else { return "down" }
+    return "\(instance.counts)"
+  }
+
+  private var identity: ExecutorIdentity {
+    ExecutorIdentity(
+      keys: KeyRing(cluster: credentials.cluster, keys: [GroupKey(credentials.groupKey)]),
+      executor: principal, incarnation: incarnation)
+  }
+
+  func uptime(_ time: UInt64) -> Uptime {
+    let passed = Int64(time - startedAt)
+    return Uptime(nanoseconds: bootOffset + UInt64(passed + passed / 1_000_000 * drift))
+  }
+
+  // MARK: Process
+
+  /// Starts the process from its journal; where that is lost or damaged, it waits for a new incarnation.
+  func start(at time: UInt64, oracles: inout Oracles) {
+    precondition(instance == nil, "one process at a time")
+    guard awaitedIncarnation == nil else { return }
+    life += 1
+    startedAt = time
+    bootOffset = random.below(1 << 40)
+    diskFree = time
+    do {
+      let restored = try RestoredJournal(journal.rows, identity: identity)
+      instance = ExecutorInstance(
+        identity: identity, journal: restored, activeClasses: [], settings: ExecutorSettings())
+      demands.append(.happening(.tick, after: 0))
+      demands.append(.happening(.classesFound, after: 10_000_000 + random.below(1_000_000_000)))
+    } catch {
+      oracles.count(fault: "executor needs a new incarnation")
+      awaitedIncarnation = incarnation + 1
+    }
+  }
+
+  /// Two operators have enrolled a new incarnation, finally: its first start may begin an empty registry.
+  func enrolled(_ new: Int) {
+    guard awaitedIncarnation == new else { return }
+    awaitedIncarnation = nil
+    incarnation = new
+    journal.begin(RestoredJournal.beginning(identity))
+    shadow.restart(isNewIncarnation: true)
+  }
+
+  /// The process dies, its machines with it. Returns the streams that its connections carried.
+  func crash(oracles: inout Oracles) -> [(node: UInt64, call: UInt64)] {
+    guard isUp else { return [] }
+    oracles.count(fault: "executor crash")
+    instance = nil
+    let lost = journal.crash(using: &random)
+    if lost > 0 { oracles.count(fault: "executor write lost") }
+    if sandbox.killAll() > 0 { oracles.count(fault: "executor crash while running") }
+    if random.chance(faults.journalLoss) {
+      oracles.count(fault: "journal lost")
+      journal.lose()
+    } else if random.chance(faults.journalCorruption), journal.corrupt(using: &random) {
+      oracles.count(fault: "journal corrupted")
+    }
+    shadow.restart(isNewIncarnation: false)
+    enlisting = []
+    reporting = []
+    let open = streams.keys.sorted().compactMap { node in streams[node].map { (node, $0) } }
+    streams = [:]
+    return open
+  }
+
+  func takeDemands() -> [ExecutorDemand] {
+    defer { demands = [] }
+    return demands
+  }
+
+  // MARK: Events in
+
+  func happened(_ what: ExecutorHappening, at time: UInt64, nodes: [UInt64], oracles: inout Oracles) {
+    guard isUp else { return }
+    switch what {
+    case .tick:
+      step(.tick, at: time, nodes: nodes, oracles: &oracles)
+      listen(nodes)
+      let pause = UInt64(ExecutorSettings.tick.nanoseconds)
+      demands.append(.happening(.tick, after: pause))
+    case .classesFound:
+      step(.classesFound([.microvmTCG]), at: time, nodes: nodes, oracles: &oracles)
+    case .synced:
+      guard let ticket = journal.syncFirst() else { return }
+      step(.persisted(ticket), at: time, nodes: nodes, oracles: &oracles)
+    case .guestSpoke(let run):
+      guard sandbox.run(run, life: life) != nil else { return }
+      step(.sandboxStarted(run), at: time, nodes: nodes, oracles: &oracles)
+    case .machineGone(let run, let outcome):
+      let order = sandbox.run(run, life: life)?.order
+      guard sandbox.end(run, life: life) else { return }
+      oracles.ended(run, order, outcome)
+      step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
+    }
+  }
+
+  /// Opens the streams that are not open, to nodes that answer.
+  private func listen(_ nodes: [UInt64]) {
+    for node in nodes where streams[node] == nil && !cutOff.contains(node) {
+      let request = JobsRequest(incarnation: UInt32(incarnation))
+      streams[node] = call(.jobs, request.encode(), to: node)
+    }
+  }
+
+  private func call(_ method: Method, _ payload: [UInt8], to node: UInt64) -> UInt64 {
+    nextCall += 1
+    demands.append(
+      .call(OutgoingCall(node: node, call: nextCall, method: method, payload: payload)))
+    return nextCall
+  }
+
+  /// A call came to nothing: its node is down or cannot be reached.
+  func failed(_ call: UInt64) {
+    for node in streams.keys.sorted() where streams[node] == call { streams[node] = nil }
+    enlisting.removeAll { $0 == call }
+    reporting.removeAll { $0 == call }
+  }
+
+  /// The connection to a node broke.
+  func lost(_ node: UInt64) -> UInt64? { streams.removeValue(forKey: node) }
+
+  func take(_ answer: Answer, at time: UInt64, nodes: [UInt64], oracles: inout Oracles) {
+    guard isUp else { return }
+    switch answer {
+    case .item(_, let payload):
+      guard let offer = try? JobOffer(decoding: payload) else { return }
+      if let lease = offer.lease { see(lease, at: time) }
+      if let proof = try? LedgerProof(parsing: offer.token), let token = ExecutorHost.token(in: proof) {
+        if offered[token]?.contains(offer) != true { offered[token, default: []].append(offer) }
+      }
+      let job = OfferedJob(
+        token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
+        lease: offer.lease.flatMap { LeaseOffer($0) })
+      step(.jobOffered(job), at: time, nodes: nodes, oracles: &oracles)
+    case .respond(let key, let status, let payload):
+      let isEnlist = enlisting.contains(key.call)
+      let isReport = reporting.contains(key.call)
+      failed(key.call)
+      guard status.code == .ok else { return }
+      if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
+        see(lease, at: time)
+        step(.leaseOffered(offer), at: time, nodes: nodes, oracles: &oracles)
+      }
+      if isReport, let response = try? ReportResponse(decoding: payload),
+        let proof = try? LedgerProof(parsing: response.proof)
+      {
+        step(.receiptProven(proof), at: time, nodes: nodes, oracles: &oracles)
+      }
+    }
+  }
+
+  private func see(_ lease: LeaseResponse, at time: UInt64) {
+    shadow.shown(
+      lease, at: uptime(time), cluster: credentials.cluster, groupKey: credentials.groupKey)
+  }
+
+  private static func token(in proof: LedgerProof) -> String? {
+    guard let record = try? Record(parsing: proof.leaf), case .decision(let decision) = record.body else {
+      return nil
+    }
+    return decision.grant?.tokenID
+  }
+
+  // MARK: Effects out
+
+  private func step(_ event: ExecutorEvent, at time: UInt64, nodes: [UInt64], oracles: inout Oracles) {
+    let now = uptime(time)
+    effects.clear()
+    instance?.step(event, at: now, using: &random, into: &effects)
+    let raised = effects
+    var left = Int.max
+    let count =
+      raised.kills.count + raised.writes.count + raised.starts.count + raised.challenges.count
+      + raised.reports.count
+    if !isCalm, count > 1, random.chance(faults.executorCrashMidStep) {
+      left = Int(random.below(UInt64(count)))
+    }
+    /// Whether the next effect is still carried out.
+    func lives() -> Bool {
+      left -= 1
+      return left >= 0
+    }
+    for (run, _) in raised.kills where lives() {
+      if sandbox.kill(run, life: life) {
+        oracles.count(fault: "machine outlived its kill")
+        let gone = RunOutcome(ending: .killed)
+        demands.append(.happening(.machineGone(run, gone), after: 1_000_000 + random.below(400_000_000)))
+      }
+    }
+    for write in raised.writes where lives() {
+      journal.append(write)
+      diskFree = max(diskFree, time) + faults.syncDelay + random.below(faults.syncDelay + 1)
+      demands.append(.happening(.synced, after: diskFree - time))
+    }
+    for order in raised.starts where lives() {
+      oracles.starting(order, by: self, offers: offered[order.id.token] ?? [], at: time)
+      let plan = sandbox.start(order, life: life, using: &random)
+      demands.append(.happening(.guestSpoke(order.id), after: plan.boot))
+      demands.append(.happening(.machineGone(order.id, plan.outcome), after: plan.end))
+    }
+    for challenge in raised.challenges where lives() {
+      shadow.sent(challenge, at: now)
+      let request = EnlistRequest(
+        incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
+        isolationClasses: ["microvm-tcg"])
+      if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
+    }
+    for draft in raised.reports where lives() {
+      oracles.reported(draft.receipt)
+      report(draft, nodes)
+    }
+    for notice in raised.notices {
+      switch notice {
+      case .offerRefused: oracles.count(fault: "offer refused by an executor")
+      case .jobRefused(_, let reason): oracles.count(fault: "job refused: \(reason.code)")
+      case .leaseRefused: oracles.count(fault: "lease refused by an executor")
+      default: break
+      }
+    }
+    if left < 0 {
+      oracles.count(fault: "executor crash between effects")
+      demands.append(.died)
+    }
+    for run in sandbox.runs where !run.isKilled && run.life == life {
+      oracles.running(run.order, by: self, offers: offered[run.order.id.token] ?? [], at: time)
+    }
+  }
+
+  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64]) {
+    let signed = Signed.sign(
+      draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
+    guard let node = anyNode(nodes) else { return }
+    reporting.append(call(.report, statement(signed, draft.attachment), to: node))
+  }
+
+  /// The next node that answers, in turn.
+  private func anyNode(_ nodes: [UInt64]) -> UInt64? {
+    let reachable = nodes.filter { !cutOff.contains($0) }
+    guard !reachable.isEmpty else { return nil }
+    nextNode += 1
+    return reachable[Int(nextNode % UInt64(reachable.count))]
+  }
+}
+
+extension LeaseOffer {
+  /// What a node sent; nil where a digest has the wrong length.
+  init?(_ response: LeaseResponse) {
+    let path = response.challengePath.compactMap { Digest($0) }
+    guard path.count == response.challengePath.count else { return nil }
+    self.init(
+      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
+      challengeCount: response.challengeCount, restrictions: response.restrictions,
+      bundle: response.bundle)
+  }
+}

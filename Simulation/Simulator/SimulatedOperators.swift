@@ -1,0 +1,169 @@
+import Canonical
+import Crypto
+import GovernanceNode
+import Raft
+import Records
+import Wire
+
+/// Two operators at one desk: they restrict things on bad days and lift the restriction together, and enrol
+/// executors anew whose journals are gone. They ask again until they are told.
+final class SimulatedOperators: SimulatedClient {
+  private enum Purpose {
+    case enrol(Principal, incarnation: Int)
+    case restrict(RestrictionList.Entry)
+    case lift(String)
+  }
+
+  private struct Open {
+    let purpose: Purpose
+    let method: Method
+    let payload: [UInt8]
+    var call: UInt64
+    var node: UInt64
+    var sentAt: UInt64
+    var lastAnswer = "no answer"
+  }
+
+  let principal: Principal
+  let pace: UInt64 = 300_000_000
+  private let first: Credentials
+  private let second: Credentials
+  private var random: SeededRandom
+  private var open: [Open] = []
+  private var nextCall: UInt64 = 1
+  private var nextAct = 0
+  /// Restrictions in force, and when they are to be lifted.
+  private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
+  /// Who may be restricted.
+  private let targets: [IncidentTarget]
+  /// A restriction about so often, in nanoseconds; 0 for never.
+  private let restrictEvery: UInt64
+  private var nextRestriction: UInt64
+  /// Whether bad days still come.
+  var isActive = true
+  /// Nodes whose word is not to be believed.
+  var liars: [UInt64] = []
+  /// Enrolments that have become final, for the hosts to take up.
+  private(set) var enrolled: [(executor: Principal, incarnation: Int)] = []
+
+  init(
+    _ first: Credentials, _ second: Credentials, targets: [IncidentTarget], restrictEvery: UInt64,
+    random: SeededRandom
+  ) {
+    self.first = first
+    self.second = second
+    self.targets = targets
+    self.restrictEvery = restrictEvery
+    self.random = random
+    principal = first.principal
+    nextRestriction = 3_000_000_000 + (restrictEvery == 0 ? 0 : self.random.below(restrictEvery))
+  }
+
+  /// Whether nothing is restricted and nothing waits.
+  var isSettled: Bool { open.isEmpty && standing.isEmpty }
+
+  var waitingFor: String {
+    (open.map { "\($0.purpose) (\($0.lastAnswer))" } + standing.map { "standing \($0.entry.incidentID)" })
+      .joined(separator: ", ")
+  }
+
+  func takeEnrolled() -> [(executor: Principal, incarnation: Int)] {
+    defer { enrolled = [] }
+    return enrolled
+  }
+
+  /// An executor cannot go on under its old incarnation.
+  func enrol(_ enrolment: Enrolment, wall: Timestamp) {
+    let isAsked = open.contains {
+      if case .enrol(let known, let incarnation) = $0.purpose {
+        return known == enrolment.principal && incarnation == enrolment.incarnation
+      }
+      return false
+    }
+    guard !isAsked else { return }
+    nextAct += 1
+    let act = EnrolmentAct(
+      actID: "act-\(nextAct)", enrol: enrolment, validUntil: wall.advanced(by: .seconds(3600)))
+    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
+      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+    add(
+      .enrol(enrolment.principal, incarnation: enrolment.incarnation), .enrol,
+      statement(signed, Attachment()))
+  }
+
+  private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
+    open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
+  }
+
+  func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
+    if isActive, restrictEvery > 0, time >= nextRestriction, standing.count < 3 {
+      nextRestriction = time + random.below(2 * restrictEvery)
+      restrict(wall: wall, at: time)
+    }
+    for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
+    standing.removeAll { $0.until <= time || !isActive }
+    var out: [OutgoingCall] = []
+    for position in open.indices
+    where open[position].sentAt == 0 || open[position].sentAt + wait(position) < time {
+      nextCall += 1
+      open[position].call = nextCall
+      open[position].node = 1 + random.below(nodes)
+      open[position].sentAt = time
+      out.append(
+        OutgoingCall(
+          node: open[position].node, call: nextCall, method: open[position].method,
+          payload: open[position].payload))
+    }
+    return out
+  }
+
+  /// A restriction is answered after a lease's life; everything else at once.
+  private func wait(_ position: Int) -> UInt64 {
+    if case .restrict = open[position].purpose { 14_000_000_000 } else { 2_000_000_000 }
+  }
+
+  private func restrict(wall: Timestamp, at time: UInt64) {
+    nextAct += 1
+    let target = targets[Int(random.below(UInt64(targets.count)))]
+    let kinds: [(IncidentKind, Method)] = [
+      (.kill, .kill), (.quarantine, .quarantine), (.revoke, .revoke),
+    ]
+    let (kind, method) = target == .all ? kinds[0] : kinds[Int(random.below(3))]
+    let entry = RestrictionList.Entry(incidentID: "incident-\(nextAct)", target: target)
+    let reason = Attachment.Item(salt: random.bytes(16), value: "a bad day")
+    let act = IncidentAct(
+      incidentID: entry.incidentID, kind: kind, target: target, severity: 2, reasonHash: reason.hash,
+      signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
+    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
+    add(.restrict(entry), method, statement(signed, Attachment("reason", reason)))
+  }
+
+  private func lift(_ entry: RestrictionList.Entry, wall: Timestamp) {
+    nextAct += 1
+    let reason = Attachment.Item(salt: random.bytes(16), value: "it is over")
+    let act = IncidentAct(
+      incidentID: "lift-\(nextAct)", kind: .lift, target: entry.target, severity: 2,
+      reasonHash: reason.hash, lifts: [entry.incidentID], signedAt: wall,
+      validUntil: wall.advanced(by: .seconds(3600)))
+    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
+      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+    add(.lift(entry.incidentID), .lift, statement(signed, Attachment("reason", reason)))
+  }
+
+  func take(_ answer: Answer, at time: UInt64, oracles: inout Oracles) {
+    guard case .respond(let key, let status, _) = answer,
+      let position = open.firstIndex(where: { $0.call == key.call })
+    else { return }
+    open[position].lastAnswer = "\(status)"
+    guard status.code == .ok, !liars.contains(open[position].node) else { return }
+    switch open.remove(at: position).purpose {
+    case .enrol(let executor, let incarnation): enrolled.append((executor, incarnation))
+    case .restrict(let entry):
+      oracles.acknowledged(entry, at: time)
+      standing.append((entry, until: time + 1_000_000_000 + random.below(8_000_000_000)))
+    case .lift: break
+    }
+  }
+
+  func lost(_ node: NodeID) {}
+}

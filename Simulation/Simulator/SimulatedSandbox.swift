@@ -1,0 +1,83 @@
+import Canonical
+import Crypto
+import OpenExec
+import Records
+
+/// Where a simulated executor's runs take virtual time: they boot, run, end in one way or another, and
+/// outlive a kill by a little.
+struct SimulatedSandbox {
+  /// One run, as long as its machine exists.
+  struct Run {
+    let order: RunOrder
+    let life: UInt64
+    var isKilled = false
+  }
+
+  /// What a run will do if nobody stops it; times in nanoseconds from now.
+  struct Plan {
+    let boot: UInt64
+    let end: UInt64
+    let outcome: RunOutcome
+  }
+
+  private(set) var runs: [Run] = []
+
+  /// Begins a run and says what it will do.
+  mutating func start(_ order: RunOrder, life: UInt64, using random: inout SeededRandom) -> Plan {
+    runs.append(Run(order: order, life: life))
+    let boot = 20_000_000 + random.below(300_000_000)
+    let limit = UInt64(order.limits.wallSeconds) * 1_000_000_000
+    var ending = RunEnding.completed(exitStatus: 0)
+    var duration = 5_000_000 + random.below(1_500_000_000)
+    if random.chance(30_000) { duration = random.below(limit) }
+    var isProven = true
+    switch random.below(100) {
+    case ..<80: break
+    case ..<86: ending = .completed(exitStatus: 1)
+    case ..<90: ending = .signalled(number: 9)
+    case ..<94: ending = .sandboxFailed("the machine ended")
+    case ..<97: isProven = false
+    default:
+      ending = .wallClock
+      duration = limit
+    }
+    var evidence: GuestEvidence?
+    if isProven {
+      let bytes = GuestEvidence.statement(challenge: order.challenge, kernel: "6.0", bootID: "boot")
+      evidence = GuestEvidence(
+        kernel: "6.0", challenge: Hex.encode(order.challenge), answer: SHA256.hash(bytes).hex,
+        bootID: "boot")
+    }
+    let outcome = RunOutcome(
+      ending: ending, output: Array("{\"text\":\"done\"}".utf8), guest: evidence,
+      cost: MicroUSD(micros: Int64(random.below(12_000))) ?? .zero)
+    return Plan(boot: boot, end: boot + duration, outcome: outcome)
+  }
+
+  func run(_ id: RunID, life: UInt64) -> Run? { runs.first { $0.order.id == id && $0.life == life } }
+
+  /// Tells a run to end; false where there is none, or it was told before.
+  mutating func kill(_ id: RunID, life: UInt64) -> Bool {
+    guard let position = runs.firstIndex(where: { $0.order.id == id && $0.life == life }),
+      !runs[position].isKilled
+    else { return false }
+    runs[position].isKilled = true
+    return true
+  }
+
+  /// A machine is gone; false where it was gone before.
+  mutating func end(_ id: RunID, life: UInt64) -> Bool {
+    guard let position = runs.firstIndex(where: { $0.order.id == id && $0.life == life }) else {
+      return false
+    }
+    runs.remove(at: position)
+    return true
+  }
+
+  /// The process died, and its machines with it.
+  mutating func killAll() -> Int {
+    let count = runs.count
+    runs = []
+    return count
+  }
+}
