@@ -76,8 +76,10 @@ struct QuickstartStepTests {
       ("python3 -c import cryptography", "Looking for"),
       ("swift build -c release --product openexec", "Building"),
       ("swift build -c release --show-bin-path", "Building"), ("claw init", "Founding"),
-      ("clawshield run", "The executors"),
-      ("openexec begin", "The parties"), ("openexec run", "The executors"), ("claw propose echo", "1. "),
+      ("clawshield run", "The parties|The executors"),
+      ("openexec begin", "The executors"),
+      // What runs in the background is found dead at the end of its step, or of the next.
+      ("openexec run", "The executors|1. "), ("claw propose echo", "1. "),
       ("claw propose report", "2. "), ("claw get", "2. "), ("python3 -c import json", "2. "),
       ("claw pending", "2. "),
       ("claw approve 7 --reason the figures", "2. "), ("claw approve 7 --reason seen", "2. "),
@@ -89,6 +91,9 @@ struct QuickstartStepTests {
   func steps(failing: String, step: String) throws {
     let outcome = try Stage().run(failing: failing, isBuilt: !failing.hasPrefix("swift"))
     #expect(outcome.code != 0 && outcome.code != 124, "\(failing): \(outcome.output)")
-    #expect(outcome.output.contains("FAILED. This did not happen: \(step)"), "\(failing): \(outcome.output)")
+    let isNamed = step.split(separator: "|").contains {
+      outcome.output.contains("FAILED. This did not happen: \($0)")
+    }
+    #expect(isNamed, "\(failing): \(outcome.output)")
   }
 }
