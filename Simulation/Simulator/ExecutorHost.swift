@@ -261,9 +261,8 @@ final class ExecutorHost {
     let count =
       raised.kills.count + raised.writes.count + raised.starts.count + raised.challenges.count
       + raised.reports.count
-    if !isCalm, count > 1, random.chance(faults.executorCrashMidStep) {
-      left = Int(random.below(UInt64(count)))
-    }
+    let dies = !isCalm && count > 0 && random.chance(faults.executorCrashMidStep)
+    if dies { left = Int(random.below(UInt64(count) + 1)) }
     /// Whether the next effect is still carried out.
     func lives() -> Bool {
       left -= 1
@@ -278,7 +277,7 @@ final class ExecutorHost {
     }
     for write in raised.writes where lives() {
       journal.append(write)
-      diskFree = max(diskFree, time) + faults.syncDelay + random.below(faults.syncDelay + 1)
+      diskFree = max(diskFree, time) + faults.journalSync + random.below(faults.journalSync + 1)
       demands.append(.happening(.synced, after: diskFree - time))
     }
     for order in raised.starts where lives() {
@@ -306,7 +305,7 @@ final class ExecutorHost {
       default: break
       }
     }
-    if left < 0 {
+    if dies {
       oracles.count(fault: "executor crash between effects")
       demands.append(.died)
     }

@@ -21,6 +21,8 @@ public struct Faults: Equatable, Sendable {
   public var executorRestartAfter: UInt64 = 2_000_000_000
   /// An executor dies between two effects of one step, in millionths.
   public var executorCrashMidStep: UInt64 = 0
+  /// How long a write of the journal takes at least; at most twice as long.
+  public var journalSync: UInt64 = 300_000
   /// A crash takes the journal along, in millionths.
   public var journalLoss: UInt64 = 0
   /// A crash turns a bit of the journal over, in millionths.
@@ -67,10 +69,11 @@ public struct Faults: Equatable, Sendable {
     if random.chance(500_000) {
       faults.executorCrashEvery = 2_000_000_000 + random.below(10_000_000_000)
       faults.executorRestartAfter = 50_000_000 + random.below(4_000_000_000)
-      if random.chance(300_000) { faults.journalLoss = 100_000 + random.below(400_000) }
-      if random.chance(300_000) { faults.journalCorruption = 100_000 + random.below(600_000) }
+      if random.chance(400_000) { faults.journalLoss = 100_000 + random.below(400_000) }
+      if random.chance(400_000) { faults.journalCorruption = 100_000 + random.below(600_000) }
     }
-    if random.chance(300_000) { faults.executorCrashMidStep = random.below(20_000) }
+    if random.chance(300_000) { faults.executorCrashMidStep = random.below(100_000) }
+    if random.chance(400_000) { faults.journalSync = 1_000_000 + random.below(100_000_000) }
     if random.chance(500_000) { faults.executorDrift = random.below(500) }
     if random.chance(400_000) { faults.executorCutEvery = 2_000_000_000 + random.below(8_000_000_000) }
     if random.chance(400_000) { faults.restrictEvery = 2_000_000_000 + random.below(8_000_000_000) }

@@ -18,6 +18,8 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   let startedAt: Instant
   /// Leaves that some party declined; a next round excepts them.
   var declinedLeaves: [LeafIndex] = []
+  /// Parties that said that their nonces were spent, once for each time they said so in this round.
+  var spent: [PartyIdentifier] = []
   /// Parties that declined this round, each once.
   var declines: [PartyIdentifier] = []
   private var coordinator: Coordinator<Suite>
@@ -59,6 +61,8 @@ extension GovernanceNode {
   static var shareDeadline: Nanoseconds { .milliseconds(150) }
   /// A round that has not ended after this long is given up for a new one.
   static var roundDeadline: Nanoseconds { .milliseconds(1500) }
+  /// How often a party's nonces may be spent in one round.
+  static var maximumSpent: Int { 3 }
   /// A lease is renewed at a third of its life.
   static var leaseInterval: Nanoseconds { .milliseconds(3300) }
 
@@ -212,6 +216,13 @@ extension GovernanceNode {
       }
       current.step(.share(share, session: session, from: party), book: &book)
     case "spent":
+      // Honest nonces are gone after a restart or a change of leader: once, not in every session. Who goes on
+      // saying so is not asked again in this round, or it would be asked as fast as the network carries it.
+      guard current.spent.count(where: { $0 == party }) < Self.maximumSpent else {
+        current.step(.declined(party), book: &book)
+        break
+      }
+      current.spent.append(party)
       book.drop(party)
       if sender == raft.id {
         refillOwnNonces(using: &random, into: &effects)

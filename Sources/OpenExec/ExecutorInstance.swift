@@ -116,7 +116,8 @@ public struct ExecutorInstance: Sendable {
   ) -> Ticket {
     let ticket = Ticket(nextTicket)
     nextTicket += 1
-    effects.writes.append(JournalWrite(ticket: ticket, key: key, value: value))
+    let row = value.map { JournalRow.sealed(key, $0) }
+    effects.writes.append(JournalWrite(ticket: ticket, key: key, value: row))
     return ticket
   }
 

@@ -18,6 +18,25 @@ public struct JournalWrite: Equatable, Sendable {
   public let value: [UInt8]?
 }
 
+/// A row as it is kept: its value and SHA-256 over key and value, so that damage is seen and never read as
+/// another nonce or another end (HF-4).
+///
+/// Bytes: value ‖ SHA-256("openexec/v1/journal" ‖ 0A ‖ key ‖ 0A ‖ value).
+enum JournalRow {
+  static func sealed(_ key: String, _ value: [UInt8]) -> [UInt8] { value + digest(key, value[...]) }
+
+  /// The value; nil where the row is not as it was written.
+  static func opened(_ key: String, _ bytes: [UInt8]) -> [UInt8]? {
+    guard bytes.count >= 32 else { return nil }
+    let value = bytes.dropLast(32)
+    return digest(key, value) == Array(bytes.suffix(32)) ? Array(value) : nil
+  }
+
+  private static func digest(_ key: String, _ value: ArraySlice<UInt8>) -> [UInt8] {
+    SHA256.hash(Array("openexec/v1/journal\n\(key)\n".utf8) + value).bytes
+  }
+}
+
 /// Why a journal cannot be gone on with. A lost or damaged registry needs a new incarnation (HF-4).
 public enum JournalError: Error, Equatable, Sendable, CustomStringConvertible {
   /// No registry here for this executor and incarnation.
@@ -180,7 +199,8 @@ public struct RestoredJournal: Sendable {
   public static func beginning(_ identity: ExecutorIdentity) -> [JournalWrite] {
     [
       JournalWrite(
-        ticket: Ticket(0), key: JournalKey.identity, value: JournalKey.identityBytes(identity))
+        ticket: Ticket(0), key: JournalKey.identity,
+        value: JournalRow.sealed(JournalKey.identity, JournalKey.identityBytes(identity)))
     ]
   }
 
@@ -188,14 +208,20 @@ public struct RestoredJournal: Sendable {
   public init(
     _ contents: [(key: String, value: [UInt8])], identity: ExecutorIdentity
   ) throws(JournalError) {
-    guard let own = contents.first(where: { $0.key == JournalKey.identity })?.value else {
+    guard let sealed = contents.first(where: { $0.key == JournalKey.identity })?.value else {
       throw .registryLost(expected: identity.incarnation)
+    }
+    guard let own = JournalRow.opened(JournalKey.identity, sealed) else {
+      throw .corrupt(key: JournalKey.identity, "not as it was written")
     }
     guard own == JournalKey.identityBytes(identity) else {
       throw .otherIncarnation(found: String(decoding: own.prefix(512), as: UTF8.self))
     }
     let sorted = contents.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    for (key, value) in sorted where key != JournalKey.identity {
+    for (key, sealed) in sorted where key != JournalKey.identity {
+      guard let value = JournalRow.opened(key, sealed) else {
+        throw .corrupt(key: key, "not as it was written")
+      }
       do throws(RecordError) {
         if key == JournalKey.lease {
           highestLease = try JournalKey.leaseMark(value)

@@ -89,6 +89,27 @@ struct ExecutorInstanceTests {
     #expect(shell.starts.count == 1)
   }
 
+  @Test("a journal in which any bit of any row has turned over needs a new incarnation (HF-4)")
+  func damage() throws {
+    var (shell, order) = try running()
+    shell.step(.sandboxFinished(order.id, shell.success(order)))
+    shell.flush()
+    let draft = try #require(shell.reports.first)
+    shell.step(.receiptProven(world.proof(of: draft)))
+    shell.flush()
+    let rows = shell.journal.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
+    #expect(rows.count == 3)
+    for row in rows.indices {
+      for bit in stride(from: 0, to: rows[row].value.count * 8, by: 7) {
+        var damaged = rows
+        damaged[row].value[bit / 8] ^= 1 << UInt8(bit % 8)
+        #expect(throws: JournalError.self, "bit \(bit) of \(rows[row].key)") {
+          _ = try RestoredJournal(damaged, identity: world.identity)
+        }
+      }
+    }
+  }
+
   @Test("one token is run once, however often it is offered, and never again once it is done")
   func onlyOnce() throws {
     var (shell, order) = try running()
