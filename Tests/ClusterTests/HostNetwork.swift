@@ -48,6 +48,8 @@ final class HostNetwork {
     /// Puts a file on this host.
     func put(_ text: String, _ file: String) throws {
       try text.write(toFile: path(file), atomically: true, encoding: .utf8)
+      // A key that others may read is not taken.
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path(file))
     }
 
     /// Runs a program on this host to its end.

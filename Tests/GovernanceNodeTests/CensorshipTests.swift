@@ -29,7 +29,7 @@ struct CensorshipTests {
     let wall = follower.node?.now.wall ?? .epoch
     let proposal = Proposal(
       traceID: "t", requestID: "censored", tenantID: "acme", workspaceID: "w", requestedBy: own.principal,
-      action: "echo", parametersHash: item.hash, scopes: ["text"],
+      action: "unheard-of", parametersHash: item.hash, scopes: [],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .public, impactLevel: .low),
       validUntil: wall.advanced(by: .seconds(600)))
     let signed = Signed.sign(proposal, cluster: own.cluster, as: own.principal, with: own.key)
