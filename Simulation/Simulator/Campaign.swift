@@ -30,12 +30,19 @@ public enum Campaign {
   /// is known a minute after its token has expired.
   public static let livenessPhase: UInt64 = 130_000_000_000
 
-  /// Runs `seed`; `faults` nil draws them from the seed.
-  public static func run(seed: UInt64, faults: Faults? = nil) throws -> SeedResult {
+  /// What goes wrong in a seed.
+  public static func faults(of seed: UInt64) -> Faults {
     var random = SeededRandom(seed: seed ^ 0x5EED)
-    let drawn = faults ?? Faults.draw(using: &random)
+    return Faults.draw(using: &random)
+  }
+
+  /// Runs `seed`; `faults` nil draws them from the seed, and `safety` is how long they happen.
+  public static func run(
+    seed: UInt64, faults: Faults? = nil, safety: UInt64 = Campaign.safetyPhase
+  ) throws -> SeedResult {
+    let drawn = faults ?? Self.faults(of: seed)
     let world = try World(seed: seed, faults: drawn)
-    world.run(until: safetyPhase)
+    world.run(until: safety)
     let agents = world.clients.compactMap { $0 as? SimulatedAgent }
     for agent in agents { agent.isActive = false }
     world.calm()

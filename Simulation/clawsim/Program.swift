@@ -33,6 +33,9 @@ struct Program {
       print(usage)
       return 2
     }
+    for (position, lies) in Campaign.faults(of: seed).lies.enumerated() {
+      print("liar \(position + 1): " + lies.map(\.rawValue).joined(separator: ", "))
+    }
     do {
       let result = try Campaign.run(seed: seed)
       show(result)

@@ -91,6 +91,9 @@ struct Finality: Sendable {
     declines.removeAll { isGone($0.leaf) }
   }
 
+  /// What ended without consent is proven by no note, anywhere: it is not asked for any more.
+  mutating func forgetUnproven(_ isOver: (LeafIndex) -> Bool) { unproven.removeAll(where: isOver) }
+
   /// What is excepted now.
   func declined(at now: Instant) -> [LeafIndex] { declines.filter { $0.until > now }.map(\.leaf) }
 
@@ -182,6 +185,12 @@ extension GovernanceNode {
       return
     }
     finality.lastWanted = now.monotonic
+    let state = overlay.final
+    finality.forgetUnproven { leaf in
+      guard let status = state.proposalView(decision: leaf)?.status else { return true }
+      return status == .aborted || status == .unknown
+    }
+    guard isBehind || !finality.unproven.isEmpty else { return }
     let wanted = NoteWanted(size: finality.size, leaves: finality.unproven.prefix(64).map(\.value))
     for peer in peers { effects.messages.append((peer, PeerMessage(noteWanted: wanted))) }
   }

@@ -6,7 +6,7 @@ import Testing
 struct ClusterStormTests {
   @Test(
     "no seed violates a property, and every cluster serves again once all is healed",
-    arguments: 1...8 as ClosedRange<UInt64>)
+    arguments: 1...4 as ClosedRange<UInt64>)
   func seeds(seed: UInt64) throws {
     let result = try Campaign.run(seed: seed)
     expectSound(result)
@@ -27,7 +27,7 @@ struct ClusterStormTests {
     faults.executorDrift = 300
     faults.executorCutEvery = 4_000_000_000
     faults.restrictEvery = 6_000_000_000
-    let results = try [UInt64(21), 22].map { try Campaign.run(seed: $0, faults: faults) }
+    let results = try [UInt64(21)].map { try Campaign.run(seed: $0, faults: faults, safety: 15_000_000_000) }
     for result in results { expectSound(result) }
     expectEvaluated(
       [
@@ -49,7 +49,7 @@ struct ClusterStormTests {
       [.equivocate, .garbageShares, .replay, .spoilJobs, .higherTerms],
       [.declineAll, .censor, .falseTime, .falseAcknowledgements, .forge],
     ]
-    let results = try [UInt64(31), 32].map { try Campaign.run(seed: $0, faults: faults) }
+    let results = try [UInt64(31)].map { try Campaign.run(seed: $0, faults: faults, safety: 10_000_000_000) }
     for result in results { expectSound(result) }
     expectEvaluated(["canonical final history", "byte-equal state", "only liars are named"], in: results)
     expectFired(["lie: censor", "lie: false time", "lie: replay"], in: results)
