@@ -286,6 +286,8 @@ extension GovernanceNode {
 
   /// A note that proves `leaf`; for an approval, one that consents to it.
   func note(proving leaf: LeafIndex, consenting: Bool) -> SignedNote? {
+    // Known to have none here: peers and waiting agents ask often, and to read through the notes is dear.
+    if consenting && finality.unproven.contains(leaf) { return nil }
     for (checkpoint, note) in finality.recent where checkpoint.size > leaf.value {
       if !consenting || checkpoint.consent?.covers(leaf) == true { return note }
     }
