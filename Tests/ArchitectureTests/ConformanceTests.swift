@@ -55,8 +55,10 @@ struct ConformanceTableTests {
   func rows() throws {
     let files = FileManager.default.enumerator(atPath: root.appendingPathComponent("Tests").path)
     let tests = (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix("Tests.swift") }
-    let oracles = try String(
-      contentsOf: root.appendingPathComponent("Simulation/Simulator/Oracles.swift"), encoding: .utf8)
+    let oracles = try ["Oracles", "ExecutionOracles"].map {
+      try String(
+        contentsOf: root.appendingPathComponent("Simulation/Simulator/\($0).swift"), encoding: .utf8)
+    }.joined()
     for row in try Row.all() {
       let name = row.ids.joined(separator: ", ")
       #expect(row.code.isEmpty == row.tests.isEmpty, "\(name): code without a test, or a test without code")
