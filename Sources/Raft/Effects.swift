@@ -130,7 +130,8 @@ public enum Evidence: Hashable, Sendable {
   case secondLeader(term: Term, first: NodeID, second: NodeID)
   /// An acknowledgement of what was never sent.
   case impossibleAcknowledgement(from: NodeID, index: LogIndex, lastIndex: LogIndex)
-  /// A peer's storage lost what it had acknowledged. That is a fault, not a lie.
+  /// A peer does not have what it had acknowledged: its storage lost it, it discarded it for a note, or it never
+  /// had it.
   case acknowledgedAndLost(from: NodeID, after: LogIndex, acknowledged: LogIndex)
   /// A message that no leader forms.
   case malformed(from: NodeID, Malformation)

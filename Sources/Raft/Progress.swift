@@ -31,6 +31,8 @@ struct Progress: Sendable {
   var answeredRound: UInt64
   /// The entry that it will not append, until it has.
   var unwillingAt: LogIndex?
+  /// Heartbeats in a row, the last of them this round, in answer to which it denied what it had acknowledged.
+  var denials = (count: 0, round: UInt64(0))
 
   init(peer: NodeID, next: LogIndex, at now: Instant) {
     self.peer = peer
@@ -66,6 +68,7 @@ struct Progress: Sendable {
 
   /// Records an acknowledgement; a late one changes nothing.
   mutating func acknowledge(through index: LogIndex) {
+    if index >= match { denials.count = 0 }
     match = max(match, index)
     next = max(next, match.next)
     window.free(through: match)

@@ -98,7 +98,9 @@ extension RaftInstance {
     switch response.outcome {
     case .matched(let index): onMatched(index, position: position, at: now, into: &effects)
     case .rejected(let previous, let hint, let hintTerm):
-      onRejected(previous: previous, hint: hint, hintTerm: hintTerm, position: position, into: &effects)
+      if !believes(response.round, denying: previous, hint: hint, position: position, into: &effects) {
+        onRejected(previous: previous, hint: hint, hintTerm: hintTerm, position: position, into: &effects)
+      }
     case .ahead(let index), .refused(let index):
       onUnwilling(at: index, position: position, at: now, into: &effects)
     case .lost(let index): onLost(after: index, position: position, into: &effects)
@@ -147,6 +149,23 @@ extension RaftInstance {
     // The same question again would get the same answer: it waits for the next heartbeat.
     leading.progress[position].isProbing = leading.progress[position].next.previous == previous
     replicate(to: position, into: &effects)
+  }
+
+  /// Whether a rejection is believed against what the peer has acknowledged itself. One alone may be late, and
+  /// changes nothing; a peer that denies it in answer to three heartbeats in a row does not have it: it has
+  /// discarded its tail for a note, or what acknowledged in its name was a lie.
+  private mutating func believes(
+    _ round: UInt64, denying previous: LogIndex, hint: LogIndex, position: Int, into effects: inout Effects
+  ) -> Bool {
+    let progress = leading.progress[position]
+    guard previous <= progress.match, hint < progress.match, round == leading.round,
+      round != progress.denials.round
+    else { return false }
+    leading.progress[position].denials = (progress.denials.count + 1, round)
+    guard progress.denials.count + 1 >= 3 else { return false }
+    leading.progress[position].denials.count = 0
+    onLost(after: hint, position: position, into: &effects)
+    return true
   }
 
   /// The peer's storage lost what was counted on. What was committed with it stays so, since the peer votes as

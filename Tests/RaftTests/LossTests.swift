@@ -54,6 +54,47 @@ struct LossTests {
     #expect(leader.raft.commitIndex == 3, "what was committed stays committed")
   }
 
+  @Test(
+    "a peer that denies what it acknowledged is believed after three heartbeats in a row, not by a late answer"
+  )
+  func denial() {
+    var leader = Solo.leader()
+    _ = leader.propose([[1], [2]])
+    leader.persistAll()
+    // As a liar says it, or a node that then discards its tail for a note.
+    leader.answer(from: 3, .matched(3))
+    func match() -> LogIndex? { leader.raft.peers.first { $0.peer == 3 }?.match }
+    func deny(round: UInt64) {
+      leader.receive(
+        from: 3,
+        .appendResponse(
+          AppendResponse(
+            term: 1, outcome: .rejected(previousIndex: 3, hint: 1, hintTerm: 1), round: round)))
+    }
+    func beat() -> UInt64 {
+      _ = leader.take()
+      leader.elapse(.milliseconds(20))
+      leader.step(.tick)
+      leader.answer(from: 2, .matched(3))
+      return leader.take().compactMap { envelope -> UInt64? in
+        guard envelope.to == 3, case .appendRequest(let request) = envelope.message else { return nil }
+        return request.round
+      }.max() ?? 0
+    }
+    let old = beat()
+    for _ in 0..<5 { deny(round: old) }
+    #expect(match() == 3, "one answer, five times")
+    deny(round: beat())
+    leader.answer(from: 3, .matched(3))
+    deny(round: beat())
+    deny(round: beat())
+    #expect(match() == 3, "it has acknowledged again in between")
+    deny(round: beat())
+    #expect(match() == 1)
+    leader.answer(from: 3, .matched(1))
+    #expect(leader.requests(to: 3).last?.entries.map(\.index) == [2, 3])
+  }
+
   @Test("what is back is not durable before its write is")
   func durableFirst() {
     var solo = solo()
