@@ -3,7 +3,7 @@ import Raft
 import Records
 import Wire
 
-// A leader that keeps a record out of the log is voted out (DESIGN, "Consensus").
+// A leader that keeps a record out of the log, or gets nothing of it final, is voted out (DESIGN, "Consensus").
 //
 // A forwarder whom the leader has not answered for a while shows the record to all peers. They forward it too, and
 // whoever finds it absent for long enough, admissible by its own state, lets go of the leader: it votes as
@@ -16,36 +16,61 @@ extension GovernanceNode {
   /// A leader that has not taken a record for so long is let go of; by a witness, after half of it.
   static var censorshipDeadline: Nanoseconds { .seconds(5) }
 
-  /// Looks at what the leader has not answered for, and acts on it. Called with every pulse.
+  /// How many forwards are looked at at a time: to judge one is to check its signature, and one is enough.
+  static var examined: Int { 32 }
+
+  /// Looks at what the leader owes, and acts on it. Called with every pulse, looks twice a second.
   mutating func pursueCensorship(
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    var isCensored = false
-    var isOwn = false
+    guard lastLook + .milliseconds(500) <= now.monotonic else { return }
+    lastLook = now.monotonic
+    var reason: String?
+    var mayStand = false
     if let leader = raft.leader, leader != raft.id {
-      for forward in clients.overdue(for: Self.showAfter, at: now.monotonic) {
+      for forward in clients.overdue(for: Self.showAfter, at: now.monotonic, limit: Self.examined) {
         guard isMissing(forward, into: &effects) else { continue }
         if !forward.isWitnessed, forward.shownAt.map({ $0 + .seconds(1) <= now.monotonic }) ?? true {
           show(forward, into: &effects)
         }
         let patience = forward.isWitnessed ? Self.showAfter : Self.censorshipDeadline
         guard max(forward.since, leaderSince) + patience <= now.monotonic else { continue }
-        isCensored = true
-        if !forward.isWitnessed { isOwn = true }
+        reason = "has not taken a record for too long"
+        if !forward.isWitnessed { mayStand = true }
+      }
+      if let stalled = stalledSince, stalled <= now.monotonic {
+        reason = "makes nothing final"
+        if stalled + standingDelay(after: leader) <= now.monotonic { mayStand = true }
       }
     }
-    if isCensored != raft.distrustsLeader {
-      raft.setDistrust(isCensored)
-      if isCensored {
-        effects.notices.append(
-          .warning("the leader, \(raft.leader.map { "\($0)" } ?? "?"), has not taken a record for too long"))
+    if (reason != nil) != raft.distrustsLeader {
+      raft.setDistrust(reason != nil)
+      if let reason {
+        effects.notices.append(.warning("the leader, \(raft.leader.map { "\($0)" } ?? "?"), \(reason)"))
       }
     }
     // Witnesses vote; if they stood as well, they would split the votes.
-    guard isOwn, lastChallenge + .seconds(1) <= now.monotonic else { return }
+    guard mayStand, lastChallenge + .seconds(1) <= now.monotonic else { return }
     lastChallenge = now.monotonic
     raft.challengeLeader(at: now.monotonic, into: &raftEffects)
     takeUp(using: &random, into: &effects)
+  }
+
+  /// Since when this leader has been given up that takes records and gets nothing of them final: as one does that
+  /// told different stories to different nodes. Nil where all is final. Each leader without success is given
+  /// twice as long as the one before, since it may not be the leader that is to blame.
+  private var stalledSince: Instant? {
+    guard raft.log.size > finality.size else { return nil }
+    let patience = Nanoseconds.seconds(10 << UInt64(min(finality.fruitlessLeaders, 4)))
+    return max(finality.lastAdvance, leaderSince) + patience
+  }
+
+  /// All find out at once; they stand one after another.
+  private func standingDelay(after leader: NodeID) -> Nanoseconds {
+    let order = genesis.parties.map { UInt64($0.id) }
+    guard let own = order.firstIndex(of: raft.id.rawValue), let first = order.firstIndex(of: leader.rawValue)
+    else { return .zero }
+    return .milliseconds(1_500 * UInt64((own - first + order.count) % order.count - 1))
   }
 
   /// Whether the record is admissible and absent, by this node's own state. Ends the forward if not.
@@ -74,7 +99,7 @@ extension GovernanceNode {
     clients.change(forward.id) { $0.shownAt = now }
     let call = ForwardCall(
       id: 0, type: forward.submission.body.type.rawValue,
-      statement: Statements.bytes(forward.submission.body),
+      statement: forward.statement,
       attachment: forward.submission.attachment.bytes)
     for peer in peers where peer != raft.leader {
       effects.messages.append((peer, PeerMessage(witnessCall: call)))

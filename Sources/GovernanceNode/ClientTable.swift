@@ -10,6 +10,8 @@ struct ClientTable: Sendable {
   struct Forward: Sendable {
     let id: UInt64
     let submission: Submission
+    /// As it is sent, each time the same.
+    let statement: [UInt8]
     let since: Instant
     /// A peer forwarded it in vain and showed it to this node.
     var isWitnessed = false
@@ -59,18 +61,20 @@ struct ClientTable: Sendable {
   mutating func forward(_ submission: Submission, isWitnessed: Bool = false, at now: Instant) -> Bool {
     guard forwards.count < (isWitnessed ? Self.maximumWitnessed : Self.maximumForwards) else { return false }
     forwards.append(
-      Forward(id: nextForward, submission: submission, since: now, isWitnessed: isWitnessed))
+      Forward(
+        id: nextForward, submission: submission, statement: Statements.bytes(submission.body), since: now,
+        isWitnessed: isWitnessed))
     nextForward += 1
     return true
   }
 
-  /// Forwards that have waited for at least `span`.
-  func overdue(for span: Nanoseconds, at now: Instant) -> [Forward] {
-    forwards.filter { $0.since + span <= now }
+  /// The oldest forwards that have waited for at least `span`, at most `limit`.
+  func overdue(for span: Nanoseconds, at now: Instant, limit: Int = .max) -> [Forward] {
+    Array(forwards.lazy.filter { $0.since + span <= now }.prefix(limit))
   }
 
   func isForwarding(_ statement: [UInt8]) -> Bool {
-    forwards.contains { Statements.bytes($0.submission.body) == statement }
+    forwards.contains { $0.statement == statement }
   }
 
   mutating func change(_ id: UInt64, _ body: (inout Forward) -> Void) {

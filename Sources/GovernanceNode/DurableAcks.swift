@@ -20,11 +20,18 @@ struct DurableAcks: Sendable {
 
   init(parties: [NodeID]) { acks = parties.map { ($0, []) } }
 
-  mutating func record(_ party: NodeID, term: Term, size: UInt64, root: Digest) {
+  /// Takes an acknowledgement, by a party whose term this node is in (`current`) or not. One of the current
+  /// term ends whatever the party said of later terms: nobody has reached them, and an honest party that had
+  /// would say so again.
+  mutating func record(_ party: NodeID, term: Term, size: UInt64, root: Digest, current: Term) {
     guard let position = acks.firstIndex(where: { $0.party == party }) else { return }
-    // One that comes late, after a newer one, says nothing new.
+    if term == current { acks[position].history.removeAll { $0.term > current } }
+    // One of an earlier term that comes late says nothing new. A smaller one of the same term may: the larger one
+    // may have been a lie, or of entries that are gone.
     guard
-      !acks[position].history.contains(where: { $0.term > term || ($0.term == term && $0.size >= size) })
+      !acks[position].history.contains(where: {
+        $0.term > term || ($0.term == term && $0.size == size && $0.root == root)
+      })
     else { return }
     // Acknowledgements of earlier terms say nothing about this one's log.
     acks[position].history.removeAll { $0.term < term }
@@ -39,10 +46,11 @@ struct DurableAcks: Sendable {
 
   /// The largest size at which the party's log is known to be a prefix-equal of `ledger`, in `term`.
   private func verifiedSize(_ history: [Ack], term: Term, ledger: Ledger<some LogStore>) -> UInt64 {
-    for ack in history.reversed() where ack.term == term && ack.size <= ledger.size {
-      if ledger.rootHash(ofSize: ack.size) == ack.root { return ack.size }
+    var verified: UInt64 = 0
+    for ack in history.reversed() where ack.term == term && ack.size <= ledger.size && ack.size > verified {
+      if ledger.rootHash(ofSize: ack.size) == ack.root { verified = ack.size }
     }
-    return 0
+    return verified
   }
 
   /// The largest size that at least `threshold` parties hold durably with this ledger's content.

@@ -27,6 +27,8 @@ struct Finality: Sendable {
   var lastWanted = Instant(nanoseconds: 0)
   /// When more became final last.
   var lastAdvance = Instant(nanoseconds: 0)
+  /// Leaders that came since, while something waited to be final.
+  var fruitlessLeaders = 0
   /// Leaves that some party declined; excepted for a while that doubles each time, so that neither one party's
   /// objection nor one party's lie delays what the others consent to for good.
   private var declines: [(leaf: LeafIndex, until: Instant, pause: Nanoseconds)] = []
@@ -114,15 +116,23 @@ extension GovernanceNode {
   mutating func onNoteShown(
     _ shown: NoteShown, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard let note = try? SignedNote(parsing: Array(shown.note.utf8)),
-      let line = note.signatures.first(where: { $0.keyID == keyID }),
+    guard let received = try? SignedNote(parsing: Array(shown.note.utf8)),
+      let line = received.signatures.first(where: {
+        $0.keyID == keyID && $0.name == CheckpointNote.origin(cluster: cluster)
+      }),
       let signature = SchnorrSignature<Suite>(encoding: line.signature),
-      publicKeys.verifies(signature, over: Array(note.text.utf8)),
+      publicKeys.verifies(signature, over: Array(received.text.utf8)),
+      case let note = SignedNote(
+        text: received.text, name: line.name, keyID: line.keyID, signature: line.signature),
       let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster
     else {
       effects.notices.append(.evidence("a note was shown that the group key did not sign"))
       return
     }
+    // From here on with the group's line alone, in what is kept and in what is shown to peers and executors: what
+    // else a peer put beside it nobody has checked.
+    var shown = shown
+    shown.note = note.encoded
     if let last = finality.checkpoint, checkpoint.size == last.size,
       checkpoint.root != last.root || checkpoint.stateRoot != last.stateRoot
     {
@@ -238,7 +248,10 @@ extension GovernanceNode {
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
     finality.accept(note, checkpoint, approvals: approvals)
-    if isLarger { finality.lastAdvance = now.monotonic }
+    if isLarger {
+      finality.lastAdvance = now.monotonic
+      finality.fruitlessLeaders = 0
+    }
     // What came beside the note is signed through the note alone.
     if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
       SHA256.hash(shown.restrictions) == line.restrictionsHash

@@ -85,6 +85,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var handovers = Handovers()
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
+  /// When it last looked at what its leader owes.
+  var lastLook = Instant(nanoseconds: 0)
   /// When it last stood against a leader that keeps something out of the log.
   var lastChallenge = Instant(nanoseconds: 0)
   /// Raft's buffer, reused.
@@ -227,6 +229,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
       round = nil
       leaderSince = now.monotonic
+      if leader != nil, raft.log.size > finality.size { finality.fruitlessLeaders += 1 }
     case .steppedDown(let term, let reason):
       effects.notices.append(.role("stepped down in \(term): \(reason)"))
       round = nil
@@ -265,7 +268,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   /// Tells every peer how far this log is durable, with its root.
   mutating func acknowledge(term: Term, size: UInt64, into effects: inout NodeEffects) {
     guard let root = raft.log.rootHash(ofSize: size) else { return }
-    acks.record(raft.id, term: term, size: size, root: root)
+    acks.record(raft.id, term: term, size: size, root: root, current: raft.currentTerm)
     lastAckSent = now.monotonic
     let message = PeerMessage(
       durable: DurableLog(term: term.rawValue, size: size, root: root.bytes))
@@ -309,7 +312,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       stepRaft(.receive(from: sender, message), using: &random, into: &effects)
     } else if let durable = message.durable {
       guard let root = Digest(durable.root) else { return }
-      acks.record(sender, term: Term(rawValue: durable.term), size: durable.size, root: root)
+      acks.record(
+        sender, term: Term(rawValue: durable.term), size: durable.size, root: root,
+        current: raft.currentTerm)
       retryWaitingCall(using: &random, into: &effects)
       advanceCheckpoint(using: &random, into: &effects)
     } else if let batch = message.nonces {

@@ -143,8 +143,7 @@ extension GovernanceNode {
     for forward in clients.unsent(to: leader, at: now.monotonic) {
       let call = ForwardCall(
         id: forward.id, type: forward.submission.body.type.rawValue,
-        statement: Statements.bytes(forward.submission.body),
-        attachment: forward.submission.attachment.bytes)
+        statement: forward.statement, attachment: forward.submission.attachment.bytes)
       effects.messages.append((leader, PeerMessage(forwardCall: call)))
     }
   }

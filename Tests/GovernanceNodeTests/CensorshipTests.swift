@@ -1,3 +1,4 @@
+import FROST
 import Raft
 import Records
 import Testing
@@ -23,12 +24,12 @@ struct CensorshipTests {
     follower = try #require(world.hosts.first { $0.view?.role == .follower })
   }
 
-  private func submit() {
+  private func submit(_ requestID: String = "censored", call number: UInt64 = 1) {
     let item = Attachment.Item(salt: [UInt8](repeating: 3, count: 16), value: ["text": "hear me"])
     let own = agent.credentials
     let wall = follower.node?.now.wall ?? .epoch
     let proposal = Proposal(
-      traceID: "t", requestID: "censored", tenantID: "acme", workspaceID: "w", requestedBy: own.principal,
+      traceID: "t", requestID: requestID, tenantID: "acme", workspaceID: "w", requestedBy: own.principal,
       action: "unheard-of", parametersHash: item.hash, scopes: [],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .public, impactLevel: .low),
       validUntil: wall.advanced(by: .seconds(600)))
@@ -36,7 +37,7 @@ struct CensorshipTests {
     let request = StatementRequest(
       statement: Statements.bytes(.proposal(signed)), attachment: Attachment("parameters", item).bytes)
     let call = ClientCall(
-      key: CallKey(connection: 99, call: 1), caller: own.principal, method: Method.submit.path,
+      key: CallKey(connection: 99, call: number), caller: own.principal, method: Method.submit.path,
       payload: request.encode())
     world.step(follower.id, .call(call))
   }
@@ -88,6 +89,34 @@ struct CensorshipTests {
     submit()
     world.run(until: world.time + 15_000_000_000)
     #expect(leads(leader) && isRecorded && isSound)
+  }
+
+  @Test("a leader that takes records and makes nothing final is voted out, and the next one finishes them")
+  func fruitless() {
+    // It hears no shares, so that its rounds lead nowhere.
+    world.isIgnored = { [leader] receiver, message in receiver == leader && message.signAnswer != nil }
+    submit()
+    world.run(until: world.time + 9_000_000_000)
+    #expect(leads(leader) && !isRecorded, "it is given ten seconds")
+    world.run(until: world.time + 9_000_000_000)
+    #expect(!leads(leader) && isRecorded && isSound)
+  }
+
+  @Test("however much a leader owes, a node looks at a bounded part of it, twice a second")
+  func bounded() throws {
+    world.isIgnored = { [leader] receiver, message in
+      receiver == leader && (message.forwardCall != nil || message.witnessCall != nil)
+    }
+    for number in 0..<200 { submit("censored-\(number)", call: UInt64(number + 1)) }
+    world.run(until: world.time + 2_400_000_000)
+    var shown = 0
+    for _ in 0..<20 {
+      var effects = NodeEffects()
+      follower.step(.tick, at: world.time + 300_000_000, into: &effects)
+      shown += effects.messages.count { $0.message.witnessCall != nil }
+    }
+    let most = GovernanceNode<Ed25519SHA512, SimulatedDisk>.examined
+    #expect(shown > 0 && shown <= most * 3, "\(shown) shown to three peers")
   }
 
   @Test("a node that cries wolf, alone, ends no leadership")

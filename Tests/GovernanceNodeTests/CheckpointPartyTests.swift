@@ -301,6 +301,54 @@ struct CheckpointPartyTests {
     }
   }
 
+  @Test("a note is taken by the group's line in it, under its name, and shown on with that line alone")
+  func spoiledLines() throws {
+    let source = try Rig()
+    let note = try #require(source.node.finality.note)
+    let line = try #require(note.signatures.first)
+    func taken(_ signatures: [(String, [UInt8], [UInt8])]) throws -> String? {
+      let lines = signatures.map { name, keyID, signature in
+        "\u{2014} \(name) \(Base64.encode(keyID + signature))\n"
+      }
+      let target = try Rig(ticks: 0)
+      let shown = NoteShown(note: note.text + "\n" + lines.joined())
+      target.perform { $0.onNoteShown(shown, using: &$1, into: &$2) }
+      return target.node.finality.pending?.note
+    }
+    let good = (line.name, line.keyID, line.signature)
+    #expect(try taken([good]) == note.encoded, "the control")
+    #expect(try taken([("openexec/another", line.keyID, line.signature)]) == nil)
+    // What a peer put beside it reaches nobody: an executor would refuse the whole note for it.
+    let junk = [UInt8](repeating: 7, count: 64)
+    #expect(try taken([good, (line.name, line.keyID, junk)]) == note.encoded)
+    #expect(try taken([good, ("stranger", [1, 2, 3, 4], junk)]) == note.encoded)
+  }
+
+  @Test(
+    "of what a party acknowledges in a term the largest true size counts, whatever came after it, or falsely")
+  func acknowledgements() throws {
+    let rig = try Rig()
+    let ledger = rig.node.raft.log
+    let term = rig.node.raft.currentTerm
+    let size = ledger.size
+    #expect(size >= 2)
+    let root = try #require(ledger.rootHash(ofSize: size))
+    let first = try #require(ledger.rootHash(ofSize: 1))
+    let party = try #require(NodeID(rawValue: 2))
+    func counted(_ said: [(term: Term, size: UInt64, root: Digest)]) -> UInt64 {
+      var acks = DurableAcks(parties: [party])
+      for ack in said { acks.record(party, term: ack.term, size: ack.size, root: ack.root, current: term) }
+      return acks.acknowledgedSize(by: 1, term: term, ledger: ledger)
+    }
+    let later = Term(rawValue: 1 << 40)
+    #expect(counted([(term, size, root)]) == size)
+    #expect(counted([(term, size, root), (term, 1, first)]) == size)
+    #expect(counted([(later, 9, first), (term, size, root)]) == size)
+    #expect(counted([(term, 900, first), (term, size, root)]) == size)
+    #expect(counted([(term, size, first)]) == 0, "not with another root")
+    #expect(counted([(later, size, root)]) == 0, "not in another term")
+  }
+
   /// Lets a node hear a leader.
   private func lead(_ rig: Rig, _ leader: NodeID, _ term: Term) throws {
     let empty = try #require(LogRoot(bytes: SHA256.hash("").bytes))
