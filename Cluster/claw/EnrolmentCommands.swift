@@ -6,6 +6,15 @@ import Records
 
 /// Who may act: enrolled and revoked by at least two operators.
 enum EnrolmentCommands {
+  /// What is said of someone who is to be enrolled, whichever command says it.
+  static let standing = [
+    CommandOption("--role", "ROLE", "a role it holds; default the kind, for people", isRepeated: true),
+    CommandOption("--tenant", "ID", "the tenant it belongs to; agents must have one"),
+    CommandOption("--scope", "SCOPE", "a scope that an agent may ask for", isRepeated: true),
+    CommandOption("--expires", "WHEN", "a number of days, or a time (RFC 3339, UTC); default 365"),
+    CommandOption("--isolation", "CLASS", "executors: what it offers", isRepeated: true),
+  ]
+
   static let all: [Command] = [
     Command(
       "enrol", "enrol an agent, approver, operator, executor or auditor", operands: ["KIND", "NAME"],
@@ -15,16 +24,11 @@ enum EnrolmentCommands {
           "--request", "FILE", "its certificate request (PEM); the key, where --key is not given"),
         CommandOption("--second-key", "FILE", "the same person's second key, for require_mfa"),
         CommandOption("--owner", "ID", "the person who answers for it; distinct people, distinct owners"),
-        CommandOption("--role", "ROLE", "a role it holds; default the kind, for people", isRepeated: true),
-        CommandOption("--tenant", "ID", "the tenant it belongs to; agents must have one"),
-        CommandOption("--scope", "SCOPE", "a scope that an agent may ask for", isRepeated: true),
-        CommandOption("--expires", "WHEN", "a number of days, or a time (RFC 3339, UTC); default 365"),
         CommandOption("--incarnation", "N", "executors: one more after a lost nonce registry; default 1"),
-        CommandOption("--isolation", "CLASS", "executors: what it offers", isRepeated: true),
         CommandOption(
           "--authority", "DIR", "with --request: folder with ca.crt and ca.key that certifies it"),
         CommandOption("--certificate", "FILE", "with --authority: where the certificate goes"),
-      ] + Acts.options + Command.session,
+      ] + standing + Acts.options + Command.session,
       details: """
         KIND is agent, approver, operator, executor or auditor. The enrolment replaces an earlier one of
         the same name. It takes two distinct operators: --sign-with DIR, or --draft FILE and claw cosign.

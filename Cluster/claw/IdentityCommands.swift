@@ -13,14 +13,9 @@ enum IdentityCommands {
       options: [
         CommandOption("--dir", "DIR", "the identity's folder"),
         CommandOption("--owner", "ID", "the person who answers for it"),
-        CommandOption("--role", "ROLE", "a role it holds; default the kind, for people", isRepeated: true),
-        CommandOption("--tenant", "ID", "the tenant it belongs to; agents must have one"),
-        CommandOption("--scope", "SCOPE", "a scope that an agent may ask for", isRepeated: true),
-        CommandOption("--expires", "WHEN", "a number of days, or a time (RFC 3339, UTC); default 365"),
         CommandOption("--incarnation", "N", "executors: default 1"),
-        CommandOption("--isolation", "CLASS", "executors: what it offers", isRepeated: true),
         CommandOption("--second-key", "FILE", "the same person's second public key, for require_mfa"),
-      ],
+      ] + EnrolmentCommands.standing,
       details: """
         KIND is agent, approver, operator, executor or auditor. enrolment.json and client.csr are public:
         the first goes into claw party plan (or its key into claw enrol), the second to a party's

@@ -68,7 +68,8 @@ enum Boot {
     try check(csystem_load_module(descriptor), "load \(path)", tolerating: EEXIST)
   }
 
-  /// The port appears once the driver has heard of it from the other side.
+  /// The port appears once the driver has heard of it from the other side. Nothing in the guest announces it (there
+  /// is no udev, and devtmpfs sends no inotify events), so it is looked for, for at most twenty seconds.
   private static func openPort() throws(GuestFailure) -> Int32 {
     let deadline = csystem_monotonic_ns() + 20_000_000_000
     while csystem_monotonic_ns() < deadline {

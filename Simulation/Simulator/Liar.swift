@@ -172,29 +172,20 @@ struct Liar {
     guard random.chance(10_000) else { return }
     let step = random.chance(100_000) ? random.next() >> 1 : 1 + random.below(20)
     func raised(_ term: UInt64) -> UInt64 { term.addingReportingOverflow(step).partialValue }
-    if var call = message.voteCall {
-      call.term = raised(call.term)
-      call.preVote = random.chance(500_000)
-      call.isTransfer = random.chance(500_000)
-      message.voteCall = call
-    } else if var answer = message.voteAnswer {
-      answer.term = raised(answer.term)
-      message.voteAnswer = answer
-    } else if var call = message.appendCall {
-      call.term = raised(call.term)
-      message.appendCall = call
-    } else if var answer = message.appendAnswer {
-      answer.term = raised(answer.term)
-      message.appendAnswer = answer
-    } else if var call = message.signCall {
-      call.term = raised(call.term)
-      message.signCall = call
-    } else if var durable = message.durable {
-      durable.term = raised(durable.term)
-      message.durable = durable
-    } else {
-      return
+    func raise<Part>(_ part: WritableKeyPath<PeerMessage, Part?>, _ term: WritableKeyPath<Part, UInt64>)
+      -> Bool
+    {
+      guard var changed = message[keyPath: part] else { return false }
+      changed[keyPath: term] = raised(changed[keyPath: term])
+      message[keyPath: part] = changed
+      return true
     }
+    guard
+      raise(\.voteCall, \.term) || raise(\.voteAnswer, \.term) || raise(\.appendCall, \.term)
+        || raise(\.appendAnswer, \.term) || raise(\.signCall, \.term) || raise(\.durable, \.term)
+    else { return }
+    message.voteCall?.preVote = random.chance(500_000)
+    message.voteCall?.isTransfer = random.chance(500_000)
     oracles.count(fault: "lie: higher term")
   }
 

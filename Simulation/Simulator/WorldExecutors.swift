@@ -91,6 +91,14 @@ extension World {
     if hasOutstanding { out.append("outstanding approvals or decisions") }
     let sizes = hosts.filter(isHonest).map { $0.view?.finalSize }
     if Set(sizes).count != 1 || sizes.contains(nil) { out.append("final sizes \(sizes)") }
+    guard !out.isEmpty else { return out }
+    for host in hosts {
+      guard let view = host.view else { continue }
+      let lies = liars.contains { $0.id == host.id && $0.isActive } ? ", lying" : ""
+      out.append(
+        "node \(host.id.rawValue) \(view.role) in term \(view.term.rawValue), log \(view.logSize), committed "
+          + "\(view.commitSize), final \(view.finalSize)\(lies)")
+    }
     return out
   }
 
