@@ -60,15 +60,16 @@ extension ShieldState {
     }
     guard let known = enrolment(of: expected, at: time) else {
       throw Refusal(
-        .unauthenticated, "\(expected.path) is not enrolled, or its enrolment has ended: ask two operators")
+        .permissionDenied, "\(expected.path) is not enrolled, or its enrolment has ended: ask two operators")
     }
     let keys = signed.signatures.map(\.key)
     guard keys.contains(known.key), keys.allSatisfy({ $0 == known.key || $0 == known.secondKey }) else {
-      throw Refusal(.unauthenticated, "expected a signature by the key that is enrolled for \(expected.path)")
+      throw Refusal(
+        .permissionDenied, "expected a signature by the key that is enrolled for \(expected.path)")
     }
     guard signed.verifiedSignatures(cluster: cluster).count == signed.signatures.count else {
       throw Refusal(
-        .unauthenticated, "the signature does not verify over this statement for cluster \(cluster.hex)")
+        .permissionDenied, "the signature does not verify over this statement for cluster \(cluster.hex)")
     }
     return (known, keys.count == 2)
   }
@@ -98,7 +99,7 @@ extension ShieldState {
   /// A statement must be valid now and for at most a day (the bound on what must be remembered of it).
   func requireValidity(_ validUntil: Timestamp, at time: Timestamp) throws(Refusal) {
     guard validUntil > time else {
-      throw Refusal(.deadlineExceeded, "valid until \(validUntil.text), and it is \(time.text)")
+      throw Refusal(.permissionDenied, "valid until \(validUntil.text), and it is \(time.text)")
     }
     guard validUntil <= time.advanced(by: Floor.maximumValidity) else {
       throw Refusal(

@@ -36,8 +36,7 @@ public enum Applied: Equatable, Sendable {
 public struct Refusal: Error, Equatable, Sendable {
   /// What kind of refusal, as the wire's status codes name them.
   public enum Code: Equatable, Sendable, CaseIterable {
-    case invalidArgument, permissionDenied, unauthenticated, alreadyExists, failedPrecondition,
-      deadlineExceeded, resourceExhausted, notFound
+    case invalidArgument, permissionDenied, alreadyExists, failedPrecondition, resourceExhausted, notFound
   }
 
   public let code: Code

@@ -87,7 +87,7 @@ extension ShieldState {
         .failedPrecondition, "nobody is asked about the proposal now; it is \(cell.status.rawValue)")
     }
     if let deadline = cell.verdict.deadline, deadline <= time {
-      throw Refusal(.deadlineExceeded, "people had until \(deadline.text), and it is \(time.text)")
+      throw Refusal(.failedPrecondition, "people had until \(deadline.text), and it is \(time.text)")
     }
   }
 

@@ -252,10 +252,8 @@ extension Refusal.Code {
     switch self {
     case .invalidArgument: .invalidArgument
     case .permissionDenied: .permissionDenied
-    case .unauthenticated: .unauthenticated
     case .alreadyExists: .alreadyExists
     case .failedPrecondition: .failedPrecondition
-    case .deadlineExceeded: .deadlineExceeded
     case .resourceExhausted: .resourceExhausted
     case .notFound: .notFound
     }

@@ -62,7 +62,7 @@ struct PolicyTests {
     #expect(try world.refusal(world.policy(try Registry(version: "3").bundle, id: "p")) == .alreadyExists)
     try world.activate(Registry(version: "4"))
     try world.pass(seconds: 601)
-    #expect(try world.refusal(act) == .deadlineExceeded)
+    #expect(try world.refusal(act) == .permissionDenied)
     #expect(world.state.bundle.bundleVersion == "4")
   }
 
@@ -274,9 +274,9 @@ struct ArtifactTests {
     #expect(try world.refusal(world.artifact("file", of: .approver("ann"))) == .permissionDenied)
     #expect(try world.refusal(world.artifact("file", of: Governed.foreignAgent)) == .permissionDenied)
     let nobody = Principal.agent(tenant: "acme", name: "nobody")
-    #expect(try world.refusal(world.artifact("file", of: nobody)) == .unauthenticated)
+    #expect(try world.refusal(world.artifact("file", of: nobody)) == .permissionDenied)
     let forged = world.artifact("file", of: Governed.agent, keyName: Governed.otherAgent.path)
-    #expect(try world.refusal(forged) == .unauthenticated)
+    #expect(try world.refusal(forged) == .permissionDenied)
     #expect(try world.append(world.artifact("file", of: Governed.agent).0) == .effective)
     let leaf = world.last
     #expect(world.admits(world.artifact("file", of: Governed.executor)) == .known(leaf))

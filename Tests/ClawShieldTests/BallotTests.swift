@@ -64,9 +64,9 @@ struct BallotTests {
     #expect(
       try world.refusal(world.ballot(.approver("bob"), on: index, role: "security")) == .failedPrecondition)
     #expect(try world.refusal(world.ballot(.approver("rival-approver"), on: index)) == .permissionDenied)
-    #expect(try world.refusal(world.ballot(.approver("nobody"), on: index)) == .unauthenticated)
+    #expect(try world.refusal(world.ballot(.approver("nobody"), on: index)) == .permissionDenied)
     #expect(
-      try world.refusal(world.ballot(.approver("ann"), on: index, keys: ["mallory"])) == .unauthenticated)
+      try world.refusal(world.ballot(.approver("ann"), on: index, keys: ["mallory"])) == .permissionDenied)
   }
 
   @Test("a person votes once, under whichever enrolment (INV-020)")
@@ -106,11 +106,11 @@ struct BallotTests {
     var (world, index) = try pending()
     let ballot = try world.ballot(.approver("ann"), on: index)
     world.now = world.now.advanced(by: .seconds(600))
-    #expect(try world.refusal(ballot) == .deadlineExceeded)
+    #expect(try world.refusal(ballot) == .permissionDenied)
     world.now = Governed.start.advanced(by: .seconds(3600))
     let late = try world.ballot(.approver("ann"), on: index)
     guard case .refuse(let refusal) = world.admits(late) else { throw TestFailure("expected a refusal") }
-    #expect(refusal.code == .deadlineExceeded)
+    #expect(refusal.code == .failedPrecondition && refusal.message.contains("people had until"))
     // Whichever leaf brings the time denies the proposal before it is looked at itself.
     guard case .void = try world.append(late.0, late.1) else { throw TestFailure("expected void") }
     #expect(try world.rules(index).contains("ballots.expired"))
@@ -160,12 +160,13 @@ struct BallotTests {
     #expect(try world.rules(index, .requireMFA) == ["policy.approvals.both-keys"])
     #expect(try world.refusal(world.ballot(.approver("ann"), on: index)) == .permissionDenied)
     #expect(
-      try world.refusal(world.ballot(.approver("ann"), on: index, keys: ["ann's second"])) == .unauthenticated
+      try world.refusal(world.ballot(.approver("ann"), on: index, keys: ["ann's second"]))
+        == .permissionDenied
     )
     #expect(
       try world.refusal(
         world.ballot(.approver("ann"), on: index, keys: ["approver/ann", "bob's second"]))
-        == .unauthenticated)
+        == .permissionDenied)
     #expect(try world.vote("ann", on: index, keys: ["approver/ann", "ann's second"]) == .effective)
     try world.settle()
     #expect(try world.view(index).status == .approved)

@@ -203,7 +203,7 @@ struct ReceiptTests {
     #expect(
       try world.refusal(world.receipt(for: approval) { $0.executorIncarnation = 2 }) == .permissionDenied)
     #expect(try world.revoke(Governed.executor) == .effective)
-    #expect(try world.refusal(world.receipt(for: approval)) == .unauthenticated)
+    #expect(try world.refusal(world.receipt(for: approval)) == .permissionDenied)
   }
 
   @Test("a receipt that differs from what was approved has no effect")

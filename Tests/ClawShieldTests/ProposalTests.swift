@@ -10,10 +10,10 @@ struct ProposalTests {
   @Test("a proposal signed by another's key, a stranger, or not by its agent is refused (INV-002)")
   func signatures() throws {
     var world = try Governed()
-    #expect(try world.refusal(world.proposal(signedBy: "mallory")) == .unauthenticated)
-    #expect(try world.refusal(world.proposal(signedBy: Governed.otherAgent.path)) == .unauthenticated)
+    #expect(try world.refusal(world.proposal(signedBy: "mallory")) == .permissionDenied)
+    #expect(try world.refusal(world.proposal(signedBy: Governed.otherAgent.path)) == .permissionDenied)
     let stranger = Principal.agent(tenant: "acme", name: "nobody")
-    #expect(try world.refusal(world.proposal(by: stranger)) == .unauthenticated)
+    #expect(try world.refusal(world.proposal(by: stranger)) == .permissionDenied)
     #expect(try world.refusal(world.proposal(by: .approver("ann"), tenant: "acme")) == .permissionDenied)
     let (body, attachment) = world.proposal()
     guard case .proposal(let signed) = body else { throw TestFailure("a proposal") }
@@ -30,17 +30,17 @@ struct ProposalTests {
     let foreign = Signed.sign(
       signed.content, cluster: SHA256.hash("another"), as: Governed.agent,
       with: Governed.key(Governed.agent.path))
-    #expect(try world.refusal((.proposal(foreign), attachment)) == .unauthenticated)
+    #expect(try world.refusal((.proposal(foreign), attachment)) == .permissionDenied)
   }
 
   @Test("an agent whose enrolment has ended or was revoked is refused")
   func expiredIdentity() throws {
     var world = try Governed()
     world.now = Governed.far
-    #expect(try world.refusal(world.proposal()) == .unauthenticated)
+    #expect(try world.refusal(world.proposal()) == .permissionDenied)
     world.now = Governed.start
     #expect(try world.revoke(Governed.agent) == .effective)
-    #expect(try world.refusal(world.proposal()) == .unauthenticated)
+    #expect(try world.refusal(world.proposal()) == .permissionDenied)
   }
 
   @Test(
@@ -84,12 +84,12 @@ struct ProposalTests {
   @Test("valid_until in the past, or more than 24 hours ahead, is refused")
   func validity() throws {
     var world = try Governed()
-    #expect(try world.refusal(world.proposal(validFor: 0)) == .deadlineExceeded)
+    #expect(try world.refusal(world.proposal(validFor: 0)) == .permissionDenied)
     #expect(try world.refusal(world.proposal(validFor: 86_401)) == .invalidArgument)
     #expect(world.admits(world.proposal(validFor: 86_400)) == .accept)
     let late = world.proposal(validFor: 10)
     try world.pass(seconds: 10)
-    #expect(try world.refusal(late) == .deadlineExceeded)
+    #expect(try world.refusal(late) == .permissionDenied)
   }
 
   @Test("above twice its limit an agent is turned away before its proposals become records")

@@ -39,7 +39,7 @@ struct BadStatementTests {
       content, cluster: proposals.cluster, as: agent.principal, with: try other.signingKey())
     let request = try Statement.request(.proposal(signed), Records.Attachment("parameters", item))
     expect(
-      submit(request), .unauthenticated,
+      submit(request), .permissionDenied,
       "expected a signature by the key that is enrolled for tenant/acme/agent/agent-1")
   }
 
@@ -51,7 +51,7 @@ struct BadStatementTests {
     let signatures = try agent.sign(content, for: proposals.cluster).signatures
     let request = try Statement.request(
       .proposal(Signed(content: changed, signatures: signatures)), Records.Attachment("parameters", item))
-    expect(submit(request), .unauthenticated, "the signature does not verify over this statement")
+    expect(submit(request), .permissionDenied, "the signature does not verify over this statement")
   }
 
   @Test("a proposal that was signed for another cluster")
@@ -59,7 +59,7 @@ struct BadStatementTests {
     let (content, item) = try proposals.content("echo", ["text": "x"], id: "sig-3")
     let request = try Statement.request(
       .proposal(try agent.sign(content, for: SHA256.hash("another"))), Records.Attachment("parameters", item))
-    expect(submit(request), .unauthenticated, "for cluster \(proposals.cluster.hex)")
+    expect(submit(request), .permissionDenied, "for cluster \(proposals.cluster.hex)")
   }
 
   @Test("a proposal that another agent brings")
@@ -86,7 +86,7 @@ struct BadStatementTests {
     let long = try proposals.request("echo", ["text": "x"], id: "content-2", seconds: 2 * 86_400)
     expect(submit(long), .invalidArgument, "valid_until may be at most 24 hours ahead")
     let past = try proposals.request("echo", ["text": "x"], id: "content-3", seconds: -5)
-    expect(submit(past), .deadlineExceeded, "valid until")
+    expect(submit(past), .permissionDenied, "valid until")
   }
 
   enum BadProposal: String, CaseIterable, CustomTestStringConvertible {

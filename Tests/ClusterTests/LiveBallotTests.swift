@@ -133,7 +133,7 @@ struct LiveBallotTests {
     let second = try Caller(founded: "approvers/approver-2", of: cluster)
     let forged = try ballot(item, by: second) { $0.voter = self.approver.principal }
     expect(
-      try cast(forged, by: approver), .unauthenticated,
+      try cast(forged, by: approver), .permissionDenied,
       "expected a signature by the key that is enrolled for approver/approver-1")
   }
 
@@ -173,7 +173,7 @@ struct LiveBallotTests {
   func expiry() throws {
     let item = try pending("late", seconds: 3)
     let stale = try ballot(item, by: approver) { $0.validUntil = .now.advanced(by: .seconds(-1)) }
-    expect(try cast(stale, by: approver), .deadlineExceeded, "valid until")
+    expect(try cast(stale, by: approver), .permissionDenied, "valid until")
     try cluster.waitUntil("the proposal's time is over", seconds: 10) {
       try client.call("Governance/Get", ProposalRequest(requestID: "late"), of: Wire.Outcome.self).status
         == "denied"
