@@ -98,8 +98,11 @@ final class LoopbackCluster: @unchecked Sendable {
     try #require(founded.code == 0, "\(founded.output)")
     if !people.isEmpty { try enrol(people) }
     for number in 1...count { try start(node: number) }
-    try waitUntil("the cluster serves", seconds: 40) {
-      try self.claw(["status"], as: "operators/operator-1").code == 0
+    // Every answer from here on rests on a note.
+    try waitUntil("the cluster signs", seconds: 40) {
+      let status = try self.claw(["status", "--json"], as: "operators/operator-1")
+      guard status.code == 0 else { return false }
+      return try JSON.parse(status.output)["note_age_ms"]?.string != "-1"
     }
   }
 
