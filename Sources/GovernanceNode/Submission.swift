@@ -82,7 +82,7 @@ extension GovernanceNode {
     }
     let payload = EntryPayload(record: bytes, attachment: attachment.bytes).bytes
     do {
-      let indices = try raft.propose([payload], at: now.monotonic, into: &raftEffects)
+      let indices = try raft.propose([payload], isHeld: true, at: now.monotonic, into: &raftEffects)
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
       writeOwed(into: &effects)
       return .success(LeafIndex(indices.lowerBound.rawValue - 1))
@@ -109,8 +109,9 @@ extension GovernanceNode {
   }
 
   /// Writes down what follows from the log: decisions, breaker incidents, expiries. The leader's only
-  /// choice is which eligible executor an approval names.
+  /// choice is which eligible executor an approval names. They leave together, with what was held before them.
   mutating func writeOwed(into effects: inout NodeEffects) {
+    defer { raft.sendHeld(at: now.monotonic, into: &raftEffects) }
     for _ in 0..<256 {
       guard raft.mayPropose, let owed = overlay.head.owed.first else { return }
       let body: RecordBody
@@ -124,7 +125,8 @@ extension GovernanceNode {
       let record = Record(at: max(now.wall, raft.log.logTime), body: body)
       let payload = EntryPayload(record: record.bytes, attachment: []).bytes
       let before = raft.log.size
-      guard (try? raft.propose([payload], at: now.monotonic, into: &raftEffects)) != nil else { return }
+      guard (try? raft.propose([payload], isHeld: true, at: now.monotonic, into: &raftEffects)) != nil
+      else { return }
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
       precondition(raft.log.size == before + 1, "a proposal appends one entry")
     }

@@ -59,9 +59,12 @@ extension RaftInstance {
   /// Appends entries of this leader's and sends them on, all or none; they leave in parallel with this
   /// node's own write. They take effect when committed, which may never happen.
   ///
+  /// With `isHeld` they stay in the log until ``sendHeld(at:into:)`` in the same step: a record and those that
+  /// follow from it then share one message and one write.
+  ///
   /// - Returns: the indices, one for each payload.
   public mutating func propose(
-    _ payloads: [[UInt8]], at now: Instant, into effects: inout Effects
+    _ payloads: [[UInt8]], isHeld: Bool = false, at now: Instant, into effects: inout Effects
   ) throws(ProposalRefusal) -> ClosedRange<LogIndex> {
     guard role == .leader else { throw .notLeader(leader: leader) }
     guard leading.termRecord != nil else { throw .termEntryPending }
@@ -77,11 +80,18 @@ extension RaftInstance {
     guard leading.uncommitted.total + bytes <= settings.maxUncommittedBytes,
       persistence.unpersistedBytes < settings.maxUnpersistedBytes
     else { throw .busy }
-    return appendOwn(payloads, at: now, into: &effects)
+    return appendOwn(payloads, isHeld: isHeld, at: now, into: &effects)
+  }
+
+  /// Sends and writes what was proposed and held; nothing where this node does not lead.
+  public mutating func sendHeld(at now: Instant, into effects: inout Effects) {
+    guard role == .leader else { return }
+    replicateToAll(into: &effects)
+    flush(at: now, into: &effects)
   }
 
   private mutating func appendOwn(
-    _ payloads: [[UInt8]], at now: Instant, into effects: inout Effects
+    _ payloads: [[UInt8]], isHeld: Bool = false, at now: Instant, into effects: inout Effects
   ) -> ClosedRange<LogIndex> {
     let first = log.lastIndex.next
     var entries: [Entry] = []
@@ -96,8 +106,7 @@ extension RaftInstance {
     persistence.append(entries)
     leading.uncommitted.add(last: log.lastIndex, bytes: entries.reduce(0) { $0 + $1.cost })
     followConfiguration(at: now, into: &effects)
-    replicateToAll(into: &effects)
-    flush(at: now, into: &effects)
+    if !isHeld { sendHeld(at: now, into: &effects) }
     return first...log.lastIndex
   }
 }

@@ -49,6 +49,18 @@ struct NodeSnapshotTests {
     return effects.messages.map(\.message)
   }
 
+  /// A node takes pieces from its leader alone: it hears that one first, as it would when the network is back.
+  private func heartbeat(of leader: NodeHost) throws -> PeerMessage {
+    let end = LogIndex(rawValue: size(leader))
+    let term = try #require(leader.view?.term)
+    return RaftCodec.encode(
+      .appendRequest(
+        AppendRequest(
+          term: term, previousIndex: end, previousTerm: term,
+          previousRoot: try #require(leader.node?.raft.log.root(at: end)), entries: [], leaderCommit: .zero,
+          round: 1)))
+  }
+
   /// Cuts off two followers, lets the others go on, and hands the first of the two a snapshot.
   private func beginWithSnapshot(_ seed: UInt64) throws -> (world: World, taken: NodeHost, behind: NodeHost) {
     let world = try world(seed)
@@ -64,14 +76,7 @@ struct NodeSnapshotTests {
     let pieces = snapshot(by: leader, for: taken)
     try #require(!pieces.isEmpty)
     let final = size(leader)
-    // It takes pieces from its leader alone: it hears that one first, as it would when the network is back.
-    let end = LogIndex(rawValue: final)
-    let term = try #require(leader.view?.term)
-    let heartbeat = AppendRequest(
-      term: term, previousIndex: end, previousTerm: term,
-      previousRoot: try #require(leader.node?.raft.log.root(at: end)), entries: [], leaderCommit: .zero,
-      round: 1)
-    for message in [RaftCodec.encode(.appendRequest(heartbeat))] + pieces {
+    for message in [try heartbeat(of: leader)] + pieces {
       world.step(taken.id, .peer(from: leader.id, message))
     }
     #expect(size(taken) == final && base(taken) == final)
@@ -180,6 +185,7 @@ struct NodeSnapshotTests {
       ("order", { $0.piece = 1 }),
     ]
     var effects = NodeEffects()
+    victim.step(.peer(from: leader.id, try heartbeat(of: leader)), at: world.time, into: &effects)
     for (what, spoil) in spoils {
       var spoiled = piece
       spoil(&spoiled)
@@ -206,7 +212,7 @@ struct NodeSnapshotTests {
     world.sideOne = [victim.id]
     pass(1, in: world)
     var effects = NodeEffects()
-    for message in snapshot(by: leader, for: victim) {
+    for message in [try heartbeat(of: leader)] + snapshot(by: leader, for: victim) {
       victim.step(.peer(from: leader.id, message), at: world.time, into: &effects)
     }
     try #require(!effects.writes.isEmpty)

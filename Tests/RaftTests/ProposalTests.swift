@@ -26,6 +26,24 @@ struct ProposalTests {
     }
   }
 
+  @Test("what is held leaves with what follows it, in one message and one write")
+  func held() throws {
+    var solo = Solo.leader()
+    solo.answer(from: 2, .matched(1))
+    solo.answer(from: 3, .matched(1))
+    var effects = Effects()
+    let first = try solo.raft.propose([[1]], isHeld: true, at: solo.now, into: &effects)
+    let second = try solo.raft.propose([[2]], isHeld: true, at: solo.now, into: &effects)
+    #expect(effects.messages.isEmpty && effects.persist.isEmpty)
+    solo.raft.sendHeld(at: solo.now, into: &effects)
+    #expect(effects.persist.map { $0.entries.map(\.index) } == [[first.lowerBound, second.lowerBound]])
+    let sent = effects.messages.compactMap { envelope -> [LogIndex]? in
+      guard case .appendRequest(let request) = envelope.message else { return nil }
+      return request.entries.map(\.index)
+    }
+    #expect(sent == Array(repeating: [first.lowerBound, second.lowerBound], count: 2))
+  }
+
   @Test("what is empty or too large is refused whole")
   func limits() {
     var solo = Solo.leader(settings: .testing(maxUncommittedBytes: 10_000))
