@@ -112,25 +112,30 @@ struct Finality: Sendable {
 }
 
 extension GovernanceNode {
-  /// Takes a note up: checks its signature, compares it with this log, and makes final what it covers.
-  mutating func onNoteShown(
-    _ shown: NoteShown, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
-  ) {
-    guard let received = try? SignedNote(parsing: Array(shown.note.utf8)),
+  /// A note that the group key has signed for this cluster; nil where it has not. It comes back with the group's line
+  /// alone: what else a peer put beside it nobody has checked, and is neither kept nor shown on.
+  func groupSigned(_ encoded: String) -> (note: SignedNote, checkpoint: CheckpointNote)? {
+    guard let received = try? SignedNote(parsing: Array(encoded.utf8)),
       let line = received.signatures.first(where: {
         $0.keyID == keyID && $0.name == CheckpointNote.origin(cluster: cluster)
       }),
       let signature = SchnorrSignature<Suite>(encoding: line.signature),
       publicKeys.verifies(signature, over: Array(received.text.utf8)),
-      case let note = SignedNote(
-        text: received.text, name: line.name, keyID: line.keyID, signature: line.signature),
-      let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster
-    else {
+      let checkpoint = try? CheckpointNote(parsing: received.text), checkpoint.cluster == cluster
+    else { return nil }
+    let note = SignedNote(
+      text: received.text, name: line.name, keyID: line.keyID, signature: line.signature)
+    return (note, checkpoint)
+  }
+
+  /// Takes a note up: checks its signature, compares it with this log, and makes final what it covers.
+  mutating func onNoteShown(
+    _ shown: NoteShown, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let (note, checkpoint) = groupSigned(shown.note) else {
       effects.notices.append(.evidence("a note was shown that the group key did not sign"))
       return
     }
-    // From here on with the group's line alone, in what is kept and in what is shown to peers and executors: what
-    // else a peer put beside it nobody has checked.
     var shown = shown
     shown.note = note.encoded
     if let last = finality.checkpoint, checkpoint.size == last.size,

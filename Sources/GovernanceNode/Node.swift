@@ -83,6 +83,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var artifacts = ArtifactTable()
   var snapshots = SnapshotTransfers()
   var handovers = Handovers()
+  var history = HistoryKeeper()
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
   /// When it last looked at what its leader owes.
@@ -342,6 +343,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onWitnessCall(call, using: &random, into: &effects)
     } else if let wanted = message.transferWanted {
       onTransferWanted(wanted, from: sender, using: &random, into: &effects)
+    } else if let wanted = message.historyWanted {
+      onHistoryWanted(wanted, from: sender, into: &effects)
+    } else if let shown = message.historyShown {
+      onHistoryShown(shown, from: sender, using: &random, into: &effects)
     } else if let push = message.artifactPush {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
     } else if let held = message.artifactHeld {
@@ -375,6 +380,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     }
     writeTick(into: &effects)
     wantNotes(into: &effects)
+    pursueHistory(into: &effects)
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
     settleHandovers(into: &effects)

@@ -108,11 +108,7 @@ extension GovernanceNode {
     _ incoming: SnapshotTransfers.Incoming, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) -> UInt64? {
-    guard let note = try? SignedNote(parsing: Array(incoming.note.utf8)),
-      let line = note.signatures.first(where: { $0.keyID == keyID }),
-      let checkpoint = try? CheckpointNote(parsing: note.text), checkpoint.cluster == cluster,
-      verifies(note, line.signature)
-    else {
+    guard let (note, checkpoint) = groupSigned(incoming.note) else {
       effects.notices.append(.evidence("a snapshot was sent that no note vouches for"))
       return nil
     }
@@ -138,11 +134,6 @@ extension GovernanceNode {
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
     stepSnapshot(point, state, note, checkpoint, using: &random, into: &effects)
     return checkpoint.size
-  }
-
-  private func verifies(_ note: SignedNote, _ bytes: [UInt8]) -> Bool {
-    guard let signature = SchnorrSignature<Suite>(encoding: bytes) else { return false }
-    return publicKeys.verifies(signature, over: Array(note.text.utf8))
   }
 
   private mutating func stepSnapshot(

@@ -27,7 +27,7 @@ extension RaftInstance {
   /// Once as much is back and durable, nothing is lost any more.
   mutating func noteRecovery() {
     guard let lost else { return }
-    let index = min(following.matched, persistence.durableIndex)
+    let index = min(max(following.matched, finalIndex), persistence.durableIndex)
     if LogEnd(term: log.term(at: index) ?? .zero, index: index) >= lost { self.lost = nil }
   }
 }

@@ -165,7 +165,7 @@ extension RaftInstance {
     }
   }
 
-  private func isAnother(_ entry: Entry, than term: Term) -> Bool {
+  func isAnother(_ entry: Entry, than term: Term) -> Bool {
     guard term == entry.term else { return true }
     return log.entries(from: entry.index, through: entry.index, maxBytes: 0).first?.payload != entry.payload
   }

@@ -186,6 +186,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
       ], restrictions: [0, 255, 3])
   ),
+  ("peer", "HistoryWanted", HistoryWanted(first: 1 << 40)),
+  ("peer", "HistoryShown", HistoryShown(first: 7, payloads: [[1, 2], [], [3]], note: "a note")),
   ("peer", "NoteWanted", NoteWanted(size: 1099511627776, leaves: [1, 300])),
   (
     "peer", "ForwardCall",
@@ -273,6 +275,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
           ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
         ], restrictions: [0, 255, 3]))
   ),
+  ("peer", "PeerMessage", PeerMessage(historyWanted: HistoryWanted(first: 300))),
+  ("peer", "PeerMessage", PeerMessage(historyShown: HistoryShown(first: 7, payloads: [[1]], note: "n"))),
   ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776, leaves: [1, 300]))),
   (
     "peer", "PeerMessage",

@@ -30,6 +30,8 @@ public struct PeerMessage: WireMessage {
   public var readAnswer: ReadAnswer?
   public var transferWanted: TransferRequest?
   public var witnessCall: ForwardCall?
+  public var historyWanted: HistoryWanted?
+  public var historyShown: HistoryShown?
 
   public init() {}
 
@@ -43,7 +45,8 @@ public struct PeerMessage: WireMessage {
     snapshotPiece: SnapshotPiece? = nil, snapshotTaken: SnapshotTaken? = nil, keyRoundOne: KeyRoundOne? = nil,
     keyRoundTwo: KeyRoundTwo? = nil, keySignature: KeySignature? = nil, genesis: GenesisShown? = nil,
     timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil,
-    transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil
+    transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil,
+    historyWanted: HistoryWanted? = nil, historyShown: HistoryShown? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -73,6 +76,8 @@ public struct PeerMessage: WireMessage {
     self.readAnswer = readAnswer
     self.transferWanted = transferWanted
     self.witnessCall = witnessCall
+    self.historyWanted = historyWanted
+    self.historyShown = historyShown
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -105,6 +110,8 @@ public struct PeerMessage: WireMessage {
     case 26: try reader.message(into: &readAnswer)
     case 27: try reader.message(into: &transferWanted)
     case 28: try reader.message(into: &witnessCall)
+    case 29: try reader.message(into: &historyWanted)
+    case 30: try reader.message(into: &historyShown)
     default: break
     }
   }
@@ -138,6 +145,8 @@ public struct PeerMessage: WireMessage {
     writer.message(26, readAnswer)
     writer.message(27, transferWanted)
     writer.message(28, witnessCall)
+    writer.message(29, historyWanted)
+    writer.message(30, historyShown)
   }
 }
 

@@ -1,0 +1,158 @@
+import ClawLedger
+import Crypto
+import FROST
+import Merkle
+import Raft
+import Records
+import Wire
+
+// What is final is taken from any peer, against the note that vouches for it. A leader that starves a node, or
+// that a node does not reach though it reaches others, keeps nobody from what the rest have agreed on.
+
+/// What a node asks of others' final entries, and what it was shown so far.
+struct HistoryKeeper: Sendable {
+  struct Incoming: Sendable {
+    let from: NodeID
+    let first: UInt64
+    var payloads: [[UInt8]] = []
+    var bytes = 0
+  }
+
+  var incoming: Incoming?
+  /// Whom this node asked last, and when.
+  var asked: NodeID?
+  var askedAt = Instant(nanoseconds: 0)
+  /// The log's size when it last looked: who grows is served.
+  var lastSize: UInt64 = 0
+  /// When each peer was last served.
+  var served: [(peer: NodeID, at: Instant)] = []
+
+  /// How long nothing may have become final, nor the log have grown, before a node asks.
+  static var patience: Nanoseconds { .seconds(2) }
+  /// A peer is served at most so often.
+  static var servingPause: Nanoseconds { .milliseconds(200) }
+  static var pieceBytes: Int { 1 << 20 }
+  /// Entries of one answer, where notes divide them.
+  static var answerBytes: Int { 4 << 20 }
+  /// Entries between one note and the next: what an asking node holds in memory at most.
+  static var maximumBytes: Int { 64 << 20 }
+
+  /// Whether `peer` may be served again; if so, it has been.
+  mutating func serves(_ peer: NodeID, at now: Instant) -> Bool {
+    if let position = served.firstIndex(where: { $0.peer == peer }) {
+      guard served[position].at + Self.servingPause <= now else { return false }
+      served[position].at = now
+    } else {
+      served.append((peer, now))
+    }
+    return true
+  }
+}
+
+extension GovernanceNode {
+  /// Asks one peer after the other, where neither the log nor what is final of it has grown for a while. Called with
+  /// every pulse.
+  mutating func pursueHistory(into effects: inout NodeEffects) {
+    guard history.askedAt + HistoryKeeper.patience <= now.monotonic else { return }
+    let hasGrown = raft.log.size != history.lastSize
+    history.lastSize = raft.log.size
+    history.askedAt = now.monotonic
+    guard !hasGrown, finality.lastAdvance + HistoryKeeper.patience <= now.monotonic else { return }
+    let order = peers.sorted()
+    guard let next = order.first(where: { $0 > history.asked ?? raft.id }) ?? order.first else { return }
+    askHistory(of: next, into: &effects)
+  }
+
+  private mutating func askHistory(of peer: NodeID, into effects: inout NodeEffects) {
+    history.asked = peer
+    history.askedAt = now.monotonic
+    history.incoming = nil
+    effects.messages.append((peer, PeerMessage(historyWanted: HistoryWanted(first: finality.size))))
+  }
+
+  /// Shows final entries up to a note, in pieces; nothing where the sender lacks nothing, or what it lacks is not here.
+  mutating func onHistoryWanted(
+    _ wanted: HistoryWanted, from sender: NodeID, into effects: inout NodeEffects
+  ) {
+    guard wanted.first < finality.size, history.serves(sender, at: now.monotonic),
+      let (entries, note) = history(from: wanted.first)
+    else { return }
+    var piece = HistoryShown(first: wanted.first, payloads: [])
+    var bytes = 0
+    for entry in entries {
+      if bytes + entry.payload.count > HistoryKeeper.pieceBytes, !piece.payloads.isEmpty {
+        effects.messages.append((sender, PeerMessage(historyShown: piece)))
+        piece = HistoryShown(first: entry.index.rawValue - 1, payloads: [])
+        bytes = 0
+      }
+      piece.payloads.append(entry.payload)
+      bytes += entry.payload.count
+    }
+    piece.note = note.encoded
+    effects.messages.append((sender, PeerMessage(historyShown: piece)))
+  }
+
+  /// The entries from `first` to the largest note that they reach within an answer, or to the next note.
+  private func history(from first: UInt64) -> (entries: [Entry], note: SignedNote)? {
+    var notes = raft.log.notes(covering: LeafIndex(first), limit: 64).compactMap { note in
+      (try? CheckpointNote(parsing: note.text)).map { (size: $0.size, note: note) }
+    }
+    if let newest = finality.note { notes.append((finality.size, newest)) }
+    guard let next = notes.first else { return nil }
+    func entries(through size: UInt64, _ bytes: Int) -> [Entry] {
+      raft.log.entries(
+        from: LogIndex(rawValue: first + 1), through: LogIndex(rawValue: size), maxBytes: bytes)
+    }
+    let near = entries(through: finality.size, HistoryKeeper.answerBytes)
+    guard near.first?.index.rawValue == first + 1 else { return nil }
+    if let reached = notes.last(where: { $0.size <= first + UInt64(near.count) }) {
+      return (Array(near.prefix(Int(reached.size - first))), reached.note)
+    }
+    let far = entries(through: next.size, HistoryKeeper.maximumBytes)
+    return far.count == Int(next.size - first) ? (far, next.note) : nil
+  }
+
+  mutating func onHistoryShown(
+    _ shown: HistoryShown, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard sender == history.asked else { return }
+    var incoming =
+      history.incoming ?? HistoryKeeper.Incoming(from: sender, first: shown.first)
+    history.incoming = nil
+    incoming.bytes += shown.payloads.reduce(0) { $0 + $1.count }
+    guard incoming.first == finality.size,
+      shown.first == incoming.first + UInt64(incoming.payloads.count), !shown.payloads.isEmpty,
+      incoming.bytes <= HistoryKeeper.maximumBytes
+    else { return }
+    incoming.payloads += shown.payloads
+    guard !shown.note.isEmpty else {
+      history.incoming = incoming
+      return
+    }
+    guard adopt(incoming, shown.note, using: &random, into: &effects) else { return }
+    // There may be more.
+    askHistory(of: sender, into: &effects)
+  }
+
+  /// Takes final entries into the log, where the note vouches for them.
+  private mutating func adopt(
+    _ incoming: HistoryKeeper.Incoming, _ encoded: String, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) -> Bool {
+    let first = LogIndex(rawValue: incoming.first)
+    guard let (note, checkpoint) = groupSigned(encoded), let term = raft.log.term(at: first),
+      checkpoint.size == incoming.first + UInt64(incoming.payloads.count),
+      let continuation = try? Continuation(
+        payloads: incoming.payloads, first: LeafIndex(incoming.first), after: term),
+      continuation.root(following: raft.log) == checkpoint.root
+    else {
+      effects.notices.append(.evidence("\(incoming.from) showed entries that no note vouches for"))
+      return false
+    }
+    guard raft.takeVouched(continuation.entries, at: now.monotonic, into: &raftEffects) else { return false }
+    takeUp(using: &random, into: &effects)
+    onNoteShown(NoteShown(note: note.encoded), using: &random, into: &effects)
+    return finality.size >= checkpoint.size
+  }
+}
