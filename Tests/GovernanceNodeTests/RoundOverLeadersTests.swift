@@ -1,0 +1,42 @@
+import Raft
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// A checkpoint round that neither a lying party nor the end of its leader keeps from its end.
+struct RoundOverLeadersTests {
+  @Test(
+    "a leader dies with shares on their way to it, a party sends garbage: the next leader finishes what waited, and the liar is named"
+  )
+  func changeOfLeader() throws {
+    var faults = Faults.none
+    faults.lies = [[.garbageShares]]
+    // Seven parties, of which five sign: one may lie while one is down.
+    let world = try World(seed: 12, nodes: 7, threshold: 5, faults: faults)
+    world.run(until: 2_000_000_000)
+    let liar = try #require(world.liars.first?.id)
+    let honest = world.hosts.filter { $0.id != liar }
+    let leader = try #require(honest.first { $0.view?.role == .leader })
+    // Its calls go out, and no share reaches it.
+    world.isIgnored = { receiver, message in receiver == leader.id && message.signAnswer != nil }
+    world.run(until: world.time + 600_000_000)
+    let stuck = try #require(leader.view?.finalSize)
+    #expect(leader.node?.round != nil && (leader.view?.logSize ?? 0) > stuck)
+    world.isIgnored = nil
+    leader.crash()
+    world.oracles.forget(leader.id)
+    world.run(until: world.time + 6_000_000_000)
+
+    #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
+    let rest = honest.filter { $0.id != leader.id }
+    for host in rest { #expect((host.view?.finalSize ?? 0) > stuck + 10, "node \(host.id.rawValue)") }
+    #expect(rest.contains { $0.view?.role == .leader })
+    let garbage = world.oracles.faults.first { $0.name == "lie: garbage share" }?.count ?? 0
+    #expect(garbage > 0)
+    let named = world.oracles.evidence.filter { $0.contains("party") }
+    #expect(
+      !named.isEmpty && named.allSatisfy { $0.contains("party \(liar.rawValue)") }, "\(named.prefix(4))")
+  }
+}
