@@ -70,6 +70,8 @@ struct Command: Sendable {
   static let session = [
     CommandOption("--as", "DIR", "identity folder; default $CLAW_IDENTITY"),
     CommandOption("--node", "NAME", "ask this node first"),
+    CommandOption(
+      flag: "--fresh", "answered from a state no older than this call, or by another node"),
     CommandOption("--timeout", "SECONDS", "how long an answer may take; default 60"),
   ]
 }

@@ -11,6 +11,8 @@ final class Session {
   let identity: ClientIdentity
   private let tls: TLSContext
   private let timeout: Duration
+  /// A node is asked nothing before it has caught up with all that was committed when it was connected to.
+  private let isFresh: Bool
   /// Streams end by themselves: people may take days.
   private let streamTimeout: Duration?
   private var nodes: [NodeAddress]
@@ -25,6 +27,7 @@ final class Session {
   init(_ parsed: ParsedCommand) throws {
     identity = try ClientIdentity(parsed)
     tls = try identity.tls()
+    isFresh = parsed.has("--fresh")
     timeout = .seconds(try parsed.integer("--timeout", in: 1...86_400, default: 60))
     streamTimeout = parsed.has("--timeout") ? timeout : nil
     nodes = identity.nodes
@@ -105,6 +108,10 @@ final class Session {
       do throws(CallStatus) {
         let client = try BlockingClient(
           tls: tls, address: address, expecting: .exactly(.node(node.name)), timeout: Self.connectTimeout)
+        if isFresh {
+          let request = CheckpointRequest(fresh: true).encode()
+          _ = try client.call("/openexec.v1.Ledger/Checkpoint", request, timeout: .seconds(6))
+        }
         self.client = client
         answering = node.name
         return client

@@ -55,6 +55,8 @@ public final class World {
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
   var isIgnored: ((_ receiver: NodeID, PeerMessage) -> Bool)?
+  /// For tests: hears answers to callers who are none of the world's.
+  var overhears: ((Answer) -> Void)?
   /// Nodes on side one of the partition; empty where there is none.
   var sideOne: [NodeID] = []
   var networkRandom: SeededRandom
@@ -322,7 +324,10 @@ public final class World {
       takeExecutors(answer, key, from: node)
       return
     }
-    guard key.connection < UInt64(clients.count) else { return }
+    guard key.connection < UInt64(clients.count) else {
+      overhears?(answer)
+      return
+    }
     clients[Int(key.connection)].take(answer, at: time, oracles: &oracles)
   }
 }

@@ -55,7 +55,12 @@ extension GovernanceNode {
     case .get: try get(call, ProposalRequest(decoding: call.payload), isStream: false, into: &effects)
     case .watch: try get(call, ProposalRequest(decoding: call.payload), isStream: true, into: &effects)
     case .listPending: try listPending(call, ListPendingRequest(decoding: call.payload), into: &effects)
-    case .checkpoint: checkpoint(call, into: &effects)
+    case .checkpoint:
+      if try CheckpointRequest(decoding: call.payload).fresh {
+        onFreshCheckpoint(call, into: &effects)
+      } else {
+        checkpoint(call.key, into: &effects)
+      }
     case .entry: try entry(call, EntryRequest(decoding: call.payload), into: &effects)
     case .inclusionProof:
       try inclusionProof(call, ProofRequest(decoding: call.payload), into: &effects)

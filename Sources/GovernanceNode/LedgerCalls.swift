@@ -6,11 +6,11 @@ import Records
 import Wire
 
 extension GovernanceNode {
-  func checkpoint(_ call: ClientCall, into effects: inout NodeEffects) {
+  func checkpoint(_ key: CallKey, into effects: inout NodeEffects) {
     let response = CheckpointResponse(
       note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: genesis.groupKey.hex,
       crashOnly: genesis.isCrashOnly)
-    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+    effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 
   func entry(_ call: ClientCall, _ request: EntryRequest, into effects: inout NodeEffects) {

@@ -84,6 +84,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var snapshots = SnapshotTransfers()
   var handovers = Handovers()
   var history = HistoryKeeper()
+  var freshReads = FreshReads()
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
   /// When it last looked at what its leader owes.
@@ -169,6 +170,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       executors.remove(key)
       artifacts.remove(key)
       handovers.remove(key)
+      freshReads.remove(key)
       restrictions.vigils.removeAll { $0.key == key }
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)
@@ -210,9 +212,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
         onRoleChange(change, into: &effects)
         if case .becameLeader = change { opened = openTerm(into: &effects) || opened }
       }
+      for outcome in raised.reads { onReadOutcome(outcome, into: &effects) }
       if let durable = raised.durable { onDurable(durable, into: &effects) }
       if !opened && raftEffects.persist.isEmpty && raftEffects.messages.isEmpty
-        && raftEffects.roleChanges.isEmpty
+        && raftEffects.roleChanges.isEmpty && raftEffects.reads.isEmpty
       {
         break
       }
@@ -220,6 +223,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     retryWaitingCall(using: &random, into: &effects)
     retryPendingNote(using: &random, into: &effects)
     advanceCheckpoint(using: &random, into: &effects)
+    settleFreshReads(into: &effects)
   }
 
   private mutating func onRoleChange(_ change: RoleChange, into effects: inout NodeEffects) {

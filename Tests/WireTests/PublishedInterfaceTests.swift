@@ -63,7 +63,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ]),
     ])
   ),
-  ("ledger", "CheckpointRequest", CheckpointRequest()),
+  ("ledger", "CheckpointRequest", CheckpointRequest(fresh: true)),
   (
     "ledger", "CheckpointResponse",
     CheckpointResponse(note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true)

@@ -2,12 +2,18 @@
 
 /// `openexec.v1.CheckpointRequest`.
 public struct CheckpointRequest: WireMessage {
+  /// Wanted once everything that is committed now is final at the node.
+  public var fresh: Bool = false
 
   public init() {}
 
-  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+  public init(fresh: Bool) { self.fresh = fresh }
 
-  public func write(into writer: inout ProtobufWriter) {}
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    if field == 1 { fresh = try reader.bool() }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bool(1, fresh) }
 }
 
 /// `openexec.v1.CheckpointResponse`.
