@@ -155,6 +155,18 @@ final class Station {
   /// Starts the node from its store, which holds at least the genesis.
   func startNode() throws {
     let recovered = try Ledger.open(store)
+    if let repair = recovered.repair {
+      note(
+        .error, "entries_lost",
+        [
+          ("after", .string(String(recovered.ledger.size))),
+          (
+            "reason",
+            .string("the store does not give them back as they were written; they come from the peers")
+          ),
+        ])
+      try store.write([repair])
+    }
     let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
     let key = try KeptFile(configuration.data + "/share.sealed").share(
       storageKey, in: configuration.storageKey)

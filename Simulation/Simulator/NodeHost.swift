@@ -56,6 +56,7 @@ final class NodeHost {
       throw SimulationError.setup("a party's key")
     }
     let recovered = try Ledger.open(disk)
+    if let repair = recovered.repair { disk.sync(repair) }
     let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
     node = try GovernanceNode(
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey),

@@ -29,6 +29,8 @@ public struct Oracles: Sendable {
   public private(set) var faults: [(name: String, count: UInt64)] = []
   /// Evidence that nodes reported; honest parties give none.
   public private(set) var evidence: [String] = []
+  /// Whether some node's disk does not give back what was written.
+  var hasDamage = false
 
   /// Parties that lie. What crashes alone cannot break holds only where there are none.
   var liars: [UInt64] = []
@@ -105,6 +107,8 @@ public struct Oracles: Sendable {
   mutating func note(_ notice: Notice, of id: NodeID, at time: UInt64) {
     guard case .evidence(let what) = notice else { return }
     evidence.append("\(id): \(what)")
+    // That a disk lost what it had is a fault, not a lie.
+    if hasDamage, what.hasPrefix("acknowledgedAndLost") { return }
     guard !liars.isEmpty else {
       fail("\(id) found evidence against an honest peer: \(what)", at: time)
       return

@@ -29,6 +29,9 @@ extension Ledger {
       }
       let key = StoreKey.leaf(entry.index.rawValue - 1)
       batch.put(.entries, key, StoredRecord(term: entry.term, record: payload.record).bytes)
+      let leafHash = inMemory(entry.index.rawValue)?.parsed.leafHash ?? TreeHash.leaf(payload.record)
+      batch.put(
+        .nodes, StoreKey.node(NodeAddress(level: 0, index: entry.index.rawValue - 1)), leafHash.bytes)
       if !payload.attachment.isEmpty {
         batch.put(.attachments, key, StoredAttachment.bytes(payload.attachment))
       }

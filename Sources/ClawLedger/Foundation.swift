@@ -1,3 +1,4 @@
+import Merkle
 import Raft
 import Records
 
@@ -9,6 +10,8 @@ public enum LedgerFoundation {
     var batch = WriteBatch()
     batch.put(.entries, StoreKey.leaf(0), StoredRecord(term: .zero, record: genesis.record).bytes)
     batch.put(.attachments, StoreKey.leaf(0), StoredAttachment.bytes(genesis.attachment))
+    batch.put(
+      .nodes, StoreKey.node(NodeAddress(level: 0, index: 0)), TreeHash.leaf(genesis.record).bytes)
     return batch
   }
 }

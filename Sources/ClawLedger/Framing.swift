@@ -144,4 +144,6 @@ enum StoreKey {
   }
   static let hardState = Array("hard-state".utf8)
   static let snapshot = Array("snapshot".utf8)
+  /// The log's end before entries were lost, until they are back.
+  static let lost = Array("lost".utf8)
 }

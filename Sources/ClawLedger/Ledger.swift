@@ -182,8 +182,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
     tailFirst = snapshot.index.rawValue + 1
     pendingNodes.removeAll()
     newNodes.removeAll()
-    for (address, hash) in zip(Frontier.addresses(size: arriving.size), arriving.peaks)
-    where address.level > 0 {
+    for (address, hash) in zip(Frontier.addresses(size: arriving.size), arriving.peaks) {
       pendingNodes[address] = (hash, .max)
       newNodes.append(address)
     }
@@ -210,15 +209,11 @@ public struct Ledger<Store: LogStore>: RaftLog {
     return Frontier(size: size, nodes: node)
   }
 
-  /// A complete subtree's hash, from memory or store. Leaves' hashes come from the records.
+  /// A complete subtree's hash, from memory or store.
   public func node(_ address: NodeAddress) -> Digest? {
     guard isComplete(address, within: frontier.size) else { return nil }
     if address.level == 0 {
       if let entry = inMemory(address.index + 1) { return entry.parsed.leafHash }
-      guard address.index >= base.index.rawValue else {
-        return basePeak(address)
-      }
-      return stored(address.index + 1).map { TreeHash.leaf($0.record) }
     }
     if let pending = pendingNodes[address] { return pending.hash }
     guard let bytes = try? store.get(.nodes, StoreKey.node(address)) else { return basePeak(address) }
@@ -234,7 +229,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
     (address.index + 1) << UInt64(address.level) <= size
   }
 
-  private func stored(_ index: UInt64) -> StoredRecord? {
+  func stored(_ index: UInt64) -> StoredRecord? {
     guard let bytes = try? store.get(.entries, StoreKey.leaf(index - 1)) else { return nil }
     return try? StoredRecord(parsing: bytes, at: LeafIndex(index - 1))
   }

@@ -4,7 +4,7 @@ public enum Column: UInt8, Sendable, CaseIterable {
   case entries
   /// Attachments, by leaf index.
   case attachments
-  /// Hashes of complete subtrees of at least two leaves, by level and index.
+  /// Hashes of complete subtrees, of leaves too, by level and index.
   case nodes
   /// Signed notes, by size and time.
   case notes
@@ -54,12 +54,18 @@ public struct WriteBatch: Sendable {
   public mutating func append(_ other: WriteBatch) { operations += other.operations }
 }
 
-/// A store that could not be read: fatal for the process, never retried.
+/// A store that could not be read: fatal for the process, never retried; but what is damaged in one place may be
+/// fetched again.
 public struct StoreFailure: Error, Equatable, Sendable, CustomStringConvertible {
   /// What the store said.
   public let message: String
+  /// Whether what was to be read is there and is not what was written; else the device or the store failed.
+  public let isDamage: Bool
   /// A failure.
-  public init(_ message: String) { self.message = message }
+  public init(_ message: String, isDamage: Bool = false) {
+    self.message = message
+    self.isDamage = isDamage
+  }
   public var description: String { "store: \(message)" }
 }
 

@@ -11,6 +11,10 @@ public struct RecoveredLedger<Store: LogStore> {
   public let lastNote: SignedNote?
   /// Its size; the size of the snapshot or 0 where there is none.
   public let finalSize: UInt64
+  /// The log's end before storage lost some of it: the ledger ends where the loss begins.
+  public let lost: LogEnd?
+  /// To be made durable before anything else is: what was lost, and that nothing is left behind it. Nil where nothing was.
+  public let repair: WriteBatch?
 }
 
 extension Ledger {
@@ -19,6 +23,9 @@ extension Ledger {
   /// Everything above the last note is read again, its checksums checked and its tree rebuilt; what is
   /// at and below the note is checked against the note's root by the tree's nodes. So the cost of a
   /// restart does not grow with the ledger.
+  ///
+  /// An entry above the note that cannot be read is lost, with all that follow it: not absent, since others may
+  /// have counted on it. One below the note is found by ``isIntact(_:)`` and fetched again.
   public static func open(_ store: Store) throws(LedgerFault) -> RecoveredLedger<Store> {
     let recovery = Recovery(store: store)
     return try recovery.run()
@@ -93,14 +100,32 @@ private struct Recovery<Store: LogStore> {
     if let checkpoint, checkpoint.size == finalSize, finalSize > 0, ledger.rootHash != checkpoint.root {
       throw .inconsistent("the tree's root at \(finalSize) is not the one of its note")
     }
-    if finalSize > base.index.rawValue {
-      guard let record = ledger.record(at: LeafIndex(finalSize - 1)) else {
-        throw .framing(.corrupt(LeafIndex(finalSize - 1)))
-      }
+    // Where it is damaged, log time is known from the state (``Ledger/assume(logTime:)``).
+    if finalSize > base.index.rawValue, let record = ledger.record(at: LeafIndex(finalSize - 1)) {
       ledger.lastAt = record.at
     }
     try replay(into: &ledger, through: size)
-    return RecoveredLedger(ledger: ledger, hardState: hardState, lastNote: note, finalSize: finalSize)
+    var lost = try read(.meta, StoreKey.lost).flatMap { StoredLogEnd.parse($0) }
+    var repair: WriteBatch?
+    if ledger.size < size {
+      let end = LogEnd(term: lastTerm(of: ledger, through: size, hardState), index: LogIndex(rawValue: size))
+      lost = max(lost ?? end, end)
+      var batch = WriteBatch()
+      batch.put(.meta, StoreKey.lost, StoredLogEnd.bytes(lost ?? end))
+      batch.deleteFrom(.entries, StoreKey.leaf(ledger.size))
+      batch.deleteFrom(.attachments, StoreKey.leaf(ledger.size))
+      repair = batch
+    }
+    return RecoveredLedger(
+      ledger: ledger, hardState: hardState, lastNote: note, finalSize: finalSize, lost: lost, repair: repair)
+  }
+
+  /// The term of the last entry of all, where that one can still be read; else the latest that it can have been of.
+  private func lastTerm(of ledger: Ledger<Store>, through size: UInt64, _ hardState: HardState) -> Term {
+    guard let bytes = try? store.get(.entries, StoreKey.leaf(size - 1)),
+      let last = try? StoredRecord(parsing: bytes, at: LeafIndex(size - 1))
+    else { return hardState.currentTerm }
+    return last.term
   }
 
   private var zeroRoot: LogRoot {
@@ -116,43 +141,22 @@ private struct Recovery<Store: LogStore> {
     let bases = Frontier.addresses(size: base.size)
     let frontier = Frontier(size: size) { address in
       if let position = bases.firstIndex(of: address) { return base.peaks[position] }
-      if address.level > 0 {
-        return (try? store.get(.nodes, StoreKey.node(address))).flatMap { Digest($0) }
-      }
-      guard let bytes = try? store.get(.entries, StoreKey.leaf(address.index)),
-        let stored = try? StoredRecord(parsing: bytes, at: LeafIndex(address.index))
-      else { return nil }
-      return TreeHash.leaf(stored.record)
+      return (try? store.get(.nodes, StoreKey.node(address))).flatMap { Digest($0) }
     }
     guard let frontier else { throw .inconsistent("a node of the tree of \(size) leaves is missing") }
     return frontier
   }
 
-  /// Reads the entries above what is final again.
+  /// Reads the entries above what is final again, up to the first that is damaged.
   private func replay(into ledger: inout Ledger<Store>, through size: UInt64) throws(LedgerFault) {
     while ledger.size < size {
       let index = LeafIndex(ledger.size)
-      guard let bytes = try read(.entries, StoreKey.leaf(index.value)) else {
-        throw .inconsistent("leaf \(index.value) is missing below \(size)")
-      }
-      do {
-        let stored = try StoredRecord(parsing: bytes, at: index)
-        var attachment: [UInt8] = []
-        if let bytes = try read(.attachments, StoreKey.leaf(index.value)) {
-          attachment = try StoredAttachment.parse(bytes, at: index)
-        }
-        let payload = EntryPayload(record: stored.record, attachment: attachment)
-        _ = try ParsedEntry(payload)
-        ledger.append([
-          Entry(
-            term: stored.term, index: LogIndex(rawValue: index.value + 1), payload: payload.bytes)
-        ])
-      } catch let error as EntryError {
-        throw .framing(error)
-      } catch let error as LedgerFault {
-        throw error
-      } catch {
-        throw .inconsistent("\(error)")
+      switch store.check(index) {
+      case .success(let entry?): ledger.append([entry])
+      case .success(nil):
+        ledger.durable = ledger.size
+        return
+      case .failure(let failure): throw .store(failure)
       }
     }
     ledger.durable = size

@@ -85,6 +85,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var handovers = Handovers()
   var history = HistoryKeeper()
   var freshReads = FreshReads()
+  var repairs = Repairs()
+  /// Whether the store says that entries were lost.
+  var remembersLoss: Bool
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
   /// When it last looked at what its leader owes.
@@ -117,16 +120,18 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     acks = DurableAcks(parties: start.nodes)
     book = CommitmentBook(parties: publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
+    remembersLoss = recovered.lost != nil
     restrictions = BoundRestrictions(ledger: recovered.ledger)
     raft = RaftInstance(
       id: identity.id, configuration: Configuration(voters: start.nodes),
       hardState: recovered.hardState, log: recovered.ledger,
-      commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)), settings: settings,
+      commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)), lost: recovered.lost, settings: settings,
       at: now.monotonic, using: &random)
     signer = PartySigner(key: key, boot: memory.boot, lock: memory.lock)
     self.identity = identity
     self.now = now
     raft.log.clock = now.wall
+    raft.log.assume(logTime: overlay.final.logTime)
     _ = overlay.follow(raft.log)
     if memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
       raft.setLocked(LogIndex(rawValue: memory.lock.size))
@@ -291,6 +296,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
     case .artifact(let tenant, let digest):
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
+    case .repair(let leaf): onMended(leaf, into: &effects)
+    case .recovery: break
     }
   }
 
@@ -351,6 +358,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onHistoryWanted(wanted, from: sender, into: &effects)
     } else if let shown = message.historyShown {
       onHistoryShown(shown, from: sender, using: &random, into: &effects)
+    } else if let wanted = message.leavesWanted {
+      onLeavesWanted(wanted, from: sender, into: &effects)
+    } else if let shown = message.leafShown {
+      onLeafShown(shown, from: sender, into: &effects)
     } else if let push = message.artifactPush {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
     } else if let held = message.artifactHeld {
@@ -385,6 +396,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     writeTick(into: &effects)
     wantNotes(into: &effects)
     pursueHistory(into: &effects)
+    pursueRepairs(into: &effects)
+    noteRecovery(into: &effects)
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
     settleHandovers(into: &effects)

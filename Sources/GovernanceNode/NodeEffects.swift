@@ -56,6 +56,10 @@ public enum WriteName: Hashable, Sendable {
   case restriction(id: String)
   /// An artifact's sealed content.
   case artifact(tenant: String, digest: String)
+  /// A damaged leaf, put back.
+  case repair(leaf: UInt64)
+  /// That nothing is lost any more.
+  case recovery
 }
 
 /// What happens to a node.

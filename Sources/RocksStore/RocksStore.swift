@@ -175,7 +175,8 @@ private func calling<T>(
   let value = body(&text)
   guard let text else { return .success(value) }
   defer { rocksdb_free(text) }
-  return .failure(StoreFailure(String(cString: text)))
+  let message = String(cString: text)
+  return .failure(StoreFailure(message, isDamage: message.hasPrefix("Corruption")))
 }
 
 private func withBytes<R>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>?, Int) -> R) -> R {

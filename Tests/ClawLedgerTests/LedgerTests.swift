@@ -1,10 +1,11 @@
 import Canonical
-import ClawLedger
 import Crypto
 import Merkle
 import Raft
 import Records
 import Testing
+
+@testable import ClawLedger
 
 /// SplitMix64: small, seeded, the same everywhere.
 struct SeededRandom: RandomNumberGenerator {
@@ -152,24 +153,75 @@ struct LedgerTests {
     #expect(throws: LedgerFault.self) { try Ledger.open(store) }
   }
 
-  @Test("a flipped bit anywhere in a stored entry is found: the entry is lost, not absent")
-  func corruption() throws {
+  /// A store with `count` entries of term 1 and the hard state of term 4.
+  private func stored(_ count: UInt64) throws -> MemoryStore {
     var store = MemoryStore()
     var ledger = try Ledger.open(store).ledger
-    let entry = Entry(
-      term: Term(rawValue: 1), index: LogIndex(rawValue: 1), payload: try payload(5))
-    ledger.append([entry])
-    store.write(ledger.batch(for: .make(ticket: 1, truncateAfter: nil, entries: [entry])))
-    let row = try #require(try store.last(.entries))
-    for position in row.value.indices {
-      var damaged = store
-      var value = row.value
-      value[position] ^= 0x10
-      var batch = WriteBatch()
-      batch.put(.entries, row.key, value)
-      damaged.write(batch)
-      #expect(throws: LedgerFault.framing(.corrupt(LeafIndex(0)))) { try Ledger.open(damaged) }
+    let entries = try (1...count).map {
+      Entry(term: Term(rawValue: 1), index: LogIndex(rawValue: $0), payload: try payload($0))
     }
+    ledger.append(entries)
+    let state = HardState(currentTerm: Term(rawValue: 4))
+    store.write(ledger.batch(for: .make(ticket: 1, hardState: state, entries: entries)))
+    return store
+  }
+
+  private func damage(_ store: inout MemoryStore, _ leaf: UInt64, at position: Int? = nil) throws {
+    let row = try #require(try store.scan(.entries, from: StoreKey.leaf(leaf), limit: 1).first)
+    var value = row.value
+    value[position ?? value.count - 1] ^= 0x10
+    var batch = WriteBatch()
+    batch.put(.entries, row.key, value)
+    store.write(batch)
+  }
+
+  @Test("a flipped bit anywhere in a stored entry is found: the entry is lost, not absent")
+  func corruption() throws {
+    let store = try stored(1)
+    let length = try #require(try store.last(.entries)).value.count
+    for position in 0..<length {
+      var damaged = store
+      try damage(&damaged, 0, at: position)
+      let recovered = try Ledger.open(damaged)
+      #expect(recovered.ledger.size == 0)
+      // Of its own term nothing can be read: the latest that it can have been of.
+      #expect(recovered.lost == LogEnd(term: Term(rawValue: 4), index: LogIndex(rawValue: 1)))
+    }
+    #expect(try Ledger.open(store).lost == nil, "the control")
+  }
+
+  @Test("what is lost is remembered over restarts, with what followed it, until it is back")
+  func lossIsRemembered() throws {
+    var store = try stored(5)
+    try damage(&store, 2)
+    let lost = LogEnd(term: Term(rawValue: 1), index: LogIndex(rawValue: 5))
+    let recovered = try Ledger.open(store)
+    #expect(recovered.ledger.size == 2 && recovered.lost == lost)
+    store.write(try #require(recovered.repair))
+    let again = try Ledger.open(store)
+    #expect(again.ledger.size == 2 && again.lost == lost && again.repair == nil)
+    store.write(again.ledger.recovery)
+    #expect(try Ledger.open(store).lost == nil)
+  }
+
+  @Test("a leaf is mended by what hashes to what the tree has for it, and by nothing else")
+  func mending() throws {
+    var store = try stored(5)
+    var ledger = try Ledger.open(store).ledger
+    ledger.append([])
+    for leaf in [UInt64(2), 4] { try damage(&store, leaf) }
+    // As after a restart whose last note covers all of them: nothing is read again.
+    ledger.store = store
+    ledger.forgetTail()
+    #expect((0..<5).map { ledger.isIntact(LeafIndex($0)) } == [true, true, false, true, false])
+    #expect(ledger.leaf(at: LeafIndex(2)) == nil && ledger.payload(at: LeafIndex(2)) == nil)
+    #expect(ledger.mending(LeafIndex(2), with: try payload(4)) == nil)
+    #expect(ledger.mending(LeafIndex(2), with: []) == nil)
+    store.write(try #require(ledger.mending(LeafIndex(2), with: try payload(3))))
+    ledger.store = store
+    #expect((0..<5).map { ledger.isIntact(LeafIndex($0)) } == [true, true, true, true, false])
+    #expect(ledger.payload(at: LeafIndex(2)) == (try payload(3)))
+    #expect(ledger.term(at: LogIndex(rawValue: 3))?.rawValue == 3, "a term's first record names it")
   }
 
   @Test("admission: log time ahead of the clock, log time that decreases, malformed and mismatched entries")
@@ -202,6 +254,15 @@ struct LedgerTests {
         continue
       }
     }
+  }
+}
+
+extension Ledger {
+  /// As after a restart that read none of it again.
+  mutating func forgetTail() {
+    tail.removeAll()
+    tailFirst = frontier.size + 1
+    durable = frontier.size
   }
 }
 

@@ -59,6 +59,57 @@ struct RocksStoreTests {
     #expect(try store.get(.entries, [2]) == [20])
   }
 
+  @Test(
+    "what the device has damaged is said to be damaged, and can be written again"
+  )
+  func damaged() throws {
+    let path = folder()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xFF)] }
+    func value(_ number: Int) -> [UInt8] {
+      (0..<200).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0 &* 7) }
+    }
+    do {
+      let store = try RocksStore(folder: path)
+      try store.write((0..<2000).map { number in batch { $0.put(.entries, key(number), value(number)) } })
+    }
+    // What the write-ahead log holds goes into a table when the store is opened again.
+    do { _ = try RocksStore(folder: path) }
+    let tables = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".sst") }
+    let table = try #require(
+      tables.map { path + "/" + $0 }.max {
+        ((try? Data(contentsOf: URL(fileURLWithPath: $0)).count) ?? 0)
+          < ((try? Data(contentsOf: URL(fileURLWithPath: $1)).count) ?? 0)
+      })
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: table))
+    bytes[bytes.count / 3] ^= 0x20
+    try bytes.write(to: URL(fileURLWithPath: table))
+
+    func read(_ store: RocksStore) throws -> (good: Int, lost: [Int]) {
+      var good = 0
+      var lost: [Int] = []
+      for number in 0..<2000 {
+        do throws(StoreFailure) {
+          let found = try store.get(.entries, key(number))
+          if found == nil { lost.append(number) } else { good += 1 }
+          #expect(found == nil || found == value(number))
+        } catch {
+          #expect(error.isDamage, "\(error)")
+          lost.append(number)
+        }
+      }
+      return (good, lost)
+    }
+    do {
+      let store = try RocksStore(folder: path)
+      let (good, lost) = try read(store)
+      #expect(!lost.isEmpty && lost.count < 100 && good + lost.count == 2000)
+      let number = try #require(lost.first)
+      try store.write([batch { $0.put(.entries, key(number), value(number)) }])
+      #expect(try store.get(.entries, key(number)) == value(number))
+    }
+  }
+
   @Test("a folder that is open already, and one that cannot be, are refused with what RocksDB says")
   func refused() throws {
     let path = folder()

@@ -188,6 +188,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   ("peer", "HistoryWanted", HistoryWanted(first: 1 << 40)),
   ("peer", "HistoryShown", HistoryShown(first: 7, payloads: [[1, 2], [], [3]], note: "a note")),
+  ("peer", "LeavesWanted", LeavesWanted(leaves: [1, 300])),
+  ("peer", "LeafShown", LeafShown(leaf: 300, payload: [1, 2])),
   ("peer", "NoteWanted", NoteWanted(size: 1099511627776, leaves: [1, 300])),
   (
     "peer", "ForwardCall",
@@ -277,6 +279,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   ("peer", "PeerMessage", PeerMessage(historyWanted: HistoryWanted(first: 300))),
   ("peer", "PeerMessage", PeerMessage(historyShown: HistoryShown(first: 7, payloads: [[1]], note: "n"))),
+  ("peer", "PeerMessage", PeerMessage(leavesWanted: LeavesWanted(leaves: [1, 300]))),
+  ("peer", "PeerMessage", PeerMessage(leafShown: LeafShown(leaf: 300, payload: [1]))),
   ("peer", "PeerMessage", PeerMessage(noteWanted: NoteWanted(size: 1099511627776, leaves: [1, 300]))),
   (
     "peer", "PeerMessage",

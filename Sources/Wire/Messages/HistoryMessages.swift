@@ -51,3 +51,49 @@ public struct HistoryShown: WireMessage {
     writer.string(3, note)
   }
 }
+
+/// `openexec.v1.LeavesWanted`.
+public struct LeavesWanted: WireMessage {
+  /// Ascending; final leaves that the sender's disk has lost.
+  public var leaves: [UInt64] = []
+
+  public init() {}
+
+  public init(leaves: [UInt64]) { self.leaves = leaves }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: try reader.uint64s(into: &leaves)
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.uint64s(1, leaves) }
+}
+
+/// `openexec.v1.LeafShown`.
+public struct LeafShown: WireMessage {
+  public var leaf: UInt64 = 0
+  /// As consensus carries it.
+  public var payload: [UInt8] = []
+
+  public init() {}
+
+  public init(leaf: UInt64, payload: [UInt8]) {
+    self.leaf = leaf
+    self.payload = payload
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: leaf = try reader.uint64()
+    case 2: payload = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, leaf)
+    writer.bytes(2, payload)
+  }
+}

@@ -32,6 +32,8 @@ public struct PeerMessage: WireMessage {
   public var witnessCall: ForwardCall?
   public var historyWanted: HistoryWanted?
   public var historyShown: HistoryShown?
+  public var leavesWanted: LeavesWanted?
+  public var leafShown: LeafShown?
 
   public init() {}
 
@@ -46,7 +48,8 @@ public struct PeerMessage: WireMessage {
     keyRoundTwo: KeyRoundTwo? = nil, keySignature: KeySignature? = nil, genesis: GenesisShown? = nil,
     timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil,
     transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil,
-    historyWanted: HistoryWanted? = nil, historyShown: HistoryShown? = nil
+    historyWanted: HistoryWanted? = nil, historyShown: HistoryShown? = nil,
+    leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -78,6 +81,8 @@ public struct PeerMessage: WireMessage {
     self.witnessCall = witnessCall
     self.historyWanted = historyWanted
     self.historyShown = historyShown
+    self.leavesWanted = leavesWanted
+    self.leafShown = leafShown
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -112,6 +117,8 @@ public struct PeerMessage: WireMessage {
     case 28: try reader.message(into: &witnessCall)
     case 29: try reader.message(into: &historyWanted)
     case 30: try reader.message(into: &historyShown)
+    case 33: try reader.message(into: &leavesWanted)
+    case 34: try reader.message(into: &leafShown)
     default: break
     }
   }
@@ -147,6 +154,8 @@ public struct PeerMessage: WireMessage {
     writer.message(28, witnessCall)
     writer.message(29, historyWanted)
     writer.message(30, historyShown)
+    writer.message(33, leavesWanted)
+    writer.message(34, leafShown)
   }
 }
 

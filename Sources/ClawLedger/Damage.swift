@@ -1,0 +1,98 @@
+import Crypto
+import Merkle
+import Raft
+import Records
+
+// What a disk no longer gives back as it was written. A leaf's hash is kept apart from the leaf, in the tree, so that
+// whoever brings the leaf again can be believed.
+
+extension Ledger {
+  /// Whether a leaf and its attachment can be read as they were written. A store that fails otherwise ends in
+  /// ``failure``; a leaf that is not in the store (none, or one before a snapshot) is no damage.
+  public mutating func isIntact(_ index: LeafIndex) -> Bool {
+    guard index.value >= base.index.rawValue, index.value < durable, inMemory(index.value + 1) == nil else {
+      return true
+    }
+    switch store.check(index) {
+    case .success(let entry): return entry != nil
+    case .failure(let fault):
+      failure = failure ?? .store(fault)
+      return true
+    }
+  }
+
+  /// What puts a damaged leaf back; nil where `payload` is not what stood there, or what stood before it, and with
+  /// it the term, cannot be read.
+  public func mending(_ index: LeafIndex, with payload: [UInt8]) -> WriteBatch? {
+    guard index.value < durable, index.value >= base.index.rawValue,
+      let expected = node(NodeAddress(level: 0, index: index.value)),
+      let parsed = try? ParsedEntry(EntryPayload(parsing: payload)), parsed.leafHash == expected,
+      let content = try? EntryPayload(parsing: payload),
+      var term = term(at: LogIndex(rawValue: index.value))
+    else { return nil }
+    if case .term(let number, _) = parsed.record.body { term = Term(rawValue: number) }
+    var batch = WriteBatch()
+    batch.put(
+      .entries, StoreKey.leaf(index.value), StoredRecord(term: term, record: content.record).bytes)
+    if !content.attachment.isEmpty {
+      batch.put(.attachments, StoreKey.leaf(index.value), StoredAttachment.bytes(content.attachment))
+    }
+    return batch
+  }
+
+  /// What forgets that entries were lost, once they are back.
+  public var recovery: WriteBatch {
+    var batch = WriteBatch()
+    batch.delete(.meta, StoreKey.lost)
+    return batch
+  }
+
+  /// What the payload of a leaf is; nil where it is not in the log or cannot be read.
+  public func payload(at index: LeafIndex) -> [UInt8]? {
+    let position = LogIndex(rawValue: index.value &+ 1)
+    guard position >= firstIndex, position <= lastIndex else { return nil }
+    return entries(from: position, through: position, maxBytes: 0).first?.payload
+  }
+
+  /// Log time is at least this: the state says so where the last leaf is damaged.
+  public mutating func assume(logTime: Timestamp) { lastAt = max(lastAt, logTime) }
+}
+
+extension LogStore {
+  /// A leaf's entry as it is stored; nil where it is missing or damaged.
+  func check(_ index: LeafIndex) -> Result<Entry?, StoreFailure> {
+    do throws(StoreFailure) {
+      guard let bytes = try get(.entries, StoreKey.leaf(index.value)),
+        let stored = try? StoredRecord(parsing: bytes, at: index)
+      else { return .success(nil) }
+      var attachment: [UInt8] = []
+      if let bytes = try get(.attachments, StoreKey.leaf(index.value)) {
+        guard let content = try? StoredAttachment.parse(bytes, at: index) else { return .success(nil) }
+        attachment = content
+      }
+      let payload = EntryPayload(record: stored.record, attachment: attachment)
+      // An attachment that is missing, too, shows in the record.
+      guard (try? ParsedEntry(payload)) != nil else { return .success(nil) }
+      return .success(
+        Entry(term: stored.term, index: LogIndex(rawValue: index.value + 1), payload: payload.bytes))
+    } catch {
+      return error.isDamage ? .success(nil) : .failure(error)
+    }
+  }
+}
+
+/// Bytes: term (8) ‖ index (8) ‖ beginning of SHA-256 over both (8).
+enum StoredLogEnd {
+  static func bytes(_ end: LogEnd) -> [UInt8] {
+    let body = BigEndian.bytes(end.term.rawValue) + BigEndian.bytes(end.index.rawValue)
+    return body + Array(SHA256.hash(body).bytes.prefix(8))
+  }
+
+  static func parse(_ bytes: [UInt8]) -> LogEnd? {
+    guard bytes.count == 24, Array(SHA256.hash(Array(bytes[..<16])).bytes.prefix(8)) == Array(bytes[16...])
+    else { return nil }
+    return LogEnd(
+      term: Term(rawValue: BigEndian.uint64(bytes[..<8])),
+      index: LogIndex(rawValue: BigEndian.uint64(bytes[8..<16])))
+  }
+}
