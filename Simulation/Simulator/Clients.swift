@@ -26,10 +26,14 @@ protocol SimulatedClient: AnyObject {
 
 /// A signed statement as calls carry it.
 func statement<Content: StatementContent>(_ signed: Signed<Content>, _ attachment: Attachment) -> [UInt8] {
-  let json = JSON.object([
+  StatementRequest(statement: statementBytes(signed), attachment: attachment.bytes).encode()
+}
+
+/// A signed statement as it travels.
+func statementBytes<Content: StatementContent>(_ signed: Signed<Content>) -> [UInt8] {
+  JSON.object([
     ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
-  ])
-  return StatementRequest(statement: json.canonicalBytes(), attachment: attachment.bytes).encode()
+  ]).canonicalBytes()
 }
 
 /// An agent: proposes, and asks again with the same request id until it knows the outcome.

@@ -361,8 +361,7 @@ final class ExecutorHost {
       artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300))),
       cluster: credentials.cluster, as: principal, with: credentials.key)
     guard let node = anyNode(nodes) else { return }
-    let request = ArtifactPutRequest(
-      statement: Statements.bytes(.artifact(signed)), content: artifact.content)
+    let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
     putting.append((call(.artifactPut, request.encode(), to: node), draft))
   }
 
