@@ -255,11 +255,13 @@ enum ProposalCommands {
         ran       on \(receipt.executorID.path) from \(receipt.executedAt.text) to \(receipt.finishedAt.text)
         isolation \(receipt.isolationClass?.rawValue ?? "nothing ran")\(receipt.guest.map { ", guest kernel \($0.kernel)" } ?? "")
         image     \(receipt.imageDigest)
+        read      \(receipt.inputs.isEmpty ? "no artifact" : receipt.inputs.map(\.hex).joined(separator: "\n            "))
         signed    by \(receipt.executorID.path) with key \(signer)
         approved  decision \(receipt.decision.value), by the parties' consent in the note it carries
         proven    leaf \(parsed.index.value) of \(checkpoint.size), note of \(checkpoint.time.text)
 
       """
+    if let artifact = receipt.resultArtifact { text += "  output    artifact \(artifact.hex)\n" }
     if let result { text += "  result    \(result.canonical)\n" }
     var json: [(String, JSON)] = [
       ("verified", true), ("receipt", receipt.json), ("leaf", .string(String(parsed.index.value))),
