@@ -61,7 +61,7 @@ struct MicroVMTests {
       echo x > /inputs/new; echo more >> /inputs/1-*; $B rm -f /inputs/1-*; $B chmod 777 /inputs
       $B ls -l /inputs | $B awk 'NR>1 {print $1, $3}' | $B sort -u
       $B ls /inputs | $B wc -l
-      $B dd if=/dev/zero of=/tmp/fill bs=1024 count=8192 2>/dev/null
+      $B yes 2>/dev/null | $B head -c 8388608 >/tmp/fill 2>/dev/null
       $B wc -c </tmp/fill
       """
     let outcome = try rig.carryOut(rig.hostile(script, inputs: inputs))
