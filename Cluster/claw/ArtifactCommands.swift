@@ -55,12 +55,12 @@ enum ArtifactCommands {
   }
 
   private static func members(of stat: ArtifactStat) -> [(String, JSON)] {
-      [
-        ("digest", .string(stat.digest)), ("size", .integer(Int(clamping: min(stat.size, 1 << 53)))),
-        ("media_type", .string(stat.mediaType)), ("leaf", .string(String(stat.index))),
-        ("labels", .array(stat.labels.map(JSON.string))), ("workspace", .string(stat.workspace)),
-        ("name", .string(stat.name)), ("owner", .string(stat.owner)),
-      ]
+    [
+      ("digest", .string(stat.digest)), ("size", .integer(Int(clamping: min(stat.size, 1 << 53)))),
+      ("media_type", .string(stat.mediaType)), ("leaf", .string(String(stat.index))),
+      ("labels", .array(stat.labels.map(JSON.string))), ("workspace", .string(stat.workspace)),
+      ("name", .string(stat.name)), ("owner", .string(stat.owner)),
+    ]
   }
 
   private static func put(_ call: Invocation) throws -> ExitCode {

@@ -35,7 +35,8 @@ struct InputFolder {
   static func size(of run: GuestRun) -> UInt64 {
     run.inputs.reduce(0) { sum, input in
       let pages = input.size / page + 1
-      let (next, overflow) = sum.addingReportingOverflow(pages.multipliedReportingOverflow(by: page).partialValue)
+      let (next, overflow) = sum.addingReportingOverflow(
+        pages.multipliedReportingOverflow(by: page).partialValue)
       return overflow ? .max : next
     }
   }

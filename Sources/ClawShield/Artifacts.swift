@@ -121,7 +121,8 @@ extension ShieldState {
   /// went into it: it cannot wash them off (DESIGN, "Contamination").
   private func checkResult(_ note: ArtifactNote) throws(Refusal) {
     guard let decision = note.decision else {
-      throw Refusal(.permissionDenied, "decision: expected the approval that the executor's file is a result of")
+      throw Refusal(
+        .permissionDenied, "decision: expected the approval that the executor's file is a result of")
     }
     guard let index = indexes.decisions[decision], let cell = proposal(index), let grant = cell.grant,
       cell.approval == decision, grant.executorID == note.owner

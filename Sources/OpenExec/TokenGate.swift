@@ -193,7 +193,9 @@ public enum TokenGate {
   }
 
   /// The parameters and inputs, once proposal, decision and attachment are shown to belong together.
-  static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> (JSON, inputs: [Digest]) {
+  static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> (
+    JSON, inputs: [Digest]
+  ) {
     let decision = token.decision
     guard TreeHash.leaf(job.proposal) == decision.proposalHash else {
       throw .proposalMismatch("its hash is not the one in the decision")

@@ -104,7 +104,8 @@ public struct Receipt: StatementContent {
   public init(
     receiptID: String, decision: Decision, decisionIndex: LeafIndex, grant: ApprovalGrant,
     executedAt: Timestamp, finishedAt: Timestamp, status: RunStatus, errorCode: String,
-    resultHash: Digest, inputs: [Digest] = [], resultArtifact: Digest? = nil, truncated: Bool, isolationClass: IsolationClass?, guest: GuestEvidence?,
+    resultHash: Digest, inputs: [Digest] = [], resultArtifact: Digest? = nil, truncated: Bool,
+    isolationClass: IsolationClass?, guest: GuestEvidence?,
     imageDigest: String, cost: MicroUSD, exfiltrationRisk: Bool, piiDetected: Bool,
     loopGuardTriggered: Bool, approvalNote: String
   ) {

@@ -139,7 +139,8 @@ public final class MicroVMHost {
     }
     return try begin(
       accelerator, memoryMiB: memory, image: order.imageDigest, run: run,
-      inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes, bootSeconds: settings.bootSeconds,
+      inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
+      bootSeconds: settings.bootSeconds,
       wallSeconds: Int64(order.limits.wallSeconds), tell)
   }
 

@@ -56,7 +56,8 @@ struct Governed {
   ) -> (RecordBody, Attachment) {
     let note = ArtifactNote(
       digest: SHA256.hash(content), tenantID: tenant, workspaceID: workspace, size: content.utf8.count,
-      mediaType: "text/plain", owner: owner, labels: labels, decision: decision, validUntil: now.advanced(by: .seconds(60)))
+      mediaType: "text/plain", owner: owner, labels: labels, decision: decision,
+      validUntil: now.advanced(by: .seconds(60)))
     let signed = Signed.sign(note, cluster: cluster, as: owner, with: Governed.key(keyName ?? owner.path))
     return (.artifact(signed), Attachment())
   }

@@ -89,7 +89,8 @@ struct ArtifactClusterTests {
       guard let client = try? agent.connect(to: cluster.clients(3)) else { return false }
       return client.status("Artifact/Get", request, within: .seconds(2)) == .ok
     }
-    let got = try agent.connect(to: cluster.clients(3)).call("Artifact/Get", request, of: ArtifactContent.self)
+    let got = try agent.connect(to: cluster.clients(3)).call(
+      "Artifact/Get", request, of: ArtifactContent.self)
     #expect(got.content == content)
     #expect(try files(of: 3, holding: Array(content[..<32])).isEmpty)
   }

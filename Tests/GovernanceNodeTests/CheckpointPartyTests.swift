@@ -259,7 +259,8 @@ struct CheckpointPartyTests {
     func request(type: String, labels: [String]) -> ArtifactPutRequest {
       let note = ArtifactNote(
         digest: SHA256.hash(content), tenantID: "acme", workspaceID: "main", size: content.count,
-        mediaType: type, owner: owner, labels: labels, validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
+        mediaType: type, owner: owner, labels: labels,
+        validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
       let signed = Signed.sign(note, cluster: rig.node.cluster, as: owner, with: rig.operatorKey)
       return ArtifactPutRequest(statement: Statements.bytes(.artifact(signed)), content: content)
     }

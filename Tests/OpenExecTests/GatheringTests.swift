@@ -27,7 +27,8 @@ struct GatheringTests {
   }
 
   private func isBurned(_ shell: Shell, _ token: String = "t1") -> Bool {
-    shell.journal[TokenRecord.key(token)] != nil || shell.unwritten.contains { $0.key == TokenRecord.key(token) }
+    shell.journal[TokenRecord.key(token)] != nil
+      || shell.unwritten.contains { $0.key == TokenRecord.key(token) }
   }
 
   @Test("one input after the other is fetched, then the nonce is burned, then it runs with them")

@@ -66,7 +66,8 @@ enum Samples {
   static let receipt = Receipt(
     receiptID: "receipt-1", decision: approval, decisionIndex: LeafIndex(6), grant: grant,
     executedAt: time, finishedAt: later, status: .succeeded, errorCode: "",
-    resultHash: item("done").hash, inputs: [digest], resultArtifact: item("more").hash, truncated: false, isolationClass: .microvmTCG,
+    resultHash: item("done").hash, inputs: [digest], resultArtifact: item("more").hash, truncated: false,
+    isolationClass: .microvmTCG,
     guest: GuestEvidence(kernel: "6.1", challenge: "00", answer: "11", bootID: "boot"),
     imageDigest: "sha256:00", cost: dollar, exfiltrationRisk: false, piiDetected: true,
     loopGuardTriggered: false, approvalNote: "note")
@@ -123,7 +124,8 @@ enum Samples {
       signed(
         ArtifactNote(
           digest: digest, tenantID: "acme", workspaceID: "main", size: 12, mediaType: "",
-          owner: .executor("x1"), labels: [], decision: LeafIndex(6), validUntil: later), as: .executor("x1"))),
+          owner: .executor("x1"), labels: [], decision: LeafIndex(6), validUntil: later), as: .executor("x1"))
+    ),
   ]
 
   static let records = bodies.map { Record(at: time, body: $0) }

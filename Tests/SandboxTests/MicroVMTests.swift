@@ -100,7 +100,9 @@ struct MicroVMTests {
       #""by_extension":{"csv":1,"md":2}"#, #""text/csv":1"#, #""same_content":{}"#,
       #""same_name":{"notes.md":["#, #""largest":{"bytes":9,"path":"notes.md"}"#, #""is_text":false"#,
     ] {
-      #expect(text.contains(part) || part.hasPrefix(#""bytes":20"#) && text.contains(#""bytes":20"#), "\(part): \(text)")
+      #expect(
+        text.contains(part) || part.hasPrefix(#""bytes":20"#) && text.contains(#""bytes":20"#),
+        "\(part): \(text)")
     }
     let both = try rig.carryOut(
       rig.order(
