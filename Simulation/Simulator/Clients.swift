@@ -120,7 +120,7 @@ final class SimulatedAgent: SimulatedClient {
       reads
       ? ("digest", "text")
       : random.chance(700_000)
-      ? ("echo", "text") : random.chance(600_000) ? ("deploy", "production") : ("shell", "root")
+        ? ("echo", "text") : random.chance(600_000) ? ("deploy", "production") : ("shell", "root")
     let item = Attachment.Item(
       salt: random.bytes(16), value: .object([("text", .string("request \(nextRequest)"))]))
     let content = Proposal(
