@@ -131,6 +131,7 @@ enum ApprovalCommands {
       leaf \(item.wire.proposal): \(proposal.requestedBy.path) asks for \(proposal.action)
         params    \(parameters)
         hash      \(proposal.parametersHash.hex)
+        inputs    \(proposal.inputs.isEmpty ? "none" : proposal.inputs.map(\.hex).joined(separator: "\n            "))
         scopes    \(proposal.scopes.joined(separator: ", ")) in workspace \(proposal.workspaceID)
         risk      declared: \(risk.impactLevel.rawValue) impact, \(risk.dataClassification.rawValue) data, \(risk.estimatedCost.text) USD
         needs     \(demands.joined(separator: "; "))

@@ -8,20 +8,27 @@ import Wire
 enum ArtifactCommands {
   private static let tenant = CommandOption("--tenant", "ID", "whose; default an agent's own")
 
+  private static let workspace = CommandOption("--workspace", "ID", "default main")
+  private static let anyWorkspace = CommandOption("--workspace", "ID", "default the first that has it")
+
   static let all: [Command] = [
     Command(
       "artifact put", "keep a file; prints its digest", operands: ["FILE"],
       options: [
-        tenant, CommandOption("--type", "MEDIA-TYPE", "default application/octet-stream"),
+        tenant, workspace, CommandOption("--type", "MEDIA-TYPE", "default application/octet-stream"),
+        CommandOption("--name", "NAME", "what it is called; default the file's name. It stays in the ledger"),
         CommandOption("--label", "LABEL", "where it comes from, such as untrusted", isRepeated: true),
       ] + Command.session, details: "At most 3 MiB. Answers when a majority of nodes holds it.", run: put),
     Command(
       "artifact get", "fetch a file by its digest", operands: ["DIGEST"],
-      options: [tenant, CommandOption("--out", "FILE", "where it goes")] + Command.session,
+      options: [tenant, anyWorkspace, CommandOption("--out", "FILE", "where it goes")] + Command.session,
       details: "The content is held against its digest.", run: get),
     Command(
-      "artifact stat", "what is known of a file", operands: ["DIGEST"], options: [tenant] + Command.session,
-      run: stat),
+      "artifact stat", "what is known of a file", operands: ["DIGEST"],
+      options: [tenant, anyWorkspace] + Command.session, run: stat),
+    Command(
+      "artifact list", "the files of a workspace", options: [tenant, workspace] + Command.session,
+      details: "The oldest first.", run: list),
   ]
 
   private static func tenant(_ call: Invocation, _ session: Session) throws -> String {
@@ -42,20 +49,32 @@ enum ArtifactCommands {
 
   private static func report(_ stat: ArtifactStat) -> Report {
     Report(
-      "\(stat.digest)\n  \(stat.size) bytes, \(stat.mediaType), leaf \(stat.index)\n"
-        + "  labels \(stat.labels.joined(separator: ", "))",
-      [
-        ("digest", .string(stat.digest)), ("size", .integer(Int(clamping: min(stat.size, 1 << 53)))),
-        ("media_type", .string(stat.mediaType)), ("leaf", .string(String(stat.index))),
-        ("labels", .array(stat.labels.map(JSON.string))),
-      ])
+      "\(stat.digest)\n  \(stat.name.isEmpty ? "without a name" : stat.name) in workspace \(stat.workspace)\n"
+        + "  \(stat.size) bytes, \(stat.mediaType), leaf \(stat.index), by \(stat.owner)\n"
+        + "  labels \(stat.labels.joined(separator: ", "))", members(of: stat))
+  }
+
+  private static func members(of stat: ArtifactStat) -> [(String, JSON)] {
+    [
+      ("digest", .string(stat.digest)), ("size", .integer(Int(clamping: min(stat.size, 1 << 53)))),
+      ("media_type", .string(stat.mediaType)), ("leaf", .string(String(stat.index))),
+      ("labels", .array(stat.labels.map(JSON.string))), ("workspace", .string(stat.workspace)),
+      ("name", .string(stat.name)), ("owner", .string(stat.owner)),
+    ]
   }
 
   private static func put(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
-    let content = try Operand.bytes(of: call.parsed.operand(0) ?? "")
+    let path = call.parsed.operand(0) ?? ""
+    let content = try Operand.bytes(of: path)
+    let name = call.parsed.value("--name") ?? path.split(separator: "/").last.map(String.init) ?? ""
+    guard ArtifactNote.isName(name) else {
+      throw UsageError("--name: expected \(ArtifactNote.nameForm), found \"\(name)\"")
+    }
     let note = ArtifactNote(
-      digest: SHA256.hash(content), tenantID: try tenant(call, session), size: content.count,
+      digest: SHA256.hash(content), tenantID: try tenant(call, session),
+      workspaceID: try Operand.identifier(call.parsed.value("--workspace") ?? "main", "--workspace"),
+      name: name, size: content.count,
       mediaType: call.parsed.value("--type") ?? "application/octet-stream",
       owner: session.identity.principal, labels: call.parsed.all("--label"),
       validUntil: Environment.now.advanced(by: .seconds(300)))
@@ -73,7 +92,9 @@ enum ArtifactCommands {
   private static func get(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let digest = try digest(call)
-    let request = ArtifactRequest(tenant: try tenant(call, session), digest: digest.hex)
+    let request = ArtifactRequest(
+      tenant: try tenant(call, session), digest: digest.hex,
+      workspace: call.parsed.value("--workspace") ?? "")
     let answer = try session.call("Artifact/Get", request, of: ArtifactContent.self)
     guard SHA256.hash(answer.content) == digest else {
       throw Failure(.other, "\(session.answering) gave another content than the one asked for")
@@ -88,8 +109,40 @@ enum ArtifactCommands {
 
   private static func stat(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
-    let request = ArtifactRequest(tenant: try tenant(call, session), digest: try digest(call).hex)
+    let request = ArtifactRequest(
+      tenant: try tenant(call, session), digest: try digest(call).hex,
+      workspace: call.parsed.value("--workspace") ?? "")
     call.say(report(try session.call("Artifact/Stat", request, of: ArtifactStat.self)))
     return .ok
+  }
+
+  private static func list(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let workspace = try Operand.identifier(call.parsed.value("--workspace") ?? "main", "--workspace")
+    let stats = try artifacts(session, tenant: try tenant(call, session), workspace: workspace)
+    var table = TextTable(["digest", "bytes", "type", "leaf", "name"])
+    for stat in stats {
+      table.add([stat.digest, String(stat.size), stat.mediaType, String(stat.index), stat.name])
+    }
+    call.say(
+      Report(
+        stats.isEmpty ? "workspace \(workspace) has no files" : table.text,
+        [
+          ("workspace", .string(workspace)), ("count", .integer(stats.count)),
+          ("artifacts", .array(stats.map { .object(members(of: $0)) })),
+        ]))
+    return .ok
+  }
+
+  /// Every artifact of a workspace, page by page.
+  static func artifacts(_ session: Session, tenant: String, workspace: String) throws -> [ArtifactStat] {
+    var stats: [ArtifactStat] = []
+    while true {
+      let request = ArtifactListRequest(
+        tenant: tenant, workspace: workspace, after: stats.last?.index ?? 0)
+      let page = try session.call("Artifact/List", request, of: ArtifactListResponse.self)
+      stats += page.items
+      guard page.more, !page.items.isEmpty else { return stats }
+    }
   }
 }

@@ -26,6 +26,8 @@ enum ProposalCommands {
         CommandOption("--impact", "LEVEL", "low, moderate, high or critical; default the registry's"),
         CommandOption("--data", "CLASS", "public, internal, pii or restricted; default the registry's"),
         CommandOption("--input", "DIGEST", "an artifact that the action reads", isRepeated: true),
+        CommandOption(
+          flag: "--inputs-from-workspace", "every artifact of the workspace, but for results of actions"),
         CommandOption("--depth", "N", "how deep it is nested; default 0"), Statements.validityOption,
       ] + Command.session, run: propose),
     Command(
@@ -84,23 +86,44 @@ enum ProposalCommands {
         ?? registered?.risk.estimatedCost ?? .zero,
       dataClassification: try choice(parsed, "--data") ?? registered?.risk.dataClassification ?? .public,
       impactLevel: try choice(parsed, "--impact") ?? registered?.risk.impactLevel ?? .low)
-    let inputs = try parsed.all("--input").map { text in
-      guard let digest = Digest(hex: text) else {
-        throw UsageError("--input: expected a SHA-256 digest in hexadecimal, found \"\(text)\"")
-      }
-      return digest
-    }
+    let workspace = try Operand.identifier(parsed.value("--workspace") ?? "main", "--workspace")
     return Proposal(
       traceID: try parsed.value("--trace-id").map { try Operand.identifier($0, "--trace-id") }
         ?? Environment.freshID(),
       requestID: try parsed.value("--request-id").map { try Operand.identifier($0, "--request-id") }
         ?? Environment.freshID(),
-      tenantID: tenant,
-      workspaceID: try Operand.identifier(parsed.value("--workspace") ?? "main", "--workspace"),
+      tenantID: tenant, workspaceID: workspace,
       requestedBy: session.identity.principal, action: action, parametersHash: hash,
-      scopes: try scopes.map { try Operand.identifier($0, "--scope") }, risk: risk, inputs: inputs,
+      scopes: try scopes.map { try Operand.identifier($0, "--scope") }, risk: risk,
+      inputs: try inputs(parsed, session, tenant, workspace),
       depth: try parsed.integer("--depth", in: 0...64, default: 0),
       validUntil: try Statements.validity(parsed))
+  }
+
+  private static func inputs(
+    _ parsed: ParsedCommand, _ session: Session, _ tenant: String, _ workspace: String
+  ) throws -> [Digest] {
+    var inputs = try parsed.all("--input").map { text in
+      guard let digest = Digest(hex: text) else {
+        throw UsageError("--input: expected a SHA-256 digest in hexadecimal, found \"\(text)\"")
+      }
+      return digest
+    }
+    guard parsed.has("--inputs-from-workspace") else { return inputs }
+    for stat in try ArtifactCommands.artifacts(session, tenant: tenant, workspace: workspace) {
+      // What executors put is made of other files: a report would soon be one over earlier reports.
+      if case .executor? = Principal(path: stat.owner) { continue }
+      guard let digest = Digest(hex: stat.digest) else {
+        throw Failure(.other, "\(session.answering) lists \"\(stat.digest)\", which is no digest")
+      }
+      if !inputs.contains(digest) { inputs.append(digest) }
+    }
+    guard inputs.count <= Proposal.maximumInputs else {
+      throw UsageError(
+        "--inputs-from-workspace: \(workspace) has \(inputs.count) files, and a proposal names at most "
+          + "\(Proposal.maximumInputs); name them with --input")
+    }
+    return inputs
   }
 
   private static func choice<T: RawRepresentable & CaseIterable>(_ parsed: ParsedCommand, _ name: String)
@@ -232,11 +255,13 @@ enum ProposalCommands {
         ran       on \(receipt.executorID.path) from \(receipt.executedAt.text) to \(receipt.finishedAt.text)
         isolation \(receipt.isolationClass?.rawValue ?? "nothing ran")\(receipt.guest.map { ", guest kernel \($0.kernel)" } ?? "")
         image     \(receipt.imageDigest)
+        read      \(receipt.inputs.isEmpty ? "no artifact" : receipt.inputs.map(\.hex).joined(separator: "\n            "))
         signed    by \(receipt.executorID.path) with key \(signer)
         approved  decision \(receipt.decision.value), by the parties' consent in the note it carries
         proven    leaf \(parsed.index.value) of \(checkpoint.size), note of \(checkpoint.time.text)
 
       """
+    if let artifact = receipt.resultArtifact { text += "  output    artifact \(artifact.hex)\n" }
     if let result { text += "  result    \(result.canonical)\n" }
     var json: [(String, JSON)] = [
       ("verified", true), ("receipt", receipt.json), ("leaf", .string(String(parsed.index.value))),

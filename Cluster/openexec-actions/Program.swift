@@ -1,8 +1,8 @@
 import Canonical
 import Glibc
 
-/// The built-in actions as one program: `/action <name>`, parameters as JSON on standard input, result
-/// as JSON on standard output. Runs inside a sandbox and trusts nothing it is given.
+/// The built-in actions as one program: `/action <name>`, parameters as JSON on standard input, for those
+/// that read files with the files beside them, result as JSON on standard output. Runs inside a sandbox and trusts nothing it is given.
 @main
 struct Program {
   static func main() {
@@ -12,8 +12,7 @@ struct Program {
         let names = Action.allCases.map(\.rawValue).joined(separator: ", ")
         throw .usage("expected one of: \(names)")
       }
-      let parameters = try StandardStreams.readParameters()
-      let result = try action.run(parameters)
+      let result = try action.run(try StandardStreams.readDocument())
       try StandardStreams.write(result.canonicalBytes() + [10])
     } catch {
       StandardStreams.complain(error.description)
@@ -26,12 +25,12 @@ struct Program {
 enum Action: String, CaseIterable {
   case echo, add, transform, report
 
-  func run(_ parameters: JSON) throws(ActionFailure) -> JSON {
+  func run(_ document: JSON) throws(ActionFailure) -> JSON {
     switch self {
-    case .echo: try Echo.run(parameters)
-    case .add: try Add.run(parameters)
-    case .transform: try Transform.run(parameters)
-    case .report: try Report.run(parameters)
+    case .echo: try Echo.run(document)
+    case .add: try Add.run(document)
+    case .transform: try Transform.run(try Task(document))
+    case .report: try Report.run(try Task(document))
     }
   }
 }

@@ -3,26 +3,32 @@ import Glibc
 
 /// Whole-buffer input and output.
 enum StandardStreams {
-  /// Longest parameters, in bytes.
+  /// Longest standard input, in bytes.
   static let maximumInput = 2 << 20
 
-  static func readParameters() throws(ActionFailure) -> JSON {
-    var input: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = read(0, &piece, piece.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw .stream("read standard input", errno) }
-      if count == 0 { break }
-      guard input.count + count <= maximumInput else {
-        throw .parameters("expected at most \(maximumInput) bytes")
-      }
-      input.append(contentsOf: piece[..<count])
-    }
+  /// The JSON on standard input.
+  static func readDocument() throws(ActionFailure) -> JSON {
+    let input = try readAll(0, limit: maximumInput)
     do {
       return try JSON.parse(input)
     } catch {
       throw .parameters(error.description)
+    }
+  }
+
+  /// Everything up to the end.
+  static func readAll(_ descriptor: Int32, limit: Int) throws(ActionFailure) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = read(descriptor, &piece, piece.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw .stream("read", errno) }
+      if count == 0 { return bytes }
+      guard bytes.count + count <= limit else {
+        throw .parameters("expected at most \(limit) bytes")
+      }
+      bytes.append(contentsOf: piece[..<count])
     }
   }
 

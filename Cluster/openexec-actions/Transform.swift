@@ -1,10 +1,12 @@
 import Canonical
 
-/// `{"operation": o, "content": c}` → `{"content": …, "lines": n}`. Operations: `uppercase`, `lowercase`
-/// (Unicode, without regard to locale), `sort_lines` (by bytes), `csv_columns` with `"columns": [names]`.
+/// One file, or `"content": c`, with `{"operation": o}` → `{"content": …, "lines": n}`. Operations:
+/// `uppercase`, `lowercase` (Unicode, without regard to locale), `sort_lines` (by bytes), `csv_columns` with
+/// `"columns": [names]`.
 enum Transform {
-  static func run(_ parameters: JSON) throws(ActionFailure) -> JSON {
-    let content = try parameters.text("content")
+  static func run(_ task: Task) throws(ActionFailure) -> JSON {
+    let parameters = task.parameters
+    let content = try content(of: task)
     let changed: String
     switch try parameters.text("operation") {
     case "uppercase": changed = content.uppercased()
@@ -18,6 +20,16 @@ enum Transform {
     return [
       "content": .string(changed), "lines": .integer(lineCount(changed)),
     ]
+  }
+
+  private static func content(of task: Task) throws(ActionFailure) -> String {
+    switch (task.files.count, task.parameters["content"]) {
+    case (1, nil):
+      guard let text = task.files[0].text else { throw .parameters("the file: expected text in UTF-8") }
+      return text
+    case (0, .some): return try task.parameters.text("content")
+    default: throw .parameters("expected one file, or content, and not both")
+    }
   }
 
   /// The last line keeps, or keeps lacking, its newline.

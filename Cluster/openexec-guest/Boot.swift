@@ -16,7 +16,7 @@ enum Boot {
 
   /// Mounts what is needed, loads the drivers and opens the channel.
   static func bringUp() throws(GuestFailure) -> Int32 {
-    for folder in ["/proc", "/dev", "/devices", "/tmp"] { mkdir(folder, 0o755) }
+    for folder in ["/proc", "/dev", "/devices", "/tmp", InputFolder.path] { mkdir(folder, 0o755) }
     try check(
       csystem_make_device("/dev/null", 0o666, 1, 3), "make /dev/null", tolerating: EEXIST)
     try check(
@@ -43,10 +43,21 @@ enum Boot {
 
   /// The only place to write, and no other: the root becomes read-only.
   static func limitDisk(to bytes: UInt64) throws(GuestFailure) {
-    try mount(
-      "tmpfs", "/tmp", "tmpfs", noSetUser | noDevices | noExecution,
-      "size=\(bytes),nr_inodes=16384,mode=1777")
+    try mountTemporary("/tmp", size: bytes, inodes: 16_384, mode: "1777")
     try mount("none", "/", "", remount | readOnly, "")
+  }
+
+  /// A folder in memory of at most `size` bytes.
+  static func mountTemporary(
+    _ path: String, size: UInt64, inodes: Int, mode: String
+  ) throws(GuestFailure) {
+    try mount(
+      "tmpfs", path, "tmpfs", noSetUser | noDevices | noExecution,
+      "size=\(size),nr_inodes=\(inodes),mode=\(mode)")
+  }
+
+  static func makeReadOnly(_ path: String) throws(GuestFailure) {
+    try mount("none", path, "", remount | readOnly | noSetUser | noDevices | noExecution, "")
   }
 
   /// Says why on the kernel's console.

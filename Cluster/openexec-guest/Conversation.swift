@@ -21,6 +21,7 @@ struct Conversation {
     let hello = try Conversation.hello()
     queue(.hello(hello))
     let run = try awaitRun()
+    try takeInputs(of: run)
     let statement = GuestStarted.statement(
       challenge: Hex.encode(run.challenge), kernel: hello.kernel, bootID: hello.bootID)
     queue(.started(GuestStarted(answer: SHA256.hash(statement).bytes)))
@@ -48,7 +49,7 @@ struct Conversation {
   // MARK: The action
 
   private mutating func carryOut(_ run: GuestRun) throws(GuestFailure) -> GuestDone {
-    try Boot.limitDisk(to: run.diskBytes)
+    try Boot.limitDisk(to: run.diskBytes - InputFolder.size(of: run))
     var action: ActionProcess
     do throws(GuestFailure) {
       action = try ActionProcess(run)
@@ -157,17 +158,30 @@ struct Conversation {
 
   private mutating func awaitRun() throws(GuestFailure) -> GuestRun {
     try flush()
+    guard case .run(let run) = try nextFrame() else {
+      throw .protocolViolation("expected what to run")
+    }
+    return run
+  }
+
+  /// Everything that the action may read is here before the executor is told that it starts.
+  private mutating func takeInputs(of run: GuestRun) throws(GuestFailure) {
+    var folder = try InputFolder(run)
+    while !folder.isWhole {
+      guard case .input(let piece) = try nextFrame() else {
+        throw .protocolViolation("expected a piece of the inputs")
+      }
+      try folder.take(piece.bytes)
+    }
+    try folder.seal()
+  }
+
+  /// Waits for what the executor says next.
+  private mutating func nextFrame() throws(GuestFailure) -> GuestFrame.Kind? {
     var bytes = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       do {
-        if let content = try decoder.next() {
-          guard case .run(let run)? = try GuestFrame(decoding: content).kind else {
-            throw GuestFailure.protocolViolation("expected what to run")
-          }
-          return run
-        }
-      } catch let failure as GuestFailure {
-        throw failure
+        if let content = try decoder.next() { return try GuestFrame(decoding: content).kind }
       } catch {
         throw .protocolViolation("\(error)")
       }

@@ -15,12 +15,12 @@ final class ExecutorStation {
   let loop: EventLoop
   private let log: StructuredLog
   private let journal: JournalFolder
-  private let signingKey: SigningKey
+  let signingKey: SigningKey
   private var random = SystemRandom()
   private var executor: ExecutorInstance?
   private var pin: ClusterPin?
   private var answers: [(node: String, pin: ClusterPin)] = []
-  private var links: [NodeLink] = []
+  private(set) var links: [NodeLink] = []
   private var host: MicroVMHost?
   private var effects = ExecutorEffects()
   private var isStopping = false
@@ -38,9 +38,10 @@ final class ExecutorStation {
   }
 
   func note(_ level: StructuredLog.Level, _ event: String, _ fields: [(String, JSON)] = []) {
-    let time = Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch
-    log.write(level, event, at: time.text, fields)
+    log.write(level, event, at: wallTime.text, fields)
   }
+
+  var wallTime: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
 
   private var uptime: Uptime { Uptime(nanoseconds: loop.now.nanoseconds) }
 
@@ -203,13 +204,14 @@ final class ExecutorStation {
         }
       }
     }
+    for fetch in effects.fetches { self.fetch(fetch) }
     for challenge in effects.challenges { enlist(challenge) }
     for draft in effects.reports { report(draft) }
     for notice in effects.notices { tell(notice) }
   }
 
   /// The next node that answers, in turn.
-  private func anyLink() -> NodeLink? {
+  func anyLink() -> NodeLink? {
     for _ in links {
       nextNode = (nextNode + 1) % links.count
       if links[nextNode].isConnected { return links[nextNode] }
@@ -237,6 +239,14 @@ final class ExecutorStation {
 
   private func report(_ draft: ReceiptDraft) {
     guard let pin else { return }
+    if let artifact = draft.artifact {
+      put(artifact, of: draft.receipt, cluster: pin.cluster) { [unowned self] in send(draft, pin) }
+    } else {
+      send(draft, pin)
+    }
+  }
+
+  private func send(_ draft: ReceiptDraft, _ pin: ClusterPin) {
     let signed = Signed.sign(
       draft.receipt, cluster: pin.cluster, as: configuration.executor, with: signingKey)
     let statement = JSON.object([

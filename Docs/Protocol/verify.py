@@ -11,8 +11,9 @@ Rebuilds the tree from the records and checks:
 - every attachment that was not erased has the salted hash that its record holds;
 - every approval is about a proposal that its agent signed, and the people it names voted for it (ballots
   and enrolments count only with the signatures that they need: of the voter, of two operators);
+- every artifact is signed by its owner;
 - every receipt is signed by its executor's enrolled key, for the token of its decision, and the note in it
-  consents to that decision.
+  consents to that decision; it ran on the inputs that were proposed, and the artifact that it names is there.
 Decisions and receipts that are not what they should be are void, as they are for the nodes: they are listed,
 and it is wrong only if the parties consented to one.
 It does not evaluate the policy again: that the decisions follow from it is the nodes' to agree on.
@@ -204,7 +205,7 @@ class Audit:
         self.leaves = [Leaf(index, lines[index + 3], index + 4) for index in range(count)]
         self.note_lines = [(number + 1, lines[number]) for number in range(count + 3, len(lines) - 1)]
         self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
-        self.void = []
+        self.artifacts, self.void = set(), []
 
     def run(self):
         genesis = self.leaves[0]
@@ -224,6 +225,7 @@ class Audit:
         checks = {
             "enrol": self.check_enrolment, "proposal": self.check_proposal, "ballot": self.check_ballot,
             "decision": self.check_decision, "receipt": self.check_receipt,
+            "artifact": self.check_artifact,
         }
         for leaf in self.leaves[1:]:
             try:
@@ -350,6 +352,12 @@ class Audit:
             raise Void(f"approved by {len(people)} of {grant['multi_sig_threshold']} people")
         self.approvals[leaf.index] = bool(self.consented[leaf.index])
 
+    def check_artifact(self, leaf):
+        note = leaf.content
+        if not self.signer(leaf, note["owner"]):
+            raise Void(f"not signed by the enrolled key of {note['owner']}")
+        self.artifacts.add((note["tenant_id"], note["workspace_id"], note["digest"]))
+
     def check_receipt(self, leaf):
         receipt = leaf.content
         if not self.signer(leaf, receipt["executor_id"]):
@@ -365,6 +373,13 @@ class Audit:
             for name in names
         ):
             raise Void("the receipt's decision is not the one that granted its token")
+        proposed = self.leaves[decision.record["proposal"]].content
+        inputs = receipt.get("inputs", [])
+        if inputs != proposed["inputs"] and (inputs or receipt["status"] == "succeeded"):
+            raise Void("it names other inputs than were proposed")
+        place = (receipt["tenant_id"], receipt["workspace_id"], receipt.get("result_artifact"))
+        if place[2] is not None and place not in self.artifacts:
+            raise Void("the artifact that it names is not in its workspace")
         self.receipts += 1
         if receipt["status"] == "refused":
             return

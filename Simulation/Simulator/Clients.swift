@@ -26,13 +26,17 @@ protocol SimulatedClient: AnyObject {
 
 /// A signed statement as calls carry it.
 func statement<Content: StatementContent>(_ signed: Signed<Content>, _ attachment: Attachment) -> [UInt8] {
-  let json = JSON.object([
-    ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
-  ])
-  return StatementRequest(statement: json.canonicalBytes(), attachment: attachment.bytes).encode()
+  StatementRequest(statement: statementBytes(signed), attachment: attachment.bytes).encode()
 }
 
-/// An agent: proposes, and asks again with the same request id until it knows the outcome.
+/// A signed statement as it travels.
+func statementBytes<Content: StatementContent>(_ signed: Signed<Content>) -> [UInt8] {
+  JSON.object([
+    ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
+  ]).canonicalBytes()
+}
+
+/// An agent: puts one file, proposes, some of it over that file, and asks again with the same request id until it knows the outcome.
 final class SimulatedAgent: SimulatedClient {
   private struct Open {
     let requestID: String
@@ -54,10 +58,14 @@ final class SimulatedAgent: SimulatedClient {
   private(set) var proposed = 0
   /// Whether it still makes new proposals.
   var isActive = true
+  /// Its one file, and the call that puts it; nil once it is there.
+  private let file: [UInt8]
+  private var filePut: (call: UInt64, sentAt: UInt64)? = (0, 0)
 
   init(_ credentials: Credentials, random: SeededRandom) {
     self.credentials = credentials
     principal = credentials.principal
+    file = Array("the file of \(credentials.principal.path)".utf8)
     self.random = random
   }
 
@@ -77,6 +85,13 @@ final class SimulatedAgent: SimulatedClient {
           node: 1 + random.below(nodes), call: open[position].call, method: .submit,
           payload: open[position].request))
     }
+    if isActive, let put = filePut, put.call == 0 || put.sentAt + 2_000_000_000 < time {
+      out.append(
+        OutgoingCall(
+          node: 1 + random.below(nodes), call: nextCall, method: .artifactPut, payload: putRequest(wall)))
+      filePut = (nextCall, time)
+      nextCall += 1
+    }
     guard isActive, open.count < 8, random.chance(700_000) else { return out }
     let fresh = propose(wall: wall, at: time)
     open.append(fresh)
@@ -86,13 +101,26 @@ final class SimulatedAgent: SimulatedClient {
     return out
   }
 
+  private func putRequest(_ wall: Timestamp) -> [UInt8] {
+    guard case .agent(let tenant, let name) = principal else { preconditionFailure("an agent acts") }
+    let note = ArtifactNote(
+      digest: SHA256.hash(file), tenantID: tenant, workspaceID: "main", name: "\(name).txt",
+      size: file.count, mediaType: "text/plain", owner: principal, labels: [],
+      validUntil: wall.advanced(by: .seconds(300)))
+    let signed = Signed.sign(note, cluster: credentials.cluster, as: principal, with: credentials.key)
+    return ArtifactPutRequest(statement: statementBytes(signed), content: file).encode()
+  }
+
   private func propose(wall: Timestamp, at time: UInt64) -> Open {
     guard case .agent(let tenant, let name) = principal else { preconditionFailure("an agent acts") }
     nextRequest += 1
     proposed += 1
+    let reads = filePut == nil && nextRequest.isMultiple(of: 4)
     let (action, scope) =
-      random.chance(700_000)
-      ? ("echo", "text") : random.chance(600_000) ? ("deploy", "production") : ("shell", "root")
+      reads
+      ? ("digest", "text")
+      : random.chance(700_000)
+        ? ("echo", "text") : random.chance(600_000) ? ("deploy", "production") : ("shell", "root")
     let item = Attachment.Item(
       salt: random.bytes(16), value: .object([("text", .string("request \(nextRequest)"))]))
     let content = Proposal(
@@ -100,7 +128,7 @@ final class SimulatedAgent: SimulatedClient {
       workspaceID: "main", requestedBy: principal, action: action, parametersHash: item.hash,
       scopes: [scope],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
-      validUntil: wall.advanced(by: .seconds(3600)))
+      inputs: reads ? [SHA256.hash(file)] : [], validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(
       content, cluster: credentials.cluster, as: principal, with: credentials.key)
     let call = nextCall
@@ -111,6 +139,10 @@ final class SimulatedAgent: SimulatedClient {
   }
 
   func take(_ answer: Answer, at time: UInt64, oracles: inout Oracles) {
+    if case .respond(let key, let status, _) = answer, key.call == filePut?.call, key.call != 0 {
+      if status.code == .ok { filePut = nil }
+      return
+    }
     guard case .respond(let key, let status, let payload) = answer,
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }

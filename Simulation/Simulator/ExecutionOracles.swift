@@ -35,6 +35,12 @@ struct ExecutionKnowledge: Sendable {
   var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
   var seen: Set<[UInt8]> = []
 
+  /// The parameters in what a run reads on its standard input.
+  static func parameters(of order: RunOrder) -> [UInt8] {
+    guard !order.inputs.isEmpty else { return order.parameters }
+    return (try? JSON.parse(order.parameters))?["parameters"]?.canonicalBytes() ?? []
+  }
+
   static func key(_ agent: Principal, _ requestID: String) -> String { "\(agent.path) \(requestID)" }
 }
 
@@ -73,6 +79,7 @@ extension Oracles {
     }
     execution.decisions[token] = decision
     evaluated("executed as proposed")
+    if !order.inputs.isEmpty { evaluated("inputs as proposed") }
     if let objection = difference(between: order, and: decision, offers) {
       fail("\(host.principal.path) starts \(token): \(objection)", at: time)
     }
@@ -129,15 +136,20 @@ extension Oracles {
   ) -> String? {
     let key = ExecutionKnowledge.key(decision.requestedBy, decision.requestID)
     guard let proposed = execution.proposals[key] else { return "nobody proposed \(key)" }
-    guard proposed.parameters == order.parameters else { return "other parameters than were proposed" }
+    guard proposed.parameters == ExecutionKnowledge.parameters(of: order) else {
+      return "other parameters than were proposed"
+    }
     guard
       let leaf = offers.map(\.proposal).first(where: { TreeHash.leaf($0) == decision.proposalHash }),
       case .proposal(let signed)? = (try? Record(parsing: leaf))?.body,
       signed.content.json == proposed.content
     else { return "another proposal than its agent signed" }
     guard order.arguments == ["/action", signed.content.action] else { return "another action" }
+    guard order.inputs.map({ SHA256.hash($0.content) }) == signed.content.inputs else {
+      return "other inputs than were proposed"
+    }
     switch signed.content.action {
-    case "echo": return nil
+    case "echo", "digest": return nil
     case "deploy":
       let count = execution.approvers[decision.proposalHash]?.count ?? 0
       return count >= 2 ? nil : "\(count) people approved what needs two"

@@ -57,6 +57,10 @@ final class ExecutorHost {
   private var streams: [UInt64: UInt64] = [:]
   private var enlisting: [UInt64] = []
   private var reporting: [UInt64] = []
+  /// Contents that are asked for, by call.
+  private var fetching: [(call: UInt64, fetch: InputFetch)] = []
+  /// Results on their way, by call, with what is reported once they are there.
+  private var putting: [(call: UInt64, draft: ReceiptDraft)] = []
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
@@ -147,6 +151,8 @@ final class ExecutorHost {
     shadow.restart(isNewIncarnation: false)
     enlisting = []
     reporting = []
+    fetching = []
+    putting = []
     let open = streams.keys.sorted().compactMap { node in streams[node].map { (node, $0) } }
     streams = [:]
     return open
@@ -203,6 +209,8 @@ final class ExecutorHost {
     for node in streams.keys.sorted() where streams[node] == call { streams[node] = nil }
     enlisting.removeAll { $0 == call }
     reporting.removeAll { $0 == call }
+    fetching.removeAll { $0.call == call }
+    putting.removeAll { $0.call == call }
   }
 
   /// The connection to a node broke.
@@ -224,7 +232,28 @@ final class ExecutorHost {
     case .respond(let key, let status, let payload):
       let isEnlist = enlisting.contains(key.call)
       let isReport = reporting.contains(key.call)
+      let fetch = fetching.first { $0.call == key.call }?.fetch
+      let put = putting.first { $0.call == key.call }?.draft
       failed(key.call)
+      if let fetch {
+        let got = status.code == .ok ? try? ArtifactContent(decoding: payload) : nil
+        if got == nil { oracles.count(fault: "input not there") }
+        let answer = got.map { InputAnswer.content($0.content, proof: $0.proof) }
+        step(
+          .inputAnswered(fetch, answer ?? .missed(status.message)), at: time, nodes: nodes,
+          oracles: &oracles)
+        return
+      }
+      if let put {
+        if status.code == .ok {
+          send(put, nodes)
+        } else {
+          step(
+            .resultRefused(token: put.receipt.tokenID, status.message, isFinal: false), at: time,
+            nodes: nodes, oracles: &oracles)
+        }
+        return
+      }
       guard status.code == .ok else { return }
       if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
         see(lease, at: time)
@@ -260,7 +289,7 @@ final class ExecutorHost {
     var left = Int.max
     let count =
       raised.kills.count + raised.writes.count + raised.starts.count + raised.challenges.count
-      + raised.reports.count
+      + raised.fetches.count + raised.reports.count
     let dies = !isCalm && count > 0 && random.chance(faults.executorCrashMidStep)
     if dies { left = Int(random.below(UInt64(count) + 1)) }
     /// Whether the next effect is still carried out.
@@ -286,6 +315,14 @@ final class ExecutorHost {
       demands.append(.happening(.guestSpoke(order.id), after: plan.boot))
       demands.append(.happening(.machineGone(order.id, plan.outcome), after: plan.end))
     }
+    let reachable = nodes.filter { !cutOff.contains($0) }
+    for fetch in raised.fetches where lives() {
+      guard !reachable.isEmpty else { continue }
+      let request = ArtifactRequest(
+        tenant: fetch.tenantID, digest: fetch.digest.hex, decision: fetch.decision.value)
+      let node = reachable[fetch.attempt % reachable.count]
+      fetching.append((call(.artifactGet, request.encode(), to: node), fetch))
+    }
     for challenge in raised.challenges where lives() {
       shadow.sent(challenge, at: now)
       let request = EnlistRequest(
@@ -295,7 +332,7 @@ final class ExecutorHost {
     }
     for draft in raised.reports where lives() {
       oracles.reported(draft.receipt)
-      report(draft, nodes)
+      report(draft, nodes, at: time)
     }
     for notice in raised.notices {
       switch notice {
@@ -314,7 +351,21 @@ final class ExecutorHost {
     }
   }
 
-  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64]) {
+  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64], at time: UInt64) {
+    guard let artifact = draft.artifact else {
+      send(draft, nodes)
+      return
+    }
+    let wall = Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch
+    let signed = Signed.sign(
+      artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300))),
+      cluster: credentials.cluster, as: principal, with: credentials.key)
+    guard let node = anyNode(nodes) else { return }
+    let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
+    putting.append((call(.artifactPut, request.encode(), to: node), draft))
+  }
+
+  private func send(_ draft: ReceiptDraft, _ nodes: [UInt64]) {
     let signed = Signed.sign(
       draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
     guard let node = anyNode(nodes) else { return }

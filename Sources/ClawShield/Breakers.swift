@@ -13,6 +13,8 @@ enum Breakers {
   static func repeatKey(_ proposal: Proposal, canonicalParameters: [UInt8]) -> Digest {
     var hash = SHA256()
     hash.update("openexec/v1/repeat\n\(proposal.requestedBy.path)\n\(proposal.action)\n")
+    // Of a fixed length each, so that they end where the parameters begin.
+    for input in proposal.inputs { hash.update("\(input.hex)\n") }
     hash.update(canonicalParameters)
     return hash.finalize()
   }

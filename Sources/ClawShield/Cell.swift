@@ -94,7 +94,7 @@ public enum Cell: MerkleValue, Equatable {
     case .incident(let cell): CellName.incident(cell.incidentID)
     case .act(let cell): CellName.act(cell.type, cell.actID)
     case .spend(let cell): CellName.spend(cell.tenantID)
-    case .artifact(let cell): CellName.artifact(cell.tenantID, cell.digest)
+    case .artifact(let cell): CellName.artifact(cell.tenantID, cell.workspaceID, cell.digest)
     case .approvals(let cell): CellName.approvals(cell.chunk)
     }
   }
@@ -110,7 +110,9 @@ enum CellName {
   static func incident(_ id: String) -> String { "incident/\(id)" }
   static func act(_ type: RecordType, _ id: String) -> String { "act/\(type.rawValue)/\(id)" }
   static func spend(_ tenant: String) -> String { "spend/\(tenant)" }
-  static func artifact(_ tenant: String, _ digest: Digest) -> String { "artifact/\(tenant)/\(digest.hex)" }
+  static func artifact(_ tenant: String, _ workspace: String, _ digest: Digest) -> String {
+    "artifact/\(tenant)/\(workspace)/\(digest.hex)"
+  }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
 }
 

@@ -149,7 +149,7 @@ extension ShieldState {
       rules.fire("floor.raw_shell", .deny, "the action starts a raw shell, \(shell)")
     }
     checkScopes(proposal, agent: agent, action: action.definition, &rules)
-    checkInputs(proposal, agent: agent, risk: risk, &rules)
+    checkInputs(proposal, agent: agent, action: action.definition, risk: risk, &rules)
   }
 
   private func checkScopes(
@@ -166,14 +166,25 @@ extension ShieldState {
     }
   }
 
+  /// Inputs are of the proposal's own tenant and workspace, no more than the action takes, and of labels
+  /// that the agent's grant covers (INV-008, RT-3).
   private func checkInputs(
-    _ proposal: Proposal, agent: Enrolment, risk: RiskContext, _ rules: inout FiredRules
+    _ proposal: Proposal, agent: Enrolment, action: ActionDefinition, risk: RiskContext,
+    _ rules: inout FiredRules
   ) {
-    for digest in proposal.inputs where artifactCell(proposal.tenantID, digest) == nil {
-      rules.fire(
-        "floor.cross_tenant", .deny,
-        "input \(digest.hex.prefix(16))… is no artifact of tenant \(proposal.tenantID)")
+    for digest in proposal.inputs {
+      if artifactCell(proposal.tenantID, proposal.workspaceID, digest) != nil { continue }
+      if artifact(tenant: proposal.tenantID, digest: digest) == nil {
+        rules.fire(
+          "floor.cross_tenant", .deny,
+          "input \(digest.hex.prefix(16))… is no artifact of tenant \(proposal.tenantID)")
+      } else {
+        rules.fire(
+          "floor.cross_workspace", .deny,
+          "input \(digest.hex.prefix(16))… is not in workspace \(proposal.workspaceID)")
+      }
     }
+    checkInputLimits(proposal, action: action, &rules)
     let labels = inputLabels(proposal)
     for label in labels where !isCovered(label, agent) {
       rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(label)")
@@ -185,14 +196,46 @@ extension ShieldState {
     }
   }
 
+  private func checkInputLimits(
+    _ proposal: Proposal, action: ActionDefinition, _ rules: inout FiredRules
+  ) {
+    let count = proposal.inputs.count
+    guard let limits = action.inputs else {
+      if count > 0 {
+        rules.fire("floor.inputs_taken", .deny, "\(action.name) takes no inputs, and \(count) are named")
+      }
+      return
+    }
+    let distinct = proposal.inputs.sorted()
+    if zip(distinct, distinct.dropFirst()).contains(where: ==) {
+      rules.fire("floor.inputs_distinct", .deny, "an input is named twice")
+    }
+    if count < limits.minimumCount {
+      rules.fire(
+        "floor.inputs_needed", .deny,
+        "\(action.name) needs at least \(limits.minimumCount) inputs, and \(count) are named")
+    }
+    if count > limits.maximumCount {
+      rules.fire(
+        "floor.inputs_count", .deny,
+        "\(action.name) takes at most \(limits.maximumCount) inputs, and \(count) are named")
+    }
+    let bytes = proposal.inputs.reduce(0) { sum, digest in
+      sum + (artifactCell(proposal.tenantID, proposal.workspaceID, digest)?.size ?? 0)
+    }
+    if bytes > limits.maximumBytes {
+      rules.fire(
+        "floor.inputs_bytes", .deny,
+        "\(action.name) takes inputs of at most \(limits.maximumBytes) bytes, and these have \(bytes)")
+    }
+  }
+
   /// The labels of all inputs, ascending, none twice.
   func inputLabels(_ proposal: Proposal) -> [String] {
-    var labels: [String] = []
-    for digest in proposal.inputs {
-      labels += artifactCell(proposal.tenantID, digest)?.labels ?? []
+    proposal.inputs.reduce([]) { labels, digest in
+      let cell = artifactCell(proposal.tenantID, proposal.workspaceID, digest)
+      return Labels.joined(labels, cell?.labels ?? [])
     }
-    labels.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    return labels.indices.filter { $0 == 0 || labels[$0] != labels[$0 - 1] }.map { labels[$0] }
   }
 
   /// A grant covers its own tenant, that tenant's agents, the executors, outside text, and what it names

@@ -53,6 +53,26 @@ struct ActKey: Comparable, Sendable {
   }
 }
 
+/// An artifact in its workspace; ordered by leaf in it.
+struct ArtifactPlace: Comparable, Sendable {
+  let tenant: String
+  let workspace: String
+  let leaf: LeafIndex
+  static func < (left: ArtifactPlace, right: ArtifactPlace) -> Bool {
+    (left.tenant, left.workspace, left.leaf) < (right.tenant, right.workspace, right.leaf)
+  }
+}
+
+/// An artifact by its content.
+struct ContentPlace: Comparable, Sendable {
+  let tenant: String
+  let digest: Digest
+  let workspace: String
+  static func < (left: ContentPlace, right: ContentPlace) -> Bool {
+    (left.tenant, left.digest, left.workspace) < (right.tenant, right.digest, right.workspace)
+  }
+}
+
 /// Ways to find cells. They follow from the cells alone: whatever changes a cell takes the old one's
 /// entries out and puts the new one's in, and a restored state gets the same from its cells.
 struct Indexes: Sendable {
@@ -91,6 +111,10 @@ struct Indexes: Sendable {
   var acts = OrderedSet<ActKey>()
   /// How many artifacts and incidents there are.
   var artifacts = 0
+  /// Artifacts by workspace and leaf.
+  var artifactPlaces = OrderedMap<ArtifactPlace, Digest>()
+  /// Artifacts by content; the same content may be in several workspaces of its tenant.
+  var contents = OrderedSet<ContentPlace>()
   /// Of each tenant, how many artifacts, and the bytes of their contents.
   var artifactUse: [String: (count: Int, bytes: Int)] = [:]
   var incidents = 0
@@ -207,6 +231,9 @@ struct Indexes: Sendable {
     artifacts += 1
     let used = artifactUse[cell.tenantID] ?? (0, 0)
     artifactUse[cell.tenantID] = (used.count + 1, used.bytes + cell.size)
+    artifactPlaces[ArtifactPlace(tenant: cell.tenantID, workspace: cell.workspaceID, leaf: cell.leaf)] =
+      cell.digest
+    contents[ContentPlace(tenant: cell.tenantID, digest: cell.digest, workspace: cell.workspaceID)] = true
   }
 
   private func key(_ incident: DerivedIncident) -> OwedKey {

@@ -184,11 +184,6 @@ extension ShieldState: CustomStringConvertible {
     return Array(out.sorted().prefix(Self.traceLength))
   }
 
-  /// Where an artifact's record is.
-  public func artifact(tenant: String, digest: Digest) -> LeafIndex? {
-    artifactCell(tenant, digest)?.leaf
-  }
-
   /// The tenant that a record belongs to; nil for what is the cluster's own. What an agent asks in
   /// another tenant's name stays its own tenant's.
   public static func tenant(of body: RecordBody) -> String? {

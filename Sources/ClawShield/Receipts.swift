@@ -34,6 +34,7 @@ extension ShieldState {
     guard receipt.finishedAt >= receipt.executedAt else {
       throw Refusal(.invalidArgument, "finished_at is before executed_at")
     }
+    try checkInputs(receipt, cell.content)
     if receipt.status == .succeeded {
       guard let isolation = receipt.isolationClass, isolation >= grant.isolationClass else {
         throw Refusal(
@@ -41,6 +42,19 @@ extension ShieldState {
       }
     }
     return .accept
+  }
+
+  /// What a run had before it is all that was approved, in that order, or nothing where it did not come to
+  /// run; and the result that it names is an artifact, whose labels were checked when it came.
+  private func checkInputs(_ receipt: Receipt, _ proposal: Proposal) throws(Refusal) {
+    guard receipt.inputs == proposal.inputs || (receipt.inputs.isEmpty && receipt.status != .succeeded) else {
+      throw Refusal(.invalidArgument, "inputs are not the approval's")
+    }
+    if let digest = receipt.resultArtifact,
+      artifactCell(proposal.tenantID, proposal.workspaceID, digest) == nil
+    {
+      throw Refusal(.failedPrecondition, "result_artifact is no artifact of the workspace yet: put it first")
+    }
   }
 
   /// The first field of a receipt that differs from what was approved.

@@ -197,17 +197,9 @@ public struct ShieldState: Sendable {
     cells[key.name] = nil
   }
 
-  mutating func addArtifact(_ cell: ArtifactCell) {
-    indexes.add(cell)
-    cells[CellName.artifact(cell.tenantID, cell.digest)] = .artifact(cell)
-  }
-
-  /// How many artifacts a tenant has, and the bytes of their contents.
-  func artifactUse(of tenant: String) -> (count: Int, bytes: Int) { indexes.artifactUse[tenant] ?? (0, 0) }
-
-  func artifactCell(_ tenant: String, _ digest: Digest) -> ArtifactCell? {
-    guard case .artifact(let cell) = cells[CellName.artifact(tenant, digest)] else { return nil }
-    return cell
+  mutating func setArtifact(_ new: ArtifactCell) {
+    if artifactCell(new.tenantID, new.workspaceID, new.digest) == nil { indexes.add(new) }
+    cells[CellName.artifact(new.tenantID, new.workspaceID, new.digest)] = .artifact(new)
   }
 
   mutating func setSpend(_ cell: SpendCell) { cells[CellName.spend(cell.tenantID)] = .spend(cell) }

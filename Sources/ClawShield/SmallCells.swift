@@ -246,39 +246,6 @@ public struct SpendCell: Equatable, Sendable, JSONWritable {
   }
 }
 
-/// An artifact of a tenant.
-public struct ArtifactCell: Equatable, Sendable, JSONWritable {
-  var tenantID: String
-  var digest: Digest
-  /// Bytes of its content: what it counts against its tenant's share.
-  var size: Int
-  var leaf: LeafIndex
-  var labels: [String]
-
-  init(tenantID: String, digest: Digest, size: Int, leaf: LeafIndex, labels: [String]) {
-    self.tenantID = tenantID
-    self.digest = digest
-    self.size = size
-    self.leaf = leaf
-    self.labels = labels
-  }
-
-  init(from fields: inout Fields) throws(RecordError) {
-    tenantID = try fields.identifier("tenant_id")
-    digest = try fields.digest("digest")
-    size = try fields.integer("size", in: 0...(1 << 40))
-    leaf = try fields.leafIndex("leaf")
-    labels = try fields.list("labels", limit: 256, of: "labels") { $0.string }
-  }
-
-  public var members: [(String, JSON)] {
-    [
-      ("tenant_id", .string(tenantID)), ("digest", .digest(digest)), ("size", .integer(size)),
-      ("leaf", .index(leaf)), ("labels", .texts(labels)),
-    ]
-  }
-}
-
 /// Which of 1024 leaves parse as approving decisions, void or not. Never forgotten: a note's consent
 /// covers a range, and whatever parses as an approval in it must be known.
 public struct ApprovalBits: Equatable, Sendable, JSONWritable {

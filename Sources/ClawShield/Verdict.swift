@@ -75,13 +75,6 @@ extension Fields {
     try optionalValue(field, "a time (RFC 3339, UTC)") { json in json.string.flatMap(Timestamp.init(text:)) }
   }
 
-  /// A leaf index, nil where absent.
-  mutating func optionalLeaf(_ field: String) throws(RecordError) -> LeafIndex? {
-    try optionalValue(field, "a leaf index") { json in
-      json.integer.flatMap { $0 >= 0 ? LeafIndex(UInt64($0)) : nil }
-    }
-  }
-
   /// Ascending leaf indices.
   mutating func leaves(_ field: String, limit: Int) throws(RecordError) -> [LeafIndex] {
     try list(field, limit: limit, of: "leaf indices") { json in

@@ -28,6 +28,12 @@ struct ArtifactTable: Sendable {
   /// The caller has gone.
   mutating func remove(_ key: CallKey) { arriving.removeAll { $0.purpose.key == key } }
 
+  /// Whether the content is being put or pushed right now.
+  func isComing(_ tenant: String, _ digest: Digest) -> Bool {
+    pushed.contains { $0.tenant == tenant && $0.digest == digest.hex }
+      || arriving.contains { $0.signed.content.tenantID == tenant && $0.signed.content.digest == digest }
+  }
+
   mutating func takeLate(at now: Instant) -> [Arriving] {
     let late = arriving.filter { $0.since + Self.patience <= now }
     if !late.isEmpty { arriving.removeAll { $0.since + Self.patience <= now } }
@@ -39,13 +45,13 @@ struct ArtifactTable: Sendable {
   static func stat(_ note: ArtifactNote, at index: LeafIndex) -> ArtifactStat {
     ArtifactStat(
       digest: note.digest.hex, size: UInt64(note.size), mediaType: note.mediaType, labels: note.labels,
-      index: index.value)
+      index: index.value, workspace: note.workspaceID, name: note.name, owner: note.owner.path)
   }
 }
 
 extension GovernanceNode {
   /// Seals a content for its tenant: nonce ‖ box, bound to its name.
-  private func seal(
+  func seal(
     _ content: [UInt8], tenant: String, name: [UInt8], using random: inout some RandomNumberGenerator
   ) -> [UInt8] {
     let nonce = AEAD.Nonce(using: &random)
@@ -53,7 +59,7 @@ extension GovernanceNode {
     return nonce.bytes + AEAD.seal(content, key: key, nonce: nonce, additionalData: name)
   }
 
-  private func open(_ sealed: [UInt8], tenant: String, name: [UInt8]) -> [UInt8]? {
+  func open(_ sealed: [UInt8], tenant: String, name: [UInt8]) -> [UInt8]? {
     guard let nonce = AEAD.Nonce(sealed.prefix(AEAD.nonceLength)) else { return nil }
     let key = identity.storageKey.derived(for: Array("artifact/\(tenant)".utf8))
     return AEAD.open(
@@ -107,7 +113,7 @@ extension GovernanceNode {
     return signed
   }
 
-  private mutating func store(
+  mutating func store(
     _ content: [UInt8], tenant: String, digest: String, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
@@ -115,6 +121,7 @@ extension GovernanceNode {
     let sealed = seal(content, tenant: tenant, name: key, using: &random)
     var batch = WriteBatch()
     batch.put(.artifacts, key, sealed)
+    batch.put(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest), ArtifactMark.value(now.wall))
     effects.writes.append((.artifact(tenant: tenant, digest: digest), batch))
   }
 
@@ -183,45 +190,5 @@ extension GovernanceNode {
         "expected a majority of \(genesis.parties.count) nodes to hold the content, \(late.holders.count) did; "
           + "it is not recorded, try again", into: &effects)
     }
-  }
-
-  func getArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects) throws {
-    guard let (note, index) = try artifact(call, request) else {
-      refuse(call.key, .notFound, "no such artifact of this tenant", into: &effects)
-      return
-    }
-    let key = ArtifactTable.key(tenant: note.tenantID, digest: note.digest.hex)
-    guard let sealed = try? raft.log.store.get(.artifacts, key),
-      let content = open(sealed, tenant: note.tenantID, name: key)
-    else {
-      refuse(call.key, .unavailable, "this node does not hold the content; ask another", into: &effects)
-      return
-    }
-    let response = ArtifactContent(stat: ArtifactTable.stat(note, at: index), content: content)
-    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
-  }
-
-  func statArtifact(_ call: ClientCall, _ request: ArtifactRequest, into effects: inout NodeEffects)
-    throws
-  {
-    guard let (note, index) = try artifact(call, request) else {
-      refuse(call.key, .notFound, "no such artifact of this tenant", into: &effects)
-      return
-    }
-    effects.answers.append(
-      .respond(call.key, .ok, payload: ArtifactTable.stat(note, at: index).encode()))
-  }
-
-  private func artifact(_ call: ClientCall, _ request: ArtifactRequest) throws -> (
-    ArtifactNote, LeafIndex
-  )? {
-    guard let digest = Digest(hex: request.digest) else {
-      throw RecordError.field("digest", expected: "a SHA-256 digest in hexadecimal")
-    }
-    guard mayRead(call.caller, tenant: request.tenant),
-      let index = overlay.final.artifact(tenant: request.tenant, digest: digest),
-      let record = raft.log.record(at: index), case .artifact(let signed) = record.body
-    else { return nil }
-    return (signed.content, index)
   }
 }

@@ -72,6 +72,7 @@ extension GovernanceNode {
       try putArtifact(call, ArtifactPutRequest(decoding: call.payload), using: &random, into: &effects)
     case .artifactGet: try getArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
     case .artifactStat: try statArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
+    case .artifactList: try listArtifacts(call, ArtifactListRequest(decoding: call.payload), into: &effects)
     case .status: status(call, into: &effects)
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)

@@ -81,6 +81,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var executors = ExecutorTable()
   var clients = ClientTable()
   var artifacts = ArtifactTable()
+  var keeper = ArtifactKeeper()
   var snapshots = SnapshotTransfers()
   var handovers = Handovers()
   var history = HistoryKeeper()
@@ -292,7 +293,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .log(let ticket):
       raft.log.persisted(ticket: ticket)
       stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
-    case .note: break
+    case .note, .artifactsRemoved: break
     case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
     case .artifact(let tenant, let digest):
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
@@ -366,6 +367,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onArtifactPush(push, from: sender, using: &random, into: &effects)
     } else if let held = message.artifactHeld {
       onArtifactHeld(held, from: sender, using: &random, into: &effects)
+    } else if let wanted = message.artifactWanted {
+      onArtifactWanted(wanted, from: sender, into: &effects)
+    } else if let found = message.artifactFound {
+      onArtifactFound(found, using: &random, into: &effects)
     } else if let piece = message.snapshotPiece {
       onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
     } else if let taken = message.snapshotTaken {
@@ -403,6 +408,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     settleHandovers(into: &effects)
     pursueStreams(into: &effects)
     pursueArtifacts(into: &effects)
+    keepArtifacts(into: &effects)
     pursueSnapshots(using: &random, into: &effects)
     pursueRestrictions(into: &effects)
     takeUp(using: &random, into: &effects)

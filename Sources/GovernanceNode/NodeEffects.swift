@@ -56,6 +56,8 @@ public enum WriteName: Hashable, Sendable {
   case restriction(id: String)
   /// An artifact's sealed content.
   case artifact(tenant: String, digest: String)
+  /// That contents without a record are gone.
+  case artifactsRemoved
   /// A damaged leaf, put back.
   case repair(leaf: UInt64)
   /// That nothing is lost any more.

@@ -35,6 +35,7 @@ public enum Method: String, Sendable, CaseIterable {
   case artifactPut = "Artifact/Put"
   case artifactGet = "Artifact/Get"
   case artifactStat = "Artifact/Stat"
+  case artifactList = "Artifact/List"
   case status = "Admin/Status"
   case enrol = "Admin/Enrol"
   case policy = "Admin/Policy"
@@ -58,7 +59,8 @@ public enum Method: String, Sendable, CaseIterable {
     self.init(rawValue: String(path.dropFirst(13)))
   }
 
-  /// Who may call it. What is read is limited further: see `GovernanceNode.mayRead(_:tenant:)`.
+  /// Who may call it. What is read is limited further: see `GovernanceNode.mayRead(_:tenant:)`; an executor
+  /// gets the inputs of an approval that names it, while that is live, and no other artifact.
   public var callers: [CallerKind] {
     switch self {
     case .listActions: [.agent, .approver, .operator, .auditor, .executor]
@@ -69,7 +71,8 @@ public enum Method: String, Sendable, CaseIterable {
     case .entry, .inclusionProof, .trace: [.agent, .approver, .operator, .auditor]
     case .export: [.auditor]
     case .artifactPut: [.agent, .executor]
-    case .artifactGet, .artifactStat: [.agent, .executor, .auditor]
+    case .artifactGet: [.agent, .executor, .auditor]
+    case .artifactStat, .artifactList: [.agent, .auditor]
     case .status: [.operator, .auditor]
     case .enrol, .policy, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys: [.operator]
     case .enlist, .jobs, .report: [.executor]

@@ -40,7 +40,8 @@ extension ExecutorInstance {
     queue.append(QueuedJob(token: token, offer: offer))
   }
 
-  /// Burns the nonces of queued jobs that may run, as far as there is room; refuses those that never may.
+  /// Burns the nonces of queued jobs that may run and have their inputs, as far as there is room; refuses those
+  /// that never may. A job that waits for its inputs lets others pass.
   mutating func startWhatMay(
     at now: Uptime, using random: inout some RandomNumberGenerator,
     into effects: inout ExecutorEffects
@@ -55,10 +56,17 @@ extension ExecutorInstance {
       do throws(GateReason) {
         let admitted = try TokenGate.judge(
           queued.token, queued.offer, in: context(for: queued.token, at: now), nonces: nonces)
-        queue.remove(at: position)
-        burn(admitted, at: now, into: &effects)
+        guard try hasInputs(position, admitted, at: now, into: &effects) else {
+          position += 1
+          continue
+        }
+        var complete = admitted
+        complete.inputs = queue.remove(at: position).gathering?.held ?? []
+        burn(complete, at: now, into: &effects)
       } catch {
         if error.isTransient || nonces.isFull {
+          // What was being fetched begins anew: the time in which nothing could run was not the inputs' fault.
+          queue[position].gathering = nil
           position += 1
         } else {
           queue.remove(at: position)

@@ -49,8 +49,8 @@ extension ExecutorInstance {
     let order = RunOrder(
       id: RunID(token: admitted.token.id, attempt: attempt),
       isolationClass: admitted.isolationClass, imageDigest: admitted.action.imageDigest,
-      arguments: admitted.action.arguments, parameters: admitted.parameters,
-      limits: admitted.action.limits, challenge: random.bytes(32))
+      arguments: admitted.action.arguments, parameters: admitted.standardInput,
+      inputs: admitted.inputs, limits: admitted.action.limits, challenge: random.bytes(32))
     let allowed = Interval.seconds(Int64(admitted.action.limits.wallSeconds))
     jobs[position].phase = .starting(
       Job.Run(
@@ -97,7 +97,7 @@ extension ExecutorInstance {
       }
     }
     let draft = writer.draft(
-      jobs[position].burned, verdict: verdict, outcome: outcome, ran: true,
+      jobs[position].burned, verdict: verdict, outcome: outcome, ran: true, inputs: run.admitted.inputs,
       executedAt: run.executedAt, finishedAt: clock(now), cost: cost, salt: random.bytes(16))
     effects.notices.append(.jobEnded(draft.receipt))
     conclude(position, draft, into: &effects)
@@ -201,6 +201,19 @@ extension ExecutorInstance {
       effects.reports.append(draft)
       jobs[position].phase = .pending(draft, since: since, reportedAt: now)
     }
+  }
+
+  /// Governance does not take the artifact of a result, for good or for too long: the receipt then says
+  /// that the result was not kept. It has not been taken by governance before, since what it names is not there.
+  mutating func giveUpResult(
+    of token: String, _ why: String, isFinal: Bool, at now: Uptime,
+    using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
+  ) {
+    guard let position = position(of: token),
+      case .pending(let draft, let since, _) = jobs[position].phase, draft.artifact != nil,
+      isFinal || now.since(since) >= settings.resultPatience
+    else { return }
+    conclude(position, writer.withoutArtifact(draft, why, salt: random.bytes(16)), into: &effects)
   }
 
   /// A receipt is in the ledger for good (RT-12). Its nonce stays used.

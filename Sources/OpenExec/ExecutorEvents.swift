@@ -6,6 +6,10 @@ import Records
 public enum ExecutorEvent: Sendable {
   /// Governance has a job for it. The same one may come again after a reconnect.
   case jobOffered(OfferedJob)
+  /// What came of a fetch. Told at most once for each; one that is never told is given up in time.
+  case inputAnswered(InputFetch, InputAnswer)
+  /// Governance does not take the artifact that holds a token's result; whether another try is in vain.
+  case resultRefused(token: String, String, isFinal: Bool)
   /// The write with this ticket, and all before it, are on disk.
   case persisted(Ticket)
   /// A sandbox has the guest's first word.
@@ -26,7 +30,7 @@ public enum ExecutorEvent: Sendable {
 /// What an executor wants done. One buffer, reused; the owner empties it after each step.
 ///
 /// The contract of order: kill, then write (first in, first out; a failure to write is the end of the
-/// program), then start, then send challenges and reports, then answer. Nothing here waits for a write:
+/// program), then start, then fetch, then send challenges and reports, then answer. Nothing here waits for a write:
 /// what depends on one is asked for in the step that learns of it.
 public struct ExecutorEffects: Sendable {
   /// Sandboxes to be ended at once.
@@ -35,9 +39,11 @@ public struct ExecutorEffects: Sendable {
   public var writes: [JournalWrite] = []
   /// Runs to be started, each in a fresh sandbox.
   public var starts: [RunOrder] = []
+  /// Contents to be asked for, of the node whose turn it is.
+  public var fetches: [InputFetch] = []
   /// To be sent at once, as the call that asks for a lease.
   public var challenges: [Challenge] = []
-  /// Receipts to be signed with the executor's key and sent.
+  /// Receipts to be signed with the executor's key and sent, each after the artifact that it names.
   public var reports: [ReceiptDraft] = []
   /// For the log, and for whoever sent what is refused.
   public var notices: [ExecutorNotice] = []
@@ -50,6 +56,7 @@ public struct ExecutorEffects: Sendable {
     kills.removeAll(keepingCapacity: true)
     writes.removeAll(keepingCapacity: true)
     starts.removeAll(keepingCapacity: true)
+    fetches.removeAll(keepingCapacity: true)
     challenges.removeAll(keepingCapacity: true)
     reports.removeAll(keepingCapacity: true)
     notices.removeAll(keepingCapacity: true)
@@ -85,6 +92,17 @@ public struct ExecutorSettings: Sendable {
   public var receiptPatience = Interval.seconds(30)
   /// How often an unproven receipt is reported again.
   public var reportInterval = Interval.seconds(5)
+  /// Jobs whose inputs are fetched at once, or held until they run: a bound on memory, with the registry's on
+  /// each.
+  public var maximumGathering = 1
+  /// How long all inputs of a job may take.
+  public var inputPatience = Interval.seconds(20)
+  /// How long one node has for one content.
+  public var inputTimeout = Interval.seconds(6)
+  /// How long after a miss the next node is asked.
+  public var inputRetry = Interval.milliseconds(200)
+  /// How long governance may go on refusing the artifact of a result; less than `receiptPatience`.
+  public var resultPatience = Interval.seconds(20)
   /// How often a lease is asked for while none is live.
   public var challengeInterval = Interval.seconds(1)
   /// How long a sandbox may take beyond its wall-clock limit before it is killed from here.

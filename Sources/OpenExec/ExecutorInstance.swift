@@ -6,8 +6,8 @@ import Records
 /// receipts until governance has them in the ledger. A value without I/O, clock or randomness of its
 /// own: events in, effects out.
 ///
-/// The way of a job: offered → proven → queued → admitted → nonce burned, durably → sandbox started →
-/// finished → receipt kept, durably → reported until proven. A crash before the burn loses nothing; after
+/// The way of a job: offered → proven → queued → admitted → inputs fetched → nonce burned, durably →
+/// sandbox started → finished → receipt kept, durably → reported until proven. A crash before the burn loses nothing; after
 /// it, the token never runs again and its receipt says `unknown`.
 public struct ExecutorInstance: Sendable {
   public let identity: ExecutorIdentity
@@ -65,6 +65,9 @@ public struct ExecutorInstance: Sendable {
     if !restored.isEmpty { resume(at: now, using: &random, into: &effects) }
     switch event {
     case .jobOffered(let offer): take(offer, at: now, into: &effects)
+    case .inputAnswered(let fetch, let answer): answered(fetch, answer, at: now)
+    case .resultRefused(let token, let why, let isFinal):
+      giveUpResult(of: token, why, isFinal: isFinal, at: now, using: &random, into: &effects)
     case .persisted(let ticket): persisted(ticket, at: now, using: &random, into: &effects)
     case .sandboxStarted(let run): started(run)
     case .sandboxFinished(let run, let outcome):
@@ -85,7 +88,9 @@ public struct ExecutorInstance: Sendable {
 
   /// Where a token stands; nil where it is not known, or its receipt is proven.
   public func state(of token: String) -> JobState? {
-    if queue.contains(where: { $0.token.id == token }) { return .queued }
+    if let queued = queue.first(where: { $0.token.id == token }) {
+      return queued.gathering == nil ? .queued : .gathering
+    }
     guard let position = position(of: token) else { return nil }
     switch jobs[position].phase {
     case .burning: return .burning

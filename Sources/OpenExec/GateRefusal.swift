@@ -1,3 +1,4 @@
+import Crypto
 import Records
 
 /// Why a job may not run, or not yet. Each case names the requirement that it enforces.
@@ -58,6 +59,10 @@ public enum GateReason: Error, Equatable, Sendable {
   case sandboxInactive(least: IsolationClass)
   /// This executor cannot enforce what the action needs.
   case unenforceable(String)
+  /// The inputs are not what the action takes.
+  case inputsMismatch(String)
+  /// No node gave the content of an input in time; the last of them said why.
+  case inputMissing(Digest, String)
   /// More runs of the action in a minute than the token allows.
   case rateLimited(perMinute: Int)
 
@@ -69,7 +74,7 @@ public enum GateReason: Error, Equatable, Sendable {
       .wrongIncarnation, .nonceUsed, .lifetime, .attestors, .halted, .restricted,
       .proposalMismatch, .tenantMismatch, .bundleMismatch, .actionUnknown, .actionVersion,
       .parametersMismatch, .parametersInvalid, .scopeMismatch, .scopeMissing, .expired,
-      .sandboxInactive, .unenforceable, .rateLimited:
+      .sandboxInactive, .unenforceable, .inputsMismatch, .inputMissing, .rateLimited:
       false
     }
   }
@@ -115,6 +120,8 @@ public enum GateReason: Error, Equatable, Sendable {
     case .expired: ("TOK-10", "TOKEN_EXPIRED")
     case .sandboxInactive: ("HF-8", "SANDBOX_INACTIVE")
     case .unenforceable: ("HF-9", "UNENFORCEABLE")
+    case .inputsMismatch: ("INV-008", "INPUTS_MISMATCH")
+    case .inputMissing: ("RT-16", "INPUT_MISSING")
     case .rateLimited: ("API-6", "RATE_LIMITED")
     }
   }
@@ -157,6 +164,9 @@ extension GateReason: CustomStringConvertible {
       case .expired(let end, let now): "the token ended at \(end.text), it is \(now.text)"
       case .sandboxInactive(let least): "no sandbox of class \(least.rawValue) or stronger is active"
       case .unenforceable(let what): "this executor cannot enforce: \(what)"
+      case .inputsMismatch(let what): "the inputs are not what the action takes: \(what)"
+      case .inputMissing(let digest, let why):
+        "no node gave input \(digest.hex) in time; the last answer: \(why)"
       case .rateLimited(let limit): "more than \(limit) runs of this action in a minute"
       }
     return "\(requirement): \(text)"

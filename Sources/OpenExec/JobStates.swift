@@ -49,13 +49,15 @@ struct Job {
   }
 }
 
-/// A proven token that waits for its turn.
+/// A proven token that waits for its turn, or for its inputs.
 struct QueuedJob {
   var token: ProvenToken
   var offer: OfferedJob
+  /// Nil until its turn has come, and where it has no inputs.
+  var gathering: Gathering?
 }
 
 /// What a running executor can be asked about a token.
 public enum JobState: String, Sendable {
-  case queued, burning, starting, running, stopping, concluding, pending
+  case queued, gathering, burning, starting, running, stopping, concluding, pending
 }

@@ -40,6 +40,19 @@ public struct AdmittedJob: Equatable, Sendable {
   public let action: ActionDefinition
   /// Canonical JSON: the bytes that were hashed, that policy and approvers saw, and that the guest gets.
   public let parameters: [UInt8]
+  /// The artifacts that it reads, in this order.
+  public let wanted: [Digest]
   /// The class to run in: the strongest that is active.
   public let isolationClass: IsolationClass
+  /// What was fetched of `wanted`: all of it, before the nonce is burned.
+  var inputs: [RunInput] = []
+
+  /// What the action reads on its standard input: its parameters, or, where it takes inputs, those and where
+  /// its inputs are; canonical JSON either way.
+  var standardInput: [UInt8] {
+    guard action.inputs != nil else { return parameters }
+    let told = JSON.array(inputs.enumerated().map { $0.element.told(at: $0.offset) })
+    return Array("{\"inputs\":".utf8) + told.canonicalBytes() + Array(",\"parameters\":".utf8) + parameters
+      + Array("}".utf8)
+  }
 }

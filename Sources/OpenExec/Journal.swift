@@ -84,10 +84,11 @@ enum TokenRecord: Equatable, Sendable {
     case .burned(let burned):
       return JSON.object(TokenRecord.members(burned) + [("phase", "burned")]).canonicalBytes()
     case .reported(let burned, let draft):
-      let more: [(String, JSON)] = [
+      var more: [(String, JSON)] = [
         ("phase", "reported"), ("receipt", draft.receipt.json),
         ("attachment", .string(Base64.encode(draft.attachment.bytes))),
       ]
+      if let artifact = draft.artifact { more.append(("artifact", artifact.json)) }
       return JSON.object(TokenRecord.members(burned) + more).canonicalBytes()
     case .proven(let id, let nonce, let end):
       return JSON.object([
@@ -106,11 +107,14 @@ enum TokenRecord: Equatable, Sendable {
     return members
   }
 
+  /// A row holds a result of at most `ResultArtifact.maximumBytes`, in base64.
+  private static let limits = JSONLimits(maximumBytes: 8 << 20, maximumDepth: 512, exactNumbers: false)
+
   /// Reads a kept record; its token is verified again.
   init(parsing bytes: [UInt8], identity: ExecutorIdentity) throws(RecordError) {
     let value: JSON
     do {
-      value = try JSON.parse(bytes, limits: .interchange)
+      value = try JSON.parse(bytes, limits: TokenRecord.limits)
     } catch {
       throw .json(error)
     }
@@ -132,7 +136,10 @@ enum TokenRecord: Equatable, Sendable {
         json.string.flatMap(Base64.decode)
       }
       let attachment = try Attachment(parsing: bytes)
-      self = .reported(burned, ReceiptDraft(receipt: receipt, attachment: attachment))
+      let artifact = try fields.optionalNested("artifact") { (inner) throws(RecordError) in
+        try ResultArtifact(from: &inner, of: burned.token)
+      }
+      self = .reported(burned, ReceiptDraft(receipt: receipt, attachment: attachment, artifact: artifact))
     default: throw .field("phase", expected: "burned, reported or proven")
     }
     try fields.finish()

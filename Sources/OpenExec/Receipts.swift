@@ -6,8 +6,17 @@ import Records
 /// and reported again until it is proven final. Ed25519 is deterministic: signing again changes nothing.
 public struct ReceiptDraft: Equatable, Sendable {
   public let receipt: Receipt
-  /// Holds the result.
+  /// Holds the result, or says where it is.
   public let attachment: Attachment
+  /// What the action wrote, where that is too long for the attachment: put before the receipt is reported.
+  public let artifact: ResultArtifact?
+
+  /// A draft.
+  public init(receipt: Receipt, attachment: Attachment, artifact: ResultArtifact? = nil) {
+    self.receipt = receipt
+    self.attachment = attachment
+    self.artifact = artifact
+  }
 }
 
 /// Makes receipts: one for every proven token, whatever came of it (INV-015, ruling 8).
@@ -30,27 +39,43 @@ struct ReceiptWriter: Sendable {
   }
 
   func draft(
-    _ burned: BurnedToken, verdict: Verdict, outcome: RunOutcome?, ran: Bool, executedAt: Timestamp,
-    finishedAt: Timestamp, cost: MicroUSD, salt: [UInt8]
+    _ burned: BurnedToken, verdict: Verdict, outcome: RunOutcome?, ran: Bool, inputs: [RunInput] = [],
+    executedAt: Timestamp, finishedAt: Timestamp, cost: MicroUSD, salt: [UInt8]
   ) -> ReceiptDraft {
     var verdict = verdict
-    var value = result(verdict, outcome)
+    var artifact = outcome.flatMap { ResultArtifact($0.output, of: burned.token, inputs: inputs) }
+    var value = result(verdict, outcome, artifact)
     if value.canonicalBytes().count > ReceiptWriter.maximumResultBytes {
       verdict = Verdict(
         status: .failed, code: "RESULT_TOO_LARGE",
-        explanation: "the result is longer than \(ReceiptWriter.maximumResultBytes) bytes")
-      value = result(verdict, nil)
+        explanation: "the result is longer than \(ResultArtifact.maximumBytes) bytes")
+      artifact = nil
+      value = result(verdict, nil, nil)
     }
     let item = Attachment.Item(salt: salt, value: value)
     let receipt = Receipt(
       receiptID: receiptID(of: burned.token), decision: burned.token.decision,
       decisionIndex: burned.token.proof.index, grant: burned.token.grant, executedAt: executedAt,
       finishedAt: max(executedAt, finishedAt), status: verdict.status, errorCode: verdict.code,
-      resultHash: item.hash, truncated: outcome?.truncated ?? false,
+      resultHash: item.hash, inputs: outcome?.guest == nil ? [] : inputs.map(\.digest),
+      resultArtifact: artifact?.digest, truncated: outcome?.truncated ?? false,
       isolationClass: ran ? burned.isolationClass : nil, guest: ran ? outcome?.guest : nil,
       imageDigest: ran ? burned.imageDigest : "", cost: cost, exfiltrationRisk: false,
       piiDetected: false, loopGuardTriggered: verdict.loopGuard,
       approvalNote: burned.token.proof.note.encoded)
+    return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item), artifact: artifact)
+  }
+
+  /// The same run, whose result could not be kept.
+  func withoutArtifact(_ draft: ReceiptDraft, _ why: String, salt: [UInt8]) -> ReceiptDraft {
+    var members = draft.attachment["result"]?.value.object?.members.map { ($0.name, $0.value) } ?? []
+    members.removeAll { $0.0 == "explanation" }
+    members.append(("explanation", .string("the output was not kept: \(why.prefix(512))")))
+    let item = Attachment.Item(salt: salt, value: .object(members))
+    var receipt = draft.receipt
+    receipt.resultHash = item.hash
+    receipt.resultArtifact = nil
+    receipt.truncated = true
     return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item))
   }
 
@@ -61,14 +86,18 @@ struct ReceiptWriter: Sendable {
     return String(SHA256.hash(text).hex.prefix(32))
   }
 
-  private func result(_ verdict: Verdict, _ outcome: RunOutcome?) -> JSON {
+  private func result(
+    _ verdict: Verdict, _ outcome: RunOutcome?, _ artifact: ResultArtifact?
+  ) -> JSON {
     var members: [(String, JSON)] = []
     if !verdict.explanation.isEmpty { members.append(("explanation", .string(verdict.explanation))) }
     guard let outcome else { return .object(members) }
     if case .completed(let status) = outcome.ending {
       members.append(("exit_status", .integer(status)))
     }
-    if let output = try? JSON.parse(outcome.output, limits: ReceiptWriter.outputLimits) {
+    if let artifact {
+      members.append(("output_artifact", artifact.told))
+    } else if let output = try? JSON.parse(outcome.output, limits: ReceiptWriter.outputLimits) {
       members.append(("output", output))
     } else if !outcome.output.isEmpty {
       members.append(("output_text", .string(String(decoding: outcome.output, as: UTF8.self))))

@@ -28,6 +28,8 @@ public struct RunOrder: Equatable, Sendable {
   public let arguments: [String]
   /// Canonical JSON for the action's standard input.
   public let parameters: [UInt8]
+  /// The files that it may read, in the order in which it is told of them.
+  public let inputs: [RunInput]
   public let limits: ActionLimits
   /// 32 fresh random bytes, for the guest's evidence.
   public let challenge: [UInt8]
@@ -35,13 +37,14 @@ public struct RunOrder: Equatable, Sendable {
   /// An order.
   public init(
     id: RunID, isolationClass: IsolationClass, imageDigest: String, arguments: [String],
-    parameters: [UInt8], limits: ActionLimits, challenge: [UInt8]
+    parameters: [UInt8], inputs: [RunInput] = [], limits: ActionLimits, challenge: [UInt8]
   ) {
     self.id = id
     self.isolationClass = isolationClass
     self.imageDigest = imageDigest
     self.arguments = arguments
     self.parameters = parameters
+    self.inputs = inputs
     self.limits = limits
     self.challenge = challenge
   }

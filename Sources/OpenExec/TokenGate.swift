@@ -135,7 +135,7 @@ public enum TokenGate {
     let lease = try standing(token, in: context)
     try checkLifetime(token, lease: lease, now: context.now)
     try checkAttestors(token)
-    let parameters = try parameters(of: job, token)
+    let (parameters, inputs) = try parameters(of: job, token)
     guard context.identity.tenants.contains(token.decision.tenantID) else {
       throw .tenantMismatch(expected: "one that this executor serves", found: token.decision.tenantID)
     }
@@ -144,6 +144,7 @@ public enum TokenGate {
     }
     guard token.decision.policyBundleHash == registry.hash else { throw .bundleMismatch }
     let action = try checkAction(token, parameters, registry)
+    try checkInputs(inputs, action)
     let least = max(action.isolationClass, token.grant.isolationClass)
     guard let strongest = context.activeClasses.max(), strongest >= least else {
       throw .sandboxInactive(least: least)
@@ -152,7 +153,7 @@ public enum TokenGate {
     guard context.runsInLastMinute < limit else { throw .rateLimited(perMinute: limit) }
     guard !nonces.isFull else { throw .registryFull }
     return AdmittedJob(
-      token: token, action: action, parameters: parameters.canonicalBytes(),
+      token: token, action: action, parameters: parameters.canonicalBytes(), wanted: inputs,
       isolationClass: strongest)
   }
 
@@ -191,8 +192,10 @@ public enum TokenGate {
     else { throw .attestors(expected: token.grant.multiSigThreshold, found: people.count) }
   }
 
-  /// The parameters, once proposal, decision and attachment are shown to belong together.
-  static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> JSON {
+  /// The parameters and inputs, once proposal, decision and attachment are shown to belong together.
+  static func parameters(of job: OfferedJob, _ token: ProvenToken) throws(GateReason) -> (
+    JSON, inputs: [Digest]
+  ) {
     let decision = token.decision
     guard TreeHash.leaf(job.proposal) == decision.proposalHash else {
       throw .proposalMismatch("its hash is not the one in the decision")
@@ -216,7 +219,6 @@ public enum TokenGate {
     guard proposal.requestedBy == decision.requestedBy, proposal.action == decision.action,
       proposal.requestID == decision.requestID, proposal.workspaceID == decision.workspaceID
     else { throw .proposalMismatch("agent, action, request or workspace differ") }
-    guard proposal.inputs.isEmpty else { throw .unenforceable("artifacts as inputs") }
     let attachment: Attachment
     do {
       attachment = try Attachment(parsing: job.attachment)
@@ -227,7 +229,19 @@ public enum TokenGate {
     guard let item = attachment["parameters"], item.hash == decision.parametersHash,
       proposal.parametersHash == decision.parametersHash
     else { throw .parametersMismatch }
-    return item.value
+    return (item.value, proposal.inputs)
+  }
+
+  /// As many as the action takes, none twice. How many bytes they have shows when they are here.
+  private static func checkInputs(
+    _ inputs: [Digest], _ action: ActionDefinition
+  ) throws(GateReason) {
+    let least = action.inputs?.minimumCount ?? 0
+    let most = action.inputs?.maximumCount ?? 0
+    guard (least...most).contains(inputs.count) else {
+      throw .inputsMismatch("expected \(least) to \(most), found \(inputs.count)")
+    }
+    guard Set(inputs).count == inputs.count else { throw .inputsMismatch("one is named twice") }
   }
 
   private static func checkAction(

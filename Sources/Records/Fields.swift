@@ -152,6 +152,13 @@ public struct Fields {
     LeafIndex(UInt64(try integer(field, in: 0...(1 << 53))))
   }
 
+  /// A leaf index, nil where absent.
+  public mutating func optionalLeaf(_ field: String) throws(RecordError) -> LeafIndex? {
+    try optionalValue(field, "a leaf index") { json in
+      json.integer.flatMap { $0 >= 0 ? LeafIndex(UInt64($0)) : nil }
+    }
+  }
+
   /// A boolean.
   public mutating func bool(_ field: String) throws(RecordError) -> Bool {
     try value(field, "true or false", \.bool)

@@ -35,6 +35,36 @@ public struct ActionLimits: Hashable, Sendable, JSONWritable {
   }
 }
 
+/// How many artifacts an action reads, and how much of them; an action without these reads none.
+public struct InputLimits: Hashable, Sendable, JSONWritable {
+  /// The least that a proposal names: 0 where the action can do without.
+  public var minimumCount: Int
+  /// The most, at most `Proposal.maximumInputs`.
+  public var maximumCount: Int
+  /// Bytes of all of them together. They lie on the action's disk, so at most half of that.
+  public var maximumBytes: Int
+
+  /// Limits.
+  public init(minimumCount: Int, maximumCount: Int, maximumBytes: Int) {
+    self.minimumCount = minimumCount
+    self.maximumCount = maximumCount
+    self.maximumBytes = maximumBytes
+  }
+
+  package init(from fields: inout Fields) throws(RecordError) {
+    maximumCount = try fields.integer("maximum_count", in: 1...Proposal.maximumInputs)
+    minimumCount = try fields.integer("minimum_count", in: 0...maximumCount)
+    maximumBytes = try fields.integer("maximum_bytes", in: 1...(64 << 20))
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("minimum_count", .integer(minimumCount)), ("maximum_count", .integer(maximumCount)),
+      ("maximum_bytes", .integer(maximumBytes)),
+    ]
+  }
+}
+
 /// One entry of the static registry: all that may run (INV-005, RT-13).
 public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var name: String
@@ -45,7 +75,8 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var parametersSchema: JSON
   /// `sha256:<hex>` of the image that runs.
   public var imageDigest: String
-  /// Argument vector; parameters arrive as JSON on standard input.
+  /// Argument vector; parameters arrive as JSON on standard input, those of an action that takes inputs as
+  /// `{"inputs": […], "parameters": …}`.
   public var arguments: [String]
   /// The scopes it needs.
   public var scopes: [String]
@@ -56,6 +87,8 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var maximumRetries: Int
   public var rateLimitPerMinute: Int
   public var limits: ActionLimits
+  /// The artifacts that it reads; nil where it reads none.
+  public var inputs: InputLimits?
   /// The least isolation that will do.
   public var isolationClass: IsolationClass
   /// Destinations it may reach; empty for none.
@@ -82,6 +115,9 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     maximumRetries = try fields.integer("max_retries", in: 0...16)
     rateLimitPerMinute = try fields.integer("rate_limit_per_min", in: 1...1_000_000)
     limits = try fields.nested("limits") { (inner) throws(RecordError) in try ActionLimits(from: &inner) }
+    inputs = try fields.optionalNested("inputs") { (inner) throws(RecordError) in
+      try InputLimits(from: &inner)
+    }
     isolationClass = try fields.choice("isolation_class")
     egress = try fields.list("egress", limit: 64, of: "destinations") { json in
       json.string.flatMap { $0.utf8.count <= 256 ? $0 : nil }
@@ -90,18 +126,22 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     guard !arguments.isEmpty else {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
+    let room = limits.diskMiB << 19
+    if let inputs, inputs.maximumBytes > room {
+      throw .field(fields.name("inputs.maximum_bytes"), expected: "at most half of disk_mib, \(room)")
+    }
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("name", .string(name)), ("version", .string(version)), ("description", .string(description)),
       ("parameters_schema", parametersSchema), ("image", .string(imageDigest)),
       ("arguments", .texts(arguments)), ("scopes", .texts(scopes)), ("risk", risk.json),
       ("maximum_cost_usd", .money(maximumCost)), ("max_retries", .integer(maximumRetries)),
       ("rate_limit_per_min", .integer(rateLimitPerMinute)), ("limits", limits.json),
-      ("isolation_class", .string(isolationClass.rawValue)), ("egress", .texts(egress)),
-      ("token_seconds", .integer(tokenSeconds)),
-    ]
+      ("inputs", inputs?.json), ("isolation_class", .string(isolationClass.rawValue)),
+      ("egress", .texts(egress)), ("token_seconds", .integer(tokenSeconds)),
+    ])
   }
 }
 

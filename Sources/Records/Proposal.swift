@@ -23,7 +23,10 @@ public struct Proposal: StatementContent {
   public var scopes: [String]
   /// What the agent says is at stake.
   public var risk: RiskContext
-  /// Artifacts that the action reads.
+  /// The most artifacts that one proposal names.
+  public static let maximumInputs = 64
+
+  /// Artifacts of the workspace that the action reads, in this order; none twice.
   public var inputs: [Digest]
   /// Depth of nesting: 0 for what no other action asked for.
   public var depth: Int
@@ -62,7 +65,7 @@ public struct Proposal: StatementContent {
     risk = try fields.nested("risk_context") { (inner) throws(RecordError) in
       try RiskContext(from: &inner)
     }
-    inputs = try fields.list("inputs", limit: 64, of: "SHA-256 digests") { json in
+    inputs = try fields.list("inputs", limit: Proposal.maximumInputs, of: "SHA-256 digests") { json in
       json.string.flatMap(Digest.init(hex:))
     }
     depth = try fields.integer("depth", in: 0...64)

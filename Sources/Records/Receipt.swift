@@ -77,6 +77,10 @@ public struct Receipt: StatementContent {
   public var errorCode: String
   /// Salted hash of the result; the result travels as the attachment.
   public var resultHash: Digest
+  /// The artifacts that the guest had before the action began, in their order; absent where it had none.
+  public var inputs: [Digest]
+  /// The artifact that holds what the action wrote, where it is too long for the attachment.
+  public var resultArtifact: Digest?
   /// Whether output was cut at a limit.
   public var truncated: Bool
   /// The class that ran; absent where nothing ran.
@@ -100,7 +104,8 @@ public struct Receipt: StatementContent {
   public init(
     receiptID: String, decision: Decision, decisionIndex: LeafIndex, grant: ApprovalGrant,
     executedAt: Timestamp, finishedAt: Timestamp, status: RunStatus, errorCode: String,
-    resultHash: Digest, truncated: Bool, isolationClass: IsolationClass?, guest: GuestEvidence?,
+    resultHash: Digest, inputs: [Digest] = [], resultArtifact: Digest? = nil, truncated: Bool,
+    isolationClass: IsolationClass?, guest: GuestEvidence?,
     imageDigest: String, cost: MicroUSD, exfiltrationRisk: Bool, piiDetected: Bool,
     loopGuardTriggered: Bool, approvalNote: String
   ) {
@@ -124,6 +129,8 @@ public struct Receipt: StatementContent {
     self.status = status
     self.errorCode = errorCode
     self.resultHash = resultHash
+    self.inputs = inputs
+    self.resultArtifact = resultArtifact
     self.truncated = truncated
     self.isolationClass = isolationClass
     self.guest = guest
@@ -157,6 +164,13 @@ public struct Receipt: StatementContent {
     status = try fields.choice("status")
     errorCode = try fields.text("error_code", limit: 64)
     resultHash = try fields.digest("result_hash")
+    inputs =
+      try fields.optionalValue("inputs", "1 to \(Proposal.maximumInputs) SHA-256 digests") { json in
+        guard let list = json.array, (1...Proposal.maximumInputs).contains(list.count) else { return nil }
+        let digests = list.compactMap { $0.string.flatMap(Digest.init(hex:)) }
+        return digests.count == list.count ? digests : nil
+      } ?? []
+    resultArtifact = try fields.optionalDigest("result_artifact")
     truncated = try fields.bool("truncated")
     isolationClass = try fields.optionalValue("isolation_class", "an isolation class") { json in
       json.string.flatMap(IsolationClass.init(rawValue:))
@@ -187,6 +201,8 @@ public struct Receipt: StatementContent {
       ("approved_at", .time(approvedAt)), ("executed_at", .time(executedAt)),
       ("finished_at", .time(finishedAt)), ("status", .string(status.rawValue)),
       ("error_code", .string(errorCode)), ("result_hash", .digest(resultHash)),
+      ("inputs", inputs.isEmpty ? nil : .array(inputs.map(JSON.digest))),
+      ("result_artifact", resultArtifact.map(JSON.digest)),
       ("truncated", .bool(truncated)),
       ("isolation_class", isolationClass.map { .string($0.rawValue) }), ("guest", guest?.json),
       ("image_digest", .string(imageDigest)), ("cost_usd", .money(cost)),

@@ -17,7 +17,7 @@ enum GuestViolation: Error, Equatable, CustomStringConvertible {
     switch self {
     case .framing(let error): "the guest's framing: \(error.status.message)"
     case .message(let error): "the guest's message: \(error)"
-    case .version(let version): "the guest speaks version \(version), expected 1"
+    case .version(let version): "the guest speaks version \(version), expected \(GuestHello.currentVersion)"
     case .unexpected(let what): "the guest said \(what) out of turn"
     case .malformed(let what): "the guest's \(what) is malformed"
     case .wrongAnswer: "the guest's evidence does not answer the challenge"
@@ -30,7 +30,7 @@ struct GuestConversation {
   enum Phase: Equatable {
     /// The guest speaks first. Can transition to: told.
     case awaitingHello
-    /// It knows what to run. Can transition to: running.
+    /// It knows what to run, and is sent its inputs. Can transition to: running.
     case told
     /// It has proven itself. Can transition to: done.
     case running
@@ -48,6 +48,10 @@ struct GuestConversation {
   }
 
   let run: GuestRun
+  /// Contents of the run's inputs, in their order.
+  private let inputs: [[UInt8]]
+  /// What of them is sent: whole inputs, and bytes of the one after.
+  private var sent = (inputs: 0, bytes: 0)
   private(set) var phase = Phase.awaitingHello
   private(set) var evidence: GuestEvidence?
   private(set) var output: OutputCollector
@@ -58,10 +62,34 @@ struct GuestConversation {
   /// Most bytes of standard error that are kept.
   static let errorLimit = 16 << 10
 
-  init(_ run: GuestRun, outputLimit: Int) {
+  init(_ run: GuestRun, inputs: [[UInt8]] = [], outputLimit: Int) {
+    precondition(run.inputs.map(\.size) == inputs.map { UInt64($0.count) }, "the inputs are those of the run")
     self.run = run
+    self.inputs = inputs
     output = OutputCollector(limit: outputLimit)
     errorOutput = OutputCollector(limit: min(outputLimit, GuestConversation.errorLimit))
+  }
+
+  /// The next piece of the inputs, to be sent when the one before has left; nil where there is none, or not
+  /// yet. So no more than one piece waits here, however long the inputs are.
+  mutating func nextPiece() -> [UInt8]? {
+    guard phase == .told else { return nil }
+    while sent.inputs < inputs.count {
+      let rest = inputs[sent.inputs][sent.bytes...].prefix(GuestInputPiece.maximumCount)
+      guard rest.isEmpty else {
+        sent.bytes += rest.count
+        return GuestFrame(.input(GuestInputPiece(Array(rest)))).framed
+      }
+      sent = (sent.inputs + 1, 0)
+    }
+    return nil
+  }
+
+  private var hasSentInputs: Bool {
+    inputs.indices.allSatisfy { index in
+      index < sent.inputs || (index == sent.inputs && sent.bytes == inputs[index].count)
+        || inputs[index].isEmpty
+    }
   }
 
   /// Takes what has come; nothing is kept but one unfinished frame and the bounded outputs.
@@ -95,6 +123,8 @@ struct GuestConversation {
       phase = .told
       return [.send(GuestFrame(.run(run)).framed), .greeted]
     case (.told, .started(let started)):
+      // A guest that says so before it has everything is none of ours.
+      guard hasSentInputs else { throw .unexpected("started") }
       try check(started)
       phase = .running
       return [.started]
@@ -138,6 +168,7 @@ struct GuestConversation {
     case .started: "started"
     case .output: "output"
     case .done: "done"
+    case .input: "input"
     case nil: "nothing"
     }
   }

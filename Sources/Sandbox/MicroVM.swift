@@ -51,23 +51,26 @@ final class MicroVM {
   private var complaintsWatch: EventLoop.WatchID?
   private var timer: TimerID?
   private var child: ChildID?
-  /// What the executor has to say and the machine has not taken yet: at most one `run` message.
+  /// What the executor has to say and the machine has not taken yet: at most one `run` message, or one piece of
+  /// an input.
   private var outgoing: [UInt8] = []
+  /// The machine takes nothing more.
+  private var isDeaf = false
   /// The end of what the process complained of.
   private var complaint: [UInt8] = []
   private static let complaintLimit = 2_048
 
   /// A machine that is not started yet.
   init(
-    loop: EventLoop, parts: Parts, run: GuestRun, outputLimit: Int, bootSeconds: Int64,
-    wallSeconds: Int64, tell: @escaping (Progress) -> Void
+    loop: EventLoop, parts: Parts, run: GuestRun, inputs: [[UInt8]], outputLimit: Int,
+    bootSeconds: Int64, wallSeconds: Int64, tell: @escaping (Progress) -> Void
   ) {
     self.loop = loop
     self.parts = parts
     self.bootSeconds = bootSeconds
     self.wallSeconds = wallSeconds
     self.tell = tell
-    conversation = GuestConversation(run, outputLimit: outputLimit)
+    conversation = GuestConversation(run, inputs: inputs, outputLimit: outputLimit)
   }
 
   /// The process, while it lives; for tests that end it from outside.
@@ -160,13 +163,16 @@ final class MicroVM {
   }
 
   private func send() {
-    guard case .running = cause else { return }
-    while !outgoing.isEmpty {
+    guard case .running = cause, !isDeaf else { return }
+    while true {
+      if outgoing.isEmpty { outgoing = conversation.nextPiece() ?? [] }
+      guard !outgoing.isEmpty else { break }
       let count = csystem_send(channel, outgoing, outgoing.count)
       if count == -Int(EAGAIN) { break }
       guard count > 0 else {
         // Its end will be read as well, with what it said before.
         outgoing = []
+        isDeaf = true
         break
       }
       outgoing.removeFirst(count)

@@ -120,6 +120,16 @@ public final class MicroVMHost {
     run.memoryBytes = UInt64(order.limits.memoryMiB) << 20
     run.processes = UInt32(clamping: order.limits.processes)
     run.diskBytes = UInt64(order.limits.diskMiB) << 20
+    run.inputs = order.inputs.enumerated().map { position, input in
+      GuestInput(
+        name: input.fileName(at: position), size: UInt64(input.content.count), digest: input.digest.bytes)
+    }
+    let inputBytes = order.inputs.reduce(0) { $0 + $1.content.count }
+    guard order.inputs.count <= GuestRun.maximumInputs, inputBytes <= order.limits.diskMiB << 19 else {
+      throw .tooLarge(
+        "expected at most \(GuestRun.maximumInputs) inputs of half the disk, "
+          + "found \(order.inputs.count) of \(inputBytes) bytes")
+    }
     guard GuestFrame(.run(run)).framed.count <= GuestFrame.executorLimit else {
       throw .tooLarge("arguments and parameters are longer than \(GuestFrame.executorLimit) bytes")
     }
@@ -129,14 +139,15 @@ public final class MicroVMHost {
     }
     return try begin(
       accelerator, memoryMiB: memory, image: order.imageDigest, run: run,
-      outputLimit: order.limits.outputBytes, bootSeconds: settings.bootSeconds,
+      inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
+      bootSeconds: settings.bootSeconds,
       wallSeconds: Int64(order.limits.wallSeconds), tell)
   }
 
   /// Makes and starts a machine.
   func begin(
     _ accelerator: Machine.Accelerator, memoryMiB: Int, image: String?, run: GuestRun,
-    outputLimit: Int, bootSeconds: Int64, wallSeconds: Int64,
+    inputs: [[UInt8]] = [], outputLimit: Int, bootSeconds: Int64, wallSeconds: Int64,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
     let kernel = try images.preparedKernel()
@@ -161,8 +172,8 @@ public final class MicroVMHost {
           accelerator: accelerator, memoryMiB: memoryMiB, timestampKilohertz: timestampKilohertz),
         jail: jail, group: group, user: user,
         userGroup: accelerator == .kvm ? MicroVMHost.group(of: "/dev/kvm") ?? user : user),
-      run: run, outputLimit: outputLimit, bootSeconds: bootSeconds, wallSeconds: wallSeconds,
-      tell: tell)
+      run: run, inputs: inputs, outputLimit: outputLimit, bootSeconds: bootSeconds,
+      wallSeconds: wallSeconds, tell: tell)
     do {
       try machine.start(program: settings.program)
     } catch {

@@ -11,6 +11,7 @@ public struct GuestFrame: WireMessage {
     case started(GuestStarted)
     case output(GuestOutput)
     case done(GuestDone)
+    case input(GuestInputPiece)
   }
 
   /// Most bytes of output in one frame.
@@ -24,14 +25,15 @@ public struct GuestFrame: WireMessage {
   public init(_ kind: Kind) { self.kind = kind }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
-    guard field >= 1, field <= 5 else { return }
+    guard field >= 1, field <= 6 else { return }
     guard kind == nil else { throw .refused(field: field, expected: "a frame of one kind only") }
     switch field {
     case 1: kind = .hello(try reader.message())
     case 2: kind = .run(try reader.message())
     case 3: kind = .started(try reader.message())
     case 4: kind = .output(try reader.message())
-    default: kind = .done(try reader.message())
+    case 5: kind = .done(try reader.message())
+    default: kind = .input(try reader.message())
     }
   }
 
@@ -42,6 +44,7 @@ public struct GuestFrame: WireMessage {
     case .started(let started): writer.message(3, started)
     case .output(let output): writer.message(4, output)
     case .done(let done): writer.message(5, done)
+    case .input(let piece): writer.message(6, piece)
     case nil: break
     }
   }
@@ -61,7 +64,7 @@ public struct GuestHello: WireMessage {
   public var bootID = ""
 
   /// The version of this protocol.
-  public static let currentVersion: UInt32 = 1
+  public static let currentVersion: UInt32 = 2
 
   public init() {}
   public init(version: UInt32 = GuestHello.currentVersion, kernel: String, bootID: String) {
@@ -94,6 +97,11 @@ public struct GuestRun: WireMessage {
   public var memoryBytes: UInt64 = 0
   public var processes: UInt32 = 0
   public var diskBytes: UInt64 = 0
+  /// The files that follow, in this order.
+  public var inputs: [GuestInput] = []
+
+  /// Most files.
+  public static let maximumInputs = 64
 
   public init() {}
 
@@ -105,6 +113,11 @@ public struct GuestRun: WireMessage {
     case 4: memoryBytes = try reader.uint64()
     case 5: processes = try reader.uint32()
     case 6: diskBytes = try reader.uint64()
+    case 7:
+      guard inputs.count < GuestRun.maximumInputs else {
+        throw .refused(field: 7, expected: "at most \(GuestRun.maximumInputs) inputs")
+      }
+      inputs.append(try reader.message())
     default: break
     }
   }
@@ -116,7 +129,67 @@ public struct GuestRun: WireMessage {
     writer.uint64(4, memoryBytes)
     writer.uint32(5, processes)
     writer.uint64(6, diskBytes)
+    writer.messages(7, inputs)
   }
+}
+
+/// `openexec.v1.GuestInput`.
+public struct GuestInput: WireMessage {
+  /// Of the file below /inputs.
+  public var name = ""
+  /// Bytes.
+  public var size: UInt64 = 0
+  /// SHA-256, 32 bytes.
+  public var digest: [UInt8] = []
+
+  public init() {}
+  public init(name: String, size: UInt64, digest: [UInt8]) {
+    self.name = name
+    self.size = size
+    self.digest = digest
+  }
+
+  /// Whether the name is one that can only be a file's own: 1 to 80 of a-z, 0-9 and -.
+  public var isNamed: Bool {
+    (1...80).contains(name.utf8.count)
+      && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: name = try reader.string()
+    case 2: size = try reader.uint64()
+    case 3: digest = try reader.bytes(exactly: 32)
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, name)
+    writer.uint64(2, size)
+    writer.bytes(3, digest)
+  }
+}
+
+/// `openexec.v1.GuestInputPiece`.
+public struct GuestInputPiece: WireMessage {
+  public var bytes: [UInt8] = []
+
+  /// Most bytes of one piece.
+  public static let maximumCount = 64 << 10
+
+  public init() {}
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    guard field == 1 else { return }
+    bytes = try reader.bytes()
+    guard bytes.count <= GuestInputPiece.maximumCount else {
+      throw .refused(field: 1, expected: "at most \(GuestInputPiece.maximumCount) bytes")
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bytes(1, bytes) }
 }
 
 /// `openexec.v1.GuestStarted`.

@@ -266,22 +266,3 @@ struct EnrolmentTests {
     #expect(try world.revoke(.operator("quin")) == .effective)
   }
 }
-
-struct ArtifactTests {
-  @Test("an artifact is its tenant's: of an enrolled agent or executor, known the second time")
-  func owners() throws {
-    var world = try Governed()
-    #expect(try world.refusal(world.artifact("file", of: .approver("ann"))) == .permissionDenied)
-    #expect(try world.refusal(world.artifact("file", of: Governed.foreignAgent)) == .permissionDenied)
-    let nobody = Principal.agent(tenant: "acme", name: "nobody")
-    #expect(try world.refusal(world.artifact("file", of: nobody)) == .permissionDenied)
-    let forged = world.artifact("file", of: Governed.agent, keyName: Governed.otherAgent.path)
-    #expect(try world.refusal(forged) == .permissionDenied)
-    #expect(try world.append(world.artifact("file", of: Governed.agent).0) == .effective)
-    let leaf = world.last
-    #expect(world.admits(world.artifact("file", of: Governed.executor)) == .known(leaf))
-    #expect(world.state.artifact(tenant: "acme", digest: SHA256.hash("file")) == leaf)
-    #expect(world.state.artifact(tenant: "rival", digest: SHA256.hash("file")) == nil)
-    #expect(world.admits(world.artifact("file", of: Governed.executor, tenant: "rival")) == .accept)
-  }
-}

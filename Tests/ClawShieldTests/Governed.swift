@@ -51,12 +51,13 @@ struct Governed {
 
   /// A file's note, signed by its owner, or by `keyName`'s key in its name.
   func artifact(
-    _ content: String, of owner: Principal, tenant: String = "acme", labels: [String] = [],
-    keyName: String? = nil
+    _ content: String, of owner: Principal, tenant: String = "acme", workspace: String = "main",
+    labels: [String] = [], resultOf decision: LeafIndex? = nil, keyName: String? = nil
   ) -> (RecordBody, Attachment) {
     let note = ArtifactNote(
-      digest: SHA256.hash(content), tenantID: tenant, size: content.utf8.count, mediaType: "text/plain",
-      owner: owner, labels: labels, validUntil: now.advanced(by: .seconds(60)))
+      digest: SHA256.hash(content), tenantID: tenant, workspaceID: workspace, size: content.utf8.count,
+      mediaType: "text/plain", owner: owner, labels: labels, decision: decision,
+      validUntil: now.advanced(by: .seconds(60)))
     let signed = Signed.sign(note, cluster: cluster, as: owner, with: Governed.key(keyName ?? owner.path))
     return (.artifact(signed), Attachment())
   }
@@ -202,9 +203,9 @@ struct Governed {
 
   /// Proposes and writes what follows; the approval's leaf.
   mutating func approved(
-    by agent: Principal = Governed.agent, executor: Principal = Governed.executor
+    by agent: Principal = Governed.agent, executor: Principal = Governed.executor, inputs: [Digest] = []
   ) throws -> LeafIndex {
-    let index = try propose(by: agent)
+    let index = try propose(by: agent, inputs: inputs)
     try settle(executor: executor)
     return try #require(state.proposalView(at: index)?.approval)
   }
@@ -364,18 +365,20 @@ struct Registry {
     #"{"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false}"#
   var echoArguments = #"["/action","echo"]"#
   var withoutEcho = false
+  /// What `echo` reads.
+  var echoInputs = #""inputs":{"minimum_count":0,"maximum_count":2,"maximum_bytes":1000},"#
   var files: [(path: String, text: String)] = []
 
-  private func action(_ name: String, impact: String, cost: String, schema: String, arguments: String)
-    -> String
-  {
+  private func action(
+    _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = ""
+  ) -> String {
     """
     {"name":"\(name)","version":"1","description":"","parameters_schema":\(schema),
      "image":"sha256:\(String(repeating: "0", count: 64))","arguments":\(arguments),"scopes":["text"],
      "risk":{"impact_level":"\(impact)","data_classification":"internal","estimated_cost_usd":"\(cost)"},
      "maximum_cost_usd":"\(cost)","max_retries":0,"rate_limit_per_min":60,
      "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-     "isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
+     \(inputs)"isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
     """
   }
 
@@ -397,7 +400,9 @@ struct Registry {
     }
     if !withoutEcho {
       actions.append(
-        action("echo", impact: "low", cost: "1", schema: echoSchema, arguments: echoArguments))
+        action(
+          "echo", impact: "low", cost: "1", schema: echoSchema, arguments: echoArguments,
+          inputs: echoInputs))
     }
     let rules = [
       rule("two-people", "publish", [("approver", 2)], "require_multi_sig"),

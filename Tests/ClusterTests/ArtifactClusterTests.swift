@@ -52,7 +52,7 @@ struct ArtifactClusterTests {
     #expect(stat.digest == SHA256.hash(content).hex && stat.size == 100_000 && stat.mediaType == "text/csv")
     #expect(stat.labels == ["acme", "tenant/acme/agent/agent-1", "untrusted"])
     let request = ArtifactRequest(tenant: "acme", digest: stat.digest)
-    for reader in ["agents/agent-2", "executors/executor-1", "auditors/auditor-1"] {
+    for reader in ["agents/agent-2", "auditors/auditor-1"] {
       for node in 1...3 {
         let client = try Caller(founded: reader, of: cluster).connect(to: cluster.clients(node))
         try cluster.waitUntil("node \(node) has the record and the content", seconds: 10) {
@@ -63,6 +63,10 @@ struct ArtifactClusterTests {
         #expect(try client.call("Artifact/Stat", request, of: ArtifactStat.self) == stat)
       }
     }
+    // An executor has no use for what no approval of its own reads.
+    let executor = try Caller(founded: "executors/executor-1", of: cluster).connect(to: cluster.clients(1))
+    #expect(executor.status("Artifact/Get", request).code == .notFound)
+    #expect(executor.status("Artifact/Stat", request).code == .permissionDenied)
     // The record is a leaf that names it; the same again is the same leaf.
     let auditor = try Caller(founded: "auditors/auditor-1", of: cluster).connect(to: cluster.clients(2))
     let entry = try auditor.call("Ledger/Entry", EntryRequest(index: stat.index), of: EntryResponse.self)
@@ -72,6 +76,23 @@ struct ArtifactClusterTests {
     }
     #expect(signed.content.digest.hex == stat.digest && signed.content.owner == agent.principal)
     #expect(try put(content, at: 3).index == stat.index)
+  }
+
+  @Test("a node that was down when it was put fetches it from the others")
+  func away() throws {
+    #expect(cluster.stop(node: 3) == 0)
+    let content = content(300_000)
+    let stat = try put(content, at: 1)
+    try cluster.start(node: 3)
+    let request = ArtifactRequest(tenant: "acme", digest: stat.digest)
+    try cluster.waitUntil("node 3 holds what was put without it", seconds: 30) {
+      guard let client = try? agent.connect(to: cluster.clients(3)) else { return false }
+      return client.status("Artifact/Get", request, within: .seconds(2)) == .ok
+    }
+    let got = try agent.connect(to: cluster.clients(3)).call(
+      "Artifact/Get", request, of: ArtifactContent.self)
+    #expect(got.content == content)
+    #expect(try files(of: 3, holding: Array(content[..<32])).isEmpty)
   }
 
   @Test("no file of any node holds the plain bytes")

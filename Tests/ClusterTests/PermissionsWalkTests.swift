@@ -263,6 +263,9 @@ struct PermissionsWalkTests {
       let status = client.status(method, ArtifactRequest(tenant: "acme", digest: stat.digest))
       #expect(status == CallStatus(.notFound, "no such artifact of this tenant"), "\(method): \(status)")
     }
+    let listed = try client.call(
+      "Artifact/List", ArtifactListRequest(tenant: "acme", workspace: "main"), of: ArtifactListResponse.self)
+    #expect(listed.items.isEmpty)
     let put = client.status("Artifact/Put", try Proposals(rival, client).artifact([1]))
     #expect(put.code == .permissionDenied && put.message.contains("the agent's own tenant, rival"), "\(put)")
     let withdrawal = Withdrawal(
@@ -297,5 +300,8 @@ struct PermissionsWalkTests {
     #expect(own.status("Governance/Get", named).code == .ok)
     #expect(own.status("Ledger/Entry", EntryRequest(index: outcome.proposal)).code == .ok)
     #expect(own.status("Artifact/Get", ArtifactRequest(tenant: "acme", digest: stat.digest)).code == .ok)
+    let mine = try own.call(
+      "Artifact/List", ArtifactListRequest(tenant: "acme", workspace: "main"), of: ArtifactListResponse.self)
+    #expect(mine.items.contains(stat))
   }
 }

@@ -42,7 +42,8 @@ struct Proposals {
     spoil: (inout ArtifactNote) -> Void = { _ in }
   ) throws -> ArtifactPutRequest {
     var note = ArtifactNote(
-      digest: SHA256.hash(content), tenantID: tenant, size: content.count, mediaType: type,
+      digest: SHA256.hash(content), tenantID: tenant, workspaceID: "main", size: content.count,
+      mediaType: type,
       owner: agent.principal, labels: labels, validUntil: .now.advanced(by: .seconds(300)))
     spoil(&note)
     return ArtifactPutRequest(

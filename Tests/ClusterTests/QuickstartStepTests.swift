@@ -80,10 +80,12 @@ struct QuickstartStepTests {
       ("openexec begin", "The executors"),
       // What runs in the background is found dead at the end of its step, or of the next.
       ("openexec run", "The executors|1. "), ("claw propose echo", "1. "),
+      ("claw artifact put README", "2. "), ("claw artifact put Docs", "2. "), ("claw artifact list", "2. "),
       ("claw propose report", "2. "), ("claw get", "2. "), ("python3 -c import json", "2. "),
       ("claw pending", "2. "),
       ("claw approve 7 --reason the figures", "2. "), ("claw approve 7 --reason seen", "2. "),
-      ("claw watch", "2. "), ("claw propose shell", "3. "), ("claw propose add", "4. "),
+      ("claw watch", "2. "), ("claw receipt", "2. "), ("claw propose shell", "3. "),
+      ("claw propose add", "4. "),
       ("claw ledger export", "5. "), ("claw ledger verify", "5. "),
       ("python3 Docs/Protocol/verify.py", "5. "),
       ("claw ledger table", "What the ledger says"),

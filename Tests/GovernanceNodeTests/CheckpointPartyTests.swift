@@ -258,8 +258,9 @@ struct CheckpointPartyTests {
     let owner = Principal.agent(tenant: "acme", name: "agent1")
     func request(type: String, labels: [String]) -> ArtifactPutRequest {
       let note = ArtifactNote(
-        digest: SHA256.hash(content), tenantID: "acme", size: content.count, mediaType: type, owner: owner,
-        labels: labels, validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
+        digest: SHA256.hash(content), tenantID: "acme", workspaceID: "main", size: content.count,
+        mediaType: type, owner: owner, labels: labels,
+        validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
       let signed = Signed.sign(note, cluster: rig.node.cluster, as: owner, with: rig.operatorKey)
       return ArtifactPutRequest(statement: Statements.bytes(.artifact(signed)), content: content)
     }

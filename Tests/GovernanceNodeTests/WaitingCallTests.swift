@@ -50,8 +50,8 @@ struct WaitingCallTests {
       })?.credentials, let wall = leader.node?.now.wall
     else { preconditionFailure("the cast has this agent") }
     let note = ArtifactNote(
-      digest: SHA256.hash(content), tenantID: "acme", size: content.count, mediaType: "", owner: agent,
-      labels: [], validUntil: wall.advanced(by: .seconds(300)))
+      digest: SHA256.hash(content), tenantID: "acme", workspaceID: "main", size: content.count,
+      mediaType: "", owner: agent, labels: [], validUntil: wall.advanced(by: .seconds(300)))
     let signed = Signed.sign(note, cluster: own.cluster, as: agent, with: own.key)
     let request = ArtifactPutRequest(statement: Statements.bytes(.artifact(signed)), content: content)
     return call(number, by: agent, .artifactPut, request.encode())

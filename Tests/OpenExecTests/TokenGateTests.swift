@@ -234,8 +234,23 @@ struct TokenGateTests {
         $0.action = "fetch"
         $0.grant.approvalScope = "fetch"
       }?.requirement == "HF-9")
-    let input = world.cluster
-    #expect(refusal { $0.inputs = [input] }?.requirement == "HF-9")
+  }
+
+  @Test("INV-008: as many inputs as the action takes, each once")
+  func inputs() throws {
+    let (one, two, three) = (SHA256.hash("1"), SHA256.hash("2"), SHA256.hash("3"))
+    func reading(_ inputs: [Digest]) -> GateReason? {
+      refusal {
+        $0.action = "digest"
+        $0.grant.approvalScope = "digest"
+        $0.inputs = inputs
+      }
+    }
+    #expect(refusal { $0.inputs = [one] } == .inputsMismatch("expected 0 to 0, found 1"))
+    #expect(reading([]) == .inputsMismatch("expected 1 to 2, found 0"))
+    #expect(reading([one, two, three]) == .inputsMismatch("expected 1 to 2, found 3"))
+    #expect(reading([one, one]) == .inputsMismatch("one is named twice"))
+    #expect(reading([one, two]) == nil)
   }
 
   @Test("API-6: the token's rate")

@@ -47,7 +47,7 @@ final class World {
   }
 
   static func bundle(version: String = "1", isolation: String = "microvm-tcg") throws -> PolicyBundle {
-    func action(_ name: String, egress: String = "") -> String {
+    func action(_ name: String, egress: String = "", inputs: String = "") -> String {
       """
       {"name":"\(name)","version":"1","description":"","parameters_schema":{"type":"object",
        "properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"],
@@ -55,13 +55,16 @@ final class World {
        "arguments":["/action","add"],"scopes":["compute"],"risk":{"estimated_cost_usd":"0.25",
        "data_classification":"public","impact_level":"low"},"maximum_cost_usd":"1","max_retries":0,
        "rate_limit_per_min":100,"limits":{"wall_seconds":10,"memory_mib":64,"processes":8,
-       "output_bytes":65536,"disk_mib":8},"isolation_class":"\(isolation)","egress":[\(egress)],
+       "output_bytes":65536,"disk_mib":8},\(inputs)"isolation_class":"\(isolation)","egress":[\(egress)],
        "token_seconds":300}
       """
     }
     let registry = """
       {"bundle_version":"\(version)","constitution_version":"c1",
-       "actions":[\(action("add")),\(action("fetch", egress: "\"example.org\""))],"approvals":[],
+       "actions":[\(action("add")),\(action("fetch", egress: "\"example.org\"")),
+        \(action(
+          "digest",
+          inputs: #""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":100},"#))],"approvals":[],
        "breakers":{"request_usd":"1","tenant_usd_per_day":"1","proposals_per_minute":10,
        "repeats_per_minute":10,"maximum_depth":1}}
       """
@@ -207,6 +210,32 @@ final class World {
       bundle: plan.bundle ?? bundle.json.canonicalBytes())
   }
 
+  /// A job that reads these.
+  func job(_ name: String = "t1", reading inputs: [Digest]) -> OfferedJob {
+    var plan = plan(name)
+    plan.action = "digest"
+    plan.grant.approvalScope = "digest"
+    plan.inputs = inputs
+    return job(plan)
+  }
+
+  /// What a node answers to a fetch: the content and the record that says what it is.
+  func file(
+    _ content: String, tenant: String = "acme", workspace: String = "w", labels: [String] = [],
+    byStranger: Bool = false, change: (inout ArtifactNote) -> Void = { _ in }
+  ) -> InputAnswer {
+    var note = ArtifactNote(
+      digest: SHA256.hash(content), tenantID: tenant, workspaceID: workspace, name: "files/\(content)",
+      size: content.utf8.count, mediaType: "text/plain", owner: agent, labels: labels,
+      validUntil: World.start.advanced(by: .seconds(60)))
+    change(&note)
+    let leaf = Record(
+      at: World.start, body: .artifact(Signed.sign(note, cluster: cluster, as: agent, with: agentKey))
+    ).bytes
+    let proof = proof(of: leaf, size: 50, time: World.start, byStranger: byStranger)
+    return .content(Array(content.utf8), proof: proof.encoded)
+  }
+
   /// A receipt in the ledger.
   func proof(of draft: ReceiptDraft) -> LedgerProof {
     let signed = Signed.sign(draft.receipt, cluster: cluster, as: executor, with: executorKey)
@@ -226,6 +255,7 @@ struct Shell {
   /// What has been asked for and is not on disk yet.
   var unwritten: [JournalWrite] = []
   var starts: [RunOrder] = []
+  var fetches: [InputFetch] = []
   var kills: [(run: RunID, reason: KillReason)] = []
   var reports: [ReceiptDraft] = []
   var notices: [ExecutorNotice] = []
@@ -249,6 +279,7 @@ struct Shell {
     kills += effects.kills
     unwritten += effects.writes
     starts += effects.starts
+    fetches += effects.fetches
     reports += effects.reports
     notices += effects.notices
     challenges += effects.challenges

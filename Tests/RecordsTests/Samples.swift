@@ -66,7 +66,8 @@ enum Samples {
   static let receipt = Receipt(
     receiptID: "receipt-1", decision: approval, decisionIndex: LeafIndex(6), grant: grant,
     executedAt: time, finishedAt: later, status: .succeeded, errorCode: "",
-    resultHash: item("done").hash, truncated: false, isolationClass: .microvmTCG,
+    resultHash: item("done").hash, inputs: [digest], resultArtifact: item("more").hash, truncated: false,
+    isolationClass: .microvmTCG,
     guest: GuestEvidence(kernel: "6.1", challenge: "00", answer: "11", bootID: "boot"),
     imageDigest: "sha256:00", cost: dollar, exfiltrationRisk: false, piiDetected: true,
     loopGuardTriggered: false, approvalNote: "note")
@@ -102,8 +103,9 @@ enum Samples {
     .artifact(
       signed(
         ArtifactNote(
-          digest: digest, tenantID: "acme", size: 12, mediaType: "text/plain", owner: agent,
-          labels: ["untrusted"], validUntil: later), as: agent)), .proposal(signed(proposal, as: agent)),
+          digest: digest, tenantID: "acme", workspaceID: "main", name: "notes/monday.md", size: 12,
+          mediaType: "text/plain", owner: agent, labels: ["untrusted"], validUntil: later), as: agent)),
+    .proposal(signed(proposal, as: agent)),
     .ballot(signed(ballot, as: .approver("ann"))),
     .withdrawal(
       signed(Withdrawal(proposal: LeafIndex(4), requestedBy: agent, validUntil: later), as: agent)),
@@ -118,6 +120,12 @@ enum Samples {
       DerivedIncident(
         incidentID: "incident-3", kind: .breaker, cause: LeafIndex(4), about: LeafIndex(4),
         tenantID: "acme", target: .token("token-1"), message: "tripped")),
+    .artifact(
+      signed(
+        ArtifactNote(
+          digest: digest, tenantID: "acme", workspaceID: "main", size: 12, mediaType: "",
+          owner: .executor("x1"), labels: [], decision: LeafIndex(6), validUntil: later), as: .executor("x1"))
+    ),
   ]
 
   static let records = bodies.map { Record(at: time, body: $0) }

@@ -94,22 +94,41 @@ final class Rig {
   }
 
   func order(
-    _ arguments: [String], image: String? = nil, parameters: String = "{}",
+    _ arguments: [String], image: String? = nil, parameters: String = "{}", inputs: [RunInput] = [],
     limits: ActionLimits = ActionLimits(
       wallSeconds: 60, memoryMiB: 64, processes: 16, outputBytes: 64 << 10, diskMiB: 8)
   ) -> RunOrder {
     RunOrder(
       id: RunID(token: "token-\(UUID())", attempt: 1), isolationClass: .microvmTCG,
       imageDigest: image ?? images.actions, arguments: arguments,
-      parameters: Array(parameters.utf8), limits: limits,
+      parameters: Array(parameters.utf8), inputs: inputs, limits: limits,
       challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
   }
 
   /// A script in the hostile image.
-  func hostile(_ script: String, limits: ActionLimits? = nil) -> RunOrder {
+  func hostile(
+    _ script: String, inputs: [RunInput] = [], limits: ActionLimits? = nil
+  ) -> RunOrder {
     let arguments = ["/bin/busybox", "sh", "-c", script]
-    guard let limits else { return order(arguments, image: images.hostile) }
-    return order(arguments, image: images.hostile, limits: limits)
+    guard let limits else { return order(arguments, image: images.hostile, inputs: inputs) }
+    return order(arguments, image: images.hostile, inputs: inputs, limits: limits)
+  }
+
+  /// A file as an executor has fetched it.
+  func input(_ content: [UInt8], name: String = "", type: String = "text/plain") -> RunInput {
+    RunInput(
+      digest: SHA256.hash(content), name: name, mediaType: type, labels: ["acme"], content: content)
+  }
+
+  /// What a built-in action is told of its inputs.
+  func document(_ parameters: String, _ inputs: [RunInput]) -> String {
+    let told = inputs.enumerated().map { position, input in
+      """
+      {"digest":"\(input.digest.hex)","labels":["acme"],"media_type":"\(input.mediaType)",\
+      "name":"\(input.name)","path":"/inputs/\(input.fileName(at: position))","size":\(input.content.count)}
+      """
+    }
+    return "{\"inputs\":[\(told.joined(separator: ","))],\"parameters\":\(parameters)}"
   }
 
   /// Runs to the end; `onStart` when the guest has proven itself.

@@ -78,12 +78,39 @@ struct GuestConversationTests {
     #expect(violation(GuestFrame().framed) == .unexpected("nothing"))
   }
 
+  @Test("inputs follow in pieces, each when there is room for it; until they are all sent nothing starts")
+  func inputs() throws {
+    let contents = [[UInt8](repeating: 7, count: GuestInputPiece.maximumCount + 3), [], Array("end".utf8)]
+    var run = run
+    run.inputs = contents.enumerated().map { number, content in
+      GuestInput(
+        name: "\(number + 1)-a", size: UInt64(content.count), digest: SHA256.hash(content).bytes)
+    }
+    var conversation = GuestConversation(run, inputs: contents, outputLimit: 1_000)
+    #expect(conversation.nextPiece() == nil)
+    #expect(try conversation.receive(hello) == [.send(GuestFrame(.run(run)).framed), .greeted])
+    var early = conversation
+    #expect(throws: GuestViolation.unexpected("started")) { try early.receive(started) }
+    var pieces: [[UInt8]] = []
+    while let framed = conversation.nextPiece() {
+      guard case .input(let piece)? = try GuestFrame(decoding: framed[5...]).kind else {
+        Issue.record("a frame of another kind")
+        return
+      }
+      pieces.append(piece.bytes)
+    }
+    #expect(pieces == [Array(contents[0].prefix(GuestInputPiece.maximumCount)), [7, 7, 7], contents[2]])
+    #expect(try conversation.receive(started) == [.started])
+    #expect(conversation.nextPiece() == nil)
+    #expect(violation(hello, GuestFrame(.input(GuestInputPiece([1]))).framed) == .unexpected("input"))
+  }
+
   @Test("a forged answer, another version, names that are none")
   func content() {
     let wrong = GuestFrame(.started(GuestStarted(answer: [UInt8](repeating: 0, count: 32)))).framed
     #expect(violation(hello, wrong) == .wrongAnswer)
-    let later = GuestHello(version: 2, kernel: "k", bootID: "b")
-    #expect(violation(GuestFrame(.hello(later)).framed) == .version(2))
+    let later = GuestHello(version: 3, kernel: "k", bootID: "b")
+    #expect(violation(GuestFrame(.hello(later)).framed) == .version(3))
     for kernel in ["", "a\nb", "a b", String(repeating: "k", count: 129)] {
       let hello = GuestFrame(.hello(GuestHello(kernel: kernel, bootID: "b"))).framed
       #expect(violation(hello) == .malformed("kernel version"))
@@ -170,6 +197,7 @@ struct GuestProtocolTests {
     run.memoryBytes = 1 << 26
     run.processes = 16
     run.diskBytes = 1 << 23
+    run.inputs = [GuestInput(name: "1-ab", size: 3, digest: [UInt8](repeating: 9, count: 32))]
     var done = GuestDone()
     done.exitStatus = 7
     done.signal = 9
@@ -180,6 +208,7 @@ struct GuestProtocolTests {
       GuestFrame(.hello(GuestHello(kernel: "6.1", bootID: "b"))), GuestFrame(.run(run)),
       GuestFrame(.started(GuestStarted(answer: [UInt8](repeating: 2, count: 32)))),
       GuestFrame(.output(GuestOutput(.error, [1, 2, 3]))), GuestFrame(.done(done)),
+      GuestFrame(.input(GuestInputPiece([1, 2, 3]))),
     ]
     for frame in frames {
       let text = try protoc("--decode", frame.encode())

@@ -30,12 +30,14 @@ struct MicroVMTests {
   @Test("transform and report give exact results; bad parameters are a failure with a reason")
   func otherActions() throws {
     let rig = try Rig()
-    let csv = #"{"operation":"csv_columns","columns":["b"],"content":"a,b\n1,\"x,y\"\n"}"#
+    let csv = rig.document(
+      #"{"operation":"csv_columns","columns":["b"],"content":"a,b\n1,\"x,y\"\n"}"#, [])
     let transformed = try rig.carryOut(rig.order(["/action", "transform"], parameters: csv))
     #expect(
       String(decoding: transformed.output, as: UTF8.self)
         == "{\"content\":\"b\\n\\\"x,y\\\"\\n\",\"lines\":2}\n")
-    let files = #"{"files":[{"path":"b.txt","content":"two words"},{"path":"a","content":"abc"}]}"#
+    let files = rig.document(
+      #"{"files":[{"path":"b.txt","content":"two words"},{"path":"a","content":"abc"}]}"#, [])
     let report = try rig.carryOut(rig.order(["/action", "report"], parameters: files))
     let text = String(decoding: report.output, as: UTF8.self)
     #expect(text.contains(#""bytes":12,"count":2"#) || text.contains(#""bytes":12"#))
@@ -44,6 +46,69 @@ struct MicroVMTests {
     let wrong = try rig.carryOut(rig.order(["/action", "add"], parameters: #"{"a":1.5,"b":1}"#))
     #expect(wrong.ending == .completed(exitStatus: 65))
     #expect(String(decoding: wrong.errorOutput, as: UTF8.self).contains("a: expected a whole number"))
+  }
+
+  @Test("an action reads the files that were approved, of any size, and cannot change them")
+  func inputs() throws {
+    let rig = try Rig()
+    let empty: [UInt8] = []
+    let large = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let inputs = [rig.input(Array("first\n".utf8)), rig.input(empty), rig.input(large)]
+    let script = """
+      B=/bin/busybox
+      $B ls /inputs
+      $B sha256sum /inputs/*
+      echo x > /inputs/new; echo more >> /inputs/1-*; $B rm -f /inputs/1-*; $B chmod 777 /inputs
+      $B ls -l /inputs | $B awk 'NR>1 {print $1, $3}' | $B sort -u
+      $B ls /inputs | $B wc -l
+      $B yes 2>/dev/null | $B head -c 8388608 >/tmp/fill 2>/dev/null
+      $B wc -c </tmp/fill
+      """
+    let outcome = try rig.carryOut(rig.hostile(script, inputs: inputs))
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending)")
+    let lines = String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map(String.init)
+    let names = inputs.indices.map { inputs[$0].fileName(at: $0) }
+    try #require(lines.count == 9, "\(lines)")
+    #expect(Array(lines[0..<3]) == names)
+    #expect(Array(lines[3..<6]) == zip(inputs, names).map { "\($0.digest.hex)  /inputs/\($1)" })
+    #expect(lines[6] == "-r--r--r-- 0" || lines[6].hasPrefix("-r--r--r-- root"))
+    #expect(lines[7] == "3")
+    // What the inputs take is taken off the disk of 8 MiB.
+    let free = try #require(Int(lines[8]))
+    #expect(free > 4 << 20 && free < (8 << 20) - 2_900_000, "\(free)")
+    try rig.expectNothingLeft()
+  }
+
+  @Test("transform works on a submitted file, report on those of a workspace")
+  func actionsOnFiles() throws {
+    let rig = try Rig()
+    let csv = rig.input(Array("a,b\n1,2\n".utf8), name: "data/counts.csv", type: "text/csv")
+    let picked = #"{"operation":"csv_columns","columns":["b"]}"#
+    let transformed = try rig.carryOut(
+      rig.order(["/action", "transform"], parameters: rig.document(picked, [csv]), inputs: [csv]))
+    #expect(String(decoding: transformed.output, as: UTF8.self) == "{\"content\":\"b\\n2\\n\",\"lines\":2}\n")
+    let files = [
+      csv, rig.input(Array("two words".utf8), name: "notes.md", type: "text/markdown"),
+      rig.input([0xFF, 0xFE, 0], name: "notes.md", type: "application/octet-stream"),
+    ]
+    let report = try rig.carryOut(
+      rig.order(["/action", "report"], parameters: rig.document("{}", files), inputs: files))
+    let text = String(decoding: report.output, as: UTF8.self)
+    #expect(report.ending == .completed(exitStatus: 0), "\(text)")
+    for part in [
+      #""bytes":20,"count":3"#, #""lines":3"#, #""words":4"#, #""labels":{"acme":3}"#,
+      #""by_extension":{"csv":1,"md":2}"#, #""text/csv":1"#, #""same_content":{}"#,
+      #""same_name":{"notes.md":["#, #""largest":{"bytes":9,"path":"notes.md"}"#, #""is_text":false"#,
+    ] {
+      #expect(
+        text.contains(part) || part.hasPrefix(#""bytes":20"#) && text.contains(#""bytes":20"#),
+        "\(part): \(text)")
+    }
+    let both = try rig.carryOut(
+      rig.order(
+        ["/action", "transform"],
+        parameters: rig.document(#"{"operation":"uppercase","content":"x"}"#, [csv]), inputs: [csv]))
+    #expect(both.ending == .completed(exitStatus: 65))
   }
 
   @Test("an action sees no network, no host, no device, and can write to one bounded place only")

@@ -84,19 +84,31 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "artifact", "ArtifactPutRequest",
     ArtifactPutRequest(statement: [0, 255, 1], content: [0, 255, 3])
   ),
-  ("artifact", "ArtifactRequest", ArtifactRequest(tenant: "é 1", digest: "é 2")),
+  (
+    "artifact", "ArtifactRequest",
+    ArtifactRequest(tenant: "é 1", digest: "é 2", workspace: "é 3", decision: 1_099_511_627_776)
+  ),
   (
     "artifact", "ArtifactStat",
     ArtifactStat(
       digest: "é 1", size: 18446744073709551615, mediaType: "é 3", labels: ["é 4", "é 5"],
-      index: 18446744073709551615)
+      index: 18446744073709551615, workspace: "é 6", name: "é 7", owner: "é 8")
   ),
   (
     "artifact", "ArtifactContent",
     ArtifactContent(
       stat: ArtifactStat(
         digest: "é 1", size: 18446744073709551615, mediaType: "é 3", labels: ["é 4", "é 5"],
-        index: 18446744073709551615), content: [0, 255, 2])
+        index: 18446744073709551615, workspace: "é 6", name: "é 7", owner: "é 8"),
+      content: [0, 255, 2], proof: "é 9")
+  ),
+  (
+    "artifact", "ArtifactListRequest",
+    ArtifactListRequest(tenant: "é 1", workspace: "é 2", after: 18_446_744_073_709_551_615)
+  ),
+  (
+    "artifact", "ArtifactListResponse",
+    ArtifactListResponse(items: [ArtifactStat(digest: "é 1"), ArtifactStat(name: "é 2")], more: true)
   ),
   ("admin", "StatusRequest", StatusRequest()),
   ("admin", "StatusResponse", StatusResponse(json: [0, 255, 1])),
@@ -200,6 +212,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "RestrictionBound", RestrictionBound(incidentID: "é 1", signature: [0, 255, 2])),
   ("peer", "ArtifactPush", ArtifactPush(statement: [0, 255, 1], content: [0, 255, 3])),
   ("peer", "ArtifactHeld", ArtifactHeld(tenant: "é 1", digest: "é 2")),
+  ("peer", "ArtifactWanted", ArtifactWanted(tenant: "é 1", digest: "é 2")),
+  ("peer", "ArtifactFound", ArtifactFound(tenant: "é 1", digest: "é 2", content: [0, 255, 3])),
   (
     "peer", "SnapshotPiece",
     SnapshotPiece(
@@ -310,6 +324,11 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     PeerMessage(artifactPush: ArtifactPush(statement: [0, 255, 1], content: [0, 255, 3]))
   ),
   ("peer", "PeerMessage", PeerMessage(artifactHeld: ArtifactHeld(tenant: "é 1", digest: "é 2"))),
+  ("peer", "PeerMessage", PeerMessage(artifactWanted: ArtifactWanted(tenant: "é 1", digest: "é 2"))),
+  (
+    "peer", "PeerMessage",
+    PeerMessage(artifactFound: ArtifactFound(tenant: "é 1", digest: "é 2", content: [0, 255, 3]))
+  ),
   (
     "peer", "PeerMessage",
     PeerMessage(

@@ -32,6 +32,8 @@ public struct PeerMessage: WireMessage {
   public var witnessCall: ForwardCall?
   public var historyWanted: HistoryWanted?
   public var historyShown: HistoryShown?
+  public var artifactWanted: ArtifactWanted?
+  public var artifactFound: ArtifactFound?
   public var leavesWanted: LeavesWanted?
   public var leafShown: LeafShown?
 
@@ -49,6 +51,7 @@ public struct PeerMessage: WireMessage {
     timeoutNow: TimeoutNowCall? = nil, readCall: ReadCall? = nil, readAnswer: ReadAnswer? = nil,
     transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil,
     historyWanted: HistoryWanted? = nil, historyShown: HistoryShown? = nil,
+    artifactWanted: ArtifactWanted? = nil, artifactFound: ArtifactFound? = nil,
     leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil
   ) {
     self.voteCall = voteCall
@@ -81,6 +84,8 @@ public struct PeerMessage: WireMessage {
     self.witnessCall = witnessCall
     self.historyWanted = historyWanted
     self.historyShown = historyShown
+    self.artifactWanted = artifactWanted
+    self.artifactFound = artifactFound
     self.leavesWanted = leavesWanted
     self.leafShown = leafShown
   }
@@ -117,6 +122,8 @@ public struct PeerMessage: WireMessage {
     case 28: try reader.message(into: &witnessCall)
     case 29: try reader.message(into: &historyWanted)
     case 30: try reader.message(into: &historyShown)
+    case 31: try reader.message(into: &artifactWanted)
+    case 32: try reader.message(into: &artifactFound)
     case 33: try reader.message(into: &leavesWanted)
     case 34: try reader.message(into: &leafShown)
     default: break
@@ -154,6 +161,8 @@ public struct PeerMessage: WireMessage {
     writer.message(28, witnessCall)
     writer.message(29, historyWanted)
     writer.message(30, historyShown)
+    writer.message(31, artifactWanted)
+    writer.message(32, artifactFound)
     writer.message(33, leavesWanted)
     writer.message(34, leafShown)
   }
@@ -342,6 +351,63 @@ public struct ArtifactHeld: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.string(1, tenant)
     writer.string(2, digest)
+  }
+}
+
+/// `openexec.v1.ArtifactWanted`.
+public struct ArtifactWanted: WireMessage {
+  public var tenant: String = ""
+  public var digest: String = ""
+
+  public init() {}
+
+  public init(tenant: String = "", digest: String = "") {
+    self.tenant = tenant
+    self.digest = digest
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: tenant = try reader.string()
+    case 2: digest = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, tenant)
+    writer.string(2, digest)
+  }
+}
+
+/// `openexec.v1.ArtifactFound`.
+public struct ArtifactFound: WireMessage {
+  public var tenant: String = ""
+  public var digest: String = ""
+  /// In plain, over the peers' channel; every node seals it for itself.
+  public var content: [UInt8] = []
+
+  public init() {}
+
+  public init(tenant: String = "", digest: String = "", content: [UInt8] = []) {
+    self.tenant = tenant
+    self.digest = digest
+    self.content = content
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: tenant = try reader.string()
+    case 2: digest = try reader.string()
+    case 3: content = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, tenant)
+    writer.string(2, digest)
+    writer.bytes(3, content)
   }
 }
 
