@@ -50,8 +50,9 @@ enum LedgerTable {
         ("isolation_class", receipt.isolationClass?.rawValue ?? "nothing ran"),
         ("guest_kernel", receipt.guest?.kernel ?? ""),
       ]
-    case .genesis, .term, .tick, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .incident,
-      .derivedIncident:
+    case .genesis, .term, .tick, .members, .derivedMembers, .key, .policy, .enrol, .artifact, .proposal,
+      .ballot,
+      .withdrawal, .incident, .derivedIncident:
       return nil
     }
   }
@@ -62,6 +63,12 @@ enum LedgerTable {
     case .genesis(let genesis): "\(genesis.clusterName), \(genesis.threshold) of \(genesis.parties.count)"
     case .term(let number, let leader): "term \(number), led by party \(leader)"
     case .tick: "time passes"
+    case .members(let act, _):
+      "\(act.content.threshold) of \(act.content.parties.map(\.name).joined(separator: ", ")) are to sign"
+    case .derivedMembers(let step):
+      "\(step.step.rawValue): voters \(step.configuration.voters.map(String.init).joined(separator: ", "))"
+    case .key(let key):
+      "key \(key.content.groupKey.hex) of \(key.content.parties.map(\.name).joined(separator: ", "))"
     case .policy(let act): "bundle \(act.content.bundleVersion)"
     case .enrol(let act):
       act.content.enrol.map { "enrols \($0.principal.path)" }

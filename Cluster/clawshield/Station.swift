@@ -168,11 +168,10 @@ final class Station {
       try store.write([repair])
     }
     let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
-    let key = try KeptFile(configuration.data + "/share.sealed").share(
-      storageKey, in: configuration.storageKey)
-    let publicKeys = try KeptFile(configuration.data + "/public-keys").publicKeys()
-    guard publicKeys.isConsistent, publicKeys.groupKey == key.groupKey else {
-      throw FileError(path: configuration.data, reason: "the share and the public keys are not of one group")
+    let founding = configuration.data + "/share.sealed"
+    var share: PartyShare<Ed25519SHA512>?
+    if Files.exists(founding) {
+      share = PartyShare(try KeptFile(founding).share(storageKey, in: configuration.storageKey))
     }
     let reports: Mailbox<Storage.Report> = try loop.mailbox(capacity: 1 << 16) { [unowned self] in
       take($0)
@@ -183,8 +182,8 @@ final class Station {
       identity: NodeIdentity(
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
         storageKey: storageKey),
-      memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered, key: key,
-      publicKeys: publicKeys, settings: try Settings(), at: moment, using: &random)
+      memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
+      foundingShare: share, settings: try Settings(), at: moment, using: &random)
     ceremony = nil
     try openClients()
     note(
@@ -330,6 +329,7 @@ final class Station {
       note(.info, "final", [("size", .string(String(size))), ("consented", .integer(consented))])
     case .evidence(let what): note(.error, "evidence", [("what", .string(what))])
     case .warning(let what): note(.warning, "warning", [("what", .string(what))])
+    case .members(let what): note(.info, "members", [("what", .string(what))])
     case .decided(let decision):
       note(
         .info, "decision",

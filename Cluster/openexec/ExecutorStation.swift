@@ -160,11 +160,22 @@ final class ExecutorStation {
 
   func offered(_ payload: [UInt8]) {
     guard let offer = try? JobOffer(decoding: payload) else { return }
+    take(links: offer.links)
+    guard !offer.token.isEmpty else { return }
     step(
       .jobOffered(
         OfferedJob(
           token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
           lease: offer.lease.flatMap { LeaseOffer($0) })))
+  }
+
+  /// How many links of the chain of keys this executor has.
+  var knownLinks: UInt32 { UInt32(executor?.identity.keys.links ?? 0) }
+
+  /// The keys that came after the one that this executor pinned, each certified by the one before.
+  private func take(links: [String]) {
+    let parsed = links.prefix(1024).compactMap { try? LedgerProof(parsing: $0) }
+    if !parsed.isEmpty { step(.keysOffered(parsed)) }
   }
 
   func step(_ event: ExecutorEvent) {
@@ -222,13 +233,14 @@ final class ExecutorStation {
   private func enlist(_ challenge: Challenge) {
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
-      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [])
+      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], knownLinks: knownLinks)
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):
         guard let response = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(response) else {
           return
         }
+        take(links: response.links)
         step(.leaseOffered(offer))
       case .failure(let status) where status.code == .aborted: break  // a newer challenge is on its way
       case .failure(let status):
@@ -280,6 +292,8 @@ final class ExecutorStation {
         .info, "job_started",
         decision.logged(run) + [("execution_env", .string(isolation.rawValue))])
     case .jobEnded(let receipt): note(.info, "job_ended", receipt.logged)
+    case .keyRefused(let error): note(.error, "key_refused", [("reason", .string("\(error)"))])
+    case .keyTaken(let size): note(.info, "key", [("signs_from", .string(String(size)))])
     case .leaseRefused(let refusal): note(.warning, "lease_refused", [("reason", .string("\(refusal)"))])
     case .bundleRefused(let error): note(.error, "bundle_refused", [("reason", .string("\(error)"))])
     case .bundleLoaded(let hash): note(.info, "bundle", [("policy_bundle_hash", .string(hash.hex))])

@@ -56,7 +56,7 @@ final class NodeLink {
   func listen(incarnation: Int) {
     guard isConnected, !isListening else { return }
     isListening = true
-    let request = JobsRequest(incarnation: UInt32(incarnation))
+    let request = JobsRequest(incarnation: UInt32(incarnation), knownLinks: station.knownLinks)
     client?.stream(
       "/openexec.v1.Executor/Jobs", request.encode(), timeout: nil,
       onItem: { [unowned self] in station.offered($0) },

@@ -61,7 +61,7 @@ final class NodeHost {
     node = try GovernanceNode(
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
-      key: KeyPackage(serialized: share), publicKeys: publicKeys, settings: try Settings(),
+      foundingShare: PartyShare(KeyPackage(serialized: share)), settings: try Settings(),
       at: moment(time), using: &random)
   }
 

@@ -42,11 +42,16 @@ public struct Ledger<Store: LogStore>: RaftLog {
   /// The point before the first entry: zero, or a snapshot's.
   var base: SnapshotPoint
   var baseFrontier: Frontier
-  /// The tree of a snapshot that is about to be installed, and its log time.
-  var incoming: (frontier: Frontier, at: Timestamp)?
+  /// The tree of a snapshot that is about to be installed, its log time, and the configuration in force at its end.
+  var incoming: (frontier: Frontier, at: Timestamp, configuration: ConfigurationPoint)?
   /// Log time of the last entry.
   var lastAt: Timestamp
   private let parsed = ParseCache()
+  /// The configurations that the log's entries hold, and before them the one in force at the final size.
+  /// Ascending.
+  private var configurations: [ConfigurationPoint] = []
+  private var judged: (index: LogIndex, leafHash: Digest, objection: String?)?
+  private let awaited = Awaited()
 
   /// How far an entry's log time may be ahead of this node's clock.
   static var allowedLead: Interval { .seconds(2) }
@@ -84,8 +89,37 @@ public struct Ledger<Store: LogStore>: RaftLog {
     return stored(index.rawValue)?.term
   }
 
-  /// No record holds a configuration yet: the one of genesis is in force.
-  public func configuration(at index: LogIndex) -> ConfigurationPoint? { nil }
+  public func configuration(at index: LogIndex) -> ConfigurationPoint? {
+    configurations.last { $0.index <= index }
+  }
+
+  /// Begins with the configuration that the governance state at the final size says, and finds those above it: to
+  /// be called once, before consensus reads the log.
+  public mutating func begin(configuration first: ConfigurationPoint) {
+    let above = configurations.filter { $0.index > first.index }
+    configurations = [first] + above
+  }
+
+  /// The members by the newest configuration in the log.
+  public var members: [NodeID] { configurations.last?.configuration.members ?? [] }
+
+  /// Whether a record may only be appended once the owner has held it against its state: those that consensus or
+  /// signing takes up at once.
+  public static func isJudged(_ body: RecordBody) -> Bool {
+    switch body {
+    case .members, .derivedMembers, .key: true
+    case .genesis, .term, .tick, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .decision,
+      .receipt,
+      .incident, .derivedIncident:
+      false
+    }
+  }
+
+  /// The owner's judgement of the entry that awaits one.
+  public mutating func judge(_ awaited: AwaitedEntry, objection: String?) {
+    judged = (awaited.index, awaited.entry.leafHash, objection)
+    self.awaited.entry = nil
+  }
 
   public func root(at index: LogIndex) -> LogRoot? {
     rootHash(ofSize: index.rawValue).flatMap { LogRoot(bytes: $0.bytes) }
@@ -120,7 +154,12 @@ public struct Ledger<Store: LogStore>: RaftLog {
         return .refuse(reason: "log time \(parsed.record.at.text) is before \(lastAt.text)")
       }
       guard parsed.record.at <= clock.advanced(by: Self.allowedLead) else { return .ahead }
-      return .accept
+      guard Self.isJudged(parsed.record.body) else { return .accept }
+      guard let judged, judged.index == entry.index, judged.leafHash == parsed.leafHash else {
+        awaited.entry = AwaitedEntry(index: entry.index, entry: parsed)
+        return .later
+      }
+      return judged.objection.map { .refuse(reason: $0) } ?? .accept
     } catch {
       return .refuse(reason: "\(error)")
     }
@@ -144,6 +183,9 @@ public struct Ledger<Store: LogStore>: RaftLog {
       tail.append(
         TailEntry(term: entry.term, payload: payload, parsed: parsed, root: frontier.root))
       lastAt = parsed.record.at
+      if let members = parsed.record.body.configuration {
+        configurations.append(ConfigurationPoint(index: entry.index, configuration: Configuration(members)))
+      }
     }
     parsed.clear()
   }
@@ -151,6 +193,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public mutating func truncate(after index: LogIndex) {
     precondition(index >= base.index, "nothing before the log can be removed")
     guard index < lastIndex else { return }
+    configurations.removeAll { $0.index > index }
     if index.rawValue + 1 >= tailFirst {
       tail.removeSubrange(Int(index.rawValue + 1 - tailFirst)...)
     } else {
@@ -170,10 +213,11 @@ public struct Ledger<Store: LogStore>: RaftLog {
   }
 
   public mutating func reset(to snapshot: SnapshotPoint) {
-    guard let (arriving, time) = incoming, arriving.size == snapshot.index.rawValue,
+    guard let (arriving, time, members) = incoming, arriving.size == snapshot.index.rawValue,
       LogRoot(bytes: arriving.root.bytes) == snapshot.root
     else { preconditionFailure("a snapshot's tree is handed over before its point") }
     incoming = nil
+    configurations = [members]
     lastAt = time
     base = snapshot
     baseFrontier = arriving
@@ -189,9 +233,14 @@ public struct Ledger<Store: LogStore>: RaftLog {
     durable = snapshot.index.rawValue
   }
 
-  /// Hands over the tree of a snapshot that consensus is about to install, and its log time. They count once
-  /// the log is reset to it, which consensus does not do where the log holds all of it already.
-  public mutating func expect(_ frontier: Frontier, at time: Timestamp) { incoming = (frontier, time) }
+  /// Hands over the tree of a snapshot that consensus is about to install, its log time and its configuration.
+  /// They count once the log is reset to it, which consensus does not do where the log holds all of it already.
+  public mutating func expect(_ frontier: Frontier, at time: Timestamp, configuration: ConfigurationPoint) {
+    incoming = (frontier, time, configuration)
+  }
+
+  /// The entry that was met and is not judged yet; nil where there is none.
+  public var awaitedEntry: AwaitedEntry? { awaited.entry }
 
   // MARK: Memory and store
 
@@ -298,6 +347,36 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public func consistencyProof(old: UInt64, size: UInt64) -> [Digest]? {
     guard size <= frontier.size else { return nil }
     return Proof.consistency(old: old, size: size, nodes: node)
+  }
+}
+
+/// An entry that its receiver must hold against its state before it appends it.
+public struct AwaitedEntry: Sendable {
+  public let index: LogIndex
+  public let entry: ParsedEntry
+}
+
+/// Remembers what admission could not judge; a box, since admission changes no log.
+final class Awaited {
+  var entry: AwaitedEntry?
+}
+
+extension Configuration {
+  /// As Raft sees the list of a record.
+  public init(_ members: MemberList) {
+    func nodes(_ ids: [Int]) -> [NodeID] { ids.compactMap { NodeID(rawValue: UInt64($0)) } }
+    self.init(
+      voters: nodes(members.voters), outgoing: nodes(members.outgoing), learners: nodes(members.learners))
+  }
+}
+
+extension MemberList {
+  /// As a record holds what Raft has.
+  public init(_ configuration: Configuration) {
+    func ids(_ nodes: [NodeID]) -> [Int] { nodes.map { Int($0.rawValue) } }
+    self.init(
+      voters: ids(configuration.voters), outgoing: ids(configuration.outgoing),
+      learners: ids(configuration.learners))
   }
 }
 

@@ -39,8 +39,9 @@ extension ShieldState {
       case .incident(let act): return try admit(act, at: time)
       case .enrol(let act): return try admit(act, at: time)
       case .policy(let act): return try admit(act, attachment, at: time)
+      case .members(let act, _): return try admit(act, at: time)
       case .artifact(let note): return try admit(note, at: time)
-      case .genesis, .term, .tick, .decision, .derivedIncident:
+      case .genesis, .term, .tick, .decision, .derivedIncident, .derivedMembers, .key:
         throw Refusal(.invalidArgument, "a \(body.type.rawValue) record is written by the leader alone")
       }
     } catch {

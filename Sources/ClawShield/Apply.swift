@@ -27,7 +27,9 @@ extension ShieldState {
     case .term, .tick: return .effective
     case .decision(let decision): return take(decision, at: index)
     case .derivedIncident(let incident): return take(incident, at: index)
-    case .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident: break
+    case .derivedMembers(let step): return take(step, at: index)
+    case .key(let record): return take(record, at: index)
+    case .members, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident: break
     }
     switch admits(record.body, attachment: attachment, at: logTime) {
     case .accept: break
@@ -43,8 +45,9 @@ extension ShieldState {
     case .incident(let act): take(act, at: index)
     case .enrol(let act): take(act, at: index)
     case .policy(let act): take(act, attachment, at: index)
+    case .members(let act, let configuration): return take(act, configuration, at: index)
     case .artifact(let note): take(note, at: index)
-    case .genesis, .term, .tick, .decision, .derivedIncident: break
+    case .genesis, .term, .tick, .decision, .derivedIncident, .derivedMembers, .key: break
     }
     return .effective
   }

@@ -10,6 +10,8 @@ public enum Cell: MerkleValue, Equatable {
   case log(LogCell)
   /// `genesis`: the first leaf without its enrolments, which have cells of their own.
   case genesis(GenesisCell)
+  /// `members`: the parties, their key and the change that is on its way; absent until the first change.
+  case members(MembersCell)
   /// `bundle`: the active policy bundle.
   case bundle(BundleCell)
   /// `enrolment/<principal>`.
@@ -34,6 +36,7 @@ public enum Cell: MerkleValue, Equatable {
     switch self {
     case .log(let cell): cell.json
     case .genesis(let cell): cell.json
+    case .members(let cell): cell.json
     case .bundle(let cell): cell.json
     case .enrolment(let cell): cell.json
     case .proposal(let box): box.cell.json
@@ -69,6 +72,7 @@ public enum Cell: MerkleValue, Equatable {
     switch name.prefix(while: { $0 != "/" }) {
     case "log": cell = .log(try LogCell(from: &fields))
     case "genesis": cell = .genesis(try GenesisCell(from: &fields))
+    case "members": cell = .members(try MembersCell(from: &fields))
     case "bundle": cell = .bundle(try BundleCell(from: &fields))
     case "enrolment": cell = .enrolment(try EnrolmentCell(from: &fields))
     case "proposal": cell = .proposal(ProposalBox(try ProposalCell(from: &fields)))
@@ -88,6 +92,7 @@ public enum Cell: MerkleValue, Equatable {
     switch self {
     case .log: CellName.log
     case .genesis: CellName.genesis
+    case .members: CellName.members
     case .bundle: CellName.bundle
     case .enrolment(let cell): CellName.enrolment(cell.enrolment.principal)
     case .proposal(let box): CellName.proposal(box.cell.index)
@@ -104,6 +109,7 @@ public enum Cell: MerkleValue, Equatable {
 enum CellName {
   static let log = "log"
   static let genesis = "genesis"
+  static let members = "members"
   static let bundle = "bundle"
   static func enrolment(_ principal: Principal) -> String { "enrolment/\(principal.path)" }
   static func proposal(_ index: LeafIndex) -> String { "proposal/\(index.value)" }

@@ -12,10 +12,10 @@ extension ShieldState: CustomStringConvertible {
   public var bundle: PolicyBundle { compiled.bundle }
   /// Its hash by ruling 2.
   public var bundleHash: Digest { compiled.bundle.hash }
-  /// The parties of the genesis, ascending by id.
-  public var parties: [Party] { genesis.parties }
+  /// The parties that sign what comes after this state, ascending by id.
+  public var parties: [Party] { membership.parties }
   /// How many parties' shares make a signature.
-  public var threshold: Int { genesis.threshold }
+  public var threshold: Int { membership.threshold }
 
   /// What is enrolled under a name, expired or not.
   public func enrolment(of principal: Principal) -> Enrolment? {
@@ -201,7 +201,7 @@ extension ShieldState: CustomStringConvertible {
       case .principal(let principal): tenant(of: principal)
       case .all, .token: nil
       }
-    case .genesis, .term, .tick, .policy, .ballot: nil
+    case .genesis, .term, .tick, .members, .derivedMembers, .key, .policy, .ballot: nil
     }
   }
 

@@ -22,6 +22,8 @@ public struct ShieldState: Sendable {
 
   var indexes: Indexes
   private(set) var genesis: GenesisCell
+  /// Who the parties are, and the change that is on its way.
+  public private(set) var membership: MembersCell
   private(set) var compiled: CompiledBundle
   private(set) var activatedAt: LeafIndex
   let evaluator: any PolicyEvaluating
@@ -75,6 +77,7 @@ public struct ShieldState: Sendable {
   ) {
     self.cluster = cluster
     self.genesis = genesis
+    membership = MembersCell(genesis)
     self.compiled = compiled
     self.evaluator = evaluator
     size = 0
@@ -107,6 +110,7 @@ public struct ShieldState: Sendable {
     size = log.size
     logTime = log.time
     activatedAt = bundle.activatedAt
+    if case .members(let members) = cells[CellName.members] { membership = members }
     self.cells = cells
     indexAll()
   }
@@ -115,7 +119,7 @@ public struct ShieldState: Sendable {
     var indexes = Indexes()
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .bundle, .spend, .approvals: break
+      case .log, .genesis, .members, .bundle, .spend, .approvals: break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -135,6 +139,11 @@ public struct ShieldState: Sendable {
     self.size = size
     logTime = time
     cells[CellName.log] = .log(LogCell(size: size, time: time))
+  }
+
+  mutating func setMembership(_ cell: MembersCell) {
+    membership = cell
+    cells[CellName.members] = .members(cell)
   }
 
   func proposal(_ index: LeafIndex) -> ProposalCell? {

@@ -159,7 +159,7 @@ extension GovernanceNode {
     _ held: ArtifactHeld, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    let majority = genesis.parties.count / 2 + 1
+    let majority = overlay.final.parties.count / 2 + 1
     var ready: [ArtifactTable.Arriving] = []
     for position in artifacts.arriving.indices
     where artifacts.arriving[position].signed.content.tenantID == held.tenant
@@ -187,7 +187,7 @@ extension GovernanceNode {
     for late in artifacts.takeLate(at: now.monotonic) {
       refuse(
         late.purpose.key, .unavailable,
-        "expected a majority of \(genesis.parties.count) nodes to hold the content, \(late.holders.count) did; "
+        "expected a majority of \(overlay.final.parties.count) nodes to hold the content, \(late.holders.count) did; "
           + "it is not recorded, try again", into: &effects)
     }
   }

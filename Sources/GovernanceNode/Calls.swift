@@ -50,7 +50,8 @@ extension GovernanceNode {
   ) throws {
     switch method {
     case .listActions: listActions(call, into: &effects)
-    case .submit, .withdraw, .castBallot, .enrol, .policy, .lift, .report, .kill, .quarantine, .revoke:
+    case .submit, .withdraw, .castBallot, .enrol, .policy, .members, .lift, .report, .kill, .quarantine,
+      .revoke:
       try onStatement(method, call, StatementRequest(decoding: call.payload), into: &effects)
     case .get: try get(call, ProposalRequest(decoding: call.payload), isStream: false, into: &effects)
     case .watch: try get(call, ProposalRequest(decoding: call.payload), isStream: true, into: &effects)
@@ -77,8 +78,7 @@ extension GovernanceNode {
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
     case .transfer: try onTransfer(call, TransferRequest(decoding: call.payload), into: &effects)
-    case .members, .keys:
-      refuse(call.key, .unimplemented, "\(method.rawValue) is not built yet", into: &effects)
+    case .keys: keys(call, into: &effects)
     }
   }
 
@@ -95,6 +95,7 @@ extension GovernanceNode {
     case .report: (type, purpose) = (.receipt, .report(call.key))
     case .enrol: (type, purpose) = (.enrol, .act(call.key))
     case .policy: (type, purpose) = (.policy, .act(call.key))
+    case .members: (type, purpose) = (.members, .act(call.key))
     default: (type, purpose) = (.incident, .act(call.key))
     }
     let body = try Statements.body(type, request.statement)
@@ -261,15 +262,16 @@ extension GovernanceNode {
   // MARK: Admin
 
   private func status(_ call: ClientCall, into effects: inout NodeEffects) {
+    let members = overlay.final.membership
     let age = finality.checkpoint.map { now.wall.since($0.time).nanoseconds / 1_000_000 } ?? -1
     let value = JSON.object([
       ("cluster", .string(cluster.hex)), ("cluster_name", .string(genesis.clusterName)),
       ("node", .integer(Int(raft.id.rawValue))),
       ("role", .string("\(raft.role)")), ("term", .string(String(raft.currentTerm.rawValue))),
       ("leader", raft.leader.map { .integer(Int($0.rawValue)) } ?? .null),
-      ("parties", .integer(genesis.parties.count)), ("threshold", .integer(genesis.threshold)),
-      ("faults_tolerated", .integer(max(0, genesis.faultsTolerated))),
-      ("crash_only", .bool(genesis.isCrashOnly)),
+      ("parties", .integer(members.parties.count)), ("threshold", .integer(members.threshold)),
+      ("faults_tolerated", .integer(max(0, members.faultsTolerated))),
+      ("crash_only", .bool(members.faultsTolerated < 1)), ("members", membersStatus),
       ("log_size", .string(String(raft.log.size))),
       ("commit_size", .string(String(raft.commitIndex.rawValue))),
       ("final_size", .string(String(finality.size))),

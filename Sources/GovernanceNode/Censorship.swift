@@ -67,7 +67,7 @@ extension GovernanceNode {
 
   /// All find out at once; they stand one after another.
   private func standingDelay(after leader: NodeID) -> Nanoseconds {
-    let order = genesis.parties.map { UInt64($0.id) }
+    let order = raft.configuration.voters.map(\.rawValue)
     guard let own = order.firstIndex(of: raft.id.rawValue), let first = order.firstIndex(of: leader.rawValue)
     else { return .zero }
     return .milliseconds(1_500 * UInt64((own - first + order.count) % order.count - 1))

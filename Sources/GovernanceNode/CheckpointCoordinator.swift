@@ -79,16 +79,17 @@ extension GovernanceNode {
   ) {
     guard raft.role == .leader, raft.mayPropose else { return }
     let acknowledged = acks.acknowledgedSize(
-      by: genesis.threshold, term: raft.currentTerm, ledger: raft.log)
-    let size = max(min(acknowledged, raft.commitIndex.rawValue), finality.size)
+      by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log)
+    let size = max(min(acknowledged, raft.commitIndex.rawValue, turn ?? .max), finality.size)
     let isLeaseDue = executors.isLeaseDue(at: now.monotonic, interval: Self.leaseInterval)
     let mayRetryConsent =
       !finality.unconsented.isEmpty && finality.lastRetry + .milliseconds(500) <= now.monotonic
-    guard size > 0, size > finality.size || isLeaseDue || mayRetryConsent,
+    guard size > 0, size >= epoch.firstSize, size > finality.size || isLeaseDue || mayRetryConsent,
       let state = overlay.state(at: size), let root = raft.log.rootHash(ofSize: size)
     else { return }
     if mayRetryConsent { finality.lastRetry = now.monotonic }
-    let time = max(max(now.wall, state.logTime), signer.lock.time.advanced(by: Interval(nanoseconds: 1)))
+    let signed = max(signer.lock.time, finality.checkpoint?.time ?? .epoch)
+    let time = max(max(now.wall, state.logTime), signed.advanced(by: Interval(nanoseconds: 1)))
     var note = CheckpointNote(
       cluster: cluster, size: size, root: root, stateRoot: state.stateRoot, time: time)
     note.consent = consentLine(size: size, state: state, time: time)
@@ -133,14 +134,14 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     let holders = acks.holders(of: note.size, term: raft.currentTerm, ledger: raft.log)
-    let preferred = ([raft.id] + holders.filter { $0 != raft.id }).compactMap {
+    let preferred = ([raft.id] + holders.filter { $0 != raft.id }).filter(epoch.parties.contains).compactMap {
       PartyIdentifier(UInt16(truncatingIfNeeded: $0.rawValue))
     }
     refillOwnNonces(using: &random, into: &effects)
     guard
       var fresh = try? CheckpointRound(
         number: nextRound, note: note, challenges: challenges, restrictions: restrictions,
-        publicKeys: publicKeys, preferred: preferred, at: now.monotonic)
+        publicKeys: epoch.publicKeys, preferred: preferred, at: now.monotonic)
     else { return }
     nextRound += 1
     fresh.step(.commitmentsAvailable, book: &book)
@@ -165,13 +166,13 @@ extension GovernanceNode {
             text: current.text, commitments: package.commitments.map(\.encoding),
             restrictions: current.note.lease == nil ? [] : current.restrictions.json.canonicalBytes(),
             proofs: current.note.lease == nil ? [] : restrictions.statements)
-          if party == signer.key.identifier {
+          if party == signer.party {
             own = call
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
             effects.messages.append((peer, PeerMessage(signCall: call)))
           }
         case .needCommitments(let party):
-          if party == signer.key.identifier {
+          if party == signer.party {
             refillOwnNonces(using: &random, into: &effects)
             current.step(.commitmentsAvailable, book: &book)
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
@@ -186,7 +187,7 @@ extension GovernanceNode {
       if let signature {
         round = nil
         let note = SignedNote(
-          text: current.note.text, name: CheckpointNote.origin(cluster: cluster), keyID: keyID,
+          text: current.note.text, name: CheckpointNote.origin(cluster: cluster), keyID: epoch.keyID,
           signature: signature.encoding)
         publish(note, current, using: &random, into: &effects)
         return
@@ -249,7 +250,7 @@ extension GovernanceNode {
     }
     round = current
     // With more than n − t declines this round cannot end; what was declined is excepted in the next.
-    if current.declines.count > genesis.parties.count - genesis.threshold {
+    if current.declines.count > epoch.parties.count - epoch.threshold {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       // This party's own answer comes at once, and would be the same: the next round waits for the pulse.

@@ -84,10 +84,8 @@ extension GovernanceNode {
   }
 
   func isSigned(_ decline: SignAnswer, by sender: NodeID) -> Bool {
-    guard let party = genesis.parties.first(where: { UInt64($0.id) == sender.rawValue }),
-      let signature = Signature(decline.signature)
-    else { return false }
-    return party.key.verifies(signature, over: declineStatement(decline))
+    guard let key = partyKey(of: sender), let signature = Signature(decline.signature) else { return false }
+    return key.verifies(signature, over: declineStatement(decline))
   }
 
   /// Every check before a share is given.
@@ -96,14 +94,22 @@ extension GovernanceNode {
       let note = try? CheckpointNote(parsing: text)
     else { return .refuse("the text is not a checkpoint") }
     guard note.cluster == cluster else { return .refuse("the checkpoint is of another cluster") }
+    guard signer.share != nil else { return .refuse("this party holds no share of the key in force") }
     if let objection = signer.lock.objection(to: note) { return .refuse(objection) }
+    guard note.size >= epoch.firstSize else {
+      return .refuse(
+        "size \(note.size) was signed by the key before; this one signs from \(epoch.firstSize) on")
+    }
+    // The size that ends in a key's record is the last that the key before it signs.
+    guard turn.map({ note.size <= $0 }) ?? true else { return .wait }
     if let last = finality.checkpoint, note.size < last.size {
       return .refuse("size \(note.size) is below \(last.size), which is final")
     }
     // Only this party's own durable log, at a size that t parties have acknowledged to it.
     guard note.size <= raft.durableIndex.rawValue else { return .wait }
     guard
-      acks.acknowledgedSize(by: genesis.threshold, term: raft.currentTerm, ledger: raft.log) >= note.size
+      acks.acknowledgedSize(
+        by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log) >= note.size
         || note.size == finality.size
     else { return .wait }
     guard raft.log.rootHash(ofSize: note.size) == note.root else {
@@ -222,10 +228,10 @@ extension GovernanceNode {
     to coordinator: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    let fresh = signer.pool.publish(
-      signer.pool.capacity - signer.pool.available, for: signer.key, using: &random)
+    let fresh = signer.publish(using: &random)
+    guard !fresh.isEmpty else { return }
     if coordinator == raft.id {
-      try? book.add(fresh, from: signer.key.identifier)
+      try? book.add(fresh, from: signer.party)
     } else {
       let batch = NonceBatch(commitments: fresh.map(\.encoding))
       effects.messages.append((coordinator, PeerMessage(nonces: batch)))
@@ -237,10 +243,10 @@ extension GovernanceNode {
   mutating func refillOwnNonces(
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard book.available(of: signer.key.identifier) == 0 else { return }
+    guard signer.share != nil, book.available(of: signer.party) == 0 else { return }
     if signer.pool.available == signer.pool.capacity { signer.renewPool(using: &random) }
     sendNonces(to: raft.id, using: &random, into: &effects)
-    precondition(book.available(of: signer.key.identifier) > 0, "a refilled book is not empty")
+    precondition(book.available(of: signer.party) > 0, "a refilled book is not empty")
   }
 
   mutating func onNonces(
@@ -252,7 +258,8 @@ extension GovernanceNode {
       signer.renewPool(using: &random)
       sendNonces(to: sender, using: &random, into: &effects)
     }
-    guard !batch.commitments.isEmpty, let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
+    guard !batch.commitments.isEmpty, epoch.parties.contains(sender),
+      let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
     var commitments: [NonceCommitment<Suite>] = []
     for bytes in batch.commitments.prefix(FROSTLimits.nonces) {

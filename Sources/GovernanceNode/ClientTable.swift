@@ -228,6 +228,7 @@ extension GovernanceNode {
     case (.incident(let a), .incident(let b)): a.content == b.content
     case (.enrol(let a), .enrol(let b)): a.content == b.content
     case (.policy(let a), .policy(let b)): a.content == b.content
+    case (.members(let a, _), .members(let b, _)): a.content == b.content
     case (.artifact(let a), .artifact(let b)):
       a.content.digest == b.content.digest && a.content.tenantID == b.content.tenantID
     default: false

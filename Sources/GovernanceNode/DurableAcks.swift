@@ -20,6 +20,11 @@ struct DurableAcks: Sendable {
 
   init(parties: [NodeID]) { acks = parties.map { ($0, []) } }
 
+  /// Other nodes take part from here on; what those who stay have said stands.
+  mutating func follow(_ parties: [NodeID]) {
+    acks = parties.map { party in acks.first { $0.party == party } ?? (party, []) }
+  }
+
   /// Takes an acknowledgement, by a party whose term this node is in (`current`) or not. One of the current
   /// term ends whatever the party said of later terms: nobody has reached them, and an honest party that had
   /// would say so again.
@@ -53,9 +58,12 @@ struct DurableAcks: Sendable {
     return verified
   }
 
-  /// The largest size that at least `threshold` parties hold durably with this ledger's content.
-  func acknowledgedSize(by threshold: Int, term: Term, ledger: Ledger<some LogStore>) -> UInt64 {
-    let sizes = acks.map { verifiedSize($0.history, term: term, ledger: ledger) }.sorted(by: >)
+  /// The largest size that at least `threshold` of `parties` hold durably with this ledger's content.
+  func acknowledgedSize(
+    by threshold: Int, of parties: [NodeID], term: Term, ledger: Ledger<some LogStore>
+  ) -> UInt64 {
+    let sizes = acks.filter { parties.contains($0.party) }
+      .map { verifiedSize($0.history, term: term, ledger: ledger) }.sorted(by: >)
     return threshold <= sizes.count ? sizes[threshold - 1] : 0
   }
 

@@ -21,6 +21,8 @@ struct ExecutorTable: Sendable {
   struct Enlisting: Sendable {
     let key: CallKey
     let challenge: Challenge
+    /// How many links of the chain of keys it has.
+    let knownLinks: Int
     /// The bundle that the executor has.
     let since: Instant
   }
@@ -82,6 +84,11 @@ struct ExecutorTable: Sendable {
     return known[position].challenge.executor
   }
 
+  /// New links of the chain of keys, for everyone who listens for jobs.
+  func tell(links: [String]) -> [Answer] {
+    links.isEmpty ? [] : streams.map { .item($0.key, payload: JobOffer(links: links).encode()) }
+  }
+
   mutating func remove(_ key: CallKey) {
     enlisting.removeAll { $0.key == key }
     streams.removeAll { $0.key == key }
@@ -109,7 +116,8 @@ extension GovernanceNode {
       executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
     supersede(call.caller, into: &effects)
     executors.enlisting.append(
-      ExecutorTable.Enlisting(key: call.key, challenge: challenge, since: now.monotonic))
+      ExecutorTable.Enlisting(
+        key: call.key, challenge: challenge, knownLinks: Int(request.knownLinks), since: now.monotonic))
     executors.challenge(challenge, at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
@@ -143,9 +151,11 @@ extension GovernanceNode {
     guard let shown = finality.lease, !executors.enlisting.isEmpty else { return }
     executors.leased(shown.leasedChallenges, at: now.monotonic)
     let bundle = overlay.final.bundle.json.canonicalBytes()
+    let links = links
     executors.enlisting.removeAll { call in
       guard var lease = shown.lease(where: { $0 == call.challenge }) else { return false }
       lease.bundle = bundle
+      lease.links = links.missing(after: call.knownLinks)
       effects.answers.append(.respond(call.key, .ok, payload: lease.encode()))
       return true
     }
@@ -160,6 +170,11 @@ extension GovernanceNode {
       return
     }
     executors.streams.append(ExecutorTable.Stream(key: call.key, executor: call.caller))
+    // First the keys, then what they sign.
+    let missing = links.missing(after: Int(request.knownLinks))
+    if !missing.isEmpty {
+      effects.answers.append(.item(call.key, payload: JobOffer(links: missing).encode()))
+    }
     for leaf in overlay.final.outstandingApprovals(for: call.caller) { offer(leaf, into: &effects) }
   }
 

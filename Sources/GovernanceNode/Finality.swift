@@ -112,19 +112,13 @@ struct Finality: Sendable {
 }
 
 extension GovernanceNode {
-  /// A note that the group key has signed for this cluster; nil where it has not. It comes back with the group's line
-  /// alone: what else a peer put beside it nobody has checked, and is neither kept nor shown on.
+  /// A note that the key which signs its size has signed for this cluster; nil where it has not. It comes back with
+  /// the group's line alone: what else a peer put beside it nobody has checked, and is neither kept nor shown on.
   func groupSigned(_ encoded: String) -> (note: SignedNote, checkpoint: CheckpointNote)? {
     guard let received = try? SignedNote(parsing: Array(encoded.utf8)),
-      let line = received.signatures.first(where: {
-        $0.keyID == keyID && $0.name == CheckpointNote.origin(cluster: cluster)
-      }),
-      let signature = SchnorrSignature<Suite>(encoding: line.signature),
-      publicKeys.verifies(signature, over: Array(received.text.utf8)),
-      let checkpoint = try? CheckpointNote(parsing: received.text), checkpoint.cluster == cluster
+      let checkpoint = try? CheckpointNote(parsing: received.text), checkpoint.cluster == cluster,
+      let note = verified(received, checkpoint)
     else { return nil }
-    let note = SignedNote(
-      text: received.text, name: line.name, keyID: line.keyID, signature: line.signature)
     return (note, checkpoint)
   }
 
@@ -132,8 +126,14 @@ extension GovernanceNode {
   mutating func onNoteShown(
     _ shown: NoteShown, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard let (note, checkpoint) = groupSigned(shown.note) else {
-      effects.notices.append(.evidence("a note was shown that the group key did not sign"))
+    guard let received = try? SignedNote(parsing: Array(shown.note.utf8)),
+      let checkpoint = try? CheckpointNote(parsing: received.text), checkpoint.cluster == cluster
+    else {
+      effects.notices.append(.evidence("a note was shown that cannot be read"))
+      return
+    }
+    guard let note = verified(received, checkpoint) else {
+      onUnverified(received, checkpoint, into: &effects)
       return
     }
     var shown = shown
@@ -158,13 +158,46 @@ extension GovernanceNode {
       onForeignNote(shown, checkpoint, into: &effects)
       return
     }
+    // Only the key in force signs the size that ends in another's record, and nothing above. That it signed more
+    // is no note, whoever still holds shares of it.
+    guard turn.map({ checkpoint.size <= $0 }) ?? true else { return }
     guard let state = overlay.state(at: checkpoint.size), state.stateRoot == checkpoint.stateRoot else {
       effects.fatal =
         "SEV-1: the state at size \(checkpoint.size) is not the one that the note names; this party halts"
       return
     }
-    makeFinal(note, checkpoint, shown, into: &effects)
+    makeFinal(note, checkpoint, shown, using: &random, into: &effects)
     advanceCheckpoint(using: &random, into: &effects)
+  }
+
+  /// The note with the line of the key that signs its size, as far as this node knows; nil where that line is
+  /// missing or does not verify.
+  func verified(_ note: SignedNote, _ checkpoint: CheckpointNote) -> SignedNote? {
+    KeyEpoch<Suite>.verified(
+      note, under: overlay.final.membership.key(signing: checkpoint.size), cluster: cluster)
+  }
+
+  /// A note that the key which signs its size did not sign. It may be a later key's: then this node asks for the
+  /// notes that lead there.
+  private mutating func onUnverified(
+    _ note: SignedNote, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
+  ) {
+    let epochs = overlay.final.membership.epochs
+    let ids = epochs.map { KeyEpoch<Suite>.keyID($0.key, cluster: cluster) }
+    let key = overlay.final.membership.key(signing: checkpoint.size)
+    let isKnown = note.signatures.contains { line in ids.contains(line.keyID) }
+    if isKnown {
+      let isFormer = epochs.contains { epoch in
+        epoch.key != key && KeyEpoch<Suite>.verified(note, under: epoch.key, cluster: cluster) != nil
+      }
+      effects.notices.append(
+        .evidence(
+          isFormer
+            ? "a key that does not sign size \(checkpoint.size) any more, or not yet, signed it"
+            : "a note was shown that the group key did not sign"))
+    } else if checkpoint.size > finality.size {
+      finality.lastWanted = Instant(nanoseconds: 0)
+    }
   }
 
   /// An older note says nothing new of what is final, but may consent to what this node has no proof for.
@@ -243,7 +276,8 @@ extension GovernanceNode {
   }
 
   private mutating func makeFinal(
-    _ note: SignedNote, _ checkpoint: CheckpointNote, _ shown: NoteShown, into effects: inout NodeEffects
+    _ note: SignedNote, _ checkpoint: CheckpointNote, _ shown: NoteShown,
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     let earlier = overlay.final
     let first = finality.size
@@ -276,6 +310,11 @@ extension GovernanceNode {
           batch.delete(.state, Array(name.utf8))
         }
       }
+      enterEpoch(note, using: &random, in: &batch, into: &effects)
+      // What a change that was taken back has left.
+      if overlay.final.membership.change == nil, vault.holdsMore(than: signer.share) {
+        vault.destroy(but: signer.share, in: &batch)
+      }
       effects.writes.append((.note(size: checkpoint.size), batch))
     }
     let consented = (wereUnconsented + approvals).filter { checkpoint.consent?.covers($0) == true }
@@ -297,6 +336,11 @@ extension GovernanceNode {
       }
       shown.append(note.text)
       effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+    }
+    // Who has not seen a key's record become final can check nothing that the key signed: that note comes first.
+    if let link = links.next(after: wanted.size), link.index.value + 1 < finality.size {
+      effects.messages.append((peer, PeerMessage(note: NoteShown(note: link.note.encoded))))
+      return
     }
     guard finality.size > wanted.size, let note = finality.note, !shown.contains(note.text) else { return }
     effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))

@@ -39,11 +39,11 @@ extension GovernanceNode {
   /// follows the new one.
   mutating func onTransfer(_ call: ClientCall, _ request: TransferRequest, into effects: inout NodeEffects) {
     guard let target = NodeID(rawValue: UInt64(request.node)),
-      let party = genesis.parties.first(where: { $0.id == Int(request.node) })
+      let party = overlay.head.parties.first(where: { $0.id == Int(request.node) })
     else {
       refuse(
         call.key, .invalidArgument,
-        "expected one of the parties' numbers, \(genesis.parties.map { "\($0.id)" }.joined(separator: ", "))",
+        "expected one of the parties' numbers, \(overlay.head.parties.map { "\($0.id)" }.joined(separator: ", "))",
         into: &effects)
       return
     }

@@ -13,14 +13,19 @@ public struct NodeIdentity: ~Copyable, Sendable {
   public let id: NodeID
   /// Signs declines and acknowledgements.
   public let partyKey: SigningKey
-  /// Seals artifacts at rest.
+  /// Seals artifacts and shares at rest.
   public let storageKey: SymmetricKey
+  /// The nodes that its operator told it of, for as long as the ledger here does not.
+  public let contacts: [NodeID]
 
   /// An identity.
-  public init(id: NodeID, partyKey: consuming SigningKey, storageKey: consuming SymmetricKey) {
+  public init(
+    id: NodeID, partyKey: consuming SigningKey, storageKey: consuming SymmetricKey, contacts: [NodeID] = []
+  ) {
     self.id = id
     self.partyKey = partyKey
     self.storageKey = storageKey
+    self.contacts = contacts
   }
 }
 
@@ -64,9 +69,19 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   public let genesis: Genesis
   /// Hash of the genesis leaf.
   public let cluster: Digest
-  let publicKeys: PublicKeyPackage<Suite>
-  let keyID: [UInt8]
-
+  /// The key in force, as the final state says.
+  var epoch: KeyEpoch<Suite>
+  var links: KeyLinks
+  var vault: ShareVault<Suite>
+  /// As leader: the attempt to have a key made.
+  var keyRound: KeyRound?
+  /// As a new party: its part in it.
+  var keyChange: KeyChange<Suite>?
+  /// Parties that a shown act names and the log here does not.
+  var shownSeats: [PartySeat] = []
+  /// Whether this node signs with the share of the ceremony that founded the cluster. Where not, and there is
+  /// one, it is to be destroyed.
+  public private(set) var usesFoundingShare: Bool
   var raft: RaftInstance<Ledger<Store>>
   var overlay: Overlay
   var signer: PartySigner<Suite>
@@ -101,34 +116,45 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var lastAckSent = Instant(nanoseconds: 0)
   var now: Moment
 
-  /// Starts a node from what its storage holds. `recovered` holds at least the genesis.
+  /// Starts a node from what its storage holds. `recovered` holds at least the genesis. `foundingShare` is the
+  /// one of the ceremony, where the party took part in it; later ones lie in the store.
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
-    recovered: consuming RecoveredLedger<Store>, key: consuming KeyPackage<Suite>,
-    publicKeys: PublicKeyPackage<Suite>, settings: Settings, at now: Moment,
-    using random: inout some RandomNumberGenerator
+    recovered: consuming RecoveredLedger<Store>, foundingShare: PartyShare<Suite>?,
+    settings: Settings, at now: Moment, using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
-    let start = try Beginning(recovered, id: identity.id, key: identity.partyKey.publicKey)
+    let start = try Beginning(recovered, identity)
+    guard let party = PartyIdentifier(UInt16(truncatingIfNeeded: identity.id.rawValue)) else {
+      throw .identity("expected a party's number from 1 to 65535")
+    }
+    let epoch: KeyEpoch<Suite>
+    do {
+      epoch = try KeyEpoch(start.state.membership, cluster: start.cluster)
+    } catch {
+      throw .state("the key in force: \(error)")
+    }
+    recovered.ledger.begin(configuration: start.state.configurationPoint)
     cluster = start.cluster
     genesis = start.genesis
     overlay = Overlay(final: start.state)
-    var name = SHA256()
-    name.update(CheckpointNote.origin(cluster: start.cluster))
-    name.update([0x0A, 0x01])
-    name.update(publicKeys.groupKey.serialised)
-    keyID = Array(name.finalize().bytes.prefix(4))
-    self.publicKeys = publicKeys
-    acks = DurableAcks(parties: start.nodes)
-    book = CommitmentBook(parties: publicKeys.parties)
+    self.epoch = epoch
+    links = KeyLinks(
+      ledger: recovered.ledger, cluster: start.cluster, genesisKey: start.genesis.groupKey)
+    vault = ShareVault(ledger: recovered.ledger, storageKey: identity.storageKey)
+    var share = vault.share(of: epoch.publicKeys, party: party)
+    usesFoundingShare = share == nil && foundingShare?.belongs(to: epoch.publicKeys, party: party) == true
+    if usesFoundingShare { share = foundingShare }
+    acks = DurableAcks(parties: recovered.ledger.members)
+    book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
     restrictions = BoundRestrictions(ledger: recovered.ledger)
     raft = RaftInstance(
-      id: identity.id, configuration: Configuration(voters: start.nodes),
+      id: identity.id, configuration: start.state.configurationPoint.configuration,
       hardState: recovered.hardState, log: recovered.ledger,
       commitIndex: LogIndex(rawValue: max(1, recovered.finalSize)), lost: recovered.lost, settings: settings,
       at: now.monotonic, using: &random)
-    signer = PartySigner(key: key, boot: memory.boot, lock: memory.lock)
+    signer = PartySigner(party: party, share: share, boot: memory.boot, lock: memory.lock)
     self.identity = identity
     self.now = now
     raft.log.clock = now.wall
@@ -212,6 +238,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       }
       for evidence in raised.evidence { effects.notices.append(.evidence("\(evidence)")) }
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      if raised.configuration != nil {
+        acks.follow(raft.configuration.members)
+        effects.membersChanged = true
+      }
       for peer in raised.needsSnapshot { sendSnapshot(to: peer, into: &effects) }
       var opened = false
       for change in raised.roleChanges {
@@ -253,7 +283,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   /// A new leader opens its term with a `term` record, and writes down what its predecessors owed.
   private mutating func openTerm(into effects: inout NodeEffects) -> Bool {
     round = nil
-    book = CommitmentBook(parties: publicKeys.parties)
+    book = CommitmentBook(parties: epoch.publicKeys.parties)
     let body = RecordBody.term(number: raft.currentTerm.rawValue, leader: Int(raft.id.rawValue))
     let record = Record(at: max(now.wall, raft.log.logTime), body: body)
     let payload = EntryPayload(record: record.bytes, attachment: [])
@@ -269,8 +299,12 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     return true
   }
 
-  /// The other nodes.
-  var peers: [NodeID] { raft.configuration.members.filter { $0 != raft.id } }
+  /// The other members; for a node that is none yet, those that it was told of as well.
+  var peers: [NodeID] {
+    let members = raft.configuration.members.filter { $0 != raft.id }
+    guard !raft.configuration.members.contains(raft.id) else { return members }
+    return members + identity.contacts.filter { !members.contains($0) && $0 != raft.id }
+  }
 
   private mutating func onDurable(_ point: DurablePoint, into effects: inout NodeEffects) {
     acknowledge(term: point.term, size: point.index.rawValue, into: &effects)
@@ -295,6 +329,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
     case .note, .artifactsRemoved: break
     case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
+    case .share(let session): onShareDurable(session, using: &random, into: &effects)
     case .artifact(let tenant, let digest):
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
     case .repair(let leaf): onMended(leaf, into: &effects)
@@ -314,15 +349,30 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     }
     effects.messages.append((peer, PeerMessage(noteWanted: NoteWanted(size: finality.size))))
     restrictions.showAll(to: peer, into: &effects)
+    showMembers(to: peer, into: &effects)
   }
 
   private mutating func onPeer(
     _ message: PeerMessage, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard peers.contains(sender) else { return }
+    guard isKnown(sender) else { return }
     if let message = RaftCodec.decode(message) {
       stepRaft(.receive(from: sender, message), using: &random, into: &effects)
+      // An entry that had to be judged first: now it can be appended.
+      for _ in 0..<8 where judgeAwaited() {
+        stepRaft(.receive(from: sender, message), using: &random, into: &effects)
+      }
+    } else if onKeyMessage(message, from: sender, using: &random, into: &effects) {
+      return
+    } else if let call = message.keySession {
+      onKeySession(call, from: sender, using: &random, into: &effects)
+    } else if let approval = message.keyApproved {
+      onKeyApproved(approval, from: sender, into: &effects)
+    } else if let failed = message.keyFailed {
+      onKeyFailed(failed, from: sender, into: &effects)
+    } else if let shown = message.membersShown {
+      onMembersShown(shown, into: &effects)
     } else if let durable = message.durable {
       guard let root = Digest(durable.root) else { return }
       acks.record(
@@ -411,6 +461,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     keepArtifacts(into: &effects)
     pursueSnapshots(using: &random, into: &effects)
     pursueRestrictions(into: &effects)
+    pursueMembers(using: &random, into: &effects)
+    pursueKeyChange(using: &random, into: &effects)
     takeUp(using: &random, into: &effects)
   }
 
@@ -427,10 +479,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
 private struct Beginning {
   let cluster: Digest
   let genesis: Genesis
-  let nodes: [NodeID]
   let state: ShieldState
 
-  init(_ recovered: borrowing RecoveredLedger<some LogStore>, id: NodeID, key: PublicKey)
+  init(_ recovered: borrowing RecoveredLedger<some LogStore>, _ identity: borrowing NodeIdentity)
     throws(NodeFault)
   {
     let ledger = recovered.ledger
@@ -439,16 +490,21 @@ private struct Beginning {
     else { throw .state("the ledger does not begin with a genesis") }
     cluster = TreeHash.leaf(leaf)
     self.genesis = genesis
-    nodes = genesis.parties.compactMap { NodeID(rawValue: UInt64($0.id)) }
-    guard genesis.parties.contains(where: { UInt64($0.id) == id.rawValue && $0.key == key }) else {
-      throw .identity(
-        "expected party \(id.rawValue) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
-      )
-    }
     do {
       state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)
     } catch {
       throw .state("\(error)")
+    }
+    let id = identity.id.rawValue
+    let key = identity.partyKey.publicKey
+    // One that comes later, or has gone, is told of others by hand.
+    let seat =
+      (state.membership.known + genesis.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) })
+      .first { UInt64($0.id) == id }
+    guard seat.map({ $0.key == key }) ?? !identity.contacts.isEmpty else {
+      throw .identity(
+        "expected party \(id) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
+      )
     }
   }
 

@@ -1,4 +1,5 @@
 import ClawLedger
+import Crypto
 import Raft
 import Records
 import Wire
@@ -54,6 +55,8 @@ public enum WriteName: Hashable, Sendable {
   case note(size: UInt64)
   /// A restriction that binds this party at once.
   case restriction(id: String)
+  /// This party's share of a key that is being made.
+  case share(session: Digest)
   /// An artifact's sealed content.
   case artifact(tenant: String, digest: String)
   /// That contents without a record are gone.
@@ -101,6 +104,8 @@ public enum Notice: Equatable, Sendable {
   /// A peer did what no honest peer does.
   case evidence(String)
   case warning(String)
+  /// A step of a change of members or keys.
+  case members(String)
   /// A proposal's decision is final.
   case decided(Decision)
 }
@@ -119,6 +124,10 @@ public struct NodeEffects: Sendable {
   public var messages: [(to: NodeID, message: PeerMessage)] = []
   public var answers: [Answer] = []
   public var notices: [Notice] = []
+  /// Who takes part has changed: the owner looks at `connections` and `seats` again.
+  public var membersChanged = false
+  /// The share of the ceremony is of a key that signs no more: the owner destroys its file.
+  public var retiresFoundingShare = false
   /// Why this node must stop.
   public var fatal: String?
 
@@ -132,6 +141,8 @@ public struct NodeEffects: Sendable {
     messages.removeAll(keepingCapacity: true)
     answers.removeAll(keepingCapacity: true)
     notices.removeAll(keepingCapacity: true)
+    membersChanged = false
+    retiresFoundingShare = false
     fatal = nil
   }
 }

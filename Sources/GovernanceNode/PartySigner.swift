@@ -6,7 +6,16 @@ import Wire
 /// A party as FROST knows it: a nonzero scalar. Records have identifiers of another kind.
 typealias PartyIdentifier = FROST.Identifier
 
-/// One party's half of the checkpoint protocol: its share of the key, its nonces and its lock.
+/// A party's share of one key; a box, since shares are not copied.
+public final class PartyShare<Suite: CipherSuite>: Sendable {
+  let key: KeyPackage<Suite>
+
+  /// Takes a share over.
+  public init(_ key: consuming KeyPackage<Suite>) { self.key = key }
+}
+
+/// One party's half of the checkpoint protocol: its share of the key in force, its nonces and its lock. A party
+/// without a share, as one that learns, gives none.
 struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// A share that waits for its lock to be durable.
   struct HeldShare {
@@ -15,16 +24,18 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let answer: SignAnswer
   }
 
-  let key: KeyPackage<Suite>
+  let party: PartyIdentifier
+  private(set) var share: PartyShare<Suite>?
   var pool: NoncePool<Suite>
   /// What was signed last, in memory; on disk once its ticket is locked.
   private(set) var lock: SigningLock
   private var nextTicket: UInt64 = 1
   private var held: [HeldShare] = []
 
-  init(key: consuming KeyPackage<Suite>, boot: UInt64, lock: SigningLock) {
-    pool = NoncePool(party: key.identifier, boot: boot, capacity: 128)
-    self.key = key
+  init(party: PartyIdentifier, share: PartyShare<Suite>?, boot: UInt64, lock: SigningLock) {
+    pool = NoncePool(party: party, boot: boot, capacity: 128)
+    self.party = party
+    self.share = share
     self.lock = lock
   }
 
@@ -36,9 +47,13 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   ) -> (lock: (ticket: UInt64, bytes: [UInt8])?, answer: SignAnswer?) {
     precondition(lock.objection(to: note) == nil, "the lock is asked before anything is signed")
     var answer = SignAnswer(term: call.term, round: call.round, session: call.session)
+    guard let share else {
+      answer.declined = "other"
+      return (nil, answer)
+    }
     do {
-      let round = try key.prepare(package)
-      switch try pool.sign(round, with: key) {
+      let round = try share.key.prepare(package)
+      switch try pool.sign(round, with: share.key) {
       case .share(let share): answer.share = share.encoding
       case .spent, .unknownNonces:
         answer.declined = "spent"
@@ -55,9 +70,23 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     return ((ticket, lock.bytes), nil)
   }
 
+  /// Fresh commitments, as many as there is room for; none without a share.
+  mutating func publish(using random: inout some RandomNumberGenerator) -> [NonceCommitment<Suite>] {
+    guard let share else { return [] }
+    return pool.publish(pool.capacity - pool.available, for: share.key, using: &random)
+  }
+
   /// Drops every unused nonce: a new coordinator is served with fresh ones only.
   mutating func renewPool(using random: inout some RandomNumberGenerator) {
-    pool = NoncePool(party: key.identifier, boot: random.next(), capacity: pool.capacity)
+    pool = NoncePool(party: party, boot: random.next(), capacity: pool.capacity)
+  }
+
+  /// Signs with another share from here on, or with none. Nonces are of one share; answers of the old one that
+  /// wait for their lock go with it.
+  mutating func exchange(_ share: PartyShare<Suite>?, using random: inout some RandomNumberGenerator) {
+    self.share = share
+    held.removeAll()
+    renewPool(using: &random)
   }
 
   /// The locks through `ticket` are durable: the shares that waited for them.

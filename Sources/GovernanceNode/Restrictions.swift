@@ -125,9 +125,11 @@ enum Statements {
     guard case .object(var object) = value else {
       throw .field("statement", expected: "an object, found \(value.kind)")
     }
-    guard object["type"] == nil, object["at"] == nil else {
+    guard object["type"] == nil, object["at"] == nil, object["configuration"] == nil else {
       throw .field("statement", expected: "content and signatures only")
     }
+    // Who takes part from the record on is for the leader to write beside it.
+    if type == .members { object["configuration"] = MemberList(voters: [1]).json }
     object["type"] = .string(type.rawValue)
     object["at"] = .string(Timestamp.epoch.text)
     return try Record(.object(object)).body
@@ -138,6 +140,7 @@ enum Statements {
     guard case .object(var object) = Record(at: .epoch, body: body).json else { return [] }
     object["type"] = nil
     object["at"] = nil
+    object["configuration"] = nil
     return JSON.object(object).canonicalBytes()
   }
 }
@@ -202,9 +205,8 @@ extension GovernanceNode {
   mutating func onRestrictionBound(
     _ bound: RestrictionBound, from sender: NodeID, into effects: inout NodeEffects
   ) {
-    guard let party = genesis.parties.first(where: { UInt64($0.id) == sender.rawValue }),
-      let signature = Signature(bound.signature),
-      party.key.verifies(signature, over: boundStatement(bound.incidentID))
+    guard let key = partyKey(of: sender), let signature = Signature(bound.signature),
+      key.verifies(signature, over: boundStatement(bound.incidentID))
     else {
       effects.notices.append(.evidence("\(sender) acknowledged a restriction without its signature"))
       return
@@ -218,7 +220,8 @@ extension GovernanceNode {
       && !restrictions.vigils[position].bound.contains(party)
     {
       restrictions.vigils[position].bound.append(party)
-      if restrictions.vigils[position].bound.count == genesis.threshold {
+      let signers = restrictions.vigils[position].bound.count(where: epoch.parties.contains)
+      if signers >= epoch.threshold, restrictions.vigils[position].since == nil {
         restrictions.vigils[position].since = now.monotonic
       }
     }

@@ -16,6 +16,7 @@ struct SnapshotTransfers: Sendable {
     let term: UInt64
     let peaks: [[UInt8]]
     let logTime: String
+    let links: [String]
     var cells: [(name: String, bytes: [UInt8])] = []
     var nextPiece: UInt64 = 0
     /// Of the names and cells so far.
@@ -68,6 +69,7 @@ extension GovernanceNode {
       pieces[position].logTime = overlay.final.logTime.text
       pieces[position].piece = UInt64(position)
       pieces[position].last = position == pieces.count - 1
+      pieces[position].links = position == 0 ? links.missing(after: 0) : []
       effects.messages.append((peer, PeerMessage(snapshotPiece: pieces[position])))
     }
   }
@@ -80,7 +82,8 @@ extension GovernanceNode {
     guard sender == raft.leader, sender != raft.id else { return }
     if piece.piece == 0 {
       snapshots.incoming = SnapshotTransfers.Incoming(
-        from: sender, note: piece.note, term: piece.term, peaks: piece.peaks, logTime: piece.logTime)
+        from: sender, note: piece.note, term: piece.term, peaks: piece.peaks, logTime: piece.logTime,
+        links: piece.links)
     }
     let bytes = piece.names.reduce(0) { $0 + $1.utf8.count } + piece.cells.reduce(0) { $0 + $1.count }
     guard var incoming = snapshots.incoming, incoming.nextPiece == piece.piece, incoming.from == sender,
@@ -108,7 +111,12 @@ extension GovernanceNode {
     _ incoming: SnapshotTransfers.Incoming, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) -> UInt64? {
-    guard let (note, checkpoint) = groupSigned(incoming.note) else {
+    guard let received = try? SignedNote(parsing: Array(incoming.note.utf8)),
+      let checkpoint = try? CheckpointNote(parsing: received.text), checkpoint.cluster == cluster,
+      let (chain, newLinks) = chain(through: incoming.links),
+      let note = KeyEpoch<Suite>.verified(
+        received, under: chain.key(signing: checkpoint.size), cluster: cluster)
+    else {
       effects.notices.append(.evidence("a snapshot was sent that no note vouches for"))
       return nil
     }
@@ -124,21 +132,38 @@ extension GovernanceNode {
           addresses.firstIndex(of: address).flatMap { Digest(incoming.peaks[$0]) }
         }), frontier.root == checkpoint.root, let root = LogRoot(bytes: frontier.root.bytes),
       let state = try? ShieldState(restoring: incoming.cells), state.stateRoot == checkpoint.stateRoot,
-      state.size == checkpoint.size, incoming.logTime == state.logTime.text
+      state.size == checkpoint.size, incoming.logTime == state.logTime.text,
+      state.membership.epochs == chain.epochs
     else {
       effects.notices.append(.evidence("a snapshot does not match the note that it came with"))
       return nil
     }
-    raft.log.expect(frontier, at: state.logTime)
+    raft.log.expect(frontier, at: state.logTime, configuration: state.configurationPoint)
     let point = SnapshotPoint(
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
-    stepSnapshot(point, state, note, checkpoint, using: &random, into: &effects)
+    stepSnapshot(point, state, note, checkpoint, newLinks, using: &random, into: &effects)
     return checkpoint.size
+  }
+
+  /// The chain of keys with the links that a snapshot brought, and those that are new here; nil where one does not
+  /// verify.
+  private func chain(through links: [String]) -> (KeyChain, [LedgerProof])? {
+    guard links.count <= 1024,
+      var chain = KeyChain(cluster: cluster, verified: overlay.final.membership.epochs)
+    else { return nil }
+    var new: [LedgerProof] = []
+    for text in links {
+      guard let link = try? LedgerProof(parsing: text), let isNew = try? chain.extend(link) else {
+        return nil
+      }
+      if isNew { new.append(link) }
+    }
+    return (chain, new)
   }
 
   private mutating func stepSnapshot(
     _ point: SnapshotPoint, _ state: ShieldState, _ note: SignedNote, _ checkpoint: CheckpointNote,
-    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+    _ newLinks: [LedgerProof], using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     raft.step(.snapshotInstalled(point), at: now.monotonic, using: &random, into: &raftEffects)
     // The state changes before anything of the new log is applied to it.
@@ -150,6 +175,8 @@ extension GovernanceNode {
     batch.deleteFrom(.state, [])
     state.cells.forEach { name, cell in batch.put(.state, Array(name.utf8), cell.merkleBytes()) }
     raft.log.keep(note, checkpoint, in: &batch)
+    for link in newLinks { links.add(link, in: &batch) }
+    enterEpoch(nil, using: &random, in: &batch, into: &effects)
     if let request = raftEffects.persist.first, request.snapshot != nil {
       // The log that begins with the snapshot and the state at its beginning are one write.
       raftEffects.persist.removeFirst()

@@ -69,6 +69,10 @@ extension GovernanceNode {
   mutating func append(_ body: RecordBody, _ attachment: Attachment, into effects: inout NodeEffects)
     -> Result<LeafIndex, CallStatus>
   {
+    if case .members(let act, _) = body {
+      let configuration = overlay.head.configuration(for: act.content)
+      return appendMembers(.members(act, configuration), configuration, into: &effects)
+    }
     let record = Record(at: max(now.wall, raft.log.logTime), body: body)
     let bytes = record.bytes
     guard bytes.count <= Record.maximumBytes else {
@@ -91,14 +95,14 @@ extension GovernanceNode {
     }
   }
 
-  private func status(of refusal: ProposalRefusal) -> CallStatus {
+  func status(of refusal: ProposalRefusal) -> CallStatus {
     switch refusal {
     case .notLeader, .termEntryPending, .termEntryAppended:
       CallStatus(.unavailable, "there is no leader at the moment; try again")
     case .transferPending:
       CallStatus(.unavailable, "leadership is being handed over; try again")
     case .termNotCommitted, .configurationPending:
-      CallStatus(.failedPrecondition, "an earlier change of members is not committed yet; try again")
+      CallStatus(.unavailable, "an earlier change of members is not committed yet; try again")
     case .invalidChange(let fault): CallStatus(.failedPrecondition, "\(fault)")
     case .busy:
       CallStatus(.resourceExhausted, "too much is not yet durable; try again")
@@ -211,8 +215,8 @@ extension GovernanceNode {
   /// What may enter the log from outside a leader: what its originator signed, and artifacts.
   private static func isForwardable(_ type: RecordType) -> Bool {
     switch type {
-    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .artifact: true
-    case .genesis, .term, .tick, .version, .members, .key, .decision, .recovery: false
+    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .members, .artifact: true
+    case .genesis, .term, .tick, .version, .key, .decision, .recovery: false
     }
   }
 

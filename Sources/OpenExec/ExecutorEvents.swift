@@ -17,6 +17,8 @@ public enum ExecutorEvent: Sendable {
   /// A sandbox is gone, whatever came of it. Told exactly once for every start, also after a kill.
   case sandboxFinished(RunID, RunOutcome)
   case leaseOffered(LeaseOffer)
+  /// Links of the chain of keys, oldest first.
+  case keysOffered([LedgerProof])
   /// What governance answered to a report.
   case receiptProven(LedgerProof)
   /// The preflight's findings.
@@ -75,6 +77,10 @@ public enum ExecutorNotice: Equatable, Sendable {
   /// What was admitted has ended, whether it ran or not; the receipt that governance will be told.
   case jobEnded(Receipt)
   case leaseRefused(LeaseRefusal)
+  /// A link of the chain of keys that does not verify.
+  case keyRefused(KeyChainError)
+  /// A new key is believed for notes from this size on.
+  case keyTaken(firstSize: UInt64)
   case bundleRefused(RegistryError)
   case bundleLoaded(Digest)
   /// A proof that is not the receipt of a job here.

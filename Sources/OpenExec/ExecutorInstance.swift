@@ -10,7 +10,7 @@ import Records
 /// sandbox started → finished → receipt kept, durably → reported until proven. A crash before the burn loses nothing; after
 /// it, the token never runs again and its receipt says `unknown`.
 public struct ExecutorInstance: Sendable {
-  public let identity: ExecutorIdentity
+  public internal(set) var identity: ExecutorIdentity
   public let settings: ExecutorSettings
   public internal(set) var leases: LeaseKeeper
   public internal(set) var registry: ActionRegistry?
@@ -38,6 +38,9 @@ public struct ExecutorInstance: Sendable {
     identity: ExecutorIdentity, journal: RestoredJournal, activeClasses: [IsolationClass],
     settings: ExecutorSettings = ExecutorSettings()
   ) {
+    var identity = identity
+    // The keys that it has come to know since the genesis, each certified by the one before.
+    identity.keys = journal.keys
     self.identity = identity
     self.settings = settings
     self.activeClasses = activeClasses
@@ -73,6 +76,7 @@ public struct ExecutorInstance: Sendable {
     case .sandboxFinished(let run, let outcome):
       finished(run, outcome, at: now, using: &random, into: &effects)
     case .leaseOffered(let offer): take(offer, at: now, into: &effects)
+    case .keysOffered(let links): take(links, into: &effects)
     case .receiptProven(let proof): settle(proof, into: &effects)
     case .classesFound(let classes):
       activeClasses = classes
@@ -161,6 +165,24 @@ public struct ExecutorInstance: Sendable {
         effects.notices.append(.jobEnded(draft.receipt))
         conclude(burned, draft, into: &effects)
       }
+    }
+  }
+
+  // MARK: Keys
+
+  /// Takes links of the chain of keys. Each is written before anything that its key signs is acted on, since writes
+  /// are done in order and a start waits for the write of its nonce.
+  mutating func take(_ links: [LedgerProof], into effects: inout ExecutorEffects) {
+    for link in links {
+      do {
+        guard try identity.keys.extend(link) else { continue }
+      } catch {
+        effects.notices.append(.keyRefused(error))
+        return
+      }
+      leases.identity = identity
+      _ = write(JournalKey.link(link.index), Array(link.encoded.utf8), into: &effects)
+      effects.notices.append(.keyTaken(firstSize: link.index.value + 2))
     }
   }
 

@@ -30,7 +30,9 @@ public struct KeyRing: Hashable, Sendable {
   /// Hash of the genesis leaf.
   public let cluster: Digest
   /// At most `maximumKeys`, oldest first.
-  public let keys: [GroupKey]
+  public private(set) var keys: [GroupKey]
+  /// How many links of the chain of keys it has taken.
+  public private(set) var links = 0
 
   /// Most keys that one cluster has had.
   public static let maximumKeys = 64
@@ -41,11 +43,29 @@ public struct KeyRing: Hashable, Sendable {
     self.keys = Array(keys.suffix(KeyRing.maximumKeys))
   }
 
-  /// The known key that a note claims to be signed with.
+  /// The known key that a note claims to be signed with; of several terms of one key, the one of the note's size.
   func signer(of note: SignedNote) -> GroupKey? {
-    keys.first { known in
+    let claimed = keys.filter { known in
       let verifier = CheckpointNote.verifier(cluster: cluster, groupKey: known.key)
       return note.signatures.contains { $0.name == verifier.name && $0.keyID == verifier.keyID }
     }
+    guard claimed.count > 1, let size = (try? CheckpointNote(parsing: note.text))?.size else {
+      return claimed.first
+    }
+    return claimed.first { $0.signs(size: size) } ?? claimed.first
+  }
+
+  /// Takes the next link of the chain of keys: the newest key here certifies the one after it, and signs nothing
+  /// above that. False where the link is known already.
+  public mutating func extend(_ link: LedgerProof) throws(KeyChainError) -> Bool {
+    let first = link.index.value + 2
+    guard let newest = keys.last, first > newest.firstSize else { return false }
+    var chain = KeyChain(cluster: cluster, genesisKey: newest.key)
+    guard try chain.extend(link) else { return false }
+    keys[keys.count - 1] = GroupKey(newest.key, firstSize: newest.firstSize, lastSize: first - 1)
+    keys.append(GroupKey(chain.current, firstSize: first))
+    if keys.count > KeyRing.maximumKeys { keys.removeFirst() }
+    links += 1
+    return true
   }
 }

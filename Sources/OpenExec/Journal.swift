@@ -169,6 +169,13 @@ enum JournalKey {
   static let identity = "identity"
   static let lease = "lease"
 
+  /// A link of the chain of keys, by its leaf, so that the order of names is the order of links.
+  static func link(_ leaf: LeafIndex) -> String {
+    let digits = String(leaf.value)
+    return linkPrefix + String(repeating: "0", count: max(0, 20 - digits.count)) + digits
+  }
+  static let linkPrefix = "key/"
+
   static func identityBytes(_ identity: ExecutorIdentity) -> [UInt8] {
     JSON.object([
       ("cluster", .string(identity.keys.cluster.hex)), ("executor", .string(identity.executor.path)),
@@ -199,6 +206,8 @@ enum JournalKey {
 /// What a journal held when the executor started.
 public struct RestoredJournal: Sendable {
   var highestLease: LeaseMark?
+  /// The keys that were known, from the genesis on.
+  let keys: KeyRing
   var tokens: [TokenRecord] = []
 
   /// The writes that begin the journal of a new incarnation. They must be durable, and the journal's
@@ -225,7 +234,17 @@ public struct RestoredJournal: Sendable {
       throw .otherIncarnation(found: String(decoding: own.prefix(512), as: UTF8.self))
     }
     let sorted = contents.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    for (key, sealed) in sorted where key != JournalKey.identity {
+    var known = identity
+    // Keys first: tokens are verified under them.
+    for (key, sealed) in sorted where key.hasPrefix(JournalKey.linkPrefix) {
+      guard let value = JournalRow.opened(key, sealed),
+        let link = try? LedgerProof(parsing: String(decoding: value, as: UTF8.self)),
+        (try? known.keys.extend(link)) != nil
+      else { throw .corrupt(key: key, "not a link of the chain of keys") }
+    }
+    keys = known.keys
+    for (key, sealed) in sorted
+    where key != JournalKey.identity && !key.hasPrefix(JournalKey.linkPrefix) {
       guard let value = JournalRow.opened(key, sealed) else {
         throw .corrupt(key: key, "not as it was written")
       }
@@ -233,7 +252,7 @@ public struct RestoredJournal: Sendable {
         if key == JournalKey.lease {
           highestLease = try JournalKey.leaseMark(value)
         } else {
-          tokens.append(try TokenRecord(parsing: value, identity: identity))
+          tokens.append(try TokenRecord(parsing: value, identity: known))
         }
       } catch {
         throw .corrupt(key: key, error.description)

@@ -117,7 +117,7 @@ public struct LeaseKeeper: Sendable {
     var answered: Timestamp?
   }
 
-  public let identity: ExecutorIdentity
+  public internal(set) var identity: ExecutorIdentity
   /// The newest mark that was ever accepted, across restarts.
   public private(set) var highest: LeaseMark?
   /// The newest lease of this run of the program; it may have lapsed.

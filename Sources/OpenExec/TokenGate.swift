@@ -18,7 +18,7 @@ public enum ServedTenants: Equatable, Sendable {
 
 /// What this executor is, for as long as it lives.
 public struct ExecutorIdentity: Equatable, Sendable {
-  public let keys: KeyRing
+  public internal(set) var keys: KeyRing
   public let executor: Principal
   public let incarnation: Int
   public let tenants: ServedTenants

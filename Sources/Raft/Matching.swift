@@ -132,7 +132,7 @@ extension RaftInstance {
   private enum Placement {
     /// The log holds the entry.
     case present
-    /// Storage has enough to do; the entry will be sent again.
+    /// Storage has enough to do, or the owner has not judged the entry; it will be sent again.
     case later
     /// The leader was told why not.
     case answered
@@ -157,6 +157,7 @@ extension RaftInstance {
     case .ahead:
       answer(.ahead(entry.index), to: sender)
       return .answered
+    case .later: return .later
     case .refuse(let reason):
       refuse(
         .refusedEntry(from: sender, index: entry.index, term: entry.term, reason: reason), at: entry.index,

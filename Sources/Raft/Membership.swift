@@ -10,7 +10,7 @@ public enum ChangeFault: Hashable, Sendable, CustomStringConvertible {
   case noVoters
   /// Voters change by way of a joint configuration whose outgoing side is the voters of now.
   case notJoint
-  /// A joint configuration is left for its incoming side, and nothing else.
+  /// A joint configuration is left for one of its sides, and nothing else.
   case notLeaving
   /// Whoever is to vote receives the log first, as a learner.
   case notLearner(NodeID)
@@ -23,7 +23,7 @@ public enum ChangeFault: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .noVoters: "expected at least one voter"
     case .notJoint: "expected a joint configuration whose outgoing voters are those of now"
-    case .notLeaving: "expected the incoming voters of the joint configuration, alone"
+    case .notLeaving: "expected one side's voters of the joint configuration, alone"
     case .notLearner(let node): "expected \(node) to be a learner before it votes"
     case .notCaughtUp(let node): "\(node) does not keep up with the log yet"
     case .notTransferable(let node): "expected a voter other than the leader, not \(node)"
@@ -40,6 +40,10 @@ extension Configuration {
 
   /// What a joint configuration is left for.
   public var left: Configuration { Configuration(voters: voters, learners: learners) }
+
+  /// What a joint configuration is left for where the change is taken back: whatever was decided meanwhile had
+  /// a majority of these voters as well.
+  public var abandoned: Configuration { Configuration(voters: outgoing, learners: learners) }
 }
 
 extension RaftInstance {
@@ -68,7 +72,9 @@ extension RaftInstance {
   /// Why a voter of `next` may not be one yet; nil where all may. For the owner, before it asks people.
   public func fault(in next: Configuration, at now: Instant) -> ChangeFault? {
     guard !next.voters.isEmpty else { return .noVoters }
-    if configuration.isJoint { return next == configuration.left ? nil : .notLeaving }
+    if configuration.isJoint {
+      return next == configuration.left || next == configuration.abandoned ? nil : .notLeaving
+    }
     if next.isJoint {
       guard next.outgoing == configuration.voters else { return .notJoint }
     } else {

@@ -41,6 +41,8 @@ public enum Admission: Hashable, Sendable {
   case accept
   /// The entry's log time is too far ahead of this node's clock. It may be accepted later.
   case ahead
+  /// The owner has not judged the entry yet. It is sent again, and nobody is to blame.
+  case later
   /// The entry can't be in an honest leader's log, for this reason.
   case refuse(reason: String)
 }

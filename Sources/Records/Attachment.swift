@@ -113,7 +113,9 @@ public struct Attachment: Equatable, Sendable {
     case .ballot(let ballot): [("reason", ballot.content.reasonHash)]
     case .receipt(let receipt): [("result", receipt.content.resultHash)]
     case .incident(let act): [("reason", act.content.reasonHash)]
-    case .term, .tick, .enrol, .artifact, .withdrawal, .decision, .derivedIncident: []
+    case .term, .tick, .members, .derivedMembers, .key, .enrol, .artifact, .withdrawal, .decision,
+      .derivedIncident:
+      []
     }
   }
 }

@@ -9,6 +9,10 @@ public enum RecordBody: Equatable, Sendable {
   case term(number: UInt64, leader: Int)
   /// Written by an idle cluster so that what is pending can expire.
   case tick
+  /// A change of members, and who takes part from this record on: the leader writes that beside the act.
+  case members(Signed<MembersAct>, MemberList)
+  case derivedMembers(DerivedMembers)
+  case key(KeyRecord)
   case policy(Signed<PolicyAct>)
   case enrol(Signed<EnrolmentAct>)
   case artifact(Signed<ArtifactNote>)
@@ -20,12 +24,25 @@ public enum RecordBody: Equatable, Sendable {
   case incident(Signed<IncidentAct>)
   case derivedIncident(DerivedIncident)
 
+  /// Who takes part in consensus from this record on; nil where it does not say.
+  public var configuration: MemberList? {
+    switch self {
+    case .members(_, let configuration): configuration
+    case .derivedMembers(let step): step.configuration
+    case .genesis, .term, .tick, .key, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .decision,
+      .receipt, .incident, .derivedIncident:
+      nil
+    }
+  }
+
   /// The `type` field.
   public var type: RecordType {
     switch self {
     case .genesis: .genesis
     case .term: .term
     case .tick: .tick
+    case .members, .derivedMembers: .members
+    case .key: .key
     case .policy: .policy
     case .enrol: .enrol
     case .artifact: .artifact
@@ -64,6 +81,10 @@ public struct Record: Equatable, Sendable {
     case .term(let number, let leader):
       members = [("leader", .integer(leader)), ("term", .string(String(number)))]
     case .tick: members = []
+    case .members(let act, let configuration):
+      members = act.members + [("configuration", configuration.json)]
+    case .derivedMembers(let step): members = step.members
+    case .key(let key): members = key.members
     case .policy(let act): members = act.members
     case .enrol(let act): members = act.members
     case .artifact(let note): members = note.members
@@ -118,6 +139,17 @@ public struct Record: Equatable, Sendable {
           json.string.flatMap { text in UInt64(text).flatMap { String($0) == text ? $0 : nil } }
         }, leader: try fields.integer("leader", in: 1...65_535))
     case .tick: .tick
+    case .members:
+      if isDerived {
+        .derivedMembers(try DerivedMembers(from: &fields))
+      } else {
+        .members(
+          try Signed(from: &fields),
+          try fields.nested("configuration") { (inner) throws(RecordError) in
+            try MemberList(from: &inner)
+          })
+      }
+    case .key: .key(try KeyRecord(from: &fields))
     case .policy: .policy(try Signed(from: &fields))
     case .enrol: .enrol(try Signed(from: &fields))
     case .artifact: .artifact(try Signed(from: &fields))
@@ -132,7 +164,7 @@ public struct Record: Equatable, Sendable {
       } else {
         .incident(try Signed(from: &fields))
       }
-    case .version, .members, .key, .recovery: throw .unknownType(type.rawValue)
+    case .version, .recovery: throw .unknownType(type.rawValue)
     }
   }
 }

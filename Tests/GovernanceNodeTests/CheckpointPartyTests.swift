@@ -37,8 +37,8 @@ final class Rig {
     node = try GovernanceNode(
       identity: NodeIdentity(id: party.id, partyKey: key, storageKey: storageKey),
       memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk),
-      key: KeyPackage(serialized: party.share), publicKeys: foundation.publicKeys,
-      settings: try Settings(), at: Rig.moment(0), using: &random)
+      foundingShare: PartyShare(KeyPackage(serialized: party.share)), settings: try Settings(),
+      at: Rig.moment(0), using: &random)
     for _ in 0..<ticks { step(.tick) }
   }
 
@@ -231,7 +231,7 @@ struct CheckpointPartyTests {
       cluster: rig.node.cluster, size: 1, root: root, stateRoot: state.stateRoot, time: Rig.moment(0).wall)
     rig.node.round = try CheckpointRound(
       number: 7, note: note, challenges: [], restrictions: RestrictionList([]),
-      publicKeys: rig.node.publicKeys, preferred: [], at: Rig.moment(0).monotonic)
+      publicKeys: rig.node.epoch.publicKeys, preferred: [], at: Rig.moment(0).monotonic)
     let liar = try #require(NodeID(rawValue: 2))
     for _ in 0..<5 {
       var answer = SignAnswer(term: rig.node.raft.currentTerm.rawValue, round: 7, session: 0)
@@ -339,7 +339,7 @@ struct CheckpointPartyTests {
     func counted(_ said: [(term: Term, size: UInt64, root: Digest)]) -> UInt64 {
       var acks = DurableAcks(parties: [party])
       for ack in said { acks.record(party, term: ack.term, size: ack.size, root: ack.root, current: term) }
-      return acks.acknowledgedSize(by: 1, term: term, ledger: ledger)
+      return acks.acknowledgedSize(by: 1, of: [party], term: term, ledger: ledger)
     }
     let later = Term(rawValue: 1 << 40)
     #expect(counted([(term, size, root)]) == size)

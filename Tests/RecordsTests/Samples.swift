@@ -94,6 +94,30 @@ enum Samples {
     actID: "act-2", policyBundleHash: digest, bundleHash: digest, bundleVersion: "2",
     constitutionVersion: "1.0.0", killRunning: true, validUntil: later)
 
+  static let members = MembersAct(
+    actID: "act-4",
+    parties: [
+      PartySeat(id: 1, name: "p1", key: key("p1").publicKey),
+      PartySeat(
+        id: 3, name: "p3", key: key("p3").publicKey, address: "p3.example:7201",
+        authority: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    ], threshold: 2, rotate: true, validUntil: later)
+
+  static let keyContent = KeyContent(
+    cause: LeafIndex(9), origin: .generation, groupKey: key("second group").publicKey,
+    parties: [
+      Party(id: 1, name: "p1", key: key("p1").publicKey, verifyingShare: "aa"),
+      Party(id: 3, name: "p3", key: key("p3").publicKey, verifyingShare: "cc"),
+    ], threshold: 2, transcriptHash: digest)
+
+  static let keyRecord = KeyRecord(
+    content: keyContent,
+    approvals: ["p1", "p3"].enumerated().map { position, name in
+      KeyApproval(
+        party: keyContent.parties[position].id,
+        signature: key(name).sign(keyContent.signedBytes(cluster: cluster)), shareProof: "0102")
+    })
+
   /// One body of every kind.
   static let bodies: [RecordBody] = [
     .genesis(genesis), .term(number: 18_446_744_073_709_551_615, leader: 3), .tick,
@@ -126,6 +150,11 @@ enum Samples {
           digest: digest, tenantID: "acme", workspaceID: "main", size: 12, mediaType: "",
           owner: .executor("x1"), labels: [], decision: LeafIndex(6), validUntil: later), as: .executor("x1"))
     ),
+    .members(signed(members, as: .operator("pat")), MemberList(voters: [1, 2], learners: [3])),
+    .derivedMembers(
+      DerivedMembers(
+        step: .joint, cause: LeafIndex(9), configuration: MemberList(voters: [1, 3], outgoing: [1, 2]))),
+    .key(keyRecord),
   ]
 
   static let records = bodies.map { Record(at: time, body: $0) }

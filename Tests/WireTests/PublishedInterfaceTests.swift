@@ -66,7 +66,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("ledger", "CheckpointRequest", CheckpointRequest(fresh: true)),
   (
     "ledger", "CheckpointResponse",
-    CheckpointResponse(note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true)
+    CheckpointResponse(note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true, links: ["é 5"])
   ),
   ("ledger", "EntryRequest", EntryRequest(index: 1099511627776)),
   ("ledger", "EntryResponse", EntryResponse(leaf: [0, 255, 1], attachment: [0, 255, 2], proof: "é 3")),
@@ -124,8 +124,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "peer", "PeerMessage",
     PeerMessage(witnessCall: ForwardCall(id: 1, type: "proposal", statement: [0, 255], attachment: [1]))
   ),
-  ("admin", "UnfinishedRequest", UnfinishedRequest()),
-  ("admin", "UnfinishedResponse", UnfinishedResponse()),
+  ("admin", "KeysRequest", KeysRequest()),
+  ("admin", "KeysResponse", KeysResponse(json: [0, 255, 1], links: ["é 2", "é 3"])),
   (
     "executor", "EnlistRequest",
     EnlistRequest(incarnation: 4294967295, challenge: [0, 255, 2], isolationClasses: ["é 3", "é 4"])
@@ -136,7 +136,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       note: "é 1", challengePath: [[0, 255, 2], [0, 255, 3]], challengeIndex: 7,
       challengeCount: 1099511627776, restrictions: [0, 255, 5], bundle: [0, 255, 6])
   ),
-  ("executor", "JobsRequest", JobsRequest(incarnation: 4294967295)),
+  ("executor", "JobsRequest", JobsRequest(incarnation: 4294967295, knownLinks: 3)),
   (
     "executor", "JobOffer",
     JobOffer(
@@ -222,7 +222,20 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   ("peer", "SnapshotTaken", SnapshotTaken(size: 1099511627776, accepted: true)),
   ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true)),
-  ("peer", "KeyRoundTwo", KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2])),
+  ("peer", "KeyRoundTwo", KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2], session: [0, 255, 3])),
+  ("peer", "KeySessionCall", KeySessionCall(term: 7, attempt: 8, joint: 1_099_511_627_776)),
+  (
+    "peer", "KeyApproved",
+    KeyApproved(
+      session: [0, 255, 1], keys: [0, 255, 2], transcript: [0, 255, 3], signature: [0, 255, 4],
+      shareProof: [0, 255, 5])
+  ),
+  ("peer", "KeyFailed", KeyFailed(session: [0, 255, 1], reason: "é 2")),
+  ("peer", "MembersShown", MembersShown(statement: [0, 255, 1])),
+  ("peer", "PeerMessage", PeerMessage(keySession: KeySessionCall(term: 7, attempt: 8, joint: 9))),
+  ("peer", "PeerMessage", PeerMessage(keyApproved: KeyApproved(session: [0, 255, 1]))),
+  ("peer", "PeerMessage", PeerMessage(keyFailed: KeyFailed(session: [0, 255, 1], reason: "é 2"))),
+  ("peer", "PeerMessage", PeerMessage(membersShown: MembersShown(statement: [0, 255, 1]))),
   ("peer", "KeySignature", KeySignature(genesisHash: [0, 255, 1], signature: [0, 255, 2])),
   ("peer", "GenesisShown", GenesisShown(leaf: [0, 255, 1], attachment: [0, 255, 2])),
   (
@@ -343,7 +356,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   (
     "peer", "PeerMessage",
-    PeerMessage(keyRoundTwo: KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2]))
+    PeerMessage(
+      keyRoundTwo: KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2], session: [0, 255, 3]))
   ),
   (
     "peer", "PeerMessage",

@@ -116,8 +116,8 @@ public struct TransferResponse: WireMessage {
   }
 }
 
-/// `openexec.v1.UnfinishedRequest`.
-public struct UnfinishedRequest: WireMessage {
+/// `openexec.v1.KeysRequest`.
+public struct KeysRequest: WireMessage {
 
   public init() {}
 
@@ -126,12 +126,30 @@ public struct UnfinishedRequest: WireMessage {
   public func write(into writer: inout ProtobufWriter) {}
 }
 
-/// `openexec.v1.UnfinishedResponse`.
-public struct UnfinishedResponse: WireMessage {
+/// Who shares which key, and how a change of it stands.
+public struct KeysResponse: WireMessage {
+  /// Canonical JSON, described in Docs/Operations.md.
+  public var json: [UInt8] = []
+  /// The chain of keys from the genesis on: tlog-proofs of the key records.
+  public var links: [String] = []
 
   public init() {}
 
-  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+  public init(json: [UInt8] = [], links: [String] = []) {
+    self.json = json
+    self.links = links
+  }
 
-  public func write(into writer: inout ProtobufWriter) {}
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: json = try reader.bytes()
+    case 2: links.append(try reader.string())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, json)
+    writer.strings(2, links)
+  }
 }

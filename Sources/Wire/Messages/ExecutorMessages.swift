@@ -7,15 +7,18 @@ public struct EnlistRequest: WireMessage {
   public var challenge: [UInt8] = []
   /// Isolation classes that are active on this host.
   public var isolationClasses: [String] = []
+  /// How many links of the chain of keys the executor has.
+  public var knownLinks: UInt32 = 0
 
   public init() {}
 
   public init(
-    incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = []
+    incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = [], knownLinks: UInt32 = 0
   ) {
     self.incarnation = incarnation
     self.challenge = challenge
     self.isolationClasses = isolationClasses
+    self.knownLinks = knownLinks
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -23,6 +26,7 @@ public struct EnlistRequest: WireMessage {
     case 1: incarnation = try reader.uint32()
     case 2: challenge = try reader.bytes()
     case 3: isolationClasses.append(try reader.string())
+    case 4: knownLinks = try reader.uint32()
     default: break
     }
   }
@@ -31,6 +35,7 @@ public struct EnlistRequest: WireMessage {
     writer.uint32(1, incarnation)
     writer.bytes(2, challenge)
     writer.strings(3, isolationClasses)
+    writer.uint32(4, knownLinks)
   }
 }
 
@@ -45,12 +50,14 @@ public struct LeaseResponse: WireMessage {
   public var restrictions: [UInt8] = []
   /// Canonical JSON of the active bundle's files; empty where the executor's is active.
   public var bundle: [UInt8] = []
+  /// Links of the chain of keys that the executor lacks: tlog-proofs of the key records.
+  public var links: [String] = []
 
   public init() {}
 
   public init(
     note: String = "", challengePath: [[UInt8]] = [], challengeIndex: UInt64 = 0, challengeCount: UInt64 = 0,
-    restrictions: [UInt8] = [], bundle: [UInt8] = []
+    restrictions: [UInt8] = [], bundle: [UInt8] = [], links: [String] = []
   ) {
     self.note = note
     self.challengePath = challengePath
@@ -58,6 +65,7 @@ public struct LeaseResponse: WireMessage {
     self.challengeCount = challengeCount
     self.restrictions = restrictions
     self.bundle = bundle
+    self.links = links
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -68,6 +76,7 @@ public struct LeaseResponse: WireMessage {
     case 4: challengeCount = try reader.uint64()
     case 5: restrictions = try reader.bytes()
     case 6: bundle = try reader.bytes()
+    case 7: links.append(try reader.string())
     default: break
     }
   }
@@ -79,30 +88,36 @@ public struct LeaseResponse: WireMessage {
     writer.uint64(4, challengeCount)
     writer.bytes(5, restrictions)
     writer.bytes(6, bundle)
+    writer.strings(7, links)
   }
 }
 
 /// `openexec.v1.JobsRequest`.
 public struct JobsRequest: WireMessage {
   public var incarnation: UInt32 = 0
+  /// How many links of the chain of keys the executor has.
+  public var knownLinks: UInt32 = 0
 
   public init() {}
 
   public init(
-    incarnation: UInt32 = 0
+    incarnation: UInt32 = 0, knownLinks: UInt32 = 0
   ) {
     self.incarnation = incarnation
+    self.knownLinks = knownLinks
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: incarnation = try reader.uint32()
+    case 2: knownLinks = try reader.uint32()
     default: break
     }
   }
 
   public func write(into writer: inout ProtobufWriter) {
     writer.uint32(1, incarnation)
+    writer.uint32(2, knownLinks)
   }
 }
 
@@ -116,17 +131,20 @@ public struct JobOffer: WireMessage {
   /// The newest lease that answers this executor, where the node has one: an approval is not run under an
   /// older one.
   public var lease: LeaseResponse?
+  /// Links of the chain of keys; an offer may bring nothing else.
+  public var links: [String] = []
 
   public init() {}
 
   public init(
     token: String = "", proposal: [UInt8] = [], attachment: [UInt8] = [],
-    lease: LeaseResponse? = nil
+    lease: LeaseResponse? = nil, links: [String] = []
   ) {
     self.token = token
     self.proposal = proposal
     self.attachment = attachment
     self.lease = lease
+    self.links = links
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -135,6 +153,7 @@ public struct JobOffer: WireMessage {
     case 2: proposal = try reader.bytes()
     case 3: attachment = try reader.bytes()
     case 5: try reader.message(into: &lease)
+    case 6: links.append(try reader.string())
     default: break
     }
   }
@@ -144,6 +163,7 @@ public struct JobOffer: WireMessage {
     writer.bytes(2, proposal)
     writer.bytes(3, attachment)
     writer.message(5, lease)
+    writer.strings(6, links)
   }
 }
 

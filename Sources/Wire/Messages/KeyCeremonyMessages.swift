@@ -37,20 +37,24 @@ public struct KeyRoundTwo: WireMessage {
   public var share: [UInt8] = []
   /// The transcript that the sender saw.
   public var transcript: [UInt8] = []
+  /// The session of a change of members; empty in the ceremony.
+  public var session: [UInt8] = []
 
   public init() {}
 
   public init(
-    share: [UInt8] = [], transcript: [UInt8] = []
+    share: [UInt8] = [], transcript: [UInt8] = [], session: [UInt8] = []
   ) {
     self.share = share
     self.transcript = transcript
+    self.session = session
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: share = try reader.bytes()
     case 2: transcript = try reader.bytes()
+    case 3: session = try reader.bytes()
     default: break
     }
   }
@@ -58,7 +62,129 @@ public struct KeyRoundTwo: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.bytes(1, share)
     writer.bytes(2, transcript)
+    writer.bytes(3, session)
   }
+}
+
+/// `openexec.v1.KeySessionCall`: the leader asks the new parties of a change to make their key.
+public struct KeySessionCall: WireMessage {
+  /// The leader's term, and its attempt in it: with the joint record they name the session.
+  public var term: UInt64 = 0
+  public var attempt: UInt64 = 0
+  /// The leaf of the joint record.
+  public var joint: UInt64 = 0
+
+  public init() {}
+
+  public init(term: UInt64 = 0, attempt: UInt64 = 0, joint: UInt64 = 0) {
+    self.term = term
+    self.attempt = attempt
+    self.joint = joint
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: term = try reader.uint64()
+    case 2: attempt = try reader.uint64()
+    case 3: joint = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, term)
+    writer.uint64(2, attempt)
+    writer.uint64(3, joint)
+  }
+}
+
+/// `openexec.v1.KeyApproved`: a new party has its share sealed, and signs the key.
+public struct KeyApproved: WireMessage {
+  public var session: [UInt8] = []
+  /// The group's public keys.
+  public var keys: [UInt8] = []
+  public var transcript: [UInt8] = []
+  /// By the party's own key.
+  public var signature: [UInt8] = []
+  /// That it holds its share.
+  public var shareProof: [UInt8] = []
+
+  public init() {}
+
+  public init(
+    session: [UInt8] = [], keys: [UInt8] = [], transcript: [UInt8] = [], signature: [UInt8] = [],
+    shareProof: [UInt8] = []
+  ) {
+    self.session = session
+    self.keys = keys
+    self.transcript = transcript
+    self.signature = signature
+    self.shareProof = shareProof
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: session = try reader.bytes()
+    case 2: keys = try reader.bytes()
+    case 3: transcript = try reader.bytes()
+    case 4: signature = try reader.bytes()
+    case 5: shareProof = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, session)
+    writer.bytes(2, keys)
+    writer.bytes(3, transcript)
+    writer.bytes(4, signature)
+    writer.bytes(5, shareProof)
+  }
+}
+
+/// `openexec.v1.KeyFailed`: the session came to nothing at the sender.
+public struct KeyFailed: WireMessage {
+  public var session: [UInt8] = []
+  /// Why, and who is to blame where that is known.
+  public var reason: String = ""
+
+  public init() {}
+
+  public init(session: [UInt8] = [], reason: String = "") {
+    self.session = session
+    self.reason = reason
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: session = try reader.bytes()
+    case 2: reason = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, session)
+    writer.string(2, reason)
+  }
+}
+
+/// `openexec.v1.MembersShown`: a signed act that names parties which the receiver may not know yet.
+public struct MembersShown: WireMessage {
+  public var statement: [UInt8] = []
+
+  public init() {}
+
+  public init(statement: [UInt8] = []) { self.statement = statement }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: statement = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bytes(1, statement) }
 }
 
 /// A party's signature over the genesis leaf.

@@ -23,16 +23,20 @@ public struct CheckpointResponse: WireMessage {
   public var cluster: String = ""
   public var groupKey: String = ""
   public var crashOnly: Bool = false
+  /// The chain of keys from the group key on: tlog-proofs of the key records.
+  public var links: [String] = []
 
   public init() {}
 
   public init(
-    note: String = "", cluster: String = "", groupKey: String = "", crashOnly: Bool = false
+    note: String = "", cluster: String = "", groupKey: String = "", crashOnly: Bool = false,
+    links: [String] = []
   ) {
     self.note = note
     self.cluster = cluster
     self.groupKey = groupKey
     self.crashOnly = crashOnly
+    self.links = links
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -41,6 +45,7 @@ public struct CheckpointResponse: WireMessage {
     case 2: cluster = try reader.string()
     case 3: groupKey = try reader.string()
     case 4: crashOnly = try reader.bool()
+    case 5: links.append(try reader.string())
     default: break
     }
   }
@@ -50,6 +55,7 @@ public struct CheckpointResponse: WireMessage {
     writer.string(2, cluster)
     writer.string(3, groupKey)
     writer.bool(4, crashOnly)
+    writer.strings(5, links)
   }
 }
 

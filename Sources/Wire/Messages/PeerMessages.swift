@@ -36,6 +36,10 @@ public struct PeerMessage: WireMessage {
   public var artifactFound: ArtifactFound?
   public var leavesWanted: LeavesWanted?
   public var leafShown: LeafShown?
+  public var keySession: KeySessionCall?
+  public var keyApproved: KeyApproved?
+  public var keyFailed: KeyFailed?
+  public var membersShown: MembersShown?
 
   public init() {}
 
@@ -52,7 +56,9 @@ public struct PeerMessage: WireMessage {
     transferWanted: TransferRequest? = nil, witnessCall: ForwardCall? = nil,
     historyWanted: HistoryWanted? = nil, historyShown: HistoryShown? = nil,
     artifactWanted: ArtifactWanted? = nil, artifactFound: ArtifactFound? = nil,
-    leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil
+    leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil,
+    keySession: KeySessionCall? = nil, keyApproved: KeyApproved? = nil, keyFailed: KeyFailed? = nil,
+    membersShown: MembersShown? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -88,6 +94,10 @@ public struct PeerMessage: WireMessage {
     self.artifactFound = artifactFound
     self.leavesWanted = leavesWanted
     self.leafShown = leafShown
+    self.keySession = keySession
+    self.keyApproved = keyApproved
+    self.keyFailed = keyFailed
+    self.membersShown = membersShown
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -126,6 +136,10 @@ public struct PeerMessage: WireMessage {
     case 32: try reader.message(into: &artifactFound)
     case 33: try reader.message(into: &leavesWanted)
     case 34: try reader.message(into: &leafShown)
+    case 35: try reader.message(into: &keySession)
+    case 36: try reader.message(into: &keyApproved)
+    case 37: try reader.message(into: &keyFailed)
+    case 38: try reader.message(into: &membersShown)
     default: break
     }
   }
@@ -165,6 +179,10 @@ public struct PeerMessage: WireMessage {
     writer.message(32, artifactFound)
     writer.message(33, leavesWanted)
     writer.message(34, leafShown)
+    writer.message(35, keySession)
+    writer.message(36, keyApproved)
+    writer.message(37, keyFailed)
+    writer.message(38, membersShown)
   }
 }
 
@@ -424,12 +442,14 @@ public struct SnapshotPiece: WireMessage {
   public var cells: [[UInt8]] = []
   public var piece: UInt64 = 0
   public var last: Bool = false
+  /// The links of the chain of keys, with the first piece.
+  public var links: [String] = []
 
   public init() {}
 
   public init(
     note: String = "", term: UInt64 = 0, peaks: [[UInt8]] = [], logTime: String = "", names: [String] = [],
-    cells: [[UInt8]] = [], piece: UInt64 = 0, last: Bool = false
+    cells: [[UInt8]] = [], piece: UInt64 = 0, last: Bool = false, links: [String] = []
   ) {
     self.note = note
     self.term = term
@@ -439,6 +459,7 @@ public struct SnapshotPiece: WireMessage {
     self.cells = cells
     self.piece = piece
     self.last = last
+    self.links = links
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -451,6 +472,7 @@ public struct SnapshotPiece: WireMessage {
     case 6: cells.append(try reader.bytes())
     case 7: piece = try reader.uint64()
     case 8: last = try reader.bool()
+    case 9: links.append(try reader.string())
     default: break
     }
   }
@@ -464,6 +486,7 @@ public struct SnapshotPiece: WireMessage {
     writer.byteStrings(6, cells)
     writer.uint64(7, piece)
     writer.bool(8, last)
+    writer.strings(9, links)
   }
 }
 
