@@ -40,7 +40,7 @@ struct Cast {
   }
 
   func company(
-    of cluster: Digest, groupKey: PublicKey, faults: Faults, using random: inout SeededRandom
+    of cluster: Digest, keys: KnownKeys, faults: Faults, using random: inout SeededRandom
   ) throws -> Company {
     var out: [any SimulatedClient] = []
     var desk: [Credentials] = []
@@ -49,7 +49,7 @@ struct Cast {
       var seed = seed
       guard let key = SigningKey(seed: &seed) else { throw SimulationError.setup("a key") }
       let credentials = Credentials(
-        principal: principal, key: key, cluster: cluster, groupKey: groupKey)
+        principal: principal, key: key, cluster: cluster, keys: keys)
       switch principal {
       case .agent: out.append(SimulatedAgent(credentials, random: random.split()))
       case .approver: out.append(SimulatedApprover(credentials, random: random.split()))
@@ -78,12 +78,21 @@ final class Credentials {
   let principal: Principal
   let key: SigningKey
   let cluster: Digest
-  let groupKey: PublicKey
+  let keys: KnownKeys
 
-  init(principal: Principal, key: consuming SigningKey, cluster: Digest, groupKey: PublicKey) {
+  init(principal: Principal, key: consuming SigningKey, cluster: Digest, keys: KnownKeys) {
     self.principal = principal
     self.key = key
     self.cluster = cluster
-    self.groupKey = groupKey
+    self.keys = keys
   }
+}
+
+/// Which key signs which size, as everybody outside the cluster knows it by now.
+final class KnownKeys {
+  var chain: KeyChain
+  init(_ chain: KeyChain) { self.chain = chain }
+
+  /// The key that the cluster began with.
+  var genesisKey: PublicKey { chain.epochs[0].key }
 }

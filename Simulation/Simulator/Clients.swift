@@ -156,7 +156,7 @@ final class SimulatedAgent: SimulatedClient {
     open.remove(at: position)
     let isProven: Bool
     if let proof = try? LedgerProof(parsing: outcome.decisionProof),
-      let verified = try? proof.verify(cluster: credentials.cluster, groupKey: credentials.groupKey),
+      let verified = try? credentials.keys.chain.verify(proof),
       case .decision(let decision) = verified.record.body
     {
       isProven = decision.requestID == requestID && decision.requestedBy == principal

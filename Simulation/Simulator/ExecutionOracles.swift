@@ -119,8 +119,7 @@ extension Oracles {
   private func approval(of order: RunOrder, by host: ExecutorHost, offers: [JobOffer]) -> Decision? {
     for offer in offers {
       guard let proof = try? LedgerProof(parsing: offer.token),
-        let (record, checkpoint) = try? proof.verify(
-          cluster: host.credentials.cluster, groupKey: host.credentials.groupKey),
+        let (record, checkpoint) = try? host.credentials.keys.chain.verify(proof),
         case .decision(let decision) = record.body, decision.decisionType == .approve,
         let grant = decision.grant, grant.tokenID == order.id.token,
         grant.executorID == host.principal, grant.executorIncarnation == host.incarnation,

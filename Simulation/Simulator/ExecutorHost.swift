@@ -94,7 +94,7 @@ final class ExecutorHost {
 
   private var identity: ExecutorIdentity {
     ExecutorIdentity(
-      keys: KeyRing(cluster: credentials.cluster, keys: [GroupKey(credentials.groupKey)]),
+      keys: KeyRing(cluster: credentials.cluster, keys: [GroupKey(credentials.keys.genesisKey)]),
       executor: principal, incarnation: incarnation)
   }
 
@@ -221,6 +221,8 @@ final class ExecutorHost {
     switch answer {
     case .item(_, let payload):
       guard let offer = try? JobOffer(decoding: payload) else { return }
+      take(offer.links, at: time, nodes: nodes, oracles: &oracles)
+      guard !offer.token.isEmpty else { return }
       if let lease = offer.lease { see(lease, at: time) }
       if let proof = try? LedgerProof(parsing: offer.token), let token = ExecutorHost.token(in: proof) {
         if offered[token]?.contains(offer) != true { offered[token, default: []].append(offer) }
@@ -256,6 +258,7 @@ final class ExecutorHost {
       }
       guard status.code == .ok else { return }
       if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
+        take(lease.links, at: time, nodes: nodes, oracles: &oracles)
         see(lease, at: time)
         step(.leaseOffered(offer), at: time, nodes: nodes, oracles: &oracles)
       }
@@ -267,9 +270,14 @@ final class ExecutorHost {
     }
   }
 
+  /// Links of the chain of keys, as the program takes them.
+  private func take(_ links: [String], at time: UInt64, nodes: [UInt64], oracles: inout Oracles) {
+    let parsed = links.compactMap { try? LedgerProof(parsing: $0) }
+    if !parsed.isEmpty { step(.keysOffered(parsed), at: time, nodes: nodes, oracles: &oracles) }
+  }
+
   private func see(_ lease: LeaseResponse, at time: UInt64) {
-    shadow.shown(
-      lease, at: uptime(time), cluster: credentials.cluster, groupKey: credentials.groupKey)
+    shadow.shown(lease, at: uptime(time), keys: credentials.keys.chain)
   }
 
   private static func token(in proof: LedgerProof) -> String? {

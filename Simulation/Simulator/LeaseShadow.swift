@@ -35,10 +35,10 @@ struct LeaseShadow {
 
   mutating func sent(_ challenge: Challenge, at now: Uptime) { sent.append((challenge, now)) }
 
-  mutating func shown(_ lease: LeaseResponse, at now: Uptime, cluster: Digest, groupKey: PublicKey) {
+  mutating func shown(_ lease: LeaseResponse, at now: Uptime, keys: KeyChain) {
     let path = lease.challengePath.compactMap { Digest($0) }
     guard let note = try? SignedNote(parsing: Array(lease.note.utf8)),
-      let checkpoint = try? CheckpointNote.verified(note, cluster: cluster, groupKey: groupKey),
+      let checkpoint = try? keys.verified(note),
       let line = checkpoint.lease, path.count == lease.challengePath.count,
       let list = try? RestrictionList(parsing: lease.restrictions), list.hash == line.restrictionsHash
     else { return }

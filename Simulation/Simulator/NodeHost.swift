@@ -12,8 +12,10 @@ final class NodeHost {
   let id: NodeID
   let disk = SimulatedDisk()
   private let keySeed: [UInt8]
-  private let share: SecretMemory
-  private let publicKeys: PublicKeyPackage<Ed25519SHA512>
+  /// The founding share; nil for a party that came later.
+  private let share: SecretMemory?
+  /// Nodes that it was told of by hand.
+  var contacts: [NodeID] = []
   /// Nil while the node is down.
   var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>?
   /// Counts the lives of the process: what an earlier life asked for does not reach this one.
@@ -25,15 +27,13 @@ final class NodeHost {
   private(set) var fatal: String?
 
   init(
-    id: NodeID, keySeed: [UInt8], share: consuming SecretMemory,
-    publicKeys: PublicKeyPackage<Ed25519SHA512>, genesis: GenesisShown, clockOffset: Int64,
+    id: NodeID, keySeed: [UInt8], share: consuming SecretMemory?, genesis: GenesisShown, clockOffset: Int64,
     random: SeededRandom
   ) throws {
     self.id = id
     cluster = TreeHash.leaf(genesis.leaf)
     self.keySeed = keySeed
     self.share = share
-    self.publicKeys = publicKeys
     self.clockOffset = clockOffset
     self.random = random
     disk.sync(try genesis.batch())
@@ -59,10 +59,17 @@ final class NodeHost {
     if let repair = recovered.repair { disk.sync(repair) }
     let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
     node = try GovernanceNode(
-      identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey),
+      identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
-      foundingShare: PartyShare(KeyPackage(serialized: share)), settings: try Settings(),
+      foundingShare: try founding(), settings: try Settings(),
       at: moment(time), using: &random)
+  }
+
+  private func founding() throws -> PartyShare<Ed25519SHA512>? {
+    switch share {
+    case .some(let memory): PartyShare(try KeyPackage(serialized: memory))
+    case .none: nil
+    }
   }
 
   func crash() { node = nil }

@@ -12,6 +12,7 @@ final class SimulatedOperators: SimulatedClient {
     case enrol(Principal, incarnation: Int)
     case restrict(RestrictionList.Entry)
     case lift(String)
+    case members(String)
   }
 
   private struct Open {
@@ -91,6 +92,17 @@ final class SimulatedOperators: SimulatedClient {
       statement(signed, Attachment()))
   }
 
+  /// The parties are to be others.
+  func change(_ parties: [PartySeat], threshold: Int, rotate: Bool = false, wall: Timestamp) {
+    nextAct += 1
+    let act = MembersAct(
+      actID: "members-\(nextAct)", parties: parties, threshold: threshold, rotate: rotate,
+      validUntil: wall.advanced(by: .seconds(3600)))
+    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
+      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+    add(.members(act.actID), .members, statement(signed, Attachment()))
+  }
+
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
   }
@@ -161,7 +173,7 @@ final class SimulatedOperators: SimulatedClient {
     case .restrict(let entry):
       oracles.acknowledged(entry, at: time)
       standing.append((entry, until: time + 1_000_000_000 + random.below(8_000_000_000)))
-    case .lift: break
+    case .lift, .members: break
     }
   }
 

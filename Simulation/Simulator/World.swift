@@ -43,6 +43,9 @@ public final class World {
   public internal(set) var time: UInt64 = 0
   public let cluster: Digest
   let genesis: Genesis
+  /// What everybody outside the cluster knows of its keys.
+  let keys: KnownKeys
+  let genesisShown: GenesisShown
   var hosts: [NodeHost] = []
   var queue = EventQueue<WorldEvent>()
   var clients: [any SimulatedClient] = []
@@ -85,8 +88,10 @@ public final class World {
     guard case .genesis(let genesis) = entry.body else { throw SimulationError.setup("the genesis") }
     self.genesis = genesis
     cluster = TreeHash.leaf(foundation.genesis.leaf)
+    genesisShown = foundation.genesis
+    keys = KnownKeys(KeyChain(cluster: cluster, genesisKey: genesis.groupKey))
     let company = try cast.company(
-      of: cluster, groupKey: genesis.groupKey, faults: faults, using: &random)
+      of: cluster, keys: keys, faults: faults, using: &random)
     clients = company.clients
     executors = company.executors
     operators = company.operators
@@ -96,8 +101,8 @@ public final class World {
         ? 0 : Int64(random.below(2 * faults.clockOffset)) - Int64(faults.clockOffset)
       hosts.append(
         try NodeHost(
-          id: party.id, keySeed: party.keySeed, share: party.share.clone(),
-          publicKeys: foundation.publicKeys, genesis: foundation.genesis, clockOffset: offset,
+          id: party.id, keySeed: party.keySeed, share: party.share.clone(), genesis: foundation.genesis,
+          clockOffset: offset,
           random: random.split()))
     }
     oracles.executorKeys = cast.enrolments.filter { $0.incarnation > 0 }.map { ($0.principal, $0.key) }
@@ -208,7 +213,41 @@ public final class World {
     for notice in raised.notices { oracles.note(notice, of: id, at: time) }
     mix(UInt64(raised.messages.count), UInt64(raised.writes.count))
     oracles.observe(host, at: time)
+    learnKeys(from: host)
     if let reason = host.fatal { oracles.fail("node \(id.rawValue) stopped: \(reason)", at: time) }
+  }
+
+  /// Takes up the keys that have become final at an honest node.
+  private func learnKeys(from host: NodeHost) {
+    guard isHonest(host), let epochs = host.node?.finalEpochs, epochs.count > keys.chain.epochs.count,
+      let chain = KeyChain(cluster: cluster, verified: epochs)
+    else { return }
+    keys.chain = chain
+  }
+
+  /// A party that is to come: its node runs, with nothing but the genesis, and knows the others by hand.
+  @discardableResult
+  func join(using random: inout SeededRandom) throws -> PartySeat {
+    let number = hosts.count + 1
+    let seed = random.bytes(32)
+    var consumed = seed
+    guard let id = NodeID(rawValue: UInt64(number)), let key = SigningKey(seed: &consumed) else {
+      throw SimulationError.setup("a party's key")
+    }
+    let host = try NodeHost(
+      id: id, keySeed: seed, share: nil, genesis: genesisShown, clockOffset: 0, random: random.split())
+    host.contacts = hosts.map(\.id)
+    hosts.append(host)
+    diskFree.append(time)
+    try host.start(at: time)
+    queue.schedule(.tick(id, life: host.life), at: time)
+    for peer in hosts where peer.id != id && peer.isUp {
+      step(id, .connected(peer.id))
+      step(peer.id, .connected(id))
+    }
+    return PartySeat(
+      id: number, name: "node\(number)", key: key.publicKey, address: "node\(number):7201",
+      authority: "PEM")
   }
 
   func mix(_ words: UInt64...) {

@@ -27,6 +27,9 @@ extension GovernanceNode {
       finalRoot: raft.log.rootHash(ofSize: finality.size), finalState: overlay.final)
   }
 
+  /// The keys that the final state knows, oldest first.
+  public var finalEpochs: [KeyChain.Epoch] { overlay.final.membership.epochs }
+
   /// How far this node knows the ledger to be final: what every reply carries.
   public var finalityMark: FinalityMark {
     FinalityMark(size: finality.size, time: finality.checkpoint?.time.text ?? "")
