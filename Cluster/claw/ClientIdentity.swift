@@ -1,6 +1,7 @@
 import Canonical
 import Crypto
 import Host
+import Merkle
 import Network
 import Records
 
@@ -13,16 +14,37 @@ struct NodeAddress {
   let pin: CertificateFingerprint
 }
 
-/// The cluster's id and the key that signs its notes: what every proof is checked against.
+/// The cluster's id and the keys that sign its notes: what every proof is checked against.
 struct ClusterKey: Equatable {
   let cluster: Digest
+  /// The key of the genesis: whom everything rests on.
   let groupKey: PublicKey
+  /// The keys that came after it, each certified by the one before.
+  private(set) var chain: KeyChain
+  /// What certifies them, as it is kept.
+  private var links: [String] = []
 
   static let file = "cluster.json"
 
   init(cluster: Digest, groupKey: PublicKey) {
     self.cluster = cluster
     self.groupKey = groupKey
+    chain = KeyChain(cluster: cluster, genesisKey: groupKey)
+  }
+
+  /// Takes the links of the chain of keys that a node shows; nobody need be believed for them. True where one is new.
+  mutating func follow(_ shown: [String]) throws -> Bool {
+    var isNew = false
+    for text in shown.prefix(1024) {
+      do {
+        guard try chain.extend(LedgerProof(parsing: text)) else { continue }
+      } catch {
+        throw Failure(.other, "a node shows keys that the cluster's own do not certify: \(error)")
+      }
+      links.append(text)
+      isNew = true
+    }
+    return isNew
   }
 
   /// What an identity has pinned; nil before its first call.
@@ -30,18 +52,26 @@ struct ClusterKey: Equatable {
     let path = "\(folder)/\(Self.file)"
     guard Files.exists(path) else { return nil }
     var file = try ConfigurationSection(file: path)
-    cluster = try file.value("cluster", "a cluster id, 64 hexadecimal characters") { json in
+    let cluster = try file.value("cluster", "a cluster id, 64 hexadecimal characters") { json in
       json.string.flatMap(Digest.init(hex:))
     }
-    groupKey = try file.value("group_key", "an Ed25519 public key in hexadecimal") { json in
+    let groupKey = try file.value("group_key", "an Ed25519 public key in hexadecimal") { json in
       json.string.flatMap(PublicKey.init(hex:))
     }
+    let kept: [String] = try file.value("links", "proofs of the keys that followed", default: []) { json in
+      json.array.map { $0.compactMap(\.string) }
+    }
     try file.finish()
+    self.init(cluster: cluster, groupKey: groupKey)
+    _ = try follow(kept)
   }
 
   func write(folder: String) throws {
-    let value = JSON.object([("cluster", .string(cluster.hex)), ("group_key", .string(groupKey.hex))])
-    try Files.write(value.indented, to: "\(folder)/\(Self.file)")
+    var value: [(String, JSON)] = [
+      ("cluster", .string(cluster.hex)), ("group_key", .string(groupKey.hex)),
+    ]
+    if !links.isEmpty { value.append(("links", .array(links.map(JSON.string)))) }
+    try Files.write(JSON.object(value).indented, to: "\(folder)/\(Self.file)")
   }
 }
 

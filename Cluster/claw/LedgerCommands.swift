@@ -44,7 +44,8 @@ enum LedgerCommands {
     }
     guard !answer.note.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let note = try SignedNote(parsing: Array(answer.note.utf8))
-    let checkpoint = try CheckpointNote.verified(note, cluster: key.cluster, groupKey: key.groupKey)
+    let checkpoint = try key.chain.verified(note)
+    let signer = key.chain.key(signing: checkpoint.size)
     let age = Environment.now.since(checkpoint.time).nanoseconds / 1_000_000
     let kind = answer.crashOnly ? "crash-only: one lying party could fork it" : "signed by the parties"
     call.say(
@@ -53,11 +54,11 @@ enum LedgerCommands {
         cluster   \(key.cluster.hex)
         ledger    \(checkpoint.size) records final, \(kind)
         root      \(checkpoint.root.hex)
-        note      of \(checkpoint.time.text), \(age) ms old, verified under \(key.groupKey.hex)
+        note      of \(checkpoint.time.text), \(age) ms old, verified under \(signer.hex)
         answered  by \(session.answering)
         """,
         [
-          ("cluster", .string(key.cluster.hex)), ("group_key", .string(key.groupKey.hex)),
+          ("cluster", .string(key.cluster.hex)), ("group_key", .string(signer.hex)),
           ("size", .string(String(checkpoint.size))), ("root", .string(checkpoint.root.hex)),
           ("state_root", .string(checkpoint.stateRoot.hex)), ("time", .string(checkpoint.time.text)),
           ("crash_only", .bool(answer.crashOnly)), ("note", .string(answer.note)), ("verified", true),
@@ -85,7 +86,7 @@ enum LedgerCommands {
   /// A proof of the leaf's place, whether or not the note consents to what it says.
   private static func provenRecord(_ proof: LedgerProof, _ key: ClusterKey) throws -> (Record, CheckpointNote)
   {
-    let checkpoint = try CheckpointNote.verified(proof.note, cluster: key.cluster, groupKey: key.groupKey)
+    let checkpoint = try key.chain.verified(proof.note)
     try Proof.verifyInclusion(
       leaf: TreeHash.leaf(proof.leaf), index: proof.index.value, size: checkpoint.size, path: proof.path,
       root: checkpoint.root)
@@ -205,6 +206,7 @@ enum LedgerCommands {
       verified: every record, note, signature and attachment agrees
       cluster   \(export.cluster.hex)\(call.parsed.has("--cluster") ? "" : " (by the file's own word; give --cluster)")
       parties   \(export.genesis.threshold) of \(export.genesis.parties.count)\(export.genesis.isCrashOnly ? ", crash-only" : "")
+      keys      \(export.keys.epochs.count), each certified by the one before it
       records   \(export.records.count), under \(export.notes.count) notes
       approvals \(export.approvals.count), of which the parties consented to \(export.approvals.count - unconsented.count)
       receipts  \(export.receipts.count), each by its executor and with the consent it ran on
@@ -221,7 +223,8 @@ enum LedgerCommands {
           ("verified", true), ("cluster", .string(export.cluster.hex)),
           ("parties", .integer(export.genesis.parties.count)),
           ("threshold", .integer(export.genesis.threshold)),
-          ("records", .integer(export.records.count)), ("notes", .integer(export.notes.count)),
+          ("keys", .integer(export.keys.epochs.count)), ("records", .integer(export.records.count)),
+          ("notes", .integer(export.notes.count)),
           ("approvals", .integer(export.approvals.count)), ("receipts", .integer(export.receipts.count)),
           ("approvals_without_consent", .array(unconsented.map { .string(String($0)) })),
           (

@@ -58,7 +58,7 @@ struct CheckedOutcome {
     record: Record, checkpoint: CheckpointNote
   ) {
     do {
-      return try LedgerProof(parsing: text).verify(cluster: key.cluster, groupKey: key.groupKey)
+      return try key.chain.verify(LedgerProof(parsing: text))
     } catch {
       throw lie("\(error)")
     }
@@ -118,7 +118,7 @@ enum Receipts {
     }
     guard receipt.status != .refused else { return }
     let note = try SignedNote(parsing: Array(receipt.approvalNote.utf8))
-    let checkpoint = try CheckpointNote.verified(note, cluster: key.cluster, groupKey: key.groupKey)
+    let checkpoint = try key.chain.verified(note)
     guard checkpoint.consent?.covers(receipt.decision) == true else {
       throw Failure(.other, "the receipt's note does not consent to decision \(receipt.decision.value)")
     }

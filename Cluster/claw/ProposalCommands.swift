@@ -242,7 +242,7 @@ enum ProposalCommands {
     -> ExitCode
   {
     let parsed = try LedgerProof(parsing: proof)
-    let (record, checkpoint) = try parsed.verify(cluster: key.cluster, groupKey: key.groupKey)
+    let (record, checkpoint) = try key.chain.verify(parsed)
     guard case .receipt(let signed) = record.body else {
       throw Failure(.other, "leaf \(parsed.index.value) is a \(record.body.type.rawValue), not a receipt")
     }

@@ -20,6 +20,7 @@ final class Session {
   /// The node that answered last.
   private(set) var answering = ""
   private var pinned: ClusterKey?
+  private var hasFollowed = false
 
   /// How long a node has to take a connection before the next is tried.
   private static let connectTimeout = Duration.seconds(3)
@@ -132,7 +133,7 @@ final class Session {
   /// The cluster's id and key: pinned, or believed because as many parties as sign say the same, of which
   /// at least one is honest.
   func cluster() throws -> ClusterKey {
-    if let pinned { return pinned }
+    if let pinned { return try followed(pinned) }
     var said: [(key: ClusterKey, by: [String])] = []
     var reasons: [String] = []
     for node in nodes {
@@ -156,7 +157,7 @@ final class Session {
       if let agreed = said.first(where: { $0.by.count >= identity.threshold }) {
         try agreed.key.write(folder: identity.folder)
         pinned = agreed.key
-        return agreed.key
+        return try followed(agreed.key)
       }
     }
     let heard = said.map { "\($0.by.joined(separator: ", ")) say \($0.key.cluster.hex)" }
@@ -164,6 +165,20 @@ final class Session {
       .unreachable,
       "the cluster's id is not known yet: it takes \(identity.threshold) nodes that say the same. "
         + (heard + reasons).joined(separator: "; "))
+  }
+
+  /// The key with those that have followed it since, as any node shows them; asked for once. A node that shows none
+  /// keeps back what is newest, and no more.
+  private func followed(_ key: ClusterKey) throws -> ClusterKey {
+    guard !hasFollowed else { return key }
+    hasFollowed = true
+    guard let answer = try? call("Ledger/Checkpoint", CheckpointRequest(), of: CheckpointResponse.self),
+      answer.cluster == key.cluster.hex
+    else { return key }
+    var key = key
+    if try key.follow(answer.links) { try key.write(folder: identity.folder) }
+    pinned = key
+    return key
   }
 }
 

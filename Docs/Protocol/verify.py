@@ -6,8 +6,10 @@ usage: verify.py EXPORT [--cluster ID]
 Rebuilds the tree from the records and checks:
 - the genesis is the leaf whose hash is the cluster id (give --cluster, or the file is believed), and every
   party signed it;
-- every note is signed by the group key and its root is the tree's; no size has two states; the last note
-  covers every record;
+- every note is signed by the group key that signs its size and its root is the tree's; no size has two states;
+  the last note covers every record;
+- the group key is the genesis's, until a key record of parties that two operators named, approved by each of them;
+  the key before signs the size that ends in that record, and the new one alone what is above;
 - every attachment that was not erased has the salted hash that its record holds;
 - every approval is about a proposal that its agent signed, and the people it names voted for it (ballots
   and enrolments count only with the signatures that they need: of the voter, of two operators);
@@ -138,10 +140,15 @@ class Leaf:
 
 
 class Note:
-    def __init__(self, text, cluster, group_key, where):
-        """Checks the group key's signature (C2SP signed-note, key type 1) and reads the lines."""
+    def __init__(self, text, cluster, key_signing, where):
+        """Checks the signature of the group key that signs its size (C2SP signed-note, key type 1) and reads the
+        lines."""
         body, separator, lines = text.rpartition("\n\n")
         body += "\n"
+        size = body.split("\n")[1:2]
+        if not size or not size[0].isdigit():
+            raise Wrong(f"{where}: not a checkpoint")
+        group_key = key_signing(int(size[0]))
         name = f"openexec/{cluster}"
         key_id = sha256(name.encode() + b"\n\1" + bytes.fromhex(group_key))[:4]
         parts = lines.rstrip("\n").split(" ")
@@ -205,7 +212,8 @@ class Audit:
         self.leaves = [Leaf(index, lines[index + 3], index + 4) for index in range(count)]
         self.note_lines = [(number + 1, lines[number]) for number in range(count + 3, len(lines) - 1)]
         self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
-        self.artifacts, self.void = set(), []
+        self.artifacts, self.void, self.named = set(), [], {}
+        self.keys = []  # (first size, key), ascending
 
     def run(self):
         genesis = self.leaves[0]
@@ -215,6 +223,8 @@ class Audit:
         self.group_key = genesis.record.get("group_key")
         if not isinstance(self.group_key, str) or not re.fullmatch("[0-9a-f]{64}", self.group_key):
             raise Wrong("leaf 0: not a genesis as it should be: expected group_key, 64 hexadecimal characters")
+        self.keys = [(0, self.group_key)]
+        self.follow_keys()
         self.check_notes()
         for leaf in self.leaves:
             leaf.read()
@@ -226,6 +236,7 @@ class Audit:
             "enrol": self.check_enrolment, "proposal": self.check_proposal, "ballot": self.check_ballot,
             "decision": self.check_decision, "receipt": self.check_receipt,
             "artifact": self.check_artifact,
+            "members": self.check_members, "key": self.check_key,
         }
         for leaf in self.leaves[1:]:
             try:
@@ -237,13 +248,63 @@ class Audit:
             except (KeyError, IndexError, ValueError, TypeError) as reason:
                 raise Wrong(f"{leaf.where}: not a {leaf.type} as it should be: {reason!r}") from None
 
+    def key_signing(self, size):
+        """The group key that signs notes of a size."""
+        return [key for first, key in self.keys if first <= size][-1]
+
+    def follow_keys(self):
+        """A key record counts where the key before it signed the size that ends in it."""
+        for leaf in self.leaves:
+            if not leaf.bytes.endswith(b'"type":"key"}'):
+                continue
+            try:
+                content = json.loads(leaf.bytes)["content"]
+            except (ValueError, KeyError, TypeError):
+                continue
+            size, current = leaf.index + 1, self.keys[-1][1]
+            for number, line in self.note_lines:
+                if not line.startswith("note "):
+                    raise Wrong(f"line {number}: expected a note")
+                text = unbase64(line[5:], f"line {number}").decode()
+                if not text.startswith(f"openexec/{self.cluster}\n{size}\n"):
+                    continue
+                try:
+                    Note(text, self.cluster, lambda _: current, f"note on line {number}")
+                except Wrong:
+                    continue
+                self.keys.append((size + 1, content["group_key"]))
+                break
+
+    def check_members(self, leaf):
+        """Who the parties are to be counts when two distinct operators have signed it."""
+        if "derived" not in leaf.record and self.operators(leaf) >= 2:
+            self.named[leaf.index] = leaf.content
+
+    def check_key(self, leaf):
+        """A key that signs was made by the parties of an act, and each of them approved it."""
+        if not any(first == leaf.index + 2 for first, _ in self.keys):
+            raise Void("is a key that the one before it did not certify")
+        content, act = leaf.content, self.named.get(leaf.content["cause"])
+        same = act and act["threshold"] == content["threshold"] and [
+            (party["id"], party["key"]) for party in act["parties"]
+        ] == [(party["id"], party["key"]) for party in content["parties"]]
+        if not same:
+            raise Wrong(f"{leaf.where}: a key for parties that no two operators named")
+        message = f"openexec/v1/key\n{self.cluster}\n{leaf.raw['content']}".encode()
+        approvals = {line["party"]: line["signature"] for line in leaf.record["approvals"]}
+        for party in content["parties"]:
+            signature = unbase64(approvals.get(party["id"], ""), leaf.where)
+            if not verifies(party["key"], signature, message):
+                raise Wrong(f"{leaf.where}: not approved by party {party['id']}, {party['name']}")
+        self.parties, self.threshold = content["parties"], content["threshold"]
+
     def check_notes(self):
         self.notes = []
         for number, line in self.note_lines:
             if not line.startswith("note "):
                 raise Wrong(f"line {number}: expected a note")
             text = unbase64(line[5:], f"line {number}").decode()
-            self.notes.append(Note(text, self.cluster, self.group_key, f"note on line {number}"))
+            self.notes.append(Note(text, self.cluster, self.key_signing, f"note on line {number}"))
         self.notes.sort(key=lambda note: (note.size, note.time))
         # A record that does not have its listed hash was changed, or the hash was: that line is wrong.
         for leaf in self.leaves:
@@ -301,14 +362,18 @@ class Audit:
         )
         return known if right else None
 
-    def check_enrolment(self, leaf):
-        """An enrolment counts when two distinct operators have signed it; else it enrols nobody."""
+    def operators(self, leaf):
+        """How many distinct people signed an act as enrolled operators."""
         owners = set()
         for principal, key, verified in leaf.signers(self.cluster):
             known = self.enrolment(principal, leaf)
             if verified and principal.startswith("operator/") and known and known["key"] == key:
                 owners.add(known["owner"])
-        if len(owners) < 2:
+        return len(owners)
+
+    def check_enrolment(self, leaf):
+        """An enrolment counts when two distinct operators have signed it; else it enrols nobody."""
+        if self.operators(leaf) < 2:
             return
         if "enrol" in leaf.content:
             self.enrolled[leaf.content["enrol"]["principal"]] = leaf.content["enrol"]
@@ -383,7 +448,7 @@ class Audit:
         self.receipts += 1
         if receipt["status"] == "refused":
             return
-        note = Note(receipt["approval_note"], self.cluster, self.group_key, f"{leaf.where}, its note")
+        note = Note(receipt["approval_note"], self.cluster, self.key_signing, f"{leaf.where}, its note")
         if not note.consents(decision.index):
             raise Wrong(f"{leaf.where}: its note does not consent to decision {decision.index}")
 
@@ -405,6 +470,8 @@ def main(arguments):
     parties = f"{audit.threshold} of {len(audit.parties)} parties"
     print(f"verified: {len(audit.leaves)} records under {len(audit.notes)} notes of {parties}")
     print(f"cluster   {audit.cluster}{'' if trusted else ' (by the word of the file: give --cluster)'}")
+    if len(audit.keys) > 1:
+        print(f"keys      {len(audit.keys)}, each certified by the one before it")
     print(f"approvals {len(audit.approvals)}, with the consent of the parties {len(audit.approvals) - len(withheld)}")
     print(f"receipts  {audit.receipts}, each by its executor, on a decision that the parties consented to")
     for line in audit.void:

@@ -60,6 +60,8 @@ public enum ExportFault: Error, Equatable, Sendable, CustomStringConvertible {
 public struct VerifiedExport: Sendable {
   public let cluster: Digest
   public let genesis: Genesis
+  /// Which key signed which size, each certified by the one before it.
+  public let keys: KeyChain
   /// Every leaf, read.
   public let records: [Record]
   /// Attachments by leaf; empty where none.
@@ -75,7 +77,8 @@ public struct VerifiedExport: Sendable {
 }
 
 /// Verifies an export offline, from the cluster's id alone: the genesis is the leaf of that hash, every
-/// party signed it, its group key signed every note, every note's root is the tree's, every attachment
+/// party signed it, its group key, or the one that followed it by a certified `key` record for parties that two
+/// operators named, signed every note, every note's root is the tree's, every attachment
 /// is its leaf's, and every approval that ran was consented to. A receipt that is not its executor's, and an enrolment
 /// that two operators did not sign, are void: they are listed, and nothing rests on them.
 ///
@@ -97,12 +100,13 @@ public struct ExportVerifier {
       throw .line(2, expected: "cluster \(trusted.hex), found \(cluster.hex)")
     }
     let genesis = try checkGenesis(cluster)
-    let checkpoints = try checkNotes(genesis, cluster)
+    let keys = try followKeys(from: genesis, cluster)
+    let checkpoints = try checkNotes(keys)
     let (records, attachments) = try checkLeaves()
     try checkFounders(genesis, attachments, cluster)
-    let acts = try checkActs(records, checkpoints, genesis, cluster)
+    let acts = try checkActs(records, checkpoints, genesis, keys)
     return VerifiedExport(
-      cluster: cluster, genesis: genesis, records: records, attachments: attachments,
+      cluster: cluster, genesis: genesis, keys: keys, records: records, attachments: attachments,
       notes: checkpoints, approvals: acts.approvals, receipts: acts.receipts, void: acts.void)
   }
 
@@ -170,14 +174,40 @@ public struct ExportVerifier {
     }
   }
 
-  private mutating func checkNotes(_ genesis: Genesis, _ cluster: Digest)
-    throws(ExportFault) -> [CheckpointNote]
-  {
+  /// The chain of keys: a `key` record counts where the key before it signed the size that ends in it, and nothing
+  /// above was signed but by the new one.
+  private func followKeys(from genesis: Genesis, _ cluster: Digest) throws(ExportFault) -> KeyChain {
+    var epochs = [KeyChain.Epoch(key: genesis.groupKey, firstSize: 0)]
+    for (index, leaf) in leaves.enumerated() {
+      guard leaf.record.suffix(Self.keyEnding.count) == Self.keyEnding,
+        let record = try? Record(parsing: leaf.record), case .key(let key) = record.body
+      else { continue }
+      let size = UInt64(index) + 1
+      let current = epochs[epochs.count - 1].key
+      let isCertified = notes.contains { note in
+        (try? CheckpointNote.verified(note, cluster: cluster, groupKey: current))?.size == size
+      }
+      guard isCertified else { continue }
+      if let party = key.unsigned(cluster: cluster) {
+        throw .leaf(UInt64(index), "a key that party \(party.id), \(party.name), did not approve")
+      }
+      epochs.append(KeyChain.Epoch(key: key.content.groupKey, firstSize: size + 1))
+    }
+    guard let chain = KeyChain(cluster: cluster, verified: epochs) else {
+      throw .leaf(0, "expected keys that follow each other")
+    }
+    return chain
+  }
+
+  /// How the bytes of a `key` record end: its fields are in order.
+  private static let keyEnding = Array("\"type\":\"key\"}".utf8)[...]
+
+  private mutating func checkNotes(_ keys: KeyChain) throws(ExportFault) -> [CheckpointNote] {
     var checkpoints: [CheckpointNote] = []
     for note in notes {
       let checkpoint: CheckpointNote
       do {
-        checkpoint = try CheckpointNote.verified(note, cluster: cluster, groupKey: genesis.groupKey)
+        checkpoint = try keys.verified(note)
       } catch {
         let size = (try? CheckpointNote(parsing: note.text))?.size ?? 0
         throw .note(size: size, error.description)
@@ -241,8 +271,10 @@ public struct ExportVerifier {
   }
 
   private func checkActs(
-    _ records: [Record], _ notes: [CheckpointNote], _ genesis: Genesis, _ cluster: Digest
+    _ records: [Record], _ notes: [CheckpointNote], _ genesis: Genesis, _ chain: KeyChain
   ) throws(ExportFault) -> Acts {
+    let cluster = chain.cluster
+    var named: [(leaf: LeafIndex, act: MembersAct)] = []
     var keys = genesis.enrolments
     var acts = Acts()
     for (position, record) in records.enumerated() {
@@ -256,13 +288,28 @@ public struct ExportVerifier {
         let principal = act.content.enrol?.principal ?? act.content.revoke
         keys.removeAll { $0.principal == principal }
         if let enrolment = act.content.enrol { keys.append(enrolment) }
+      case .members(let act, _):
+        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else {
+          acts.void.append((index, "a change of members without the signatures of two operators"))
+          continue
+        }
+        named.append((index, act.content))
+      case .key(let key):
+        guard chain.epochs.contains(where: { $0.firstSize == index.value + 2 }) else {
+          acts.void.append((index, "a key that the one before it did not certify"))
+          continue
+        }
+        guard let act = named.last(where: { $0.leaf == key.content.cause })?.act,
+          act.parties.map(\.id) == key.content.parties.map(\.id),
+          act.parties.map(\.key) == key.content.parties.map(\.key), act.threshold == key.content.threshold
+        else { throw .leaf(index.value, "a key for parties that no two operators named") }
       case .decision(let decision) where decision.decisionType == .approve:
         acts.approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):
         if let reason = Self.void(receipt, at: index, records, keys, cluster) {
           acts.void.append((index, reason))
         } else {
-          try checkConsent(receipt.content, at: index, genesis, cluster)
+          try checkConsent(receipt.content, at: index, chain)
           acts.receipts.append(index)
         }
       default: break
@@ -288,9 +335,9 @@ public struct ExportVerifier {
     return nil
   }
 
-  /// The owners of the operators who signed an enrolment.
+  /// The owners of the operators who signed an act.
   private static func operators(
-    of act: Signed<EnrolmentAct>, among keys: [Enrolment], at time: Timestamp, _ cluster: Digest
+    of act: Signed<some StatementContent>, among keys: [Enrolment], at time: Timestamp, _ cluster: Digest
   ) -> [String] {
     var owners: [String] = []
     for line in act.verifiedSignatures(cluster: cluster) {
@@ -305,11 +352,11 @@ public struct ExportVerifier {
 
   /// A receipt carries the note that approved it; what ran was consented to.
   private func checkConsent(
-    _ receipt: Receipt, at index: LeafIndex, _ genesis: Genesis, _ cluster: Digest
+    _ receipt: Receipt, at index: LeafIndex, _ keys: KeyChain
   ) throws(ExportFault) {
     guard receipt.status != .refused else { return }
     guard let note = try? SignedNote(parsing: Array(receipt.approvalNote.utf8)),
-      let checkpoint = try? CheckpointNote.verified(note, cluster: cluster, groupKey: genesis.groupKey),
+      let checkpoint = try? keys.verified(note),
       checkpoint.consent?.covers(receipt.decision) == true
     else { throw .leaf(index.value, "the receipt's note does not consent to its decision") }
   }

@@ -71,6 +71,36 @@ struct MembershipTests {
     #expect(Solo(term: 1, log: log, commit: 2).raft.configuration == next)
   }
 
+  @Test("§6: a joint configuration may be left for the side it came from, and for no other")
+  func takenBack() {
+    var solo = leader(Configuration(voters: [1, 2, 3], learners: [4]))
+    settle(&solo, [2, 3, 4], at: 1)
+    let joint = solo.raft.configuration.joint(to: Configuration(voters: [1, 2, 4]))
+    #expect(solo.propose(joint) == .success(2))
+    settle(&solo, [2, 3, 4], at: 2)
+    #expect(solo.raft.isConfigurationCommitted)
+    #expect(fault(solo.propose(Configuration(voters: [1, 2, 3, 4]))) == .notLeaving)
+    #expect(fault(solo.propose(Configuration(voters: [1]))) == .notLeaving)
+    #expect(solo.propose(joint.abandoned) == .success(3))
+    #expect(solo.raft.configuration == Self.three)
+  }
+
+  @Test("an entry that its owner has not judged is left out, without blame, and taken when it comes again")
+  func judgedLater() {
+    var log = MemoryLog.withConfigurations
+    log.admissionRule = { $0.index == 2 ? .later : .accept }
+    var solo = Solo(log: log)
+    var sender = MemoryLog.withConfigurations
+    sender.append([Entry(1, 1), Entry(1, 2), Entry(1, 3)])
+    solo.receive(from: 2, sender.request(term: 1, after: 0))
+    #expect(solo.raft.log.lastIndex == 1)
+    #expect(solo.effects.evidence.isEmpty)
+    _ = solo.take()
+    solo.raft.log.admissionRule = { _ in .accept }
+    solo.receive(from: 2, sender.request(term: 1, after: 0))
+    #expect(solo.raft.log.lastIndex == 3)
+  }
+
   @Test("bug 18: a change before the first entry of the term is committed")
   func termFirst() {
     var solo = Solo.leader(log: .withConfigurations)
