@@ -15,6 +15,9 @@ enum Environment {
   /// The clock.
   static var now: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
 
+  /// Waits.
+  static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
   /// A fresh name: 32 hexadecimal characters.
   static func freshID() -> String {
     var random = SystemRandom()

@@ -31,6 +31,11 @@ enum Founding {
         """, run: run)
   ]
 
+  /// The least t with f = 2t − n − 1 ≥ 1 that still lets one party be down, where there is one.
+  static func safeThreshold(of nodes: Int) -> Int {
+    nodes == 5 ? 4 : min(nodes, max(nodes / 2 + 1, (nodes + 3) / 2))
+  }
+
   /// What is to be founded.
   private struct Plan {
     let nodes: Int
@@ -48,9 +53,7 @@ enum Founding {
 
     init(_ parsed: ParsedCommand) throws {
       nodes = try parsed.integer("--nodes", in: 1...64, default: 5)
-      // The least t with f = 2t − n − 1 ≥ 1 that still lets one party be down, where there is one.
-      let safe = nodes == 5 ? 4 : min(nodes, max(nodes / 2 + 1, (nodes + 3) / 2))
-      threshold = try parsed.integer("--threshold", in: 1...64, default: safe)
+      threshold = try parsed.integer("--threshold", in: 1...64, default: Founding.safeThreshold(of: nodes))
       executors = try parsed.integer("--executors", in: 0...64, default: 2)
       basePort = try parsed.integer("--base-port", in: 1...65_300, default: 7100)
       tenant = try Operand.identifier(parsed.value("--tenant") ?? "acme", "--tenant")
@@ -134,7 +137,8 @@ enum Founding {
     for folder in folders {
       let others = folders.map(\.invitation).filter { $0.id != folder.invitation.id }
       try folder.writeNode(
-        others: others, clientAuthorities: [("clients.crt", pem)], ceremony: "../../ceremony.json")
+        others: others, clientAuthorities: [("clients.crt", pem)], beginning: .ceremony("../../ceremony.json")
+      )
     }
     return ceremony
   }

@@ -39,6 +39,7 @@ enum PartyCommands {
       "party join", "take the others' bundles and the plan; write node.json and ceremony.json",
       options: [
         CommandOption("--dir", "DIR", "the party's folder"), CommandOption("--plan", "FILE", "the plan"),
+        CommandOption("--cluster", "ID", "instead of --plan: a cluster that there is, by its id"),
         CommandOption("--invitation", "FILE", "another party's bundle", isRepeated: true),
         CommandOption("--expect", "FINGERPRINT", "refuse where it comes out otherwise"),
       ],
@@ -192,6 +193,7 @@ enum PartyCommands {
       }
       others.append(invitation)
     }
+    if let cluster = parsed.value("--cluster") { return try enter(cluster, folder, others, call) }
     let ceremony = try ceremony(plan: try parsed.required("--plan"), others + [own])
     let fingerprint = ceremony.fingerprint.hex
     if let expected = parsed.value("--expect"), expected != fingerprint {
@@ -203,7 +205,8 @@ enum PartyCommands {
     try ceremony.write(to: "\(folder.path)/ceremony.json")
     // Any party's authority may admit clients; what they may do is enrolled in the ledger.
     let authorities = (others + [own]).map { (file: "\($0.name).crt", pem: $0.authority) }
-    try folder.writeNode(others: others, clientAuthorities: authorities, ceremony: "ceremony.json")
+    try folder.writeNode(
+      others: others, clientAuthorities: authorities, beginning: .ceremony("ceremony.json"))
     try IdentityCommands.writeDirectory(
       ClusterDirectory(domain: own.domain, threshold: ceremony.threshold, parties: others + [own]),
       to: "\(folder.path)/directory.json")
@@ -222,6 +225,26 @@ enum PartyCommands {
           ("threshold", .integer(ceremony.threshold)), ("crash_only", .bool(ceremony.faultsTolerated < 1)),
           ("policy_bundle_hash", .string(ceremony.bundle.hash.hex)),
         ]))
+    return .ok
+  }
+
+  /// A party of a cluster that there is: its node asks the others for the genesis, and learns the rest from them.
+  private static func enter(
+    _ cluster: String, _ folder: PartyFolder, _ others: [Invitation], _ call: Invocation
+  ) throws -> ExitCode {
+    guard let id = Digest(hex: cluster) else {
+      throw UsageError("--cluster: expected a cluster's id, 64 hexadecimal characters, found \"\(cluster)\"")
+    }
+    guard !others.isEmpty else { throw UsageError("expected --invitation of the parties of now") }
+    let authorities = (others + [folder.invitation]).map { (file: "\($0.name).crt", pem: $0.authority) }
+    try folder.writeNode(others: others, clientAuthorities: authorities, beginning: .joins(id))
+    call.say(
+      Report(
+        """
+        \(folder.invitation.name) joins \(id.hex)
+        The node takes part when two operators have added it: claw members add --invitation …
+        Start it whenever you like: clawshield run --config \(folder.path)/node.json
+        """, [("cluster", .string(id.hex)), ("party", .string(folder.invitation.name))]))
     return .ok
   }
 

@@ -187,15 +187,30 @@ struct PartyFolder {
       keyPEM: try Files.readSecret("\(path)/ca.key", limit: 1 << 20), domain: invitation.domain)
   }
 
+  /// How a node's ledger begins.
+  enum Beginning {
+    /// With the key generation that this file describes; a path seen from the folder.
+    case ceremony(String)
+    /// With the genesis of a cluster that there is, which the other parties show.
+    case joins(Digest)
+
+    fileprivate var member: (String, JSON) {
+      switch self {
+      case .ceremony(let path): ("ceremony", .string(path))
+      case .joins(let cluster): ("joins", .string(cluster.hex))
+      }
+    }
+  }
+
   /// Writes `node.json` and what it names: what `clawshield run --config` reads.
   ///
   /// - Parameters:
   ///   - others: the other parties.
   ///   - clientAuthorities: PEM of those whose clients this node admits, by file name.
-  ///   - ceremony: path of the ceremony's file, seen from this folder.
-  func writeNode(others: [Invitation], clientAuthorities: [(file: String, pem: String)], ceremony: String)
-    throws
-  {
+  ///   - beginning: how its ledger begins.
+  func writeNode(
+    others: [Invitation], clientAuthorities: [(file: String, pem: String)], beginning: Beginning
+  ) throws {
     try Files.createFolder("\(path)/peers")
     try Files.createFolder("\(path)/clients")
     var peers: [JSON] = []
@@ -223,7 +238,7 @@ struct PartyFolder {
           ("client_authorities", .array(clientAuthorities.map { .string("clients/\($0.file)") })),
         ])
       ), ("party_key", "party.key"), ("storage_key", "storage.key"), ("peers", .array(peers)),
-      ("ceremony", .string(ceremony)),
+      beginning.member,
     ])
     try Files.write(node.indented, to: "\(path)/node.json")
   }

@@ -11,6 +11,8 @@ enum Statements {
     guard case .object(var object) = Record(at: .epoch, body: body).json else { return [] }
     object["type"] = nil
     object["at"] = nil
+    // Who takes part from the record on is for the leader to write beside it.
+    object["configuration"] = nil
     return JSON.object(object).canonicalBytes()
   }
 
@@ -19,6 +21,7 @@ enum Statements {
     guard case .object(var object) = try JSON.parse(bytes), object["type"] == nil, object["at"] == nil else {
       throw Failure(.other, "expected a statement: an object of content and signatures")
     }
+    if type == .members { object["configuration"] = MemberList(voters: [1]).json }
     object["type"] = .string(type.rawValue)
     object["at"] = .string(Timestamp.epoch.text)
     return try Record(.object(object)).body

@@ -53,6 +53,7 @@ enum StatusCommands {
     var lines = [
       "cluster   \(text("cluster_name")), id \(text("cluster"))",
       "parties   \(text("threshold")) of \(text("parties")) sign; \(faults)",
+      "members   \(MembersCommands.summary(value["members"]))",
       "answered  by \(session.answering): \(text("role")), term \(text("term")), leader \(text("leader"))",
       "ledger    \(text("final_size")) final of \(text("log_size")), note \(text("note_age_ms")) ms old",
       "policy    \(text("policy_bundle_hash"))",

@@ -20,11 +20,11 @@ final class CeremonyDesk {
   private var random = SystemRandom()
   private var isOver = false
 
-  init(station: Station) throws {
+  init(station: Station, _ plan: CeremonyConfiguration) throws {
     self.station = station
     let configuration = station.configuration
     ceremony = try KeyCeremony(
-      id: configuration.id, configuration: configuration.ceremony,
+      id: configuration.id, configuration: plan,
       partyKey: try KeyFile.readSigningKey(configuration.partyKey), using: &random)
   }
 

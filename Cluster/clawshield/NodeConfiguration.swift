@@ -34,7 +34,15 @@ struct NodeConfiguration: Sendable {
   let partyKey: String
   let storageKey: String
   let peers: [Peer]
-  let ceremony: CeremonyConfiguration
+  let beginning: Beginning
+
+  /// How the ledger begins.
+  enum Beginning: Sendable {
+    /// With the key generation of all parties.
+    case ceremony(CeremonyConfiguration)
+    /// With the genesis of a cluster that there is, whose hash is this.
+    case joins(Digest)
+  }
 
   init(file: String) throws {
     var file = try ConfigurationSection(file: file)
@@ -88,9 +96,21 @@ struct NodeConfiguration: Sendable {
           json.string.flatMap(CertificateFingerprint.init(hex:))
         })
     }
+    let cluster: Digest? = try file.value("joins", "a cluster id, 64 hexadecimal characters", default: nil) {
+      json in json.string.flatMap { Digest(hex: $0) }
+    }
+    if let cluster {
+      try file.finish()
+      guard !peers.isEmpty else {
+        throw file.unusable("peers", "expected parties of the cluster that it joins")
+      }
+      beginning = .joins(cluster)
+      return
+    }
     let ceremonyFile = try file.path("ceremony")
     try file.finish()
-    ceremony = try CeremonyFile.read(ceremonyFile)
+    let ceremony = try CeremonyFile.read(ceremonyFile)
+    beginning = .ceremony(ceremony)
     guard ceremony.seats.contains(where: { UInt64($0.id) == node.id.rawValue && $0.name == node.name })
     else {
       throw file.unusable("node", "party \(node.id.rawValue), \(node.name), has no seat in the ceremony")

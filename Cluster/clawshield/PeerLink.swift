@@ -10,11 +10,11 @@ final class PeerLink {
   let id: NodeID
   private unowned let station: Station
   private var client: CallClient?
-  private let peer: NodeConfiguration.Peer
+  private let peer: PeerDirectory.Peer
   private let tls: TLSContext
   private var wasConnected = false
 
-  init(station: Station, peer: NodeConfiguration.Peer, tls: TLSContext) {
+  init(station: Station, peer: PeerDirectory.Peer, tls: TLSContext) {
     self.station = station
     self.peer = peer
     self.tls = tls

@@ -23,6 +23,10 @@ final class Station {
   private var random = SystemRandom()
   private var node: Node?
   private var ceremony: CeremonyDesk?
+  private var joining: JoinDesk?
+  /// Every node that this one may speak with, by its configuration and by the ledger.
+  private var directory = PeerDirectory()
+  private var lastPeerLook: UInt64 = 0
   private var links: [PeerLink] = []
   private(set) lazy var refusals = RefusalLog(station: self)
   private var peerServer: CallServer?
@@ -39,6 +43,8 @@ final class Station {
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
   private var isStopping = false
+  /// The share's file goes once what takes its place is durable.
+  private var mustDestroyShare = false
 
   init(configuration: NodeConfiguration, loop: EventLoop) throws {
     self.configuration = configuration
@@ -65,10 +71,17 @@ final class Station {
     try openPeers()
     if isFounded {
       try startNode()
-    } else {
-      note(.info, "key_generation", [("fingerprint", .string(configuration.ceremony.fingerprint.hex))])
-      ceremony = try CeremonyDesk(station: self)
+      return
+    }
+    switch configuration.beginning {
+    case .ceremony(let plan):
+      note(.info, "key_generation", [("fingerprint", .string(plan.fingerprint.hex))])
+      ceremony = try CeremonyDesk(station: self, plan)
       ceremony?.tick()
+    case .joins(let cluster):
+      note(.info, "joining", [("cluster", .string(cluster.hex))])
+      joining = JoinDesk(station: self, cluster: cluster)
+      joining?.tick()
     }
   }
 
@@ -104,18 +117,8 @@ final class Station {
   }
 
   private func openPeers() throws {
-    let own = try Certificate.read(pem: try Files.read(configuration.ownAuthority))
-    var authorities = own
-    var pins: [String: CertificateFingerprint] = [:]
-    pins[configuration.name] = own.first?.fingerprint
-    for peer in configuration.peers {
-      authorities += try Certificate.read(pem: try Files.read(peer.authority))
-      pins[peer.name] = peer.pin
-    }
-    let tls = try TLSContext(
-      chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.readSecret(configuration.certificateKey),
-      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
+    directory = try PeerDirectory(configuration)
+    let tls = try directory.tls(configuration)
     let server = try CallServer(
       loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
@@ -124,10 +127,47 @@ final class Station {
       note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
     }
     peerServer = server
-    for peer in configuration.peers {
+    for peer in directory.peers {
       links.append(PeerLink(station: self, peer: peer, tls: tls))
     }
     for link in links { link.connect() }
+  }
+
+  /// Connects to the nodes that the ledger has come to name, and lets go of those that have left. A party's address
+  /// and authority are those of the act that two operators signed.
+  private func lookAtPeers() {
+    lastPeerLook = loop.now.nanoseconds
+    guard let connections = node?.connections, let seats = node?.seats else { return }
+    do {
+      guard try directory.follow(seats, connections, own: configuration.id) else { return }
+      let tls = try directory.tls(configuration)
+      peerServer?.trust(tls)
+      for link in links where !directory.peers.contains(where: { $0.id == link.id }) {
+        note(.info, "peer_left", [("peer", .string("\(link.id)"))])
+        link.close()
+      }
+      links.removeAll { link in !directory.peers.contains { $0.id == link.id } }
+      for peer in directory.peers where !links.contains(where: { $0.id == peer.id }) {
+        note(.info, "peer_added", [("peer", .string(peer.name)), ("address", .string(peer.address))])
+        let link = PeerLink(station: self, peer: peer, tls: tls)
+        links.append(link)
+        link.connect()
+      }
+    } catch {
+      note(.error, "peers", [("reason", .string("\(error)"))])
+    }
+  }
+
+  /// The share of the ceremony is of a key that signs no more.
+  private func destroyFoundingShare() {
+    let path = configuration.data + "/share.sealed"
+    guard Files.exists(path) else { return }
+    do {
+      try Files.remove(path)
+      note(.info, "share_destroyed", [("file", .string("share.sealed"))])
+    } catch {
+      note(.error, "share_destroyed", [("reason", .string("\(error)"))])
+    }
   }
 
   private func openClients() throws {
@@ -181,10 +221,13 @@ final class Station {
     node = try Node(
       identity: NodeIdentity(
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
-        storageKey: storageKey),
+        storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
       foundingShare: share, settings: try Settings(), at: moment, using: &random)
     ceremony = nil
+    joining = nil
+    if node?.usesFoundingShare == false { destroyFoundingShare() }
+    lookAtPeers()
     try openClients()
     note(
       .info, "started",
@@ -206,6 +249,14 @@ final class Station {
 
   private(set) var failure: String?
 
+  /// Whom a party that comes later was told of by hand.
+  private var contacts: [NodeID] {
+    switch configuration.beginning {
+    case .ceremony: []
+    case .joins: configuration.peers.map(\.id)
+    }
+  }
+
   // MARK: Events in
 
   func connected(_ peer: NodeID) {
@@ -221,7 +272,7 @@ final class Station {
 
   private func receive(_ incoming: IncomingMessage) {
     guard case .node(let name) = incoming.peer,
-      let peer = configuration.peers.first(where: { $0.name == name })
+      let peer = directory.peers.first(where: { $0.name == name })
     else { return }
     guard let message = try? PeerMessage(decoding: incoming.payload) else {
       note(.warning, "peer_message_unreadable", [("peer", .string(name))])
@@ -229,6 +280,8 @@ final class Station {
     }
     if let ceremony {
       ceremony.receive(message, from: peer.id)
+    } else if let joining {
+      joining.receive(message, from: peer.id)
     } else {
       step(.peer(from: peer.id, message))
     }
@@ -255,7 +308,13 @@ final class Station {
   private func take(_ report: Storage.Report) {
     guard node != nil else { return }
     switch report {
-    case .written(let names): for name in names { step(.written(name)) }
+    case .written(let names):
+      // The note that made the new key final is on disk, and with it the new share.
+      if mustDestroyShare, names.contains(where: { if case .note = $0 { true } else { false } }) {
+        mustDestroyShare = false
+        destroyFoundingShare()
+      }
+      for name in names { step(.written(name)) }
     case .locked(let ticket): step(.locked(ticket: ticket))
     case .failed(let reason): fail("storage: \(reason)")
     }
@@ -283,6 +342,9 @@ final class Station {
     for (peer, message) in effects.messages { send(message, to: peer) }
     for answer in effects.answers { give(answer) }
     for notice in effects.notices { report(notice) }
+    if effects.retiresFoundingShare { mustDestroyShare = true }
+    // When the last of those who have left is told, nothing says so: it is looked at now and then.
+    if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
     if let reason = effects.fatal { fail(reason) }
   }
 

@@ -60,6 +60,8 @@ public final class World {
   var isIgnored: ((_ receiver: NodeID, PeerMessage) -> Bool)?
   /// For tests: hears answers to callers who are none of the world's.
   var overhears: ((Answer) -> Void)?
+  /// For tests: changes what a node sends.
+  var tamper: ((_ sender: NodeID, _ receiver: NodeID, inout PeerMessage) -> Void)?
   /// Nodes on side one of the partition; empty where there is none.
   var sideOne: [NodeID] = []
   var networkRandom: SeededRandom
@@ -265,7 +267,9 @@ public final class World {
     faults.minimumDelay + networkRandom.below(faults.meanDelay) + networkRandom.below(faults.meanDelay)
   }
 
-  func send(_ message: PeerMessage, from sender: NodeID, to receiver: NodeID) {
+  func send(_ sent: PeerMessage, from sender: NodeID, to receiver: NodeID) {
+    var message = sent
+    tamper?(sender, receiver, &message)
     guard canTalk(sender, receiver) else { return }
     if !isCalm && networkRandom.chance(faults.loss) {
       oracles.count(fault: "loss")

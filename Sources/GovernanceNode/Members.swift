@@ -29,8 +29,7 @@ extension GovernanceNode {
 
   /// Whether messages of this node are looked at.
   func isKnown(_ sender: NodeID) -> Bool {
-    peers.contains(sender) || identity.contacts.contains(sender)
-      || seats.contains { UInt64($0.id) == sender.rawValue }
+    peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
   }
 
   /// The key with which a party signs by itself, also one that is only about to be a party.

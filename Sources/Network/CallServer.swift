@@ -82,6 +82,9 @@ public final class CallServer {
 
   deinit { close() }
 
+  /// Believes others from here on. Connections that are open stay as they were verified.
+  public func trust(_ tls: TLSContext) { listener?.tls = tls }
+
   /// Where it listens; nil once closed.
   public var address: SocketAddress? { listener?.address }
 

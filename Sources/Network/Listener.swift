@@ -33,7 +33,8 @@ public final class Listener {
   public private(set) var givenUp: UInt64 = 0
 
   private let loop: EventLoop
-  private let tls: TLSContext
+  /// What connections are made from that come from now on; those that are open keep theirs.
+  public var tls: TLSContext
   private let limits: Limits
   private let descriptor: Int32
   private var watch: EventLoop.WatchID?

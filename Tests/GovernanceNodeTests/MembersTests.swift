@@ -161,4 +161,214 @@ struct MembersTests {
     }
     town.expectProgress()
   }
+
+  // MARK: What goes wrong on the way
+
+  /// A party that dies when the change has come to a stage.
+  struct Death: CustomTestStringConvertible, Sendable {
+    enum Victim: String, Sendable, CaseIterable { case leader, newcomer, other }
+    let stage: ChangeStage
+    let victim: Victim
+    var testDescription: String { "\(victim.rawValue) dies in \(stage.rawValue)" }
+
+    static let all = [ChangeStage.learning, .joint, .keyed].flatMap { stage in
+      Victim.allCases.map { Death(stage: stage, victim: $0) }
+    }
+  }
+
+  @Test("whoever dies at any stage, the change ends, and one key is in force", arguments: Death.all)
+  func crash(_ death: Death) throws {
+    let town = try Town(11, nodes: 4, threshold: 3)
+    town.pass(1.5)
+    try town.join()
+    // One leaves and one comes: the key is generated anew.
+    let leader = try #require(town.leader?.id.rawValue)
+    let gone = try #require(town.seats.first { UInt64($0.id) != leader && $0.id != 5 })
+    town.leave(UInt64(gone.id))
+    town.change(threshold: 3)
+    #expect(
+      town.pass(until: { town.leader?.node?.overlay.head.membership.change?.stage == death.stage }))
+    let victim: NodeHost? =
+      switch death.victim {
+      case .leader: town.leader
+      case .newcomer: try town.host(5)
+      case .other:
+        town.world.hosts.first {
+          $0.id != town.leader?.id && $0.id.rawValue < 5 && $0.id.rawValue != UInt64(gone.id)
+        }
+      }
+    let host = try #require(victim)
+    host.crash()
+    town.world.oracles.forget(host.id)
+    town.pass(2.5)
+    town.world.restart(host.id)
+    #expect(town.pass(until: { town.isSettled(keys: 2) }, within: 40))
+    town.expectProgress()
+  }
+
+  @Test(
+    "messages are lost and doubled, nodes die: when all is healed the change ends",
+    arguments: 1...3 as ClosedRange<UInt64>)
+  func storm(_ seed: UInt64) throws {
+    var faults = Faults.none
+    faults.loss = 50_000
+    faults.duplication = 50_000
+    faults.crashEvery = 4_000_000_000
+    faults.restartAfter = 1_500_000_000
+    faults.partitionEvery = 5_000_000_000
+    faults.partitionLength = 2_000_000_000
+    let town = try Town(seed + 40, nodes: 5, threshold: 4, faults: faults)
+    town.pass(1.5)
+    try town.join()
+    town.leave(1 + seed)
+    town.change(threshold: 4)
+    town.pass(12)
+    town.world.calm()
+    #expect(town.pass(until: { town.isSettled(keys: 2) }, within: 60))
+    town.expectProgress()
+  }
+
+  @Test("a party that deals wrong shares, or shows two commitments, is found out; honest, it ends the change")
+  func liar() throws {
+    for isShare in [true, false] {
+      let town = try Town(5, nodes: 4, threshold: 3)
+      town.pass(1.5)
+      town.world.oracles.liars = [2]
+      try town.join()
+      town.change(threshold: 4)
+      let liar = try town.host(2).id
+      let victim = try town.host(3).id
+      var lies = 0
+      town.world.tamper = { sender, receiver, message in
+        guard sender == liar, receiver == victim, lies < 3 else { return }
+        if isShare, var round = message.keyRoundTwo, !round.session.isEmpty {
+          round.share[round.share.count - 1] ^= 1
+          message = PeerMessage(keyRoundTwo: round)
+          lies += 1
+        } else if !isShare, var round = message.keyRoundOne {
+          // Another dealer's commitment in its place does not fit its part of the key.
+          round.package[round.package.count - 1] ^= 1
+          message = PeerMessage(keyRoundOne: round)
+          lies += 1
+        }
+      }
+      #expect(town.pass(until: { town.isSettled(keys: 2) }, within: 60))
+      #expect(lies == 3)
+      if isShare {
+        #expect(town.world.oracles.evidence.contains { $0.contains("party 2: invalidShare") })
+      }
+      town.expectProgress()
+    }
+  }
+
+  @Test("a partition in the joint configuration stops the change and no more; healed, it goes on")
+  func partition() throws {
+    let town = try Town(6, nodes: 5, threshold: 4)
+    town.pass(1.5)
+    try town.join()
+    town.leave(town.leader?.id.rawValue == 1 ? 2 : 1)
+    town.change(threshold: 4)
+    #expect(town.pass(until: { town.leader?.node?.overlay.head.membership.change?.stage == .joint }))
+    let leader = try #require(town.leader?.id)
+    town.world.sideOne = [leader, try town.host(6).id]
+    town.pass(5)
+    #expect(!town.isSettled(keys: 2))
+    town.world.sideOne = []
+    town.world.reconnect()
+    #expect(town.pass(until: { town.isSettled(keys: 2) }, within: 40))
+    town.expectProgress()
+  }
+
+  @Test("a change whose new party never comes is taken back, while it learns and in the joint configuration")
+  func takenBack() throws {
+    for stage in [ChangeStage.learning, .joint] {
+      let town = try Town(7, nodes: 4, threshold: 3)
+      town.pass(1.5)
+      let before = town.seats
+      try town.join()
+      let newcomer = try town.host(5)
+      if stage == .learning { newcomer.crash() }
+      town.change(threshold: 4)
+      #expect(town.pass(until: { town.leader?.node?.overlay.head.membership.change?.stage == stage }))
+      newcomer.crash()
+      town.world.oracles.forget(newcomer.id)
+      town.pass(4)
+      #expect(town.leader?.node?.overlay.head.membership.change?.stage == stage, "it waits")
+      town.seats = before
+      town.change(threshold: 3)
+      #expect(town.pass(until: { town.isSettled(keys: 1) }), "\(stage)")
+      let leader = try #require(town.leader)
+      #expect(leader.configuration?.voters.count == 4 && leader.configuration?.isJoint == false)
+      #expect(leader.configuration?.learners.isEmpty == true)
+      town.expectProgress()
+    }
+  }
+
+  @Test("with every share of the old key nobody signs anything that counts any more")
+  func oldShares() throws {
+    let town = try Town(8, nodes: 4, threshold: 3)
+    town.pass(1.5)
+    let old = town.world.hosts.compactMap(\.share)
+    let oldKeys = try #require(town.leader?.epoch?.publicKeys)
+    town.change(threshold: 3, rotate: true)
+    #expect(town.pass(until: { town.isSettled(keys: 2) }))
+    town.pass(1)
+    let leader = try #require(town.leader)
+    let size = try #require(leader.view?.logSize)
+    let note = try #require(try forged(by: Array(old.prefix(3)), oldKeys, at: size, on: leader, town))
+    town.world.oracles.liars = [4]
+    let final = leader.view?.finalSize
+    var effects = NodeEffects()
+    let from = try #require(town.world.hosts.first { $0.id != leader.id }?.id)
+    leader.step(
+      .peer(from: from, PeerMessage(note: NoteShown(note: note.encoded))), at: town.world.time,
+      into: &effects)
+    #expect(leader.view?.finalSize == final)
+    #expect(
+      effects.notices.contains {
+        if case .evidence(let what) = $0 { what.contains("does not sign size") } else { false }
+      })
+    // An executor that has followed the links refuses it as well.
+    var ring = KeyChain(cluster: town.world.cluster, genesisKey: town.world.genesis.groupKey)
+    for link in leader.links { #expect(try ring.extend(link)) }
+    #expect(throws: NoteError.self) { try ring.verified(note) }
+  }
+
+  /// A note over what a node holds, signed by shares of the old key.
+  private func forged(
+    by shares: [PartyShare<Ed25519SHA512>], _ keys: PublicKeyPackage<Ed25519SHA512>, at size: UInt64,
+    on host: NodeHost, _ town: Town
+  ) throws -> SignedNote? {
+    guard let root = host.node?.raft.log.rootHash(ofSize: size),
+      let state = host.node?.overlay.state(at: size)
+    else { return nil }
+    let note = CheckpointNote(
+      cluster: town.world.cluster, size: size, root: root, stateRoot: state.stateRoot,
+      time: town.wall.advanced(by: .seconds(1)))
+    var commitments: [NonceCommitment<Ed25519SHA512>] = []
+    var random = SeededRandom(seed: 99)
+    var pools: [Pool] = []
+    for share in shares {
+      let pool = Pool(share.key.identifier)
+      commitments += pool.pool.publish(1, for: share.key, using: &random)
+      pools.append(pool)
+    }
+    let package = try SigningPackage(commitments: commitments, message: Array(note.text.utf8))
+    var signed: [SignatureShare<Ed25519SHA512>] = []
+    for (share, pool) in zip(shares, pools) {
+      if case .share(let part) = try pool.pool.sign(share.key.prepare(package), with: share.key) {
+        signed.append(part)
+      }
+    }
+    let signature = try keys.aggregate(signed, in: try keys.prepare(package))
+    return SignedNote(
+      text: note.text, name: CheckpointNote.origin(cluster: town.world.cluster),
+      keyID: KeyEpoch<Ed25519SHA512>.keyID(
+        town.world.genesis.groupKey, cluster: town.world.cluster), signature: signature.encoding)
+  }
+
+  private final class Pool {
+    var pool: NoncePool<Ed25519SHA512>
+    init(_ party: PartyIdentifier) { pool = NoncePool(party: party, boot: 9) }
+  }
 }

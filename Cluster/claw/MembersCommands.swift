@@ -1,0 +1,202 @@
+import Canonical
+import Crypto
+import Host
+import Records
+import Wire
+
+/// Who the parties are: changed by at least two operators. What follows from the act (the new parties catch up, the
+/// joint configuration, the key) the cluster does by itself; `claw status` shows how it stands.
+enum MembersCommands {
+  private static let options =
+    [
+      CommandOption("--threshold", "T", "parties that are to sign; default a safe majority of them"),
+      CommandOption(flag: "--crash-only", "also where one lying party could then fork the ledger"),
+      CommandOption("--wait", "SECONDS", "wait until the change is over, or for so long"),
+    ] + Acts.options + Command.session
+
+  static let all: [Command] = [
+    Command(
+      "members list", "who the parties are, who takes part, and how a change stands",
+      options: Command.session, run: list),
+    Command(
+      "members add", "parties that are to come",
+      options: [CommandOption("--invitation", "FILE", "a new party's public bundle", isRepeated: true)]
+        + options,
+      details: """
+        The party is made with claw party create and invite; its node starts after claw party join --cluster.
+        Until it holds the whole ledger nothing else changes. When nobody leaves, the key stays.
+        """, run: add),
+    Command(
+      "members remove", "parties that are to go, by name", operands: ["PARTY", "[PARTY...]"],
+      options: options,
+      details: "Whoever goes takes a share along: the others make a new key, and the old one signs no more.",
+      run: remove),
+    Command(
+      "members replace", "a party that another takes the place of", operands: ["PARTY"],
+      options: [CommandOption("--invitation", "FILE", "the new party's public bundle")] + options,
+      run: replace),
+    Command(
+      "members rotate", "a new key for the same parties, as after a share was lost or seen", options: options,
+      run: rotate),
+    Command(
+      "members cancel", "take back a change that has not got its key yet", options: options, run: cancel),
+  ]
+
+  /// What a node says of the parties of now.
+  private struct Standing {
+    let threshold: Int
+    let seats: [PartySeat]
+    let json: JSON
+
+    init(_ session: Session) throws {
+      let answer = try session.call("Admin/Keys", KeysRequest(), of: KeysResponse.self)
+      json = try JSON.parse(answer.json)
+      guard let threshold = json["threshold"]?.integer, let parties = json["parties"]?.array else {
+        throw Failure(.other, "\(session.answering) does not say who the parties are")
+      }
+      self.threshold = threshold
+      seats = try parties.map { party in
+        guard let id = party["id"]?.integer, let name = party["name"]?.string,
+          let key = party["key"]?.string.flatMap(PublicKey.init(hex:))
+        else { throw Failure(.other, "\(session.answering) does not say who the parties are") }
+        return PartySeat(id: id, name: name, key: key)
+      }
+    }
+
+    func seat(_ name: String) throws -> PartySeat {
+      guard let seat = seats.first(where: { $0.name == name || "\($0.id)" == name }) else {
+        throw Failure(
+          .usage, "there is no party \(name); the parties are \(seats.map(\.name).joined(separator: ", "))")
+      }
+      return seat
+    }
+  }
+
+  private static func invited(_ call: Invocation) throws -> [PartySeat] {
+    let files = call.parsed.all("--invitation")
+    guard !files.isEmpty else { throw UsageError("expected --invitation") }
+    return try files.map { path in
+      let invitation = try Invitation(file: path)
+      return PartySeat(
+        id: invitation.id, name: invitation.name, key: invitation.key, address: invitation.peersAddress,
+        authority: invitation.authority)
+    }
+  }
+
+  private static func add(_ call: Invocation) throws -> ExitCode {
+    try change(call, "add") { standing in standing.seats + (try invited(call)) }
+  }
+
+  private static func remove(_ call: Invocation) throws -> ExitCode {
+    let names = call.parsed.operands
+    guard !names.isEmpty else { throw UsageError("expected the names of parties") }
+    return try change(call, "remove") { standing in
+      let gone = try names.map { try standing.seat($0).id }
+      return standing.seats.filter { !gone.contains($0.id) }
+    }
+  }
+
+  private static func replace(_ call: Invocation) throws -> ExitCode {
+    try change(call, "replace") { standing in
+      let gone = try standing.seat(call.parsed.operand(0) ?? "").id
+      return standing.seats.filter { $0.id != gone } + (try invited(call))
+    }
+  }
+
+  private static func rotate(_ call: Invocation) throws -> ExitCode {
+    try change(call, "rotate", rotate: true, keepsThreshold: true) { $0.seats }
+  }
+
+  private static func cancel(_ call: Invocation) throws -> ExitCode {
+    try change(call, "cancel", keepsThreshold: true) { $0.seats }
+  }
+
+  private static func change(
+    _ call: Invocation, _ what: String, rotate: Bool = false, keepsThreshold: Bool = false,
+    _ parties: (Standing) throws -> [PartySeat]
+  ) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let key = try session.cluster()
+    let standing = try Standing(session)
+    let seats = try parties(standing).sorted { $0.id < $1.id }
+    guard !seats.isEmpty, seats.count <= MembersAct.maximumParties else {
+      throw UsageError("expected 1 to \(MembersAct.maximumParties) parties, found \(seats.count)")
+    }
+    let usual = keepsThreshold ? standing.threshold : Founding.safeThreshold(of: seats.count)
+    let threshold = try call.parsed.integer("--threshold", in: 1...MembersAct.maximumParties, default: usual)
+    guard threshold > seats.count / 2, threshold <= seats.count else {
+      throw UsageError("--threshold: expected a majority of \(seats.count), at most all; found \(threshold)")
+    }
+    let act = MembersAct(
+      actID: "members-\(Environment.freshID())", parties: seats, threshold: threshold, rotate: rotate,
+      validUntil: try Statements.validity(call.parsed))
+    guard act.faultsTolerated >= 1 || keepsThreshold || call.parsed.has("--crash-only") else {
+      throw Failure(
+        .usage,
+        "\(threshold) of \(seats.count): one lying party could fork the ledger. Choose another --threshold, or "
+          + "say --crash-only")
+    }
+    let names = seats.map(\.name).joined(separator: ", ")
+    call.remark("\(what): \(threshold) of \(names) are to sign; \(act.faultsTolerated) may lie")
+    let draft = Acts.Draft(
+      method: "Admin/Members",
+      body: .members(try Acts.sign(act, session, key, call.parsed), MemberList(voters: seats.map(\.id))))
+    let code = try Acts.conclude(draft, session, key, call, what: "\(what) \(act.actID)")
+    guard code == .ok, call.parsed.value("--draft") == nil, call.parsed.has("--wait") else { return code }
+    return try wait(call, session, seats.map(\.id))
+  }
+
+  /// Waits until a node says that nothing is on its way, and the parties are the wanted ones.
+  private static func wait(_ call: Invocation, _ session: Session, _ ids: [Int]) throws -> ExitCode {
+    let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
+    let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
+    while true {
+      let standing = try? Standing(session)
+      let members = standing?.json["members"]
+      if let standing, standing.seats.map(\.id) == ids, members?["change"] == nil {
+        call.remark("the change is over")
+        return .ok
+      }
+      guard Environment.now < end else {
+        throw Failure(
+          .pending, "the change is on its way after \(seconds) s: it waits for \(waitsFor(members))")
+      }
+      Environment.pause(milliseconds: 300)
+    }
+  }
+
+  private static func waitsFor(_ members: JSON?) -> String {
+    members?["change"]?["waits_for"]?.string ?? "the cluster's answer"
+  }
+
+  private static func list(_ call: Invocation) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    let standing = try Standing(session)
+    let members = standing.json["members"]
+    var table = TextTable(["party", "number", "key"])
+    for seat in standing.seats { table.add([seat.name, "\(seat.id)", seat.key.hex]) }
+    let text =
+      "\(standing.threshold) of \(standing.seats.count) sign\n" + table.text + summary(members) + "\n"
+    call.say(Report(text, [("keys", standing.json), ("answered_by", .string(session.answering))]))
+    return .ok
+  }
+
+  /// A line on who takes part, for `claw status` as well.
+  static func summary(_ members: JSON?) -> String {
+    func ids(_ name: String) -> String {
+      (members?[name]?.array ?? []).compactMap(\.integer).map(String.init).joined(separator: ", ")
+    }
+    var line = "voters \(ids("voters"))"
+    if members?["is_joint"]?.bool == true { line += "; joint with \(ids("outgoing"))" }
+    let learners = ids("learners")
+    if !learners.isEmpty { line += "; learners \(learners)" }
+    line +=
+      "; key \(members?["group_key"]?.string?.prefix(16) ?? "?")…, number \(members?["keys"]?.integer ?? 0)"
+    if let change = members?["change"] {
+      line +=
+        "; \(change["act_id"]?.string ?? "a change") is \(change["stage"]?.string ?? "") and waits for "
+        + waitsFor(members)
+    }
+    return line
+  }
+}
