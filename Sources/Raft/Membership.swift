@@ -72,6 +72,8 @@ extension RaftInstance {
   /// Why a voter of `next` may not be one yet; nil where all may. For the owner, before it asks people.
   public func fault(in next: Configuration, at now: Instant) -> ChangeFault? {
     guard !next.voters.isEmpty else { return .noVoters }
+    // What says again who takes part changes nothing: the owner has it said with other words.
+    if next == configuration { return nil }
     if configuration.isJoint {
       return next == configuration.left || next == configuration.abandoned ? nil : .notLeaving
     }

@@ -1,0 +1,181 @@
+import Canonical
+import Foundation
+import Records
+import Testing
+
+/// Parties come and go on live processes, while agents' actions are approved and run.
+@Suite(.serialized)
+struct MembersClusterTests {
+  @Test(
+    "three of four: a fifth comes, one goes and takes its key along; actions run before, between and after",
+    .enabled(if: Machines.obstacle == nil, "\(Machines.obstacle ?? "")"))
+  func comeAndGo() throws {
+    let cluster = try LoopbackCluster(
+      nodes: 4, threshold: 3, executors: 1, port: 24_500, images: Machines.images)
+    try cluster.startExecutor(1)
+    try cluster.waitUntil("the executor offers a class", seconds: 120) {
+      cluster.log("executor-1").contains("\"isolation_classes\"")
+    }
+    try run("before", on: cluster)
+    let id = try clusterID(cluster)
+    let founding = try members(cluster)
+
+    try join(5, id, on: cluster)
+    let added = try change(["add", "--invitation", "\(cluster.folder)/node-5.invitation.json"], on: cluster)
+    #expect(added.code == 0, "\(added.output)")
+    try run("between", on: cluster)
+    let five = try members(cluster)
+    #expect(five["parties"]?.array?.count == 5)
+    #expect(five["group_key"] == founding["group_key"], "nobody left: the same key")
+    #expect(five["voters"]?.array?.compactMap(\.integer) == [1, 2, 3, 4, 5])
+
+    let removed = try change(["remove", "node-2"], on: cluster)
+    #expect(removed.code == 0, "\(removed.output)")
+    let four = try members(cluster)
+    #expect(four["group_key"] != founding["group_key"], "whoever left knows a share of the old key")
+    #expect(four["voters"]?.array?.compactMap(\.integer) == [1, 3, 4, 5])
+    #expect(four["keys"]?.integer == 3)
+    _ = cluster.stop(node: 2)
+    try run("after", on: cluster)
+
+    // A restart finds the share of the key in force, and the founding one is gone.
+    for node in [1, 3, 4, 5] {
+      #expect(
+        !FileManager.default.fileExists(atPath: "\(cluster.folder)/nodes/node-\(node)/data/share.sealed"))
+    }
+    for node in [1, 5] {
+      cluster.kill(node: node)
+      try cluster.start(node: node)
+    }
+    // Three of four sign: with one more down both of them must.
+    cluster.kill(node: 3)
+    try run("restarted", on: cluster)
+    try cluster.start(node: 3)
+
+    try expectVerified(cluster, id)
+    // The removed party's node is let in by nobody any more.
+    try cluster.start(node: 2)
+    try cluster.waitUntil("node-2 is refused", seconds: 30) {
+      cluster.log("node-1").contains("node-2 is not") || cluster.log("node-1").contains("self-signed")
+    }
+    let again = try change(["add", "--invitation", try invitation(2, on: cluster)], on: cluster)
+    #expect(again.code != 0 && again.output.contains("is not used again"), "\(again.output)")
+  }
+
+  @Test("one operator changes nothing, an agent neither, and what cannot be withstood is asked twice")
+  func refused() throws {
+    let cluster = try LoopbackCluster(nodes: 4, threshold: 3, port: 24_700)
+    let alone = try cluster.claw(["members", "rotate"], as: "operators/operator-1")
+    #expect(alone.code == 3 && alone.output.contains("2 distinct operators"), "\(alone.output)")
+    let agent = try cluster.claw(["members", "rotate"], as: "agents/agent-1")
+    #expect(agent.code == 3, "\(agent.output)")
+    let few = try change(["remove", "node-2", "--threshold", "2"], on: cluster)
+    #expect(few.code == 2 && few.output.contains("--crash-only"), "\(few.output)")
+    let nobody = try change(["remove", "node-9"], on: cluster)
+    #expect(nobody.code == 2 && nobody.output.contains("there is no party node-9"), "\(nobody.output)")
+    // A party that never comes: the change waits, and is taken back.
+    try cluster.makeParty(5)
+    let waits = try change(
+      ["add", "--invitation", "\(cluster.folder)/node-5.invitation.json"], wait: 4, on: cluster)
+    #expect(waits.code == 4, "\(waits.output)")
+    let status = try cluster.claw(["status"], as: "operators/operator-2")
+    #expect(status.output.contains("is learning and waits for"), "\(status.output)")
+    let back = try change(["cancel"], on: cluster)
+    #expect(back.code == 0, "\(back.output)")
+    let rotated = try change(["rotate"], on: cluster)
+    #expect(rotated.code == 0, "\(rotated.output)")
+    #expect(try members(cluster)["keys"]?.integer == 2)
+    let note = try cluster.claw(["ledger", "checkpoint"], as: "agents/agent-1")
+    #expect(note.code == 0, "an agent follows the keys by itself: \(note.output)")
+  }
+
+  // MARK: Steps
+
+  /// An action, from proposal to receipt.
+  private func run(_ text: String, on cluster: LoopbackCluster) throws {
+    let outcome = try cluster.claw(
+      ["propose", "echo", "--params", "{\"text\":\"\(text)\"}", "--wait"], as: "agents/agent-1")
+    #expect(outcome.code == 0 && outcome.output.contains(text), "\(text): \(outcome.output)")
+  }
+
+  private func clusterID(_ cluster: LoopbackCluster) throws -> String {
+    let answer = try cluster.claw(["ledger", "checkpoint", "--json"], as: "agents/agent-1")
+    return try #require(try JSON.parse(answer.output)["cluster"]?.string, "\(answer.output)")
+  }
+
+  private func members(_ cluster: LoopbackCluster) throws -> JSON {
+    let answer = try cluster.claw(["status", "--json", "--node", "node-1"], as: "operators/operator-1")
+    return try #require(try JSON.parse(answer.output)["members"], "\(answer.output)")
+  }
+
+  private func change(_ arguments: [String], wait: Int = 60, on cluster: LoopbackCluster) throws -> Outcome {
+    try cluster.claw(
+      ["members"] + arguments + [
+        "--sign-with", "\(cluster.folder)/operators/operator-2", "--wait", "\(wait)",
+      ], as: "operators/operator-1")
+  }
+
+  private func invitation(_ number: Int, on cluster: LoopbackCluster) throws -> String {
+    let path = "\(cluster.folder)/node-\(number).invitation.json"
+    let made = try cluster.claw(
+      ["party", "invite", "--dir", "\(cluster.folder)/nodes/node-\(number)", "--out", path])
+    try #require(made.code == 0, "\(made.output)")
+    return path
+  }
+
+  /// A new party joins: its folder, the others' bundles, and its node.
+  private func join(_ number: Int, _ id: String, on cluster: LoopbackCluster) throws {
+    try cluster.makeParty(number)
+    var arguments = ["party", "join", "--dir", "\(cluster.folder)/nodes/node-\(number)", "--cluster", id]
+    for other in 1...cluster.count { arguments += ["--invitation", try invitation(other, on: cluster)] }
+    let joined = try cluster.claw(arguments)
+    try #require(joined.code == 0, "\(joined.output)")
+    try cluster.start(node: number)
+  }
+
+  /// Strangers verify the whole ledger from the cluster's id.
+  private func expectVerified(_ cluster: LoopbackCluster, _ id: String) throws {
+    let file = cluster.folder + "/ledger.txt"
+    let exported = try cluster.claw(["ledger", "export", file], as: "auditors/auditor-1")
+    #expect(exported.code == 0, "\(exported.output)")
+    let ours = try cluster.claw(["ledger", "verify", file, "--cluster", id])
+    #expect(ours.code == 0 && ours.output.contains("keys      3"), "\(ours.output)")
+    let theirs = try Programs.run("/usr/bin/python3", ["Docs/Protocol/verify.py", file, "--cluster", id])
+    #expect(theirs.code == 0 && theirs.output.contains("keys      3"), "\(theirs.output)")
+    // Without the key's record nothing above it is anybody's word.
+    let text = try String(contentsOfFile: file, encoding: .utf8)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let key = try #require(
+      lines.lastIndex { line in
+        let parts = line.split(separator: " ")
+        return parts.count == 4
+          && Data(base64Encoded: String(parts[2])).map { String(decoding: $0, as: UTF8.self) }?
+            .hasSuffix("\"type\":\"key\"}") == true
+      })
+    var forged = lines
+    let parts = forged[key].split(separator: " ").map(String.init)
+    let record = String(decoding: try #require(Data(base64Encoded: parts[2])), as: UTF8.self)
+    let other = record.replacing("\"origin\":\"generation\"", with: "\"origin\":\"reshare\"")
+    forged[key] = "leaf \(parts[1]) \(Data(other.utf8).base64EncodedString()) \(parts[3])"
+    try forged.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try cluster.claw(["ledger", "verify", file]).code != 0)
+    #expect(try Programs.run("/usr/bin/python3", ["Docs/Protocol/verify.py", file]).code == 1)
+  }
+}
+
+extension LoopbackCluster {
+  /// A further party's folder and its public bundle; nothing runs yet.
+  func makeParty(_ number: Int) throws {
+    let folder = "\(folder)/nodes/node-\(number)"
+    let made = try claw([
+      "party", "create", "--dir", folder, "--name", "node-\(number)", "--id", "\(number)", "--trust-domain",
+      "openexec.local", "--peers", "127.0.0.1:\(port + 100 + number)", "--clients",
+      "127.0.0.1:\(port + number)",
+    ])
+    try #require(made.code == 0, "\(made.output)")
+    let invited = try claw([
+      "party", "invite", "--dir", folder, "--out", "\(self.folder)/node-\(number).invitation.json",
+    ])
+    try #require(invited.code == 0, "\(invited.output)")
+  }
+}
