@@ -49,7 +49,11 @@ struct MembersClusterTests {
     }
     // Three of four sign: with one more down both of them must.
     cluster.kill(node: 3)
-    try run("restarted", on: cluster)
+    try cluster.waitUntil("the executor has enlisted again, and its action runs", seconds: 60) {
+      let outcome = try cluster.claw(
+        ["propose", "echo", "--params", "{\"text\":\"restarted\"}", "--wait"], as: "agents/agent-1")
+      return outcome.code == 0 && outcome.output.contains("restarted")
+    }
     try cluster.start(node: 3)
 
     try expectVerified(cluster, id)
