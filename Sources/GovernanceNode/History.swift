@@ -98,12 +98,18 @@ extension GovernanceNode {
       (try? CheckpointNote(parsing: note.text)).map { (size: $0.size, note: note) }
     }
     if let newest = finality.note { notes.append((finality.size, newest)) }
+    // Who has not seen a key's record become final can check nothing that the key signed: up to there, and no further.
+    if let link = links.next(after: first) {
+      let turn = link.index.value + 1
+      notes.removeAll { $0.size >= turn }
+      if turn <= finality.size { notes.append((turn, link.note)) }
+    }
     guard let next = notes.first else { return nil }
     func entries(through size: UInt64, _ bytes: Int) -> [Entry] {
       raft.log.entries(
         from: LogIndex(rawValue: first + 1), through: LogIndex(rawValue: size), maxBytes: bytes)
     }
-    let near = entries(through: finality.size, HistoryKeeper.answerBytes)
+    let near = entries(through: notes.last?.size ?? finality.size, HistoryKeeper.answerBytes)
     guard near.first?.index.rawValue == first + 1 else { return nil }
     if let reached = notes.last(where: { $0.size <= first + UInt64(near.count) }) {
       return (Array(near.prefix(Int(reached.size - first))), reached.note)
