@@ -39,6 +39,11 @@ enum MembersCommands {
       "members rotate", "a new key for the same parties, as after a share was lost or seen", options: options,
       run: rotate),
     Command(
+      "key repair", "bring a party's lost share back, from as many others as sign",
+      operands: ["PARTY"], options: Command.session,
+      details: "Asks that party's node. The others learn nothing of the share; the key stays as it is.",
+      run: repair),
+    Command(
       "members cancel", "take back a change that has not got its key yet", options: options, run: cancel),
   ]
 
@@ -167,6 +172,14 @@ enum MembersCommands {
 
   private static func waitsFor(_ members: JSON?) -> String {
     members?["change"]?["waits_for"]?.string ?? "the cluster's answer"
+  }
+
+  private static func repair(_ call: Invocation) throws -> ExitCode {
+    let name = call.parsed.operand(0) ?? ""
+    let session = try Session(call.parsed, only: name)
+    _ = try session.call("Admin/Keys", KeysRequest(repair: true), of: KeysResponse.self)
+    call.say(Report("\(name) holds its share again", [("party", .string(name)), ("repaired", true)]))
+    return .ok
   }
 
   private static func list(_ call: Invocation) throws -> ExitCode {

@@ -25,7 +25,8 @@ final class Session {
   /// How long a node has to take a connection before the next is tried.
   private static let connectTimeout = Duration.seconds(3)
 
-  init(_ parsed: ParsedCommand) throws {
+  /// `only`: no other node can do what is asked for.
+  init(_ parsed: ParsedCommand, only: String? = nil) throws {
     identity = try ClientIdentity(parsed)
     tls = try identity.tls()
     isFresh = parsed.has("--fresh")
@@ -33,6 +34,13 @@ final class Session {
     streamTimeout = parsed.has("--timeout") ? timeout : nil
     nodes = identity.nodes
     pinned = try ClusterKey(folder: identity.folder)
+    if let only {
+      nodes.removeAll { $0.name != only }
+      guard !nodes.isEmpty else {
+        let known = identity.nodes.map(\.name).joined(separator: ", ")
+        throw UsageError("there is no \(only); the identity knows \(known)")
+      }
+    }
     if let name = parsed.value("--node") {
       guard let position = nodes.firstIndex(where: { $0.name == name }) else {
         let known = nodes.map(\.name).joined(separator: ", ")

@@ -38,13 +38,16 @@ public struct Faults: Equatable, Sendable {
   /// Operators restrict something about so often; 0 for never.
   public var restrictEvery: UInt64 = 0
 
+  /// Operators change who the parties are about so often; 0 for never.
+  public var membersEvery: UInt64 = 0
+
   /// Every fault, as it is counted when it fires.
   public static let names =
     [
       "crash", "duplication", "executor crash", "executor crash between effects",
       "executor crash while running", "executor cut off", "executor needs a new incarnation",
       "executor write lost", "journal corrupted", "journal lost", "loss", "machine outlived its kill",
-      "partition", "slow sync",
+      "membership change", "partition", "slow sync",
     ] + Lie.faultNames
 
   /// Nothing goes wrong.
@@ -83,6 +86,10 @@ public struct Faults: Equatable, Sendable {
       }
       faults.lies.removeAll(where: \.isEmpty)
       faults.liesOn = random.chance(300_000)
+    }
+    // How many may lie is drawn for the parties of the beginning.
+    if faults.lies.isEmpty, random.chance(400_000) {
+      faults.membersEvery = 3_000_000_000 + random.below(6_000_000_000)
     }
     return faults
   }

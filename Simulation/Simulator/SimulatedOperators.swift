@@ -92,6 +92,11 @@ final class SimulatedOperators: SimulatedClient {
       statement(signed, Attachment()))
   }
 
+  /// Whether an act of theirs is not final yet.
+  var isChangingMembers: Bool {
+    open.contains { if case .members = $0.purpose { true } else { false } }
+  }
+
   /// The parties are to be others.
   func change(_ parties: [PartySeat], threshold: Int, rotate: Bool = false, wall: Timestamp) {
     nextAct += 1
@@ -167,6 +172,11 @@ final class SimulatedOperators: SimulatedClient {
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
     open[position].lastAnswer = "\(status)"
+    if case .members = open[position].purpose, [.failedPrecondition, .alreadyExists].contains(status.code) {
+      // Another change came before it.
+      open.remove(at: position)
+      return
+    }
     guard status.code == .ok, !liars.contains(open[position].node) else { return }
     switch open.remove(at: position).purpose {
     case .enrol(let executor, let incarnation): enrolled.append((executor, incarnation))

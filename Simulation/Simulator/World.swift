@@ -23,6 +23,7 @@ enum WorldEvent {
   case executorCut
   case executorHeal(Int)
   case crash
+  case members
   case restart(NodeID)
   case partition
   case heal
@@ -124,6 +125,9 @@ public final class World {
     if faults.partitionEvery > 0 {
       queue.schedule(.partition, at: 1_000_000_000 + faultRandom.below(faults.partitionEvery))
     }
+    if faults.membersEvery > 0 {
+      queue.schedule(.members, at: 1_500_000_000 + faultRandom.below(faults.membersEvery))
+    }
     if faults.crashEvery > 0 {
       queue.schedule(.crash, at: 1_000_000_000 + faultRandom.below(faults.crashEvery))
     }
@@ -185,6 +189,7 @@ public final class World {
     case .executorCut: cutExecutor()
     case .executorHeal(let position): executors[position].cutOff = []
     case .crash: crash()
+    case .members: changeMembers()
     case .restart(let id): restart(id)
     case .partition: partition()
     case .heal:

@@ -89,7 +89,8 @@ extension World {
     }
     if !operators.isSettled { out.append("operators wait for \(operators.waitingFor)") }
     if hasOutstanding { out.append("outstanding approvals or decisions") }
-    let sizes = hosts.filter(isHonest).map { $0.view?.finalSize }
+    if isChangingMembers { out.append("a change of members is on its way") }
+    let sizes = hosts.filter { isHonest($0) && isParty($0) }.map { $0.view?.finalSize }
     if Set(sizes).count != 1 || sizes.contains(nil) { out.append("final sizes \(sizes)") }
     guard !out.isEmpty else { return out }
     for host in hosts {

@@ -78,7 +78,12 @@ extension GovernanceNode {
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
     case .transfer: try onTransfer(call, TransferRequest(decoding: call.payload), into: &effects)
-    case .keys: keys(call, into: &effects)
+    case .keys:
+      if try KeysRequest(decoding: call.payload).repair {
+        beginRecovery(call, using: &random, into: &effects)
+      } else {
+        answerKeys(call.key, into: &effects)
+      }
     }
   }
 

@@ -211,12 +211,7 @@ extension GovernanceNode {
       }
       if try keyChange?.finish() == true { sealShare(using: &random, into: &effects) }
     } catch {
-      if case .culprits(let culprits) = error {
-        for culprit in culprits {
-          effects.notices.append(
-            .evidence("party \(culprit.party): \(culprit.misbehaviour) in the key session"))
-        }
-      }
+      nameCulprits(of: error, in: "the key session", into: &effects)
       keyChange = nil
       answerFailed(session, "\(error)", into: &effects)
       return true
@@ -229,7 +224,8 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard let share = keyChange?.share, let session = keyChange?.plan.session else { return }
-    let batch = vault.keep(share, as: session.hex, storageKey: identity.storageKey, using: &random)
+    let batch = vault.keep(
+      share, as: session.hex, beside: signer.share, storageKey: identity.storageKey, using: &random)
     effects.writes.append((.share(session: session), batch))
   }
 
@@ -308,6 +304,7 @@ extension GovernanceNode {
     round = nil
     waitingCall = nil
     keyChange = nil
+    helps.removeAll()
     let share = vault.share(of: next.publicKeys, party: signer.party)
     vault.destroy(but: share, in: &batch)
     effects.retiresFoundingShare = true

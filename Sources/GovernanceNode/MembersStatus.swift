@@ -59,7 +59,7 @@ extension GovernanceNode {
   }
 
   /// `Admin/Keys`: every key from the genesis on, who shares the newest, and the links that prove it.
-  func keys(_ call: ClientCall, into effects: inout NodeEffects) {
+  func answerKeys(_ key: CallKey, into effects: inout NodeEffects) {
     let members = overlay.final.membership
     let value = JSON.object([
       ("cluster", .string(cluster.hex)), ("threshold", .integer(members.threshold)),
@@ -75,6 +75,6 @@ extension GovernanceNode {
       ("seats", .array(seats.map(\.json))), ("members", membersStatus),
     ])
     let response = KeysResponse(json: value.canonicalBytes(), links: links.missing(after: 0))
-    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
+    effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 }

@@ -77,6 +77,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var keyRound: KeyRound?
   /// As a new party: its part in it.
   var keyChange: KeyChange<Suite>?
+  /// As a party that lost its share: how it gets it back.
+  var recovery: ShareRecovery<Suite>?
+  /// As a helper: whose shares it helps to restore.
+  var helps: [ShareHelp<Suite>] = []
   /// Parties that a shown act names and the log here does not.
   var shownSeats: [PartySeat] = []
   /// Whether this node signs with the share of the ceremony that founded the cluster. Where not, and there is
@@ -203,6 +207,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       artifacts.remove(key)
       handovers.remove(key)
       freshReads.remove(key)
+      if recovery?.caller == key { recovery = nil }
       restrictions.vigils.removeAll { $0.key == key }
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)
@@ -329,7 +334,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
     case .note, .artifactsRemoved: break
     case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
-    case .share(let session): onShareDurable(session, using: &random, into: &effects)
+    case .share(let session):
+      onShareDurable(session, using: &random, into: &effects)
+      onRecovered(session, using: &random, into: &effects)
     case .artifact(let tenant, let digest):
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
     case .repair(let leaf): onMended(leaf, into: &effects)
@@ -371,6 +378,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onKeyApproved(approval, from: sender, into: &effects)
     } else if let failed = message.keyFailed {
       onKeyFailed(failed, from: sender, into: &effects)
+    } else if let step = message.repairStep {
+      onRepairStep(step, from: sender, using: &random, into: &effects)
     } else if let shown = message.membersShown {
       onMembersShown(shown, into: &effects)
     } else if let durable = message.durable {
@@ -463,6 +472,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     pursueRestrictions(into: &effects)
     pursueMembers(using: &random, into: &effects)
     pursueKeyChange(using: &random, into: &effects)
+    pursueRecovery(into: &effects)
     takeUp(using: &random, into: &effects)
   }
 

@@ -17,7 +17,9 @@ struct ShareVault<Suite: CipherSuite>: Sendable {
   /// What a share is sealed for: it opens for nothing else.
   private static var purpose: [UInt8] { Array("openexec/v1/frost-share-row".utf8) }
   /// Rows that are looked at at a start.
-  private static var maximumRows: Int { 64 }
+  private static var maximumRows: Int { 1024 }
+  /// Shares of sessions that came to nothing, at most: only one that a leader may still bring back is of use.
+  private static var maximumPending: Int { 32 }
 
   /// The shares that the store holds. One that cannot be opened is left out: the party then signs nothing, and
   /// its share is repaired or it is replaced.
@@ -39,13 +41,17 @@ struct ShareVault<Suite: CipherSuite>: Sendable {
 
   /// Keeps a share; the write that makes it durable.
   mutating func keep(
-    _ share: PartyShare<Suite>, as name: String, storageKey: borrowing SymmetricKey,
+    _ share: PartyShare<Suite>, as name: String, beside current: PartyShare<Suite>?,
+    storageKey: borrowing SymmetricKey,
     using random: inout some RandomNumberGenerator
   ) -> WriteBatch {
     let key = Self.prefix + Array(name.utf8)
     kept.removeAll { $0.key == key }
     kept.append(Kept(key: key, share: share))
     var batch = WriteBatch()
+    if kept.count > Self.maximumPending, let oldest = kept.firstIndex(where: { $0.share !== current }) {
+      batch.delete(.meta, kept.remove(at: oldest).key)
+    }
     batch.put(
       .meta, key,
       SealedSecret.seal(share.key.serialized(), for: Self.purpose, key: storageKey, using: &random))

@@ -42,6 +42,19 @@ struct ClusterStormTests {
       ], in: results)
   }
 
+  @Test("operators add, remove and replace parties while nodes die and messages are lost")
+  func members() throws {
+    var faults = Faults.none
+    faults.membersEvery = 3_000_000_000
+    faults.crashEvery = 6_000_000_000
+    faults.restartAfter = 1_500_000_000
+    faults.loss = 30_000
+    let results = try [UInt64(51)].map { try Campaign.run(seed: $0, faults: faults, safety: 15_000_000_000) }
+    for result in results { expectSound(result) }
+    expectEvaluated(["canonical final history", "byte-equal state", "acknowledged outcomes"], in: results)
+    expectFired(["membership change", "crash"], in: results)
+  }
+
   @Test("as many lying parties as the cluster withstands fork nothing and make nothing run")
   func liars() throws {
     var faults = Faults.none

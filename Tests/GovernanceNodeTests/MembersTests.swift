@@ -318,6 +318,97 @@ struct MembersTests {
     }
   }
 
+  @Test(
+    "who takes part is not for a leader to say: a configuration that no operators signed is appended by nobody"
+  )
+  func forgedConfiguration() throws {
+    let town = try Town(10, nodes: 4, threshold: 3)
+    town.pass(1.5)
+    let leader = try #require(town.leader?.id)
+    let own = Int(leader.rawValue)
+    town.world.oracles.liars = [leader.rawValue]
+    let victim = try #require(town.world.hosts.first { $0.id != leader }?.id)
+    let forged: [RecordBody] = [
+      .derivedMembers(
+        DerivedMembers(step: .left, cause: LeafIndex(0), configuration: MemberList(voters: [own]))),
+      .derivedMembers(
+        DerivedMembers(
+          step: .joint, cause: LeafIndex(0),
+          configuration: MemberList(voters: [own], outgoing: [1, 2, 3, 4]))),
+    ]
+    var lies = 0
+    town.world.tamper = { sender, receiver, message in
+      guard sender == leader, receiver == victim, lies < 6, var call = message.appendCall,
+        let last = call.entries.indices.last,
+        let payload = try? EntryPayload(parsing: call.entries[last].payload),
+        let record = try? Record(parsing: payload.record)
+      else { return }
+      let lie = Record(at: record.at, body: forged[lies % 2])
+      call.entries[last].payload = EntryPayload(record: lie.bytes, attachment: []).bytes
+      message = PeerMessage(appendCall: call)
+      lies += 1
+    }
+    #expect(town.pass(until: { lies == 6 }))
+    town.pass(1)
+    let host = try #require(town.world.hosts.first { $0.id == victim })
+    #expect(host.configuration?.voters.count == 4 && host.configuration?.isJoint == false)
+    #expect(town.world.oracles.evidence.contains { $0.contains("refusedEntry") && $0.contains("expected") })
+    town.expectProgress()
+  }
+
+  @Test("a share that is lost comes back from t others, the same; a helper that lies is named")
+  func lostShare() throws {
+    let town = try Town(9, nodes: 4, threshold: 3)
+    town.pass(1.5)
+    town.change(threshold: 3, rotate: true)
+    #expect(town.pass(until: { town.isSettled(keys: 2) }))
+    let victim = try #require(town.world.hosts.first { $0.id != town.leader?.id })
+    let before = try #require(victim.share).key.serialized().withUnsafeBytes { Array($0) }
+    victim.crash()
+    town.world.oracles.forget(victim.id)
+    var loss = WriteBatch()
+    for row in try victim.disk.scan(.meta, from: Array("share/".utf8), limit: 9)
+    where row.key.starts(with: Array("share/".utf8)) {
+      loss.delete(.meta, row.key)
+    }
+    victim.disk.sync(loss)
+    town.world.restart(victim.id)
+    town.pass(1)
+    #expect(victim.share == nil && victim.isUp)
+
+    // One helper spoils its summands, for a while: it is named, and the operator asks again.
+    let liar = try #require(town.world.hosts.first { $0.id != victim.id }?.id)
+    town.world.oracles.liars = [liar.rawValue]
+    var isLying = true
+    town.world.tamper = { sender, _, message in
+      guard isLying, sender == liar, var step = message.repairStep, !step.summand.isEmpty else { return }
+      step.summand[step.summand.count - 1] ^= 1
+      message = PeerMessage(repairStep: step)
+    }
+    func ask(_ call: UInt64) {
+      town.world.step(
+        victim.id,
+        .call(
+          ClientCall(
+            key: CallKey(connection: 1 << 20, call: call), caller: town.world.operators.principal,
+            method: Method.keys.path, payload: KeysRequest(repair: true).encode())))
+    }
+    ask(1)
+    #expect(
+      town.pass(until: { town.world.oracles.evidence.contains { $0.contains("party \(liar.rawValue):") } }))
+    #expect(victim.share == nil)
+    isLying = false
+    town.pass(21)
+    ask(2)
+    #expect(town.pass(until: { victim.share != nil }))
+    #expect(victim.share?.key.serialized().withUnsafeBytes { Array($0) } == before)
+    // With another gone its share is needed.
+    let other = try #require(town.world.hosts.first { $0.id != victim.id && $0.id != town.leader?.id })
+    other.crash()
+    town.world.oracles.forget(other.id)
+    town.expectProgress()
+  }
+
   @Test("with every share of the old key nobody signs anything that counts any more")
   func oldShares() throws {
     let town = try Town(8, nodes: 4, threshold: 3)

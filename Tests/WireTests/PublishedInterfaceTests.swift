@@ -124,7 +124,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "peer", "PeerMessage",
     PeerMessage(witnessCall: ForwardCall(id: 1, type: "proposal", statement: [0, 255], attachment: [1]))
   ),
-  ("admin", "KeysRequest", KeysRequest()),
+  ("admin", "KeysRequest", KeysRequest(repair: true)),
   ("admin", "KeysResponse", KeysResponse(json: [0, 255, 1], links: ["é 2", "é 3"])),
   (
     "executor", "EnlistRequest",
@@ -232,6 +232,13 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   ("peer", "KeyFailed", KeyFailed(session: [0, 255, 1], reason: "é 2")),
   ("peer", "MembersShown", MembersShown(statement: [0, 255, 1])),
+  (
+    "peer", "ShareRepairStep",
+    ShareRepairStep(
+      nonce: [0, 255, 1], firstSize: 7, helpers: [1, 300], lost: 2, commitment: [0, 255, 5],
+      summand: [0, 255, 6], sum: [0, 255, 7])
+  ),
+  ("peer", "PeerMessage", PeerMessage(repairStep: ShareRepairStep(nonce: [0, 255, 1]))),
   ("peer", "PeerMessage", PeerMessage(keySession: KeySessionCall(term: 7, attempt: 8, joint: 9))),
   ("peer", "PeerMessage", PeerMessage(keyApproved: KeyApproved(session: [0, 255, 1]))),
   ("peer", "PeerMessage", PeerMessage(keyFailed: KeyFailed(session: [0, 255, 1], reason: "é 2"))),

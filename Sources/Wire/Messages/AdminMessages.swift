@@ -118,12 +118,21 @@ public struct TransferResponse: WireMessage {
 
 /// `openexec.v1.KeysRequest`.
 public struct KeysRequest: WireMessage {
+  /// The node's party has lost its share, and wants it back from the others before it answers.
+  public var repair: Bool = false
 
   public init() {}
 
-  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+  public init(repair: Bool) { self.repair = repair }
 
-  public func write(into writer: inout ProtobufWriter) {}
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: repair = try reader.bool()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bool(1, repair) }
 }
 
 /// Who shares which key, and how a change of it stands.

@@ -169,6 +169,62 @@ public struct KeyFailed: WireMessage {
   }
 }
 
+/// `openexec.v1.ShareRepairStep`: a step of the repair of a lost share.
+public struct ShareRepairStep: WireMessage {
+  /// 32 bytes, fresh for each repair.
+  public var nonce: [UInt8] = []
+  /// The smallest size that the key signs: which key it is.
+  public var firstSize: UInt64 = 0
+  /// Who helps, ascending; empty while the party asks who is willing, and in the answer to that.
+  public var helpers: [UInt64] = []
+  /// Among helpers: who lost its share.
+  public var lost: UInt64 = 0
+  /// The sender's commitment to its summands.
+  public var commitment: [UInt8] = []
+  /// For the receiver alone.
+  public var summand: [UInt8] = []
+  /// The sum of what the sender got, for the party that lost its share.
+  public var sum: [UInt8] = []
+
+  public init() {}
+
+  public init(
+    nonce: [UInt8] = [], firstSize: UInt64 = 0, helpers: [UInt64] = [], lost: UInt64 = 0,
+    commitment: [UInt8] = [], summand: [UInt8] = [], sum: [UInt8] = []
+  ) {
+    self.nonce = nonce
+    self.firstSize = firstSize
+    self.helpers = helpers
+    self.lost = lost
+    self.commitment = commitment
+    self.summand = summand
+    self.sum = sum
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: nonce = try reader.bytes()
+    case 2: firstSize = try reader.uint64()
+    case 3: try reader.uint64s(into: &helpers)
+    case 4: lost = try reader.uint64()
+    case 5: commitment = try reader.bytes()
+    case 6: summand = try reader.bytes()
+    case 7: sum = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bytes(1, nonce)
+    writer.uint64(2, firstSize)
+    writer.uint64s(3, helpers)
+    writer.uint64(4, lost)
+    writer.bytes(5, commitment)
+    writer.bytes(6, summand)
+    writer.bytes(7, sum)
+  }
+}
+
 /// `openexec.v1.MembersShown`: a signed act that names parties which the receiver may not know yet.
 public struct MembersShown: WireMessage {
   public var statement: [UInt8] = []

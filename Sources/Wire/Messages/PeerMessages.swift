@@ -40,6 +40,7 @@ public struct PeerMessage: WireMessage {
   public var keyApproved: KeyApproved?
   public var keyFailed: KeyFailed?
   public var membersShown: MembersShown?
+  public var repairStep: ShareRepairStep?
 
   public init() {}
 
@@ -58,7 +59,7 @@ public struct PeerMessage: WireMessage {
     artifactWanted: ArtifactWanted? = nil, artifactFound: ArtifactFound? = nil,
     leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil,
     keySession: KeySessionCall? = nil, keyApproved: KeyApproved? = nil, keyFailed: KeyFailed? = nil,
-    membersShown: MembersShown? = nil
+    membersShown: MembersShown? = nil, repairStep: ShareRepairStep? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -98,6 +99,7 @@ public struct PeerMessage: WireMessage {
     self.keyApproved = keyApproved
     self.keyFailed = keyFailed
     self.membersShown = membersShown
+    self.repairStep = repairStep
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -140,6 +142,7 @@ public struct PeerMessage: WireMessage {
     case 36: try reader.message(into: &keyApproved)
     case 37: try reader.message(into: &keyFailed)
     case 38: try reader.message(into: &membersShown)
+    case 39: try reader.message(into: &repairStep)
     default: break
     }
   }
@@ -183,6 +186,7 @@ public struct PeerMessage: WireMessage {
     writer.message(36, keyApproved)
     writer.message(37, keyFailed)
     writer.message(38, membersShown)
+    writer.message(39, repairStep)
   }
 }
 
