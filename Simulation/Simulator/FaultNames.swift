@@ -12,6 +12,6 @@ public enum FaultNames {
       "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
       "machine outlived its kill", "one-way partition", "partial partition", "partition", "pause",
       "restriction", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox unproven", "slow disk",
-      "stopped at a damaged entry", "transfer", "write lost",
+      "transfer", "write lost",
     ] + Lie.faultNames).sorted()
 }
