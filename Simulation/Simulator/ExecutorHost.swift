@@ -45,6 +45,8 @@ final class ExecutorHost {
   /// It dies between two effects of its next step that has several.
   private var armed: ExecutorCrash?
 
+  /// What people are shown, where someone looks.
+  var timeline: Timeline?
   private var random: SeededRandom
   private var effects = ExecutorEffects()
   private var startedAt: UInt64 = 0
@@ -207,6 +209,7 @@ final class ExecutorHost {
       let order = sandbox.run(run, life: life)?.order
       guard sandbox.end(run, life: life) else { return }
       oracles.ended(run, order, outcome)
+      timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
     }
   }
@@ -333,6 +336,7 @@ final class ExecutorHost {
     }
     for order in raised.starts where lives() {
       oracles.starting(order, by: self, offers: offered[order.id.token] ?? [], at: time)
+      timeline?.execution(principal, "starts \(order.id.token.prefix(8)), try \(order.id.attempt)", at: time)
       let plan = sandbox.start(order, life: life)
       demands.append(.happening(.guestSpoke(order.id), after: plan.boot))
       demands.append(.happening(.machineGone(order.id, plan.outcome), after: plan.end))

@@ -94,6 +94,7 @@ public final class World<Suite: CipherSuite> {
       of: cluster, groupKey: genesis.groupKey, conditions: conditions, log: log)
     clients = company.clients
     executors = company.executors
+    for executor in executors { executor.timeline = timeline }
     operators = company.operators
     for party in foundation.parties {
       hosts.append(
