@@ -18,7 +18,7 @@ extension ExecutorInstance {
         begin(position, admitted, at: now, using: &random, into: &effects)
       case .concluding(let awaited, let draft) where awaited <= ticket:
         #if SIMULATION
-        if Mutant.receiptLost.isActive, draft.receipt.status == .failed { continue }
+        if Mutant.receiptLost.isActive, draft.receipt.status != .succeeded { continue }
         #endif
         effects.reports.append(draft)
         jobs[position].phase = .pending(draft, since: now, reportedAt: now)
