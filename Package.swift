@@ -31,6 +31,9 @@ func tests(_ name: String, _ imports: [String]) -> Target {
   .testTarget(name: name, dependencies: imports.map { .byName(name: $0) }, path: "Tests/\(name)")
 }
 
+/// What the simulator puts into real lines to show that it finds it: empty but in the build for mutants.
+let mutants: Target = .target(name: "Mutants", dependencies: [], path: "Sources/Mutants")
+
 let modules: [Target] = [
   // Floor 1
   module("Crypto", ["CSodium", "COpenSSL"]),
@@ -122,7 +125,7 @@ let testing: [Target] = [
       "GovernanceNode", "Simulator", "Raft", "ClawLedger", "ClawShield", "FROST", "Records",
       "Wire", "Merkle", "Canonical", "Crypto",
     ]),
-  tests("SimulatorTests", ["Simulator", "GovernanceNode"]),
+  tests("SimulatorTests", ["Simulator", "FROST", "Conformance"]),
   tests(
     "ClusterTests",
     ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem"]),
@@ -138,11 +141,25 @@ let package = Package(
     .executable(name: "openexec-actions", targets: ["openexec-actions"]),
     .executable(name: "clawsim", targets: ["clawsim"]),
   ],
-  targets: system + modules + programs + testing,
+  traits: [
+    .trait(
+      name: "Simulation",
+      description: "Mutants and the tiny group, for the simulator; for no program that serves anyone.")
+  ],
+  targets: system + [mutants] + modules + programs + testing,
   swiftLanguageModes: [.v6])
 
 for target in package.targets where target.type != .system && target.name != "CSystem" {
   target.swiftSettings = [.treatAllWarnings(as: .error)]
+}
+
+// The trait alone brings mutants and the tiny group in: without it nothing depends on them, and their lines are not
+// compiled.
+for target in [mutants] + modules + programs where target.type != .test {
+  target.swiftSettings = (target.swiftSettings ?? []) + [.define("SIMULATION", .when(traits: ["Simulation"]))]
+  if target.name != "Mutants" {
+    target.dependencies.append(.byName(name: "Mutants", condition: .when(traits: ["Simulation"])))
+  }
 }
 
 // Swift's floating-point rounding calls libm, which nothing else here would link.

@@ -1,10 +1,14 @@
+import Crypto
+import FROST
 import Records
 
-/// How one seed went.
-public struct SeedResult: Sendable {
+/// How one run went.
+public struct RunResult: Sendable {
   public let seed: UInt64
-  /// The violated property; nil where the run was clean.
+  /// The violated property, in words; nil where the run was clean.
   public let violation: String?
+  /// The oracle that found it.
+  public let oracle: String?
   public let violatedAt: UInt64
   /// What was not settled after everything healed.
   public let unsettled: [String]
@@ -16,50 +20,82 @@ public struct SeedResult: Sendable {
   public let executions: Int
   public let evaluations: [(name: String, count: UInt64)]
   public let faults: [(name: String, count: UInt64)]
+  /// What agents were told last, by agent and request.
+  public let outcomes: [(agent: UInt64, request: UInt64, status: String)]
   /// Digest of everything that happened.
   public let trace: UInt64
   /// Virtual nanoseconds.
   public let simulated: UInt64
+
+  /// 0 clean, 1 a property was violated, 3 not live.
+  public var exitCode: Int32 { violation != nil ? 1 : isLive ? 0 : 3 }
+
+  /// How it failed, as a name that two runs of one failure share; nil where it did not.
+  public var failure: String? { oracle ?? (isLive ? nil : "liveness") }
 }
 
-/// Runs one seed in two phases: safety, with faults; then liveness, with everything healed.
+/// Runs a schedule in two phases: safety, with faults; then liveness, with everything healed but what is left.
 public enum Campaign {
-  /// Virtual time of the first phase.
-  public static let safetyPhase: UInt64 = 20_000_000_000
   /// Within so much virtual time after healing, everything open must be settled: that a receipt will never come
   /// is known a minute after its token has expired.
   public static let livenessPhase: UInt64 = 130_000_000_000
 
-  /// What goes wrong in a seed.
-  public static func faults(of seed: UInt64) -> Faults {
-    var random = SeededRandom(seed: seed ^ 0x5EED)
-    return Faults.draw(using: &random)
+  /// Runs what is drawn from `seed`.
+  public static func run(seed: UInt64) throws -> RunResult { try run(Schedule.drawn(seed: seed)) }
+
+  /// Runs a schedule.
+  public static func run(
+    _ schedule: Schedule, log: DeterminismLog? = nil, timeline: Timeline? = nil
+  ) throws -> RunResult {
+    switch schedule.conditions.suite {
+    case .real: try run(schedule, Ed25519SHA512.self, log: log, timeline: timeline)
+    case .tiny: try runTiny(schedule, log: log, timeline: timeline)
+    }
   }
 
-  /// Runs `seed`; `faults` nil draws them from the seed, and `safety` is how long they happen.
-  public static func run(
-    seed: UInt64, faults: Faults? = nil, safety: UInt64 = Campaign.safetyPhase
-  ) throws -> SeedResult {
-    let drawn = faults ?? Self.faults(of: seed)
-    let world = try World(seed: seed, faults: drawn)
-    world.run(until: safety)
-    let agents = world.clients.compactMap { $0 as? SimulatedAgent }
-    for agent in agents { agent.isActive = false }
+  private static func runTiny(
+    _ schedule: Schedule, log: DeterminismLog?, timeline: Timeline?
+  ) throws -> RunResult {
+    #if SIMULATION
+    TinyGroup.verifies = { key, signature, message in
+      guard let key = TinyElement(encoding: key),
+        let signature = SchnorrSignature<TinySuite>(encoding: signature)
+      else { return false }
+      return TinySuite.verifies(signature, over: message, by: key)
+    }
+    return try run(schedule, TinySuite.self, log: log, timeline: timeline)
+    #else
+    throw SimulationError.setup("the tiny suite: this build has the real one alone, see Docs/Simulator.md")
+    #endif
+  }
+
+  private static func run<Suite: CipherSuite>(
+    _ schedule: Schedule, _ suite: Suite.Type, log: DeterminismLog?, timeline: Timeline?
+  ) throws -> RunResult {
+    let world = try World<Suite>(schedule, log: log, timeline: timeline)
+    world.run(until: schedule.conditions.safety)
     world.calm()
     let end = world.time + livenessPhase
-    func isSettled() -> Bool {
-      world.unsettled.isEmpty
-    }
-    while world.time < end, world.oracles.violation == nil {
+    var hasAsked = false
+    while world.time < end, world.oracles.violation == nil, log?.difference == nil {
       world.run(until: world.time + 500_000_000)
-      if isSettled() { break }
+      guard world.unsettled.isEmpty else { continue }
+      if hasAsked { break }
+      hasAsked = true
+      world.readAll()
     }
-    if isSettled() { world.checkOutcomes() }
-    return SeedResult(
-      seed: seed, violation: world.oracles.violation, violatedAt: world.oracles.violatedAt,
-      unsettled: world.unsettled, isLive: isSettled(), finalSize: world.oracles.finalSize,
+    let unsettled = world.oracles.violation == nil ? world.unsettled : []
+    if unsettled.isEmpty { world.checkOutcomes() }
+    world.oracles.checkHistory(at: world.time)
+    log?.finish()
+    let agents = world.agents
+    return RunResult(
+      seed: schedule.conditions.seed, violation: world.oracles.violation, oracle: world.oracles.violated,
+      violatedAt: world.oracles.violatedAt, unsettled: unsettled,
+      isLive: unsettled.isEmpty, finalSize: world.oracles.finalSize,
       proposed: agents.reduce(0) { $0 + $1.proposed }, settled: agents.reduce(0) { $0 + $1.settled },
       executions: world.oracles.executions, evaluations: world.oracles.evaluations,
-      faults: world.oracles.faults, trace: world.trace, simulated: world.time)
+      faults: world.oracles.faults, outcomes: agents.flatMap(\.outcomes), trace: world.trace,
+      simulated: world.time)
   }
 }

@@ -1,7 +1,9 @@
 import Crypto
 import Records
 
-/// Who acts in a simulated world: two agents, two approvers, two operators, two executors.
+/// Who acts in a simulated world: three agents of two tenants, four approvers, two operators, two executors.
+///
+/// Approvers 3 and 4 are second identities: of the owner of agent 1, and of the person who is approver 1.
 struct Cast {
   private var seeds: [(principal: Principal, seed: [UInt8])] = []
   private(set) var enrolments: [Enrolment] = []
@@ -21,11 +23,16 @@ struct Cast {
           scopes: scopes, expiresAt: .distantFuture, incarnation: incarnation,
           isolationClasses: classes))
     }
-    for number in 1...2 {
+    for number in 1...3 {
+      let tenant = number == 3 ? "globex" : "acme"
       try enrol(
-        .agent(tenant: "acme", name: "agent\(number)"), owner: "owner\(number)", tenant: "acme",
+        .agent(tenant: tenant, name: "agent\(number)"), owner: "owner\(number)", tenant: tenant,
         scopes: ["text", "production"])
-      try enrol(.approver("approver\(number)"), owner: "person\(number)", roles: ["approver"])
+    }
+    for (number, owner) in [(1, "person1"), (2, "person2"), (3, "owner1"), (4, "person1")] {
+      try enrol(.approver("approver\(number)"), owner: owner, roles: ["approver"])
+    }
+    for number in 1...2 {
       try enrol(.operator("operator\(number)"), owner: "operator\(number)")
       try enrol(
         .executor("executor\(number)"), owner: "host\(number)", incarnation: 1, classes: [.microvmTCG])
@@ -40,59 +47,41 @@ struct Cast {
   }
 
   func company(
-    of cluster: Digest, keys: KnownKeys, faults: Faults, using random: inout SeededRandom
+    of cluster: Digest, keys: KnownKeys, conditions: Conditions, log: DeterminismLog?
   ) throws -> Company {
+    let seed = conditions.seed
     var out: [any SimulatedClient] = []
+    var approvers: [any SimulatedClient] = []
     var desk: [Credentials] = []
     var executors: [ExecutorHost] = []
-    for (principal, seed) in seeds {
-      var seed = seed
-      guard let key = SigningKey(seed: &seed) else { throw SimulationError.setup("a key") }
+    for (principal, keySeed) in seeds {
+      var keySeed = keySeed
+      guard let key = SigningKey(seed: &keySeed) else { throw SimulationError.setup("a key") }
       let credentials = Credentials(
         principal: principal, key: key, cluster: cluster, keys: keys)
       switch principal {
-      case .agent: out.append(SimulatedAgent(credentials, random: random.split()))
-      case .approver: out.append(SimulatedApprover(credentials, random: random.split()))
+      case .agent:
+        out.append(SimulatedAgent(credentials, number: UInt64(out.count) + 1, seed: seed, log: log))
+      case .approver:
+        approvers.append(
+          SimulatedApprover(credentials, number: UInt64(approvers.count) + 1, seed: seed, log: log))
       case .executor:
         guard let enrolment = enrolments.first(where: { $0.principal == principal }) else {
           throw SimulationError.setup("an executor")
         }
+        let number = UInt64(executors.count) + 1
         executors.append(
-          ExecutorHost(credentials, enrolment: enrolment, faults: faults, random: random.split()))
+          ExecutorHost(
+            credentials, enrolment: enrolment, conditions: conditions,
+            random: SeededRandom(seed: seed, for: .executor, named: number, log: log),
+            sandbox: SimulatedSandbox(seed: seed, log: log)))
       case .operator: desk.append(credentials)
       case .auditor, .node: break
       }
     }
     guard desk.count == 2 else { throw SimulationError.setup("two operators") }
-    let targets: [IncidentTarget] =
-      [.all, .tenant("acme")]
-      + (executors.map(\.principal) + out.prefix(1).map(\.principal)).map { .principal($0) }
     let operators = SimulatedOperators(
-      desk[0], desk[1], targets: targets, restrictEvery: faults.restrictEvery, random: random.split())
-    return Company(clients: out + [operators], operators: operators, executors: executors)
+      desk[0], desk[1], random: SeededRandom(seed: seed, for: .operators, named: 0, log: log))
+    return Company(clients: out + approvers + [operators], operators: operators, executors: executors)
   }
-}
-
-/// What a client needs to speak for itself and to check what it is told.
-final class Credentials {
-  let principal: Principal
-  let key: SigningKey
-  let cluster: Digest
-  let keys: KnownKeys
-
-  init(principal: Principal, key: consuming SigningKey, cluster: Digest, keys: KnownKeys) {
-    self.principal = principal
-    self.key = key
-    self.cluster = cluster
-    self.keys = keys
-  }
-}
-
-/// Which key signs which size, as everybody outside the cluster knows it by now.
-final class KnownKeys {
-  var chain: KeyChain
-  init(_ chain: KeyChain) { self.chain = chain }
-
-  /// The key that the cluster began with.
-  var genesisKey: PublicKey { chain.epochs[0].key }
 }

@@ -46,7 +46,7 @@ struct ExecutionKnowledge: Sendable {
 
 extension Oracles {
   /// A client says this to the cluster.
-  mutating func said(_ payload: [UInt8], _ type: RecordType) {
+  mutating func said(_ payload: [UInt8], _ type: RecordType, by caller: Principal) {
     guard execution.seen.insert(payload).inserted, let request = try? StatementRequest(decoding: payload),
       case .object(var object)? = try? JSON.parse(request.statement)
     else { return }
@@ -54,11 +54,18 @@ extension Oracles {
     object["at"] = .string(Timestamp.epoch.text)
     switch (try? Record(.object(object)))?.body {
     case .proposal(let signed):
+      // What somebody says in another's name, the other did not say.
+      guard signed.content.requestedBy == caller else { return }
+      // An agent that reuses a request id says something new, and means the old.
       let parameters = (try? Attachment(parsing: request.attachment))?["parameters"]?.value ?? .null
       let key = ExecutionKnowledge.key(signed.content.requestedBy, signed.content.requestID)
-      execution.proposals[key] = .init(
-        content: signed.content.json, parameters: parameters.canonicalBytes())
-    case .incident(let signed): signed.content.lifts.forEach { lifting($0) }
+      if execution.proposals[key] == nil {
+        execution.proposals[key] = .init(
+          content: signed.content.json, parameters: parameters.canonicalBytes())
+      }
+    // What one operator alone says lifts nothing.
+    case .incident(let signed) where signed.signatures.count > 1:
+      signed.content.lifts.forEach { lifting($0) }
     case .ballot(let signed) where signed.content.vote == .approve:
       let hash = signed.content.proposalHash
       if execution.approvers[hash]?.contains(signed.content.voter) != true {
@@ -74,20 +81,36 @@ extension Oracles {
     count(start: token, order, host, at: time)
     evaluated("valid approvals only")
     guard let decision = approval(of: order, by: host, offers: offers) else {
-      fail("\(host.principal.path) starts \(token) without a valid approval for it", at: time)
+      fail(
+        "valid approvals only", "\(host.principal.path) starts \(token) without a valid approval for it",
+        at: time)
       return
     }
     execution.decisions[token] = decision
+    if let grant = decision.grant {
+      // Leases carry the time of day of a note; most clocks are right to within two seconds, and notes of liars to
+      // within the five that honest parties allow.
+      let skew = Interval.seconds(liars.isEmpty ? 2 : 7)
+      if wall(time).since(grant.expiresAt) > skew {
+        fail(
+          "valid approvals only",
+          "\(host.principal.path) starts \(token), which expired at \(grant.expiresAt.text), at \(wall(time).text)",
+          at: time)
+      }
+    }
+    if let objection = audit?.objection(to: decision) {
+      fail("ledger follows its rules", "\(host.principal.path) starts \(token), and \(objection)", at: time)
+    }
     evaluated("executed as proposed")
     if !order.inputs.isEmpty { evaluated("inputs as proposed") }
     if let objection = difference(between: order, and: decision, offers) {
-      fail("\(host.principal.path) starts \(token): \(objection)", at: time)
+      fail("executed as proposed", "\(host.principal.path) starts \(token): \(objection)", at: time)
     }
     evaluated("no start without a lease")
     if let objection = host.shadow.objection(
       to: token, decision, on: host.principal, at: host.uptime(time))
     {
-      fail("\(host.principal.path) starts \(token) under \(objection)", at: time)
+      fail("no start without a lease", "\(host.principal.path) starts \(token) under \(objection)", at: time)
     }
     holdAgainstRestrictions(order, decision, host, at: time)
   }
@@ -97,7 +120,9 @@ extension Oracles {
     guard var known = execution.starts[token] else {
       execution.starts[token] = .init(
         executor: host.principal, life: host.life, attempt: order.id.attempt, ending: nil)
-      if order.id.attempt != 1 { fail("token \(token) begins with try \(order.id.attempt)", at: time) }
+      if order.id.attempt != 1 {
+        fail("single execution", "token \(token) begins with try \(order.id.attempt)", at: time)
+      }
       return
     }
     // Another try is no second execution: in the same life, after the one before has failed.
@@ -107,6 +132,7 @@ extension Oracles {
       && order.id.attempt <= 1 + SimulatedPolicy.maximumRetries
     if !isRetry {
       fail(
+        "single execution",
         "token \(token) ran twice: on \(known.executor.path) in life \(known.life), and on "
           + "\(host.principal.path) in life \(host.life), try \(order.id.attempt)", at: time)
     }
@@ -167,6 +193,7 @@ extension Oracles {
       executor: host.principal)
     {
       fail(
+        "acknowledged restrictions hold",
         "\(order.id.token) runs on \(host.principal.path) although \(entry.incidentID) was acknowledged",
         at: time)
     }
@@ -179,7 +206,9 @@ extension Oracles {
     if let objection = host.shadow.objection(
       to: order.id.token, decision, on: host.principal, at: host.uptime(time))
     {
-      fail("\(host.principal.path) goes on with \(order.id.token) under \(objection)", at: time)
+      fail(
+        "no run past a lease", "\(host.principal.path) goes on with \(order.id.token) under \(objection)",
+        at: time)
     }
     holdAgainstRestrictions(order, decision, host, at: time)
   }
@@ -201,7 +230,9 @@ extension Oracles {
   mutating func final(_ receipt: Receipt, at time: UInt64) {
     evaluated("receipts tell what happened")
     guard execution.reported[receipt.tokenID]?.contains(receipt) == true else {
-      fail("a receipt for \(receipt.tokenID) is final that \(receipt.executorID.path) never gave", at: time)
+      fail(
+        "receipts tell what happened",
+        "a receipt for \(receipt.tokenID) is final that \(receipt.executorID.path) never gave", at: time)
       return
     }
     let start = execution.starts[receipt.tokenID]
@@ -215,18 +246,31 @@ extension Oracles {
       }
     if !isTrue {
       fail(
+        "receipts tell what happened",
         "the receipt of \(receipt.tokenID) says \(receipt.status.rawValue), and its run: "
           + (start.map { "\($0.ending.map { "\($0)" } ?? "no end")" } ?? "none"), at: time)
     }
   }
 
   /// Long after everything: what ran has an outcome, and what has no receipt is unknown.
-  mutating func settled(_ token: String, _ status: ProposalStatus, at time: UInt64) {
+  mutating func settled(
+    _ token: String, _ status: ProposalStatus, isSameLife: (Principal, UInt64) -> Bool, at time: UInt64
+  ) {
     evaluated("every run has an outcome")
+    // An executor that lives, and saw its run end, has a receipt for it.
+    if let start = execution.starts[token], start.ending != nil, status == .unknown,
+      isSameLife(start.executor, start.life)
+    {
+      fail(
+        "every run has an outcome", "\(token) ended on \(start.executor.path), which has no receipt for it",
+        at: time)
+    }
     switch status {
     case .completed, .failed, .aborted, .unknown: break
     case .pending, .approved, .denied, .withdrawn:
-      fail("token \(token) ran, and its proposal is \(status.rawValue) for good", at: time)
+      fail(
+        "every run has an outcome", "token \(token) ran, and its proposal is \(status.rawValue) for good",
+        at: time)
     }
   }
 

@@ -21,7 +21,7 @@ enum ExecutorDemand {
   case call(OutgoingCall)
   case happening(ExecutorHappening, after: UInt64)
   /// It died between two effects.
-  case died
+  case died(ExecutorCrash)
 }
 
 /// One executor in the simulated world: `OpenExec` as the program runs it, over a simulated journal, clock
@@ -29,9 +29,9 @@ enum ExecutorDemand {
 final class ExecutorHost {
   let credentials: Credentials
   let enrolment: Enrolment
-  let faults: Faults
+  private let conditions: Conditions
   private(set) var journal = SimulatedJournal()
-  private(set) var sandbox = SimulatedSandbox()
+  var sandbox: SimulatedSandbox
   private(set) var shadow = LeaseShadow()
   /// Nil while the process is down.
   private(set) var instance: ExecutorInstance?
@@ -40,16 +40,19 @@ final class ExecutorHost {
   private(set) var incarnation = 1
   /// The incarnation that operators must enrol before it can go on; nil while its journal is good.
   private(set) var awaitedIncarnation: Int?
-  /// Nodes that it cannot reach.
-  var cutOff: [UInt64] = []
-  var isCalm = false
+  /// Nodes that it cannot reach, each once for every cut.
+  private var cuts: [UInt64] = []
+  /// It dies between two effects of its next step that has several.
+  private var armed: ExecutorCrash?
 
+  /// What people are shown, where someone looks.
+  var timeline: Timeline?
   private var random: SeededRandom
   private var effects = ExecutorEffects()
   private var startedAt: UInt64 = 0
   private var bootOffset: UInt64 = 0
-  /// Parts in a million that its clock runs fast.
-  private let drift: Int64
+  /// Parts in a million that its clock runs fast. Set before it starts.
+  var drift: Int64 = 0
   private var nextCall: UInt64 = 1
   private var nextNode: UInt64 = 0
   private var diskFree: UInt64 = 0
@@ -65,19 +68,37 @@ final class ExecutorHost {
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
 
-  init(_ credentials: Credentials, enrolment: Enrolment, faults: Faults, random: SeededRandom) {
+  init(
+    _ credentials: Credentials, enrolment: Enrolment, conditions: Conditions, random: SeededRandom,
+    sandbox: SimulatedSandbox
+  ) {
     self.credentials = credentials
     self.enrolment = enrolment
-    self.faults = faults
+    self.conditions = conditions
     self.random = random
-    drift =
-      faults.executorDrift == 0
-      ? 0 : Int64(self.random.below(2 * faults.executorDrift)) - Int64(faults.executorDrift)
+    self.sandbox = sandbox
     journal.begin(RestoredJournal.beginning(identity))
   }
 
   var principal: Principal { credentials.principal }
   var isUp: Bool { instance != nil }
+
+  func isCutOff(from node: UInt64) -> Bool { cuts.contains(node) }
+
+  func cut(_ nodes: [UInt64]) { cuts += nodes }
+
+  func mend(_ nodes: [UInt64]) {
+    for node in nodes {
+      if let position = cuts.firstIndex(of: node) { cuts.remove(at: position) }
+    }
+  }
+
+  func mendAll() {
+    cuts = []
+    armed = nil
+  }
+
+  func arm(_ crash: ExecutorCrash) { armed = crash }
 
   /// Whether it runs and has nothing left to do or to report.
   var isSettled: Bool {
@@ -135,18 +156,21 @@ final class ExecutorHost {
   }
 
   /// The process dies, its machines with it. Returns the streams that its connections carried.
-  func crash(oracles: inout Oracles) -> [(node: UInt64, call: UInt64)] {
+  func crash(_ how: ExecutorCrash, oracles: inout Oracles) -> [(node: UInt64, call: UInt64)] {
     guard isUp else { return [] }
     oracles.count(fault: "executor crash")
     instance = nil
-    let lost = journal.crash(using: &random)
+    armed = nil
+    let lost = journal.crash(keeping: how.kept)
     if lost > 0 { oracles.count(fault: "executor write lost") }
     if sandbox.killAll() > 0 { oracles.count(fault: "executor crash while running") }
-    if random.chance(faults.journalLoss) {
+    switch how.journal {
+    case .kept: break
+    case .lost:
       oracles.count(fault: "journal lost")
       journal.lose()
-    } else if random.chance(faults.journalCorruption), journal.corrupt(using: &random) {
-      oracles.count(fault: "journal corrupted")
+    case .flipped(let bit):
+      if journal.flip(bit) { oracles.count(fault: "journal corrupted") }
     }
     shadow.restart(isNewIncarnation: false)
     enlisting = []
@@ -185,13 +209,14 @@ final class ExecutorHost {
       let order = sandbox.run(run, life: life)?.order
       guard sandbox.end(run, life: life) else { return }
       oracles.ended(run, order, outcome)
+      timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
     }
   }
 
   /// Opens the streams that are not open, to nodes that answer.
   private func listen(_ nodes: [UInt64]) {
-    for node in nodes where streams[node] == nil && !cutOff.contains(node) {
+    for node in nodes where streams[node] == nil && !isCutOff(from: node) {
       let request = JobsRequest(incarnation: UInt32(incarnation))
       streams[node] = call(.jobs, request.encode(), to: node)
     }
@@ -298,8 +323,8 @@ final class ExecutorHost {
     let count =
       raised.kills.count + raised.writes.count + raised.starts.count + raised.challenges.count
       + raised.fetches.count + raised.reports.count
-    let dies = !isCalm && count > 0 && random.chance(faults.executorCrashMidStep)
-    if dies { left = Int(random.below(UInt64(count) + 1)) }
+    let dies = count > 1 ? armed : nil
+    if dies != nil { left = Int(random.below(UInt64(count))) }
     /// Whether the next effect is still carried out.
     func lives() -> Bool {
       left -= 1
@@ -314,16 +339,17 @@ final class ExecutorHost {
     }
     for write in raised.writes where lives() {
       journal.append(write)
-      diskFree = max(diskFree, time) + faults.journalSync + random.below(faults.journalSync + 1)
+      diskFree = max(diskFree, time) + conditions.journalDelay + random.below(conditions.journalDelay + 1)
       demands.append(.happening(.synced, after: diskFree - time))
     }
     for order in raised.starts where lives() {
       oracles.starting(order, by: self, offers: offered[order.id.token] ?? [], at: time)
-      let plan = sandbox.start(order, life: life, using: &random)
+      timeline?.execution(principal, "starts \(order.id.token.prefix(8)), try \(order.id.attempt)", at: time)
+      let plan = sandbox.start(order, life: life)
       demands.append(.happening(.guestSpoke(order.id), after: plan.boot))
       demands.append(.happening(.machineGone(order.id, plan.outcome), after: plan.end))
     }
-    let reachable = nodes.filter { !cutOff.contains($0) }
+    let reachable = nodes.filter { !isCutOff(from: $0) }
     for fetch in raised.fetches where lives() {
       guard !reachable.isEmpty else { continue }
       let request = ArtifactRequest(
@@ -350,9 +376,10 @@ final class ExecutorHost {
       default: break
       }
     }
-    if dies {
+    if let dies {
       oracles.count(fault: "executor crash between effects")
-      demands.append(.died)
+      armed = nil
+      demands.append(.died(dies))
     }
     for run in sandbox.runs where !run.isKilled && run.life == life {
       oracles.running(run.order, by: self, offers: offered[run.order.id.token] ?? [], at: time)
@@ -364,7 +391,7 @@ final class ExecutorHost {
       send(draft, nodes)
       return
     }
-    let wall = Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch
+    let wall = Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
     let signed = Signed.sign(
       artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300))),
       cluster: credentials.cluster, as: principal, with: credentials.key)
@@ -382,7 +409,7 @@ final class ExecutorHost {
 
   /// The next node that answers, in turn.
   private func anyNode(_ nodes: [UInt64]) -> UInt64? {
-    let reachable = nodes.filter { !cutOff.contains($0) }
+    let reachable = nodes.filter { !isCutOff(from: $0) }
     guard !reachable.isEmpty else { return nil }
     nextNode += 1
     return reachable[Int(nextNode % UInt64(reachable.count))]

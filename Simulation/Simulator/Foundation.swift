@@ -8,7 +8,7 @@ import Wire
 
 /// A cluster's beginning: its parties' keys and shares, and the genesis, made by the ceremony that the
 /// programs run, over a network that loses nothing.
-struct Foundation: ~Copyable {
+struct Foundation<Suite: CipherSuite>: ~Copyable {
   final class PartyMaterial {
     let id: NodeID
     let keySeed: [UInt8]
@@ -24,10 +24,10 @@ struct Foundation: ~Copyable {
   /// One party's ceremony under way; a box, since ceremonies are not copied.
   private final class Chair {
     let id: NodeID
-    var ceremony: KeyCeremony<Ed25519SHA512>
+    var ceremony: KeyCeremony<Suite>
     var genesis: GenesisShown?
 
-    init(_ id: NodeID, _ ceremony: consuming KeyCeremony<Ed25519SHA512>) {
+    init(_ id: NodeID, _ ceremony: consuming KeyCeremony<Suite>) {
       self.id = id
       self.ceremony = ceremony
     }
@@ -35,7 +35,7 @@ struct Foundation: ~Copyable {
 
   let genesis: GenesisShown
   let parties: [PartyMaterial]
-  let publicKeys: PublicKeyPackage<Ed25519SHA512>
+  let publicKeys: PublicKeyPackage<Suite>
 
   static func generate(
     nodes: Int, threshold: Int, enrolments: [Enrolment], using random: inout SeededRandom
@@ -52,7 +52,7 @@ struct Foundation: ~Copyable {
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
       bundle: try PolicyBundle(files: [(PolicyBundle.registryPath, SimulatedPolicy.registry)]),
-      enrolments: enrolments, createdAt: Timestamp(nanoseconds: World.epoch) ?? .epoch)
+      enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch)
     var chairs: [Chair] = []
     for (position, seat) in seats.enumerated() {
       var seed = seeds[position]

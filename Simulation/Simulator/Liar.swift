@@ -28,11 +28,14 @@ public enum Lie: String, Sendable, CaseIterable {
   case falseAcknowledgements
   /// Forges statements that it forwards, notes and restrictions.
   case forge
+  /// Forwards proposals that no agent made.
+  case invent
 
   /// What is counted when a lie is told.
   static let faultNames = [
     "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement", "lie: false time",
-    "lie: forgery", "lie: garbage share", "lie: higher term", "lie: replay", "lie: spoiled job",
+    "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: replay",
+    "lie: spoiled job",
     "lie: spoiled lease",
   ]
 }
@@ -41,12 +44,14 @@ public enum Lie: String, Sendable, CaseIterable {
 /// nobody else's.
 struct Liar {
   let id: NodeID
-  let lies: [Lie]
-  /// Until it is healed.
-  var isActive = true
+  /// How it lies at the moment: each lie once for every item of the schedule that says so.
+  private var lies: [Lie] = []
   private let partyKey: SigningKeyBox
+  /// The agent in whose name it invents.
+  private let victim: Enrolment
   private let cluster: Digest
-  private var random: SeededRandom
+  /// One for each kind of lie: that one is not told changes nothing about another.
+  private var randoms: Randoms
   private var history: [PeerMessage] = []
   private var offers: [JobOffer] = []
   private var leases: [LeaseResponse] = []
@@ -59,20 +64,58 @@ struct Liar {
     init(_ key: consuming SigningKey) { self.key = key }
   }
 
-  init(id: NodeID, lies: [Lie], key: SigningKeyBox, cluster: Digest, nodes: Int, random: SeededRandom) {
+  init(
+    id: NodeID, key: SigningKeyBox, victim: Enrolment, cluster: Digest, nodes: Int, seed: UInt64,
+    log: DeterminismLog?
+  ) {
     self.id = id
-    self.lies = lies
     partyKey = key
+    self.victim = victim
     self.cluster = cluster
-    self.random = random
+    randoms = Randoms(id: id, seed: seed, log: log)
     var censored: [(kind: Int, peer: UInt64)] = []
-    for _ in 0..<(1 + self.random.below(6)) {
-      censored.append((Int(self.random.below(12)), 1 + self.random.below(UInt64(nodes))))
+    for _ in 0..<(1 + randoms[.censor].below(6)) {
+      censored.append((Int(randoms[.censor].below(12)), 1 + randoms[.censor].below(UInt64(nodes))))
     }
     self.censored = censored
   }
 
-  private func tells(_ lie: Lie) -> Bool { isActive && lies.contains(lie) }
+  /// A generator for each kind of lie.
+  private struct Randoms {
+    private var all: [SeededRandom]
+
+    init(id: NodeID, seed: UInt64, log: DeterminismLog?) {
+      all = Lie.allCases.indices.map { kind in
+        SeededRandom(seed: seed, for: .liar, named: id.rawValue << 8 | UInt64(kind), log: log)
+      }
+    }
+
+    private static func place(_ lie: Lie) -> Int { Lie.allCases.firstIndex(of: lie) ?? 0 }
+
+    subscript(lie: Lie) -> SeededRandom {
+      get { all[Self.place(lie)] }
+      set { all[Self.place(lie)] = newValue }
+    }
+  }
+
+  /// Whether it lies at all.
+  var isActive: Bool { !lies.isEmpty }
+
+  private func tells(_ lie: Lie) -> Bool { lies.contains(lie) }
+
+  /// Begins to lie in this way. Returns how far its clock is off, in nanoseconds, where that is the lie.
+  mutating func begin(_ lie: Lie) -> Int64 {
+    lies.append(lie)
+    guard lie == .falseTime else { return 0 }
+    let offset = Int64(1_000_000_000 + randoms[.falseTime].below(59_000_000_000))
+    return randoms[.falseTime].chance(600_000) ? offset : -offset
+  }
+
+  mutating func end(_ lie: Lie) {
+    if let position = lies.firstIndex(of: lie) { lies.remove(at: position) }
+  }
+
+  mutating func endAll() { lies = [] }
 
   // MARK: To peers
 
@@ -95,15 +138,19 @@ struct Liar {
     if tells(.falseAcknowledgements) { acknowledgeFalsely(&out, &oracles) }
     if tells(.forge) { forge(&out, &oracles) }
     var sent = [(to: peer, message: out)]
+    if tells(.invent), randoms[.invent].chance(20_000) {
+      oracles.count(fault: "lie: invented proposal")
+      sent.append((peer, invention()))
+    }
     if tells(.replay) {
       if history.count < 256 {
         history.append(message)
-      } else if random.chance(50_000) {
-        history[Int(random.below(256))] = message
+      } else if randoms[.replay].chance(50_000) {
+        history[Int(randoms[.replay].below(256))] = message
       }
-      if random.chance(100_000) {
+      if randoms[.replay].chance(100_000) {
         oracles.count(fault: "lie: replay")
-        sent.append((peer, history[Int(random.below(UInt64(history.count)))]))
+        sent.append((peer, history[Int(randoms[.replay].below(UInt64(history.count)))]))
       }
     }
     return sent
@@ -128,14 +175,20 @@ struct Liar {
   /// Peers with an odd number get another last entry: the same record at another time.
   private mutating func equivocate(_ message: inout PeerMessage, _ peer: NodeID, _ oracles: inout Oracles) {
     guard peer.rawValue % 2 == 1, var call = message.appendCall, !call.entries.isEmpty,
-      random.chance(100_000)
+      randoms[.equivocate].chance(100_000)
     else { return }
     let last = call.entries.count - 1
     guard let payload = try? EntryPayload(parsing: call.entries[last].payload),
       let record = try? Record(parsing: payload.record)
     else { return }
     oracles.count(fault: "lie: equivocate")
-    let isSame = random.chance(500_000)
+    if randoms[.equivocate].chance(200_000), !payload.attachment.isEmpty {
+      // The same leaf, with something else attached.
+      call.entries[last].payload = EntryPayload(record: payload.record, attachment: spoiledParameters()).bytes
+      message.appendCall = call
+      return
+    }
+    let isSame = randoms[.equivocate].chance(500_000)
     let other = Record(
       at: record.at.advanced(by: Interval(nanoseconds: 1)), body: isSame ? record.body : .tick)
     call.entries[last].payload =
@@ -146,8 +199,8 @@ struct Liar {
   private mutating func spoilShare(_ message: inout PeerMessage, _ oracles: inout Oracles) {
     guard var answer = message.signAnswer, !answer.share.isEmpty else { return }
     oracles.count(fault: "lie: garbage share")
-    switch random.below(3) {
-    case 0: answer.share = random.bytes(answer.share.count)
+    switch randoms[.garbageShares].below(3) {
+    case 0: answer.share = randoms[.garbageShares].bytes(answer.share.count)
     case 1: answer.share[0] ^= 1
     default: answer.share = []
     }
@@ -158,8 +211,8 @@ struct Liar {
     guard var answer = message.signAnswer, !answer.share.isEmpty else { return }
     oracles.count(fault: "lie: decline")
     answer.share = []
-    answer.declined = ["consent", "lease", "other", "spent"][Int(random.below(4))]
-    answer.except = (0..<64).map { $0 + random.below(512) }
+    answer.declined = ["consent", "lease", "other", "spent"][Int(randoms[.declineAll].below(4))]
+    answer.except = (0..<64).map { $0 + randoms[.declineAll].below(512) }
     answer.signature = []
     answer.signature =
       partyKey.key.sign(
@@ -169,8 +222,10 @@ struct Liar {
   }
 
   private mutating func raiseTerm(_ message: inout PeerMessage, _ oracles: inout Oracles) {
-    guard random.chance(10_000) else { return }
-    let step = random.chance(100_000) ? random.next() >> 1 : 1 + random.below(20)
+    guard randoms[.higherTerms].chance(10_000) else { return }
+    let step =
+      randoms[.higherTerms].chance(100_000)
+      ? randoms[.higherTerms].next() >> 1 : 1 + randoms[.higherTerms].below(20)
     func raised(_ term: UInt64) -> UInt64 { term.addingReportingOverflow(step).partialValue }
     func raise<Part>(_ part: WritableKeyPath<PeerMessage, Part?>, _ term: WritableKeyPath<Part, UInt64>)
       -> Bool
@@ -184,22 +239,26 @@ struct Liar {
       raise(\.voteCall, \.term) || raise(\.voteAnswer, \.term) || raise(\.appendCall, \.term)
         || raise(\.appendAnswer, \.term) || raise(\.signCall, \.term) || raise(\.durable, \.term)
     else { return }
-    message.voteCall?.preVote = random.chance(500_000)
-    message.voteCall?.isTransfer = random.chance(500_000)
+    message.voteCall?.preVote = randoms[.higherTerms].chance(500_000)
+    message.voteCall?.isTransfer = randoms[.higherTerms].chance(500_000)
     oracles.count(fault: "lie: higher term")
   }
 
   private mutating func acknowledgeFalsely(_ message: inout PeerMessage, _ oracles: inout Oracles) {
-    guard random.chance(50_000) else { return }
+    guard randoms[.falseAcknowledgements].chance(50_000) else { return }
     if var answer = message.appendAnswer {
-      answer.outcome = UInt32(1 + random.below(5))
-      let shift = random.below(8)
-      answer.index = random.chance(500_000) ? answer.index + shift : answer.index - min(answer.index, shift)
-      answer.hint = random.below(answer.index + 8)
+      answer.outcome = UInt32(1 + randoms[.falseAcknowledgements].below(5))
+      let shift = randoms[.falseAcknowledgements].below(8)
+      answer.index =
+        randoms[.falseAcknowledgements].chance(500_000)
+        ? answer.index + shift : answer.index - min(answer.index, shift)
+      answer.hint = randoms[.falseAcknowledgements].below(answer.index + 8)
       message.appendAnswer = answer
     } else if var durable = message.durable {
-      durable.size += random.below(8)
-      if random.chance(500_000) { durable.root = random.bytes(32) }
+      durable.size += randoms[.falseAcknowledgements].below(8)
+      if randoms[.falseAcknowledgements].chance(500_000) {
+        durable.root = randoms[.falseAcknowledgements].bytes(32)
+      }
       message.durable = durable
     } else {
       return
@@ -208,37 +267,60 @@ struct Liar {
   }
 
   private mutating func forge(_ message: inout PeerMessage, _ oracles: inout Oracles) {
-    guard random.chance(100_000) else { return }
+    guard randoms[.forge].chance(100_000) else { return }
     if var call = message.forwardCall {
-      Self.spoil(&call.statement, using: &random)
+      Self.spoil(&call.statement, using: &randoms[.forge])
       message.forwardCall = call
     } else if var answer = message.forwardAnswer {
-      answer.index = random.below(answer.index + 16)
+      answer.index = randoms[.forge].below(answer.index + 16)
       message.forwardAnswer = answer
     } else if var shown = message.note {
       var bytes = Array(shown.note.utf8)
-      Self.spoil(&bytes, using: &random)
+      Self.spoil(&bytes, using: &randoms[.forge])
       shown.note = String(decoding: bytes, as: UTF8.self)
       message.note = shown
     } else if var shown = message.restriction {
-      Self.spoil(&shown.statement, using: &random)
+      Self.spoil(&shown.statement, using: &randoms[.forge])
       message.restriction = shown
     } else if var call = message.signCall {
-      switch random.below(3) {
-      case 0: Self.spoil(&call.text, using: &random)
+      switch randoms[.forge].below(3) {
+      case 0: Self.spoil(&call.text, using: &randoms[.forge])
       case 1: call.restrictions = Array("[]".utf8)
       default: call.commitments.reverse()
       }
       message.signCall = call
     } else if var challenge = message.challenge {
-      challenge.challenge = random.bytes(32)
+      challenge.challenge = randoms[.forge].bytes(32)
       message.challenge = challenge
     } else if message.noteWanted != nil {
-      message.noteWanted = NoteWanted(size: 0, leaves: [random.below(64), .max])
+      message.noteWanted = NoteWanted(size: 0, leaves: [randoms[.forge].below(64), .max])
     } else {
       return
     }
     oracles.count(fault: "lie: forgery")
+  }
+
+  /// A proposal in an agent's name, signed with the one key that it has.
+  private mutating func invention() -> PeerMessage {
+    let number = randoms[.invent].next()
+    let agent = victim.principal
+    let item = Attachment.Item(
+      salt: randoms[.invent].bytes(16), value: .object([("text", "nobody asked for this")]))
+    let content = Proposal(
+      traceID: "invented-\(number)", requestID: "invented-\(number)", tenantID: victim.tenantID,
+      workspaceID: "main",
+      requestedBy: agent, action: "echo", parametersHash: item.hash, scopes: ["text"],
+      risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
+      validUntil: (Timestamp(nanoseconds: simulatedEpoch) ?? .epoch).advanced(by: .seconds(7200)))
+    // It names the agent's key, and has its own alone.
+    let bytes = Statement.bytes(.proposal, cluster: cluster, content: content.json)
+    let line = StatementSignature(by: agent, key: victim.key, signature: partyKey.key.sign(bytes))
+    let signed = Signed(content: content, signatures: [line])
+    // What an honest node takes for the agent's, if it looks at the name alone.
+    return PeerMessage(
+      forwardCall: ForwardCall(
+        id: number, type: RecordType.proposal.rawValue, statement: statementBytes(signed),
+        attachment: Attachment("parameters", item).bytes))
   }
 
   /// One digit or letter becomes another.
@@ -256,9 +338,9 @@ struct Liar {
     case .item(let key, let payload):
       guard var offer = try? JobOffer(decoding: payload) else { return [answer] }
       if offers.count < 64 { offers.append(offer) }
-      let old = offers[Int(random.below(UInt64(offers.count)))]
+      let old = offers[Int(randoms[.spoilJobs].below(UInt64(offers.count)))]
       oracles.count(fault: "lie: spoiled job")
-      switch random.below(8) {
+      switch randoms[.spoilJobs].below(8) {
       case 0: offer.attachment = spoiledParameters()
       case 1: offer.attachment = old.attachment
       case 2:
@@ -267,7 +349,7 @@ struct Liar {
       case 3: offer.token = old.token
       case 4:
         var bytes = Array(offer.token.utf8)
-        Self.spoil(&bytes, using: &random)
+        Self.spoil(&bytes, using: &randoms[.spoilJobs])
         offer.token = String(decoding: bytes, as: UTF8.self)
       case 5: offer.lease = leases.first ?? offer.lease
       case 6: offer.lease?.restrictions = Array("[]".utf8)
@@ -280,8 +362,8 @@ struct Liar {
         return [answer]
       }
       if leases.count < 32 { leases.append(lease) }
-      switch random.below(4) {
-      case 0: lease = leases[Int(random.below(UInt64(leases.count)))]
+      switch randoms[.spoilJobs].below(4) {
+      case 0: lease = leases[Int(randoms[.spoilJobs].below(UInt64(leases.count)))]
       case 1: lease.restrictions = Array("[]".utf8)
       case 2: lease.bundle = Array("{}".utf8)
       default: return [answer]
@@ -292,7 +374,8 @@ struct Liar {
   }
 
   private mutating func spoiledParameters() -> [UInt8] {
-    let item = Attachment.Item(salt: random.bytes(16), value: .object([("text", "something else")]))
+    let item = Attachment.Item(
+      salt: randoms[.spoilJobs].bytes(16), value: .object([("text", "something else")]))
     return Attachment("parameters", item).bytes
   }
 }

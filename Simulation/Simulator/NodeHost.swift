@@ -8,7 +8,7 @@ import Records
 import Wire
 
 /// One governance node in the simulated world: the node as the programs run it, over a simulated disk.
-final class NodeHost {
+final class NodeHost<Suite: CipherSuite> {
   let id: NodeID
   let disk = SimulatedDisk()
   private let keySeed: [UInt8]
@@ -17,34 +17,42 @@ final class NodeHost {
   /// Nodes that it was told of by hand.
   var contacts: [NodeID] = []
   /// Nil while the node is down.
-  var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>?
+  var node: GovernanceNode<Suite, SimulatedDisk>?
   /// Counts the lives of the process: what an earlier life asked for does not reach this one.
   private(set) var life: UInt64 = 0
   var random: SeededRandom
-  /// How far this node's clock is off, in nanoseconds.
-  var clockOffset: Int64
+  var clock = SimulatedClock()
   /// Why the node stopped itself.
   private(set) var fatal: String?
+  /// Until when the process stands still.
+  var pausedUntil: UInt64 = 0
+  /// Its disk's faults.
+  var diskFaults: [(item: Int, fault: DiskFault, until: UInt64)] = []
+  /// When its disk is free again: writes become durable in order.
+  var diskFree: UInt64 = 0
+  var diskRandom: SeededRandom
+  /// Not to be started again before this time.
+  var downUntil: UInt64 = 0
 
   init(
-    id: NodeID, keySeed: [UInt8], share: consuming SecretMemory?, genesis: GenesisShown, clockOffset: Int64,
-    random: SeededRandom
+    id: NodeID, keySeed: [UInt8], share: consuming SecretMemory?, genesis: GenesisShown, random: SeededRandom,
+    diskRandom: SeededRandom
   ) throws {
     self.id = id
     cluster = TreeHash.leaf(genesis.leaf)
     self.keySeed = keySeed
     self.share = share
-    self.clockOffset = clockOffset
     self.random = random
+    self.diskRandom = diskRandom
     disk.sync(try genesis.batch())
   }
 
   var isUp: Bool { node != nil }
 
   func moment(_ time: UInt64) -> Moment {
-    let wall = World.epoch + Int64(time) + clockOffset
-    return Moment(
-      monotonic: Instant(nanoseconds: time), wall: Timestamp(nanoseconds: wall) ?? .epoch)
+    Moment(
+      monotonic: Instant(nanoseconds: clock.monotonic(time)),
+      wall: Timestamp(nanoseconds: clock.wall(time, epoch: simulatedEpoch)) ?? .epoch)
   }
 
   func start(at time: UInt64) throws {
@@ -65,14 +73,19 @@ final class NodeHost {
       at: moment(time), using: &random)
   }
 
-  private func founding() throws -> PartyShare<Ed25519SHA512>? {
+  private func founding() throws -> PartyShare<Suite>? {
     switch share {
     case .some(let memory): PartyShare(try KeyPackage(serialized: memory))
     case .none: nil
     }
   }
 
-  func crash() { node = nil }
+  /// The process dies. Returns how many writes were lost.
+  @discardableResult
+  func crash(keeping kept: UInt64 = 0) -> Int {
+    node = nil
+    return disk.crash(keeping: kept)
+  }
 
   func step(_ event: NodeEvent, at time: UInt64, into effects: inout NodeEffects) {
     guard node != nil else { return }
@@ -80,6 +93,7 @@ final class NodeHost {
     if let reason = effects.fatal {
       fatal = reason
       node = nil
+      _ = disk.crash(keeping: 0)
     }
   }
 
@@ -89,11 +103,22 @@ final class NodeHost {
   /// A final leaf's record; nil where it is not final here.
   func record(at index: UInt64) -> Record? { node?.finalRecord(at: LeafIndex(index)) }
 
-  var nextDeadline: UInt64? { node?.nextDeadline.nanoseconds }
+  /// When the node must be stepped, in virtual time.
+  var nextDeadline: UInt64? { (node?.nextDeadline.nanoseconds).map(clock.time) }
   var view: NodeView? { node?.view }
 }
+
+/// Virtual time 0, as a time of day.
+let simulatedEpoch: Int64 = 1_800_000_000_000_000_000
 
 /// Why a world could not be set up.
 public enum SimulationError: Error, Equatable, Sendable {
   case setup(String)
+}
+
+extension NodeHost {
+  /// The root over the first `size` entries of its log; nil where it does not have them.
+  func logRoot(ofSize size: UInt64) -> Digest? { node?.logRoot(ofSize: size) }
+  /// The term of the last of the first `size` entries.
+  func logTerm(ofSize size: UInt64) -> Term? { node?.logTerm(ofSize: size) }
 }

@@ -20,13 +20,12 @@ struct SimulatedJournal {
     return write.ticket
   }
 
-  /// The process dies; returns how many writes were lost.
-  mutating func crash(using random: inout SeededRandom) -> Int {
-    let kept = Int(random.below(UInt64(pending.count) + 1))
-    for write in pending.prefix(kept) { keep(write) }
-    let lost = pending.count - kept
-    pending = []
-    return lost
+  /// The process dies: the first `kept` of what was on its way are there. Returns how many writes were lost.
+  mutating func crash(keeping kept: UInt64) -> Int {
+    let count = Int(min(kept, UInt64(pending.count)))
+    for write in pending.prefix(count) { keep(write) }
+    defer { pending = [] }
+    return pending.count - count
   }
 
   /// Begins the journal of a new incarnation in an empty place.
@@ -42,14 +41,21 @@ struct SimulatedJournal {
     pending = []
   }
 
-  /// One bit of one row turns over; false where there is none.
-  mutating func corrupt(using random: inout SeededRandom) -> Bool {
-    let candidates = rows.indices.filter { !rows[$0].value.isEmpty }
-    guard !candidates.isEmpty else { return false }
-    let row = candidates[Int(random.below(UInt64(candidates.count)))]
-    let byte = Int(random.below(UInt64(rows[row].value.count)))
-    rows[row].value[byte] ^= UInt8(1) << UInt8(random.below(8))
-    return true
+  /// One bit turns over, counted over all rows, and from the beginning again where there are fewer; false where
+  /// there is none.
+  mutating func flip(_ bit: UInt64) -> Bool {
+    let bits = rows.reduce(UInt64(0)) { $0 + 8 * UInt64($1.value.count) }
+    guard bits > 0 else { return false }
+    var left = bit % bits
+    for row in rows.indices {
+      let count = 8 * UInt64(rows[row].value.count)
+      if left < count {
+        rows[row].value[Int(left / 8)] ^= 1 << UInt8(left % 8)
+        return true
+      }
+      left -= count
+    }
+    return false
   }
 
   private mutating func keep(_ write: JournalWrite) {

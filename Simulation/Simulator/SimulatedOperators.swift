@@ -10,9 +10,12 @@ import Wire
 final class SimulatedOperators: SimulatedClient {
   private enum Purpose {
     case enrol(Principal, incarnation: Int)
-    case restrict(RestrictionList.Entry)
+    case restrict(RestrictionList.Entry, length: UInt64)
     case lift(String)
     case members(String)
+    /// One of them alone: nobody honest lifts anything for it.
+    case liftAlone(String)
+    case transfer(UInt64)
   }
 
   private struct Open {
@@ -35,11 +38,6 @@ final class SimulatedOperators: SimulatedClient {
   private var nextAct = 0
   /// Restrictions in force, and when they are to be lifted.
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
-  /// Who may be restricted.
-  private let targets: [IncidentTarget]
-  /// A restriction about so often, in nanoseconds; 0 for never.
-  private let restrictEvery: UInt64
-  private var nextRestriction: UInt64
   /// Whether bad days still come.
   var isActive = true
   /// Nodes whose word is not to be believed.
@@ -47,17 +45,11 @@ final class SimulatedOperators: SimulatedClient {
   /// Enrolments that have become final, for the hosts to take up.
   private(set) var enrolled: [(executor: Principal, incarnation: Int)] = []
 
-  init(
-    _ first: Credentials, _ second: Credentials, targets: [IncidentTarget], restrictEvery: UInt64,
-    random: SeededRandom
-  ) {
+  init(_ first: Credentials, _ second: Credentials, random: SeededRandom) {
     self.first = first
     self.second = second
-    self.targets = targets
-    self.restrictEvery = restrictEvery
     self.random = random
     principal = first.principal
-    nextRestriction = 3_000_000_000 + (restrictEvery == 0 ? 0 : self.random.below(restrictEvery))
   }
 
   /// Whether nothing is restricted and nothing waits.
@@ -113,9 +105,13 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
-    if isActive, restrictEvery > 0, time >= nextRestriction, standing.count < 3 {
-      nextRestriction = time + random.below(2 * restrictEvery)
-      restrict(wall: wall, at: time)
+    // An operator who waits for a handover in vain lets it be.
+    open.removeAll { call in
+      switch call.purpose {
+      case .transfer: call.sentAt != 0 && call.sentAt + 6_000_000_000 < time
+      case .liftAlone: call.sentAt != 0 && call.sentAt + 3_000_000_000 < time
+      case .enrol, .restrict, .lift, .members: false
+      }
     }
     for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
     standing.removeAll { $0.until <= time || !isActive }
@@ -139,35 +135,48 @@ final class SimulatedOperators: SimulatedClient {
     if case .restrict = open[position].purpose { 14_000_000_000 } else { 2_000_000_000 }
   }
 
-  private func restrict(wall: Timestamp, at time: UInt64) {
-    nextAct += 1
-    let target = targets[Int(random.below(UInt64(targets.count)))]
-    let kinds: [(IncidentKind, Method)] = [
-      (.kill, .kill), (.quarantine, .quarantine), (.revoke, .revoke),
-    ]
-    let (kind, method) = target == .all ? kinds[0] : kinds[Int(random.below(3))]
-    let entry = RestrictionList.Entry(incidentID: "incident-\(nextAct)", target: target)
+  /// Restricts something, and lifts it `length` after it is in force.
+  func restrict(
+    _ kind: IncidentKind, _ target: IncidentTarget, length: UInt64, number: Int, wall: Timestamp
+  ) {
+    let method: Method
+    switch kind {
+    case .kill: method = .kill
+    case .quarantine: method = .quarantine
+    case .revoke: method = .revoke
+    case .lift: return
+    }
+    let entry = RestrictionList.Entry(incidentID: "incident-\(number)", target: target)
     let reason = Attachment.Item(salt: random.bytes(16), value: "a bad day")
     let act = IncidentAct(
       incidentID: entry.incidentID, kind: kind, target: target, severity: 2, reasonHash: reason.hash,
       signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
-    add(.restrict(entry), method, statement(signed, Attachment("reason", reason)))
+    add(.restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)))
   }
 
-  private func lift(_ entry: RestrictionList.Entry, wall: Timestamp) {
-    nextAct += 1
+  /// Asks that a node lead.
+  func transfer(to node: UInt64) {
+    add(.transfer(node), .transfer, TransferRequest(node: UInt32(truncatingIfNeeded: node)).encode())
+  }
+
+  private func lift(_ entry: RestrictionList.Entry, wall: Timestamp, isAlone: Bool = false) {
     let reason = Attachment.Item(salt: random.bytes(16), value: "it is over")
     let act = IncidentAct(
-      incidentID: "lift-\(nextAct)", kind: .lift, target: entry.target, severity: 2,
+      incidentID: (isAlone ? "alone-" : "lift-") + entry.incidentID, kind: .lift, target: entry.target,
+      severity: 2,
       reasonHash: reason.hash, lifts: [entry.incidentID], signedAt: wall,
       validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
-      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
-    add(.lift(entry.incidentID), .lift, statement(signed, Attachment("reason", reason)))
+    guard !isAlone else {
+      add(.liftAlone(entry.incidentID), .lift, statement(signed, Attachment("reason", reason)))
+      return
+    }
+    let both = signed.cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+    add(.lift(entry.incidentID), .lift, statement(both, Attachment("reason", reason)))
   }
 
-  func take(_ answer: Answer, at time: UInt64, oracles: inout Oracles) {
+  func take(_ answer: Answer, at time: UInt64, from node: UInt64, isLiar: Bool, oracles: inout Oracles) {
     guard case .respond(let key, let status, _) = answer,
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
@@ -177,15 +186,21 @@ final class SimulatedOperators: SimulatedClient {
       open.remove(at: position)
       return
     }
+    if case .liftAlone(let id) = open[position].purpose, !liars.contains(open[position].node) {
+      guard status.code == .ok || status.code == .permissionDenied else { return }
+      oracles.relaxed(byOne: status.code == .ok, "one operator alone lifted \(id)", at: time)
+      open.remove(at: position)
+      return
+    }
     guard status.code == .ok, !liars.contains(open[position].node) else { return }
     switch open.remove(at: position).purpose {
     case .enrol(let executor, let incarnation): enrolled.append((executor, incarnation))
-    case .restrict(let entry):
+    case .restrict(let entry, let length):
+      oracles.count(fault: "restriction")
       oracles.acknowledged(entry, at: time)
-      standing.append((entry, until: time + 1_000_000_000 + random.below(8_000_000_000)))
-    case .lift, .members: break
+      standing.append((entry, until: time + length))
+      lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
+    case .lift, .liftAlone, .transfer, .members: break
     }
   }
-
-  func lost(_ node: NodeID) {}
 }

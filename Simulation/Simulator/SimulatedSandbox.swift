@@ -21,23 +21,43 @@ struct SimulatedSandbox {
   }
 
   private(set) var runs: [Run] = []
+  /// In force.
+  private(set) var faults: [SandboxFault] = []
+  private let seed: UInt64
+  private let log: DeterminismLog?
+
+  init(seed: UInt64, log: DeterminismLog?) {
+    self.seed = seed
+    self.log = log
+  }
+
+  mutating func begin(_ fault: SandboxFault) { faults.append(fault) }
+
+  mutating func end(_ fault: SandboxFault) {
+    if let position = faults.firstIndex(of: fault) { faults.remove(at: position) }
+  }
+
+  mutating func heal() { faults = [] }
 
   /// Begins a run and says what it will do.
-  mutating func start(_ order: RunOrder, life: UInt64, using random: inout SeededRandom) -> Plan {
+  mutating func start(_ order: RunOrder, life: UInt64) -> Plan {
     runs.append(Run(order: order, life: life))
+    var name: UInt64 = UInt64(order.id.attempt)
+    for byte in order.id.token.utf8 { name = (name ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    var random = SeededRandom(seed: seed, for: .sandbox, named: name, log: log)
     let boot = 20_000_000 + random.below(300_000_000)
     let limit = UInt64(order.limits.wallSeconds) * 1_000_000_000
     var ending = RunEnding.completed(exitStatus: 0)
     var duration = 5_000_000 + random.below(1_500_000_000)
     if random.chance(30_000) { duration = random.below(limit) }
     var isProven = true
-    switch random.below(100) {
-    case ..<80: break
-    case ..<86: ending = .completed(exitStatus: 1)
-    case ..<90: ending = .signalled(number: 9)
-    case ..<94: ending = .sandboxFailed("the machine ended")
-    case ..<97: isProven = false
-    default:
+    switch faults.last {
+    case nil:
+      if random.chance(30_000) { ending = .signalled(number: 9) }
+    case .fails: ending = .completed(exitStatus: 1)
+    case .breaks: ending = .sandboxFailed("the machine ended")
+    case .unproven: isProven = false
+    case .endless:
       ending = .wallClock
       duration = limit
     }

@@ -4,33 +4,33 @@ import Records
 import Wire
 
 // The executors' part of the world: processes, connections and the operators who enrol them anew.
-extension World {
-  /// Connections of executors are numbered from here: one for each life of each process.
-  static let executorConnections: UInt64 = 1_000_000
-  private static let livesPerExecutor: UInt64 = 100_000
+/// Connections of executors are numbered from here: one for each life of each process.
+let executorConnections: UInt64 = 1_000_000
+private let livesPerExecutor: UInt64 = 100_000
 
+/// The statement that a method carries, where oracles want to know of it.
+func statementType(of method: Method) -> RecordType? {
+  switch method {
+  case .submit: .proposal
+  case .castBallot: .ballot
+  case .lift: .incident
+  default: nil
+  }
+}
+
+extension World {
   var reachableNodes: [UInt64] { hosts.filter(\.isUp).map(\.id.rawValue) }
 
-  /// The statement that a method carries, where oracles want to know of it.
-  static func statementType(of method: Method) -> RecordType? {
-    switch method {
-    case .submit: .proposal
-    case .castBallot: .ballot
-    case .lift: .incident
-    default: nil
-    }
-  }
-
   private func connection(of position: Int) -> UInt64 {
-    World.executorConnections + UInt64(position) * World.livesPerExecutor + executors[position].life
+    executorConnections + UInt64(position) * livesPerExecutor + executors[position].life
   }
 
   /// The living executor of a connection; nil where that life is over.
   private func position(of connection: UInt64) -> Int? {
-    let number = connection - World.executorConnections
-    let position = Int(number / World.livesPerExecutor)
+    let number = connection - executorConnections
+    let position = Int(number / livesPerExecutor)
     guard position < executors.count, executors[position].isUp,
-      executors[position].life == number % World.livesPerExecutor
+      executors[position].life == number % livesPerExecutor
     else { return nil }
     return position
   }
@@ -42,21 +42,21 @@ extension World {
       switch demand {
       case .call(let outgoing):
         guard let node = NodeID(rawValue: outgoing.node) else { continue }
-        mix(outgoing.node, outgoing.call)
+        mix(.executor, outgoing.node, outgoing.call)
         let call = ClientCall(
           key: CallKey(connection: connection(of: position), call: outgoing.call),
           caller: executor.principal, method: outgoing.method.path, payload: outgoing.payload)
-        queue.schedule(.call(to: node, call), at: time + delay())
+        queue.schedule(.call(to: node, call), at: time + delay(node))
       case .happening(let what, let after):
         queue.schedule(.executor(position, life: executor.life, what), at: time + after)
-      case .died: die(position)
+      case .died(let how): die(position, how, restartAfter: 500_000_000)
       }
     }
   }
 
   /// A call found nobody.
   func fail(_ key: CallKey) {
-    guard key.connection >= World.executorConnections, let position = position(of: key.connection) else {
+    guard key.connection >= executorConnections, let position = position(of: key.connection) else {
       return
     }
     executors[position].failed(key.call)
@@ -64,16 +64,16 @@ extension World {
 
   func takeExecutors(_ answer: Answer, _ key: CallKey, from node: NodeID) {
     guard let position = position(of: key.connection),
-      !executors[position].cutOff.contains(node.rawValue)
+      !executors[position].isCutOff(from: node.rawValue)
     else { return }
-    mix(key.connection, key.call)
+    mix(.executor, key.connection, key.call)
     executors[position].take(answer, at: time, nodes: reachableNodes, oracles: &oracles)
     serve(position)
   }
 
   /// Whether some approval has neither a receipt nor an unknown outcome yet.
   var hasOutstanding: Bool {
-    guard let state = hosts.first(where: { $0.isUp && isHonest($0) })?.view?.finalState else { return true }
+    guard let state = core.first(where: { $0.isUp })?.view?.finalState else { return true }
     return state.nextExpiry != nil || !state.owed.isEmpty
   }
 
@@ -90,7 +90,7 @@ extension World {
     if !operators.isSettled { out.append("operators wait for \(operators.waitingFor)") }
     if hasOutstanding { out.append("outstanding approvals or decisions") }
     if isChangingMembers { out.append("a change of members is on its way") }
-    let sizes = hosts.filter { isHonest($0) && isParty($0) }.map { $0.view?.finalSize }
+    let sizes = core.filter(isParty).map { $0.view?.finalSize }
     if Set(sizes).count != 1 || sizes.contains(nil) { out.append("final sizes \(sizes)") }
     guard !out.isEmpty else { return out }
     for host in hosts {
@@ -105,12 +105,15 @@ extension World {
 
   /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
   func checkOutcomes() {
-    guard let state = hosts.first(where: { $0.isUp && isHonest($0) })?.view?.finalState else { return }
+    guard let state = core.first(where: { $0.isUp })?.view?.finalState else { return }
     for token in oracles.execution.decisions.keys.sorted() {
       guard let decision = oracles.execution.decisions[token],
         let view = state.proposalView(agent: decision.requestedBy, requestID: decision.requestID)
       else { continue }
-      oracles.settled(token, view.status, at: time)
+      let isSameLife = { (executor: Principal, life: UInt64) in
+        self.executors.contains { $0.principal == executor && $0.life == life && $0.isUp }
+      }
+      oracles.settled(token, view.status, isSameLife: isSameLife, at: time)
     }
   }
 
@@ -123,7 +126,7 @@ extension World {
     if let incarnation = executor.awaitedIncarnation {
       var enrolment = executor.enrolment
       enrolment.incarnation = incarnation
-      operators.enrol(enrolment, wall: Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch)
+      operators.enrol(enrolment, wall: wall())
     }
     serve(position)
   }
@@ -135,19 +138,57 @@ extension World {
     queue.schedule(.executorStart(position), at: time + 1)
   }
 
-  func crashExecutor() {
-    guard !isCalm else { return }
-    queue.schedule(.executorCrash, at: time + 1 + faultRandom.below(2 * faults.executorCrashEvery))
-    die(Int(faultRandom.below(UInt64(executors.count))))
+  /// An item of the schedule about an executor begins.
+  func beginExecutor(_ item: Int, _ act: Act) {
+    switch act {
+    case .executorCrash(let number, let how, let pause):
+      guard let position = place(number), executors[position].isUp else { return }
+      if how.isBetweenEffects {
+        executors[position].arm(how)
+      } else {
+        die(position, how, restartAfter: pause)
+      }
+    case .executorCut(let number, let nodes, let length):
+      guard let position = place(number) else { return }
+      oracles.count(fault: "executor cut off")
+      let cut = nodes.isEmpty ? hosts.map(\.id.rawValue) : nodes
+      executors[position].cut(cut)
+      for node in cut {
+        if let call = executors[position].lost(node) {
+          cancel(call, of: connection(of: position), at: node)
+        }
+      }
+      queue.schedule(.end(item), at: time + length)
+    case .sandbox(let number, let fault, let length):
+      guard let position = place(number) else { return }
+      oracles.count(fault: "sandbox \(fault.rawValue)")
+      executors[position].sandbox.begin(fault)
+      queue.schedule(.end(item), at: time + length)
+    default: break
+    }
   }
 
-  private func die(_ position: Int) {
+  func mendExecutor(_ number: UInt64, _ nodes: [UInt64]) {
+    guard let position = place(number) else { return }
+    executors[position].mend(nodes.isEmpty ? hosts.map(\.id.rawValue) : nodes)
+  }
+
+  func endSandbox(_ number: UInt64, _ fault: SandboxFault) {
+    if let position = place(number) { executors[position].sandbox.end(fault) }
+  }
+
+  private func place(_ number: UInt64) -> Int? {
+    number >= 1 && number <= UInt64(executors.count) ? Int(number) - 1 : nil
+  }
+
+  private func die(_ position: Int, _ how: ExecutorCrash, restartAfter pause: UInt64) {
     let executor = executors[position]
     guard executor.isUp else { return }
     let number = connection(of: position)
-    for stream in executor.crash(oracles: &oracles) { cancel(stream.call, of: number, at: stream.node) }
-    let pause = isCalm ? 1 : 1 + faultRandom.below(faults.executorRestartAfter)
-    queue.schedule(.executorStart(position), at: time + pause)
+    for stream in executor.crash(how, oracles: &oracles) {
+      cancel(stream.call, of: number, at: stream.node)
+    }
+    queue.schedule(.executorStart(position), at: time + (isCalm ? 1 : max(1, pause)))
   }
 
   /// A node learns late that a connection is gone.
@@ -155,29 +196,19 @@ extension World {
     guard let id = NodeID(rawValue: node) else { return }
     queue.schedule(
       .cancel(at: id, CallKey(connection: connection, call: call)),
-      at: time + 1 + networkRandom.below(3_000_000_000))
+      at: time + 1 + lateness(of: call, connection))
   }
 
-  func cutExecutor() {
-    guard !isCalm else { return }
-    queue.schedule(.executorCut, at: time + 1 + faultRandom.below(2 * faults.executorCutEvery))
-    let position = Int(faultRandom.below(UInt64(executors.count)))
-    let executor = executors[position]
-    guard executor.cutOff.isEmpty else { return }
-    oracles.count(fault: "executor cut off")
-    let isWhole = faultRandom.chance(300_000)
-    executor.cutOff = hosts.map(\.id.rawValue).filter { _ in isWhole || faultRandom.chance(500_000) }
-    for node in executor.cutOff {
-      if let call = executor.lost(node) { cancel(call, of: connection(of: position), at: node) }
-    }
-    // Some cuts outlast a lease.
-    queue.schedule(.executorHeal(position), at: time + 1 + faultRandom.below(16_000_000_000))
+  private func lateness(of call: UInt64, _ connection: UInt64) -> UInt64 {
+    var random = SeededRandom(
+      seed: conditions.seed, for: .network, named: connection << 24 ^ call, log: log)
+    return random.below(3_000_000_000)
   }
 
   func calmExecutors() {
     for position in executors.indices {
-      executors[position].isCalm = true
-      executors[position].cutOff = []
+      executors[position].mendAll()
+      executors[position].sandbox.heal()
       if !executors[position].isUp { queue.schedule(.executorStart(position), at: time + 1) }
     }
     operators.isActive = false

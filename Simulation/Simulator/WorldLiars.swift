@@ -1,30 +1,38 @@
 import Crypto
+import FROST
 import GovernanceNode
 import Raft
 import Records
 
 // The lying parties' part of the world.
 extension World {
-  func enlistLiars(_ parties: [Foundation.PartyMaterial], using random: inout SeededRandom) throws {
-    guard !faults.lies.isEmpty else { return }
-    let most = 2 * genesis.threshold - genesis.parties.count - 1
-    precondition(faults.lies.count <= most, "no more liars than the cluster withstands")
-    var candidates = parties
-    for lies in faults.lies {
-      let party = candidates.remove(at: Int(random.below(UInt64(candidates.count))))
+  func enlistLiars(_ parties: [Foundation<Suite>.PartyMaterial], victim: Enrolment?) throws {
+    guard let victim else { throw SimulationError.setup("an agent") }
+    for number in schedule.liars {
+      guard let party = parties.first(where: { $0.id.rawValue == number }) else { continue }
       var seed = party.keySeed
       guard let key = SigningKey(seed: &seed) else { throw SimulationError.setup("a party's key") }
       liars.append(
         Liar(
-          id: party.id, lies: lies, key: Liar.SigningKeyBox(key), cluster: cluster, nodes: parties.count,
-          random: random.split()))
-      guard lies.contains(.falseTime), let host = host(party.id) else { continue }
-      oracles.count(fault: "lie: false time")
-      let offset = Int64(1_000_000_000 + random.below(59_000_000_000))
-      host.clockOffset = random.chance(600_000) ? offset : -offset
+          id: party.id, key: Liar.SigningKeyBox(key), victim: victim, cluster: cluster, nodes: parties.count,
+          seed: conditions.seed, log: log))
     }
     oracles.liars = liars.map(\.id.rawValue)
     operators.liars = oracles.liars
+  }
+
+  func beginLie(_ party: UInt64, _ lie: Lie) {
+    guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
+    let offset = liars[position].begin(lie)
+    guard lie == .falseTime else { return }
+    oracles.count(fault: "lie: false time")
+    host(party)?.clock.offset = offset
+  }
+
+  func endLie(_ party: UInt64, _ lie: Lie) {
+    guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
+    liars[position].end(lie)
+    if lie == .falseTime { host(party)?.clock.offset = 0 }
   }
 
   /// What a liar's node wanted done, as the liar does it.
@@ -36,33 +44,26 @@ extension World {
       }
     }
     for answer in raised.answers {
-      let isExecutor = answer.connection >= World.executorConnections
+      let isExecutor = answer.connection >= executorConnections
       for given in liars[position].rewrite(answer, isExecutor: isExecutor, oracles: &oracles) {
-        queue.schedule(.answer(from: id, given), at: time + delay())
+        queue.schedule(.answer(from: id, given), at: time + delay(id))
       }
     }
+    mix(.tick, UInt64(raised.messages.count), UInt64(raised.answers.count))
     // One that stops itself comes back; it is no witness of anything.
     if raised.fatal != nil { queue.schedule(.restart(id), at: time + 1_000_000_000) }
   }
 
-  /// Lying parties become honest, but for one where that was drawn: progress is promised while at most n − t
+  /// Lying parties become honest, but for one that the conditions leave: progress is promised while at most n − t
   /// are lying or down.
   func healLiars() {
-    for position in liars.indices where !(faults.liesOn && position == 0) {
-      liars[position].isActive = false
-      guard liars[position].lies.contains(.falseTime) else { continue }
-      host(liars[position].id)?.clockOffset = 0
+    for position in liars.indices {
+      let isLeft =
+        conditions.left.map { $0.fault == .lying && $0.node == liars[position].id.rawValue } ?? false
+      if !isLeft { liars[position].endAll() }
     }
   }
 
   /// Whether a host speaks for the history that counts.
-  func isHonest(_ host: NodeHost) -> Bool { !liars.contains { $0.id == host.id } }
-}
-
-extension Answer {
-  var connection: UInt64 {
-    switch self {
-    case .respond(let key, _, _), .item(let key, _): key.connection
-    }
-  }
+  func isHonest(_ host: NodeHost<Suite>) -> Bool { !liars.contains { $0.id == host.id } }
 }

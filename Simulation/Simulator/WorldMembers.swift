@@ -1,5 +1,6 @@
 import ClawShield
 import Crypto
+import FROST
 import GovernanceNode
 import Raft
 import Records
@@ -10,13 +11,39 @@ extension World {
   private static var mostParties: Int { 7 }
   private static var leastParties: Int { 4 }
 
+  /// A party that is to come: its node runs, with nothing but the genesis, and knows the others by hand.
+  @discardableResult
+  func join(using random: inout SeededRandom) throws -> PartySeat {
+    let number = hosts.count + 1
+    let seed = random.bytes(32)
+    var consumed = seed
+    guard let id = NodeID(rawValue: UInt64(number)), let key = SigningKey(seed: &consumed) else {
+      throw SimulationError.setup("a party's key")
+    }
+    let host = try NodeHost<Suite>(
+      id: id, keySeed: seed, share: nil, genesis: genesisShown,
+      random: SeededRandom(seed: conditions.seed, for: .node, named: id.rawValue, log: log),
+      diskRandom: SeededRandom(seed: conditions.seed, for: .disk, named: id.rawValue, log: log))
+    host.contacts = hosts.map(\.id)
+    hosts.append(host)
+    try host.start(at: time)
+    queue.schedule(.tick(id, life: host.life), at: time)
+    for peer in hosts where peer.id != id && peer.isUp {
+      step(id, .connected(peer.id))
+      step(peer.id, .connected(id))
+    }
+    return PartySeat(
+      id: number, name: "node\(number)", key: key.publicKey, address: "node\(number):7201",
+      authority: "PEM")
+  }
+
   /// The members by the newest final state that an honest node has.
   private var newestMembers: MembersCell? {
     hosts.filter(isHonest).compactMap(\.view).max { $0.finalSize < $1.finalSize }?.finalState.membership
   }
 
   /// Whether a host's node is one of the parties of now: others are left behind with what they have.
-  func isParty(_ host: NodeHost) -> Bool {
+  func isParty(_ host: NodeHost<Suite>) -> Bool {
     newestMembers?.parties.contains { UInt64($0.id) == host.id.rawValue } ?? true
   }
 
@@ -28,25 +55,24 @@ extension World {
     parties == 5 ? 4 : min(parties, max(parties / 2 + 1, (parties + 3) / 2))
   }
 
-  /// Two operators change who the parties are, at random.
-  func changeMembers() {
-    guard !isCalm else { return }
-    queue.schedule(.members, at: time + 1 + faultRandom.below(2 * faults.membersEvery))
+  /// Two operators change who the parties are, as `draw` has it.
+  func changeMembers(_ draw: UInt64) {
+    var random = SeededRandom(seed: draw)
     guard let members = newestMembers, members.change == nil, !operators.isChangingMembers else { return }
     var seats = members.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
-    let draw = faultRandom.below(4)
+    let kind = random.below(4)
     var rotate = false
-    if draw != 0, seats.count > World.leastParties || draw == 2 {
-      seats.remove(at: Int(faultRandom.below(UInt64(seats.count))))
+    if kind != 0, seats.count > World.leastParties || kind == 2 {
+      seats.remove(at: Int(random.below(UInt64(seats.count))))
     }
-    if draw != 1, seats.count < World.mostParties, hosts.count < 2 * World.mostParties {
-      guard let seat = try? join(using: &faultRandom) else { return }
+    if kind != 1, seats.count < World.mostParties, hosts.count < 2 * World.mostParties {
+      guard let seat = try? join(using: &random) else { return }
       seats.append(seat)
     }
     if seats.map(\.id) == members.parties.map(\.id) { rotate = true }
     oracles.count(fault: "membership change")
     operators.change(
       seats, threshold: World.threshold(of: seats.count), rotate: rotate,
-      wall: Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch)
+      wall: wall())
   }
 }

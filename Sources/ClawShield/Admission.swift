@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Limits on what the state remembers (every queue is bounded). What they refuse is refused with
 /// `resourceExhausted` before it is in the log, and is void in it. They are part of the rules by which
 /// every node derives the same state: another value is another version.
@@ -68,6 +72,9 @@ extension ShieldState {
       throw Refusal(
         .permissionDenied, "expected a signature by the key that is enrolled for \(expected.path)")
     }
+    #if SIMULATION
+    if Mutant.signatureNotVerified.isActive { return (known, keys.count == 2) }
+    #endif
     guard signed.verifiedSignatures(cluster: cluster).count == signed.signatures.count else {
       throw Refusal(
         .permissionDenied, "the signature does not verify over this statement for cluster \(cluster.hex)")

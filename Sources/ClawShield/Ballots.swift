@@ -1,6 +1,10 @@
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ShieldState {
   // MARK: Admission
 
@@ -51,7 +55,15 @@ extension ShieldState {
 
   /// That this person may vote on this proposal, in this role, and has not voted (INV-002).
   private func requireStanding(_ ballot: Ballot, _ voter: Enrolment, _ cell: ProposalCell) throws(Refusal) {
-    guard ballot.voter != cell.content.requestedBy, voter.owner != cell.owner else {
+    #if SIMULATION
+    let isOwn =
+      Mutant.selfApproval.isActive
+      ? ballot.voter == cell.content.requestedBy
+      : ballot.voter == cell.content.requestedBy || voter.owner == cell.owner
+    #else
+    let isOwn = ballot.voter == cell.content.requestedBy || voter.owner == cell.owner
+    #endif
+    guard !isOwn else {
       throw Refusal(.permissionDenied, "neither the agent nor its owner votes on its proposal")
     }
     guard voter.tenantID.isEmpty || voter.tenantID == cell.content.tenantID else {
@@ -64,7 +76,14 @@ extension ShieldState {
       let roles = cell.verdict.demands.map(\.role).joined(separator: ", ")
       throw Refusal(.failedPrecondition, "the role \(ballot.role) is not asked; \(roles) is")
     }
-    guard !cell.votes.contains(where: { $0.owner == voter.owner || $0.key == voter.key }) else {
+    #if SIMULATION
+    let hasVoted =
+      Mutant.ballotCountedTwice.isActive
+      ? false : cell.votes.contains { $0.owner == voter.owner || $0.key == voter.key }
+    #else
+    let hasVoted = cell.votes.contains { $0.owner == voter.owner || $0.key == voter.key }
+    #endif
+    guard !hasVoted else {
       throw Refusal(.alreadyExists, "this person has voted already")
     }
     guard cell.votes.count < ProposalCell.maximumRelated else {
@@ -86,6 +105,14 @@ extension ShieldState {
         leaf: index, contentHash: signed.contentHash))
     cell.relate(index)
     var tripped: [FiredRule] = []
+    #if SIMULATION
+    if Mutant.vetoIgnored.isActive, ballot.vote == .reject,
+      cell.votes.contains(where: { $0.vote == .approve })
+    {
+      change(old, to: cell)
+      return
+    }
+    #endif
     switch ballot.vote {
     case .reject:
       let message = "\(ballot.voter.path) rejected it as \(ballot.role)"

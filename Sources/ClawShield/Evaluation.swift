@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ShieldState {
   /// What governance thinks of a proposal, and whether a breaker tripped.
   struct Judgement {
@@ -34,9 +38,15 @@ extension ShieldState {
   func checkFloor(_ subject: Subject, at time: Timestamp) -> Finding {
     let proposal = subject.proposal
     let action = compiled.action(proposal.action)
+    #if SIMULATION
+    let risk =
+      Mutant.declaredRiskBelieved.isActive
+      ? proposal.risk : action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk
+    #else
+    let risk = action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk
+    #endif
     var finding = Finding(
-      action: action,
-      risk: action.map { proposal.risk.joined($0.definition.risk) } ?? proposal.risk,
+      action: action, risk: risk,
       agent: enrolment(of: proposal.requestedBy, at: time))
     checkRestrictions(proposal, &finding.rules)
     guard let agent = finding.agent else {

@@ -1,13 +1,22 @@
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ShieldState {
   // MARK: Admission
 
   /// A restriction needs one operator; a lift two, as every relaxation (IR-3, IR-8).
   func admit(_ signed: Signed<IncidentAct>, at time: Timestamp) throws(Refusal) -> Admittance {
     let act = signed.content
-    try requireOperators(act.kind.isRestriction ? 1 : 2, of: signed, at: time)
+    #if SIMULATION
+    let people = Mutant.liftByOne.isActive ? 1 : act.kind.isRestriction ? 1 : 2
+    #else
+    let people = act.kind.isRestriction ? 1 : 2
+    #endif
+    try requireOperators(people, of: signed, at: time)
     let hash = signed.contentHash
     if act.kind == .lift {
       if let known = self.act(.incident, act.incidentID) {
@@ -38,7 +47,11 @@ extension ShieldState {
   // MARK: Effect
 
   mutating func take(_ signed: Signed<IncidentAct>, at index: LeafIndex) {
+    #if SIMULATION
+    let act = Mutant.quarantineMisaimed.isActive ? misaimed(signed.content) : signed.content
+    #else
     let act = signed.content
+    #endif
     guard act.kind.isRestriction else {
       lift(act, contentHash: signed.contentHash, at: index)
       return
@@ -49,6 +62,14 @@ extension ShieldState {
         at: logTime))
     restrict(act.target, because: "\(act.kind.rawValue) \(act.incidentID)", cause: index)
   }
+
+  #if SIMULATION
+  private func misaimed(_ act: IncidentAct) -> IncidentAct {
+    var act = act
+    if case .principal = act.target { act.target = .tenant("approvers") }
+    return act
+  }
+  #endif
 
   private mutating func lift(_ act: IncidentAct, contentHash: Digest, at index: LeafIndex) {
     for id in act.lifts {

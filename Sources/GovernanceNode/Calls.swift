@@ -7,6 +7,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension GovernanceNode {
   /// Serves one call of a client: who it is, what it may, what it asks.
   mutating func onCall(
@@ -185,14 +189,19 @@ extension GovernanceNode {
   /// The proposal that a request names, if the caller may see it.
   private func view(_ call: ClientCall, _ request: ProposalRequest) throws -> ProposalView? {
     let view: ProposalView?
+    #if SIMULATION
+    let state = Mutant.effectBeforeFinality.isActive ? overlay.head : overlay.final
+    #else
+    let state = overlay.final
+    #endif
     if request.requestID.isEmpty {
-      view = overlay.final.proposalView(at: LeafIndex(request.proposal))
+      view = state.proposalView(at: LeafIndex(request.proposal))
     } else {
       let agent = request.agent.isEmpty ? call.caller : Principal(path: request.agent)
       guard let agent else {
         throw RecordError.field("agent", expected: "a principal such as tenant/<t>/agent/<a>")
       }
-      view = overlay.final.proposalView(agent: agent, requestID: request.requestID)
+      view = state.proposalView(agent: agent, requestID: request.requestID)
     }
     guard let view, mayRead(call.caller, tenant: view.proposal.tenantID) else { return nil }
     return view

@@ -6,6 +6,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// A coordinator's call that this party cannot judge yet: its log is not durable that far, or not
 /// enough parties have said that theirs is.
 struct WaitingCall: Sendable {
@@ -102,22 +106,30 @@ extension GovernanceNode {
     }
     // The size that ends in a key's record is the last that the key before it signs.
     guard turn.map({ note.size <= $0 }) ?? true else { return .wait }
+    #if SIMULATION
+    if Mutant.shareWithoutRebuilding.isActive { return .sign(note) }
+    #endif
     if let last = finality.checkpoint, note.size < last.size {
       return .refuse("size \(note.size) is below \(last.size), which is final")
     }
     // Only this party's own durable log, at a size that t parties have acknowledged to it.
     guard note.size <= raft.durableIndex.rawValue else { return .wait }
-    guard
-      acks.acknowledgedSize(
-        by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log) >= note.size
-        || note.size == finality.size
-    else { return .wait }
+    #if SIMULATION
+    let isAcknowledged = Mutant.lockWithoutAcknowledgements.isActive || hasAcknowledged(note.size)
+    #else
+    let isAcknowledged = hasAcknowledged(note.size)
+    #endif
+    guard isAcknowledged || note.size == finality.size else { return .wait }
     guard raft.log.rootHash(ofSize: note.size) == note.root else {
       return .refuse("the root at size \(note.size) is not the one of this party's log")
     }
     // What it signed may be a note that it has not seen: until a note covers that size, it signs nothing
     // that does not extend it, whatever a leader has since put in its log.
+    #if SIMULATION
+    let lock = Mutant.secondRootSigned.isActive ? .none : signer.lock
+    #else
     let lock = signer.lock
+    #endif
     guard lock.size <= finality.size || raft.log.rootHash(ofSize: lock.size) == lock.root else {
       return .refuse("this party signed another root for size \(lock.size), and no note covers that yet")
     }
@@ -133,8 +145,16 @@ extension GovernanceNode {
     return .sign(note)
   }
 
+  private func hasAcknowledged(_ size: UInt64) -> Bool {
+    acks.acknowledgedSize(
+      by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log) >= size
+  }
+
   private func judgeConsent(_ note: CheckpointNote, _ state: ShieldState) -> Verdict? {
     guard let consent = note.consent else { return nil }
+    #if SIMULATION
+    if Mutant.voidLeafConsented.isActive { return nil }
+    #endif
     let objectionable = unconsentable(
       in: consent.first.value...consent.last.value, state: state, time: note.time
     ).filter { !consent.exceptions.contains($0) }
@@ -199,7 +219,12 @@ extension GovernanceNode {
     let outcome = signer.sign(
       note, package: package, call: waiting.call, coordinator: waiting.coordinator.rawValue)
     if let lock = outcome.lock { effects.locks.append(lock) }
-    raft.setLocked(LogIndex(rawValue: signer.lock.size))
+    #if SIMULATION
+    let isLocking = !Mutant.secondRootSigned.isActive
+    #else
+    let isLocking = true
+    #endif
+    if isLocking { raft.setLocked(LogIndex(rawValue: signer.lock.size)) }
     if let answer = outcome.answer {
       deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
     }

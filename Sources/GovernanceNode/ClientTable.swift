@@ -4,6 +4,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// The calls that wait for something; all bounded.
 struct ClientTable: Sendable {
   /// A submission on its way to a leader.
@@ -291,7 +295,12 @@ extension GovernanceNode {
 
   /// Where a proposal stands by what is final; nil where its proposal is not.
   func outcome(of proposal: LeafIndex) -> Outcome? {
-    guard let view = overlay.final.proposalView(at: proposal) else { return nil }
+    #if SIMULATION
+    let state = Mutant.effectBeforeFinality.isActive ? overlay.head : overlay.final
+    #else
+    let state = overlay.final
+    #endif
+    guard let view = state.proposalView(at: proposal) else { return nil }
     var outcome = Outcome(
       status: view.status.rawValue, proposal: view.index.value, message: view.rationale,
       finalSize: finality.size, finalTime: finality.checkpoint?.time.text ?? "",

@@ -35,6 +35,12 @@ extension GovernanceNode {
     FinalityMark(size: finality.size, time: finality.checkpoint?.time.text ?? "")
   }
 
+  /// The root over the first `size` leaves of this node's log, final or not; nil where it cannot tell.
+  public func logRoot(ofSize size: UInt64) -> Digest? { raft.log.rootHash(ofSize: size) }
+
+  /// The term of the last of the first `size` entries.
+  public func logTerm(ofSize size: UInt64) -> Term? { raft.log.term(at: LogIndex(rawValue: size)) }
+
   /// A final leaf's record.
   public func finalRecord(at index: LeafIndex) -> Record? {
     index.value < finality.size ? raft.log.record(at: index) : nil

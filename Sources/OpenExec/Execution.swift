@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 // From a burned nonce to a proven receipt.
 extension ExecutorInstance {
   mutating func persisted(
@@ -13,6 +17,9 @@ extension ExecutorInstance {
       case .burning(let awaited, let admitted) where awaited <= ticket:
         begin(position, admitted, at: now, using: &random, into: &effects)
       case .concluding(let awaited, let draft) where awaited <= ticket:
+        #if SIMULATION
+        if Mutant.receiptLost.isActive, draft.receipt.status != .succeeded { continue }
+        #endif
         effects.reports.append(draft)
         jobs[position].phase = .pending(draft, since: now, reportedAt: now)
       case .burning, .concluding, .starting, .running, .stopping, .pending: break

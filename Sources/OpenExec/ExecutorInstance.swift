@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// One executor: takes jobs, gates them, burns their nonces, orders their runs, and holds their
 /// receipts until governance has them in the ledger. A value without I/O, clock or randomness of its
 /// own: events in, effects out.
@@ -50,6 +54,9 @@ public struct ExecutorInstance: Sendable {
     restored = journal.tokens
     for record in journal.tokens {
       // The registry is made before the first event, so that none finds it without a burned nonce.
+      #if SIMULATION
+      if Mutant.runAgainAfterCrash.isActive, case .burned = record { continue }
+      #endif
       switch record {
       case .burned(let burned), .reported(let burned, _):
         let grant = burned.token.grant
@@ -149,6 +156,9 @@ public struct ExecutorInstance: Sendable {
     var records: [TokenRecord] = []
     swap(&records, &restored)
     for record in records {
+      #if SIMULATION
+      if Mutant.runAgainAfterCrash.isActive, case .burned = record { continue }
+      #endif
       switch record {
       case .proven: break
       case .reported(let burned, let draft):

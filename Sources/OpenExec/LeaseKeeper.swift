@@ -3,6 +3,10 @@ import Crypto
 import Merkle
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// What orders leases: the note's size, then its time. Ties are refused.
 public struct LeaseMark: Hashable, Comparable, Sendable {
   public let size: UInt64
@@ -158,8 +162,13 @@ public struct LeaseKeeper: Sendable {
     let mark = LeaseMark(size: checkpoint.size, time: checkpoint.time)
     if let highest, mark <= highest { throw .notNewer(than: highest) }
     let challenge = sent[position]
+    #if SIMULATION
+    let began = Mutant.leaseAcceptedLate.isActive ? now : challenge.at
+    #else
+    let began = challenge.at
+    #endif
     let lease = Lease(
-      mark: mark, line: line, restrictions: restrictions, began: challenge.at,
+      mark: mark, line: line, restrictions: restrictions, began: began,
       answered: challenge.answered ?? mark.time)
     guard lease.isLive(at: now) else { throw .lapsed }
     highest = mark

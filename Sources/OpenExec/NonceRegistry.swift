@@ -1,5 +1,9 @@
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// The nonces that were used (TOK-11, INV-017).
 ///
 /// A nonce is entered when its burning is asked for, so that two offers of one token cannot both get as
@@ -25,12 +29,20 @@ public struct NonceRegistry: Sendable {
   /// Whether no more can be entered.
   public var isFull: Bool { ends.count >= capacity }
   /// Whether the nonce was used.
-  public func isUsed(_ nonce: String) -> Bool { tokens[nonce] != nil }
+  public func isUsed(_ nonce: String) -> Bool {
+    #if SIMULATION
+    if Mutant.nonceNotLookedUp.isActive { return false }
+    #endif
+    return tokens[nonce] != nil
+  }
   /// The token that used it.
   public func token(of nonce: String) -> String? { tokens[nonce] }
 
   /// Enters a nonce; false where it was used, or where the registry is full.
   public mutating func burn(_ nonce: String, token: String, expiresAt: Timestamp) -> Bool {
+    #if SIMULATION
+    if Mutant.nonceNotLookedUp.isActive, tokens[nonce] != nil { return true }
+    #endif
     guard tokens[nonce] == nil, !isFull else { return false }
     tokens[nonce] = token
     let position = ends.partitioningIndex { ($0.end, $0.token) >= (expiresAt, token) }

@@ -3,6 +3,10 @@ import Crypto
 import Merkle
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Which tenants an executor works for.
 public enum ServedTenants: Equatable, Sendable {
   case all
@@ -120,6 +124,11 @@ public enum TokenGate {
     guard decision.decisionType == .approve, let grant = decision.grant else {
       throw .notApproved(decision.decisionType)
     }
+    #if SIMULATION
+    if Mutant.executorNotCompared.isActive {
+      return ProvenToken(proof: proof, decision: decision, grant: grant, checkpoint: checkpoint)
+    }
+    #endif
     guard grant.executorID == identity.executor else { throw .wrongExecutor(grant.executorID) }
     guard grant.executorIncarnation == identity.incarnation else {
       throw .wrongIncarnation(expected: identity.incarnation, found: grant.executorIncarnation)
@@ -165,6 +174,9 @@ public enum TokenGate {
       throw .newerThanLease(size: token.checkpoint.size, lease: lease.mark.size)
     }
     guard lease.line.mode == .running, !lease.restrictions.isHalted else { throw .halted }
+    #if SIMULATION
+    if Mutant.revokedTokenAccepted.isActive { return lease }
+    #endif
     if let entry = lease.restrictions.forbids(
       tokenID: token.id, tenant: token.decision.tenantID, agent: token.decision.requestedBy,
       executor: context.identity.executor)
@@ -181,7 +193,11 @@ public enum TokenGate {
     guard life > Interval(nanoseconds: 0), life <= .seconds(maximumTokenSeconds) else {
       throw .lifetime(seconds: life.nanoseconds / 1_000_000_000)
     }
+    #if SIMULATION
+    let time = Mutant.expiryByOwnClock.isActive ? lease.mark.time : lease.time(at: now)
+    #else
     let time = lease.time(at: now)
+    #endif
     guard time < token.grant.expiresAt else { throw .expired(at: token.grant.expiresAt, now: time) }
   }
 

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 /// A randomised timer whose randomness is drawn ahead, so that what restarts it needs no generator.
 struct ElectionTimer: Hashable, Sendable {
   private(set) var deadline: Instant
@@ -147,6 +151,9 @@ extension RaftInstance {
   func isLed(at now: Instant) -> Bool {
     if role == .leader { return true }
     guard let leaderContact, !distrustsLeader else { return false }
+    #if SIMULATION
+    if Mutant.leaseAboveTimeout.isActive { return true }
+    #endif
     return now < leaderContact + settings.electionTimeout
   }
 
@@ -180,6 +187,12 @@ extension RaftInstance {
   private mutating func answerPreVote(_ request: VoteRequest, from candidate: NodeID) {
     guard suspectThrough == nil else { return }
     let granted = request.term > currentTerm && isUpToDate(request)
+    #if SIMULATION
+    if Mutant.preVoteDeadlock.isActive, !granted {
+      say(.voteResponse(VoteResponse(term: .zero, granted: false, preVote: true)), to: candidate)
+      return
+    }
+    #endif
     let term = granted ? request.term : currentTerm
     say(.voteResponse(VoteResponse(term: term, granted: granted, preVote: true)), to: candidate)
   }
@@ -193,7 +206,12 @@ extension RaftInstance {
       guard catchUp(to: response.term, from: voter, leader: nil, at: now, into: &effects) else { return }
       guard role == (response.preVote ? .preCandidate : .candidate) else { return }
       // An answer from an earlier campaign says nothing about this one.
-      guard response.preVote || response.term == currentTerm else { return }
+      #if SIMULATION
+      let isOfToday = response.term == currentTerm || Mutant.oldVoteCounted.isActive
+      #else
+      let isOfToday = response.term == currentTerm
+      #endif
+      guard response.preVote || isOfToday else { return }
     }
     tally.record(voter, granted: response.granted)
     decideElection(at: now, into: &effects)

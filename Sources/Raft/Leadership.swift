@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 /// What only a leader keeps; emptied when it steps down.
 struct Leading: Sendable {
   /// Invariant: ascending by peer; every member of the configuration but the leader itself, and for a while
@@ -33,7 +37,12 @@ extension RaftInstance {
   }
 
   mutating func onLeaderTick(at now: Instant, into effects: inout Effects) {
-    if suspectThrough != nil {
+    #if SIMULATION
+    let isStalled = Mutant.hungDiskLeads.isActive ? false : suspectThrough != nil
+    #else
+    let isStalled = suspectThrough != nil
+    #endif
+    if isStalled {
       stepDown(.storageStalled, at: now, into: &effects)
     } else if quorumDeadline <= now {
       stepDown(.quorumLost, at: now, into: &effects)
@@ -53,6 +62,9 @@ extension RaftInstance {
 
   /// When the lease ends that the answers of a quorum have given (check-quorum, dissertation §6.2).
   var quorumDeadline: Instant {
+    #if SIMULATION
+    if Mutant.deafLeads.isActive { return .distantFuture }
+    #endif
     let contact = configuration.quorum.reached { voter in
       if voter == id { return UInt64.max }
       return leading.position(of: voter).map { leading.progress[$0].lastContact.nanoseconds }

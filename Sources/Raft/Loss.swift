@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 // What a disk has lost is not what never was (Alagappan et al., "Protocol-Aware Recovery", FAST '18).
 
 /// The end of a log that this node knows to have had on stable storage.
@@ -12,7 +16,10 @@ public struct LogEnd: Hashable, Comparable, Sendable {
 
   /// Raft §5.4.1: the later term wins; of equal terms, the longer log.
   public static func < (left: LogEnd, right: LogEnd) -> Bool {
-    (left.term, left.index) < (right.term, right.index)
+    #if SIMULATION
+    if Mutant.logComparedByIndex.isActive { return left.index < right.index }
+    #endif
+    return (left.term, left.index) < (right.term, right.index)
   }
 }
 

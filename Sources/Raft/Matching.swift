@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 // The follower's side of log replication (Raft §5.3, figure 2 "AppendEntries RPC, receiver").
 
 /// How a follower's log compares with the current term's leader's; forgotten when the term changes.
@@ -122,7 +126,12 @@ extension RaftInstance {
       }
     }
     noteMatch(through: matched, leaderCommit: request.leaderCommit, into: &effects)
-    let durable = min(following.matched, persistence.durableIndex)
+    #if SIMULATION
+    if Mutant.matchingSuffixTruncated.isActive, !request.entries.isEmpty, log.lastIndex > matched {
+      giveWay(from: matched.next)
+    }
+    #endif
+    let durable = acknowledgeable
     if request.entries.isEmpty || durable >= matched {
       following.acknowledged = durable
       answer(.matched(durable), to: sender)
@@ -215,13 +224,27 @@ extension RaftInstance {
     through index: LogIndex, leaderCommit: LogIndex, into effects: inout Effects
   ) {
     following.matched = max(following.matched, index)
+    #if SIMULATION
+    if Mutant.commitBeyondMatch.isActive {
+      commit(through: min(leaderCommit, log.lastIndex), into: &effects)
+    }
+    #endif
     commit(through: min(leaderCommit, index), into: &effects)
+  }
+
+  /// Equal to the leader's log, and durable.
+  private var acknowledgeable: LogIndex {
+    #if SIMULATION
+    if Mutant.acknowledgedBeyondReceived.isActive { return persistence.durableIndex }
+    if Mutant.acknowledgedBeforeSync.isActive { return min(following.matched, log.lastIndex) }
+    #endif
+    return min(following.matched, persistence.durableIndex)
   }
 
   /// Tells the leader what has become durable of its log.
   mutating func acknowledgeProgress() {
     guard let leader else { return }
-    let durable = min(following.matched, persistence.durableIndex)
+    let durable = acknowledgeable
     guard durable > following.acknowledged else { return }
     following.acknowledged = durable
     answer(.matched(durable), to: leader)

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 /// What has been handed to the storage thread, and what of the log is durable.
 ///
 /// Storage works first in, first out, so that a ticket vouches for all before it. An acknowledgement of
@@ -24,6 +28,9 @@ struct Persistence: Sendable {
   private(set) var unpersistedBytes = 0
 
   private var hardStateChanged = false
+  #if SIMULATION
+  private var termWritten = Term.zero
+  #endif
   private var snapshot: SnapshotPoint?
   private var truncateAfter: LogIndex?
   private var entries: [Entry] = []
@@ -52,6 +59,9 @@ struct Persistence: Sendable {
 
   private mutating func clip(to index: LogIndex) {
     durableIndex = min(durableIndex, index)
+    #if SIMULATION
+    if Mutant.overwrittenAckBelieved.isActive { return }
+    #endif
     for position in outstanding.indices {
       outstanding[position].through = min(outstanding[position].through, index)
     }
@@ -62,13 +72,23 @@ struct Persistence: Sendable {
     guard hardStateChanged || snapshot != nil || truncateAfter != nil || !entries.isEmpty else { return nil }
     issuedTicket += 1
     if hardStateChanged { hardStateTicket = issuedTicket }
+    #if SIMULATION
+    let isVoteOwed = Mutant.termAndVoteApart.isActive && hardState.currentTerm > termWritten
+    let written = isVoteOwed ? HardState(currentTerm: hardState.currentTerm) : hardState
+    termWritten = hardState.currentTerm
+    #else
+    let written = hardState
+    #endif
     let request = PersistRequest(
-      ticket: issuedTicket, hardState: hardStateChanged ? hardState : nil, snapshot: snapshot,
+      ticket: issuedTicket, hardState: hardStateChanged ? written : nil, snapshot: snapshot,
       truncateAfter: truncateAfter, entries: entries)
     outstanding.append(
       Outstanding(
         ticket: issuedTicket, through: lastIndex, bytes: entries.reduce(0) { $0 + $1.cost }, issuedAt: now))
     hardStateChanged = false
+    #if SIMULATION
+    if Mutant.termAndVoteApart.isActive { hardStateChanged = isVoteOwed }
+    #endif
     snapshot = nil
     truncateAfter = nil
     entries.removeAll()

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 /// How a vote stands.
 public enum VoteOutcome: Hashable, Sendable {
   case pending, won, lost
@@ -19,7 +23,13 @@ public struct MajorityQuorum: Hashable, Sendable {
   /// for no voters.
   func reached(_ value: (NodeID) -> UInt64?) -> UInt64 {
     guard !voters.isEmpty else { return .max }
+    #if SIMULATION
+    let ascending =
+      Mutant.progressUnordered.isActive
+      ? voters.map { value($0) ?? 0 } : voters.map { value($0) ?? 0 }.sorted()
+    #else
     let ascending = voters.map { value($0) ?? 0 }.sorted()
+    #endif
     return ascending[ascending.count - size]
   }
 

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 /// One node's part in Raft, as a value: no I/O, clock, randomness or thread of its own.
 ///
 /// The owner feeds events to ``step(_:at:using:into:)``, proposes, and carries out ``Effects`` in their
@@ -214,6 +218,12 @@ extension RaftInstance {
     guard term > currentTerm else { return true }
     if isLed(at: now), !credits.spend(sender, at: now, settings) { return false }
     let reach = Term(rawValue: currentTerm.rawValue + Term.longestAdvance)
+    #if SIMULATION
+    if Mutant.termBumpedWhileLeading.isActive, role == .leader, term <= reach {
+      updateHardState(HardState(currentTerm: term))
+      return true
+    }
+    #endif
     becomeFollower(term: min(term, reach), leader: term <= reach ? leader : nil, at: now, into: &effects)
     return term <= reach
   }
@@ -225,6 +235,13 @@ extension RaftInstance {
     let isNews = role != .follower || term != currentTerm || leader != self.leader
     let wasLeader = role == .leader
     if term > currentTerm { updateHardState(HardState(currentTerm: term)) }
+    #if SIMULATION
+    if Mutant.voteForgotten.isActive, term == currentTerm {
+      hardState = HardState(currentTerm: term)
+      persistence.hardStateDidChange()
+    }
+    if Mutant.commitLostOnStepDown.isActive, wasLeader { commitIndex = finalIndex }
+    #endif
     role = .follower
     self.leader = leader
     if isNews { failReads(into: &effects) }

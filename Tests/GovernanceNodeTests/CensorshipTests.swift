@@ -15,10 +15,8 @@ struct CensorshipTests {
   private let agent: SimulatedAgent
 
   init() throws {
-    world = try World(seed: 5, nodes: 5, threshold: 4, faults: .none)
-    let agents = world.clients.compactMap { $0 as? SimulatedAgent }
-    for agent in agents { agent.isActive = false }
-    agent = try #require(agents.first)
+    world = try World(Schedule(Conditions(seed: 5)))
+    agent = try #require(world.agents.first)
     world.run(until: 2_000_000_000)
     leader = try #require(world.hosts.first { $0.view?.role == .leader }?.id)
     follower = try #require(world.hosts.first { $0.view?.role == .follower })

@@ -25,7 +25,7 @@ final class Rig {
     let cast = try Cast(using: &random)
     let person = Enrolment(
       principal: .operator("pat"), key: operatorKey.publicKey, owner: "pat", expiresAt: .distantFuture)
-    let foundation = try Foundation.generate(
+    let foundation = try Foundation<Ed25519SHA512>.generate(
       nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person], using: &random)
     disk.sync(try foundation.genesis.batch())
     let party = foundation.parties[0]
@@ -45,7 +45,7 @@ final class Rig {
   static func moment(_ time: UInt64) -> Moment {
     Moment(
       monotonic: Instant(nanoseconds: time),
-      wall: Timestamp(nanoseconds: World.epoch + Int64(time)) ?? .epoch)
+      wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch)
   }
 
   func step(_ event: NodeEvent) {

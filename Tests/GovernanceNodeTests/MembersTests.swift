@@ -37,7 +37,7 @@ struct MembersTests {
       seats = world.genesis.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
     }
 
-    var wall: Timestamp { Timestamp(nanoseconds: World.epoch + Int64(world.time)) ?? .epoch }
+    var wall: Timestamp { Timestamp(nanoseconds: simulatedEpoch + Int64(world.time)) ?? .epoch }
 
     func pass(_ seconds: Double) {
       world.run(until: world.time + UInt64(seconds * Double(MembersTests.second)))
@@ -225,12 +225,21 @@ struct MembersTests {
     arguments: 1...2 as ClosedRange<UInt64>)
   func storm(_ seed: UInt64) throws {
     var faults = Faults.none
-    faults.loss = 50_000
-    faults.duplication = 50_000
-    faults.crashEvery = 4_000_000_000
-    faults.restartAfter = 1_500_000_000
-    faults.partitionEvery = 5_000_000_000
-    faults.partitionLength = 2_000_000_000
+    let second = MembersTests.second
+    for fault in [LinkFault.loss(50_000), .duplication(50_000)] {
+      faults.items.append(
+        Schedule.Item(at: second, .link(from: [], to: [], fault, length: 13 * second)))
+    }
+    // The storm differs from seed to seed in who is hit when.
+    for (number, node) in [2, 5, 1, 4].enumerated() {
+      let at = (2 + 3 * UInt64(number)) * second + seed * 370_000_000
+      faults.items.append(
+        Schedule.Item(at: at, .crash(UInt64(node), kept: UInt64(number % 2), restartAfter: 1_500_000_000)))
+    }
+    for at in [4 * second, 9 * second] {
+      faults.items.append(
+        Schedule.Item(at: at + seed * second / 2, .partition([[1, 2, 6], [3, 4, 5]], length: 2 * second)))
+    }
     let town = try Town(seed + 40, nodes: 5, threshold: 4, faults: faults)
     town.pass(1.5)
     try town.join()

@@ -1,4 +1,5 @@
 import ClawLedger
+import FROST
 import Raft
 import Testing
 import Wire

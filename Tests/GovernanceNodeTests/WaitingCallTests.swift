@@ -1,4 +1,5 @@
 import Crypto
+import FROST
 import Raft
 import Records
 import Testing
@@ -16,8 +17,7 @@ struct WaitingCallTests {
   private let agent = Principal.agent(tenant: "acme", name: "agent1")
 
   init() throws {
-    let world = try World(seed: 3, nodes: 5, threshold: 4, faults: .none)
-    for client in world.clients { (client as? SimulatedAgent)?.isActive = false }
+    let world = try World(Schedule(Conditions(seed: 3)))
     world.run(until: 2_000_000_000)
     self.world = world
     let leader = try #require(world.hosts.first { $0.view?.role == .leader })

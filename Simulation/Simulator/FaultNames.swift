@@ -1,0 +1,17 @@
+/// Every fault, as it is counted when it fires.
+public enum FaultNames {
+  /// Those that a campaign is to see.
+  public static let all =
+    ([
+      "agent forges an identity", "agent mutates a request", "bit flip", "clock drift", "clock offset",
+      "clock step", "clog", "corruption", "crash", "crash before fsync", "delay", "duplication",
+      "executor clock drift", "executor crash", "executor crash between effects",
+      "executor crash while running", "executor cut off", "executor needs a new incarnation",
+      "executor write lost", "failed fsync", "full disk", "hung disk", "input not there", "journal corrupted",
+      "journal lost",
+      "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
+      "machine outlived its kill", "one-way partition", "partial partition", "partition", "pause",
+      "restriction", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox unproven", "slow disk",
+      "transfer", "write lost",
+    ] + Lie.faultNames).sorted()
+}

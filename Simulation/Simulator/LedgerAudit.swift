@@ -1,0 +1,121 @@
+import Crypto
+import Merkle
+import Records
+
+/// Reads the final leaves apart from ClawShield, and says what an approval must have had before it: its agent's
+/// own signature, people who may vote and did, one decision, and no breaker or restriction in force.
+///
+/// It knows the enrolments of the genesis, the signatures and the order of leaves, and nothing of the state.
+struct LedgerAudit: Sendable {
+  private struct Asked: Sendable {
+    let content: Proposal
+    let leaf: Digest
+    var votes: [(owner: String, vote: Vote, leaf: UInt64)] = []
+    var approvals = 0
+  }
+
+  private let enrolments: [Enrolment]
+  private let cluster: Digest
+  private var proposals: [UInt64: Asked] = [:]
+  /// By agent and request id: the leaf that took it.
+  private var requests: [String: UInt64] = [:]
+  /// Restrictions in force, and their targets.
+  private var restrictions: [(id: String, target: IncidentTarget)] = []
+  private var lifted: [String] = []
+  /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
+  /// within two.
+  private static var allowedLead: Interval { .seconds(4) }
+
+  init(enrolments: [Enrolment], cluster: Digest) {
+    self.enrolments = enrolments
+    self.cluster = cluster
+  }
+
+  private func enrolment(_ principal: Principal) -> Enrolment? {
+    enrolments.first { $0.principal == principal }
+  }
+
+  private func isSigned<Content>(_ signed: Signed<Content>, by principal: Principal) -> Bool {
+    guard let known = enrolment(principal) else { return false }
+    return signed.verifiedSignatures(cluster: cluster).contains { $0.key == known.key && $0.by == principal }
+  }
+
+  /// Takes the next leaf up; why it cannot be there, or nil.
+  mutating func take(_ record: Record, at index: UInt64, now: Timestamp) -> String? {
+    if record.at.since(now) > Self.allowedLead {
+      return "leaf \(index) says that it is \(record.at.text), and it is \(now.text)"
+    }
+    switch record.body {
+    case .proposal(let signed):
+      let content = signed.content
+      guard isSigned(signed, by: content.requestedBy) else { return nil }
+      let key = "\(content.requestedBy.path) \(content.requestID)"
+      guard requests[key] == nil else { return nil }
+      requests[key] = index
+      proposals[index] = Asked(content: content, leaf: TreeHash.leaf(record.bytes))
+    case .ballot(let signed):
+      let ballot = signed.content
+      guard let voter = enrolment(ballot.voter), voter.roles.contains(ballot.role),
+        isSigned(signed, by: ballot.voter), var asked = proposals[ballot.proposal.value],
+        asked.leaf == ballot.proposalHash, voter.owner != enrolment(asked.content.requestedBy)?.owner,
+        !asked.votes.contains(where: { $0.owner == voter.owner })
+      else { return nil }
+      asked.votes.append((voter.owner, ballot.vote, index))
+      proposals[ballot.proposal.value] = asked
+    case .decision(let decision): return take(decision, at: index)
+    case .incident(let signed): take(signed)
+    case .derivedIncident(let incident):
+      if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
+    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .artifact, .members, .derivedMembers, .key:
+      break
+    }
+    return nil
+  }
+
+  private mutating func take(_ signed: Signed<IncidentAct>) {
+    let act = signed.content
+    let people = signed.verifiedSignatures(cluster: cluster).filter { line in
+      if case .operator = line.by { return enrolment(line.by)?.key == line.key }
+      return false
+    }
+    guard people.count >= (act.kind == .lift ? 2 : 1) else { return }
+    if act.kind == .lift {
+      restrictions.removeAll { act.lifts.contains($0.id) }
+      lifted += act.lifts
+    } else if !lifted.contains(act.incidentID) {
+      restrictions.append((act.incidentID, act.target))
+    }
+  }
+
+  /// An approval is only an objection where its grant can be used: a void one is a leaf that means nothing, and is
+  /// nobody's consent. So what is held against the rules here is what executors are handed: see
+  /// ``objection(to:)``.
+  private mutating func take(_ decision: Decision, at index: UInt64) -> String? {
+    guard decision.decisionType == .approve, decision.grant != nil else { return nil }
+    proposals[decision.proposal.value]?.approvals += 1
+    return nil
+  }
+
+  /// Why nobody may have consented to this approval, by what precedes it in the ledger; nil where they may.
+  func objection(to decision: Decision) -> String? {
+    guard let asked = proposals[decision.proposal.value] else {
+      return "its proposal is not one that an enrolled agent signed"
+    }
+    let content = asked.content
+    guard asked.leaf == decision.proposalHash, content.requestedBy == decision.requestedBy else {
+      return "it is about another proposal"
+    }
+    guard case .agent(let tenant, _) = content.requestedBy, tenant == content.tenantID else {
+      return "\(content.requestedBy.path) acts for tenant \(content.tenantID)"
+    }
+    // What was said after the decision was caused came too late.
+    let votes = asked.votes.filter { $0.leaf <= decision.cause.value }
+    if votes.contains(where: { $0.vote == .reject }) { return "somebody who may vote rejected it" }
+    let needed = content.action == "deploy" ? 2 : 0
+    let approving = votes.count { $0.vote == .approve }
+    guard approving >= needed else {
+      return "\(approving) people who may vote approved what needs \(needed)"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,156 @@
+import Records
+
+/// What a schedule does: a fault, or an operation of somebody. Lengths and delays are in virtual nanoseconds,
+/// chances in millionths.
+public enum Act: Hashable, Sendable {
+  // The network between nodes.
+
+  /// Nodes of different groups do not reach each other. Whoever is in no group is alone.
+  case partition([[UInt64]], length: UInt64)
+  /// Nothing goes from these to those, or either way.
+  case cut(from: [UInt64], to: [UInt64], isBothWays: Bool, length: UInt64)
+  /// What happens on the links from these to those; on all links where a list is empty.
+  case link(from: [UInt64], to: [UInt64], LinkFault, length: UInt64)
+
+  // Processes, disks and clocks of nodes.
+
+  /// The process dies. Of the writes that were under way the first `kept` are there afterwards.
+  case crash(UInt64, kept: UInt64, restartAfter: UInt64)
+  /// The process stands still, and its clocks go on.
+  case pause(UInt64, length: UInt64)
+  case disk(UInt64, DiskFault, length: UInt64)
+  /// One bit of a stored entry turns over; it shows when the entry is read.
+  case flip(UInt64, entry: UInt64, bit: UInt64)
+  case clock(UInt64, ClockFault)
+
+  /// A governance party lies in this way.
+  case lie(UInt64, Lie, length: UInt64)
+
+  // Executors.
+
+  case executorCrash(UInt64, ExecutorCrash, restartAfter: UInt64)
+  /// It does not reach these nodes.
+  case executorCut(UInt64, from: [UInt64], length: UInt64)
+  /// Its clock runs fast by so many millionths, or slow.
+  case executorDrift(UInt64, millionths: Int64)
+  case sandbox(UInt64, SandboxFault, length: UInt64)
+
+  // People.
+
+  /// Operators restrict something, and lift it so long after they were told that it is in force.
+  case restrict(IncidentKind, IncidentTarget, length: UInt64)
+  /// An operator asks the leader to hand over.
+  case transfer(to: UInt64)
+  /// Operators change who the parties are: add, remove, replace or only make a new key, as the number has it. Nothing
+  /// while another change is on its way.
+  case members(UInt64)
+  /// An agent does something, at a node.
+  case agent(UInt64, AgentAct, at: UInt64)
+  /// An approver votes on an agent's request when it sees it, instead of what it would have said.
+  case vote(UInt64, agent: UInt64, request: UInt64, approves: Bool)
+}
+
+/// What happens to messages on a link.
+public enum LinkFault: Hashable, Sendable {
+  case loss(UInt64)
+  case duplication(UInt64)
+  /// A bit turns over: the channel's check finds it and breaks the connection.
+  case corruption(UInt64)
+  /// On top of what every message takes: up to twice as much.
+  case delay(UInt64)
+  /// Nothing arrives before the end; then everything does.
+  case clog
+}
+
+/// What happens to a node's disk.
+public enum DiskFault: Hashable, Sendable {
+  /// Every write takes so much longer.
+  case slow(UInt64)
+  /// No write finishes before the end.
+  case hang
+  /// Writes fail: the node stops, as the programs do, and starts again at the end.
+  case full
+  /// One fsync fails: the node stops, as the programs do, and starts again at the end.
+  case failedSync
+}
+
+/// What happens to a node's clocks.
+public enum ClockFault: Hashable, Sendable {
+  /// The time of day is off by so much, from now on.
+  case offset(Int64)
+  /// The time of day jumps by so much.
+  case step(Int64)
+  /// Both clocks run fast by so many millionths, or slow, from the beginning.
+  case drift(millionths: Int64)
+}
+
+/// How an executor's process dies.
+public struct ExecutorCrash: Hashable, Sendable {
+  /// What becomes of its journal.
+  public enum Journal: Hashable, Sendable {
+    case kept
+    case lost
+    /// A bit turns over, of those that there are.
+    case flipped(UInt64)
+  }
+
+  /// Not at once, but between two effects of its next step that has several.
+  public var isBetweenEffects: Bool
+  /// Of the journal's writes that were under way the first so many are there afterwards.
+  public var kept: UInt64
+  public var journal: Journal
+
+  /// A crash.
+  public init(isBetweenEffects: Bool = false, kept: UInt64 = 0, journal: Journal = .kept) {
+    self.isBetweenEffects = isBetweenEffects
+    self.kept = kept
+    self.journal = journal
+  }
+}
+
+/// How runs of an executor's sandbox go, while it lasts; otherwise most run well.
+public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
+  /// The action ends with an error.
+  case fails
+  /// The machine ends by itself.
+  case breaks
+  /// The machine gives no proof of what it is.
+  case unproven
+  /// The action does not end before its wall clock does.
+  case endless
+}
+
+/// What an agent does with one of its requests, each named by a number.
+public enum AgentAct: Hashable, Sendable {
+  /// Puts its one file; `digest` reads it.
+  case put
+  /// Proposes an action.
+  case propose(String, request: UInt64)
+  /// Sends a request that it has sent before once more.
+  case repeat_(request: UInt64)
+  /// Asks what became of a request.
+  case read(request: UInt64)
+  /// Takes a request back.
+  case withdraw(request: UInt64)
+  /// Proposes other parameters under a request id that it has used.
+  case mutate(request: UInt64)
+  /// Proposes in another agent's name, with its own key.
+  case forge(as: UInt64, request: UInt64)
+  /// Proposes with a text that asks for tools.
+  case inject(request: UInt64)
+  /// Proposes for a tenant that is not its own.
+  case trespass(request: UInt64)
+  /// Proposes many times the same.
+  case flood(UInt64, request: UInt64)
+
+  /// The request that it is about.
+  public var request: UInt64 {
+    switch self {
+    case .put: 0
+    case .propose(_, let request), .repeat_(let request), .read(let request), .withdraw(let request),
+      .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
+      .flood(_, let request):
+      request
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import Simulator
+
+/// What was asked for, and cannot be done as it was said. The exit code is 2.
+struct UsageError: Error {
+  let message: String
+}
+
+/// The words of one command line after the command: options with their values, flags, and the rest.
+struct Options {
+  private var values: [(name: String, value: String)] = []
+  private var flags: [String] = []
+  private(set) var rest: [String] = []
+
+  /// Reads `arguments`; what is not among the names is refused.
+  init(_ arguments: [String], values names: [String], flags flagNames: [String] = []) throws {
+    var position = 0
+    while position < arguments.count {
+      let word = arguments[position]
+      position += 1
+      if flagNames.contains(word) {
+        flags.append(word)
+      } else if names.contains(word) {
+        guard position < arguments.count else { throw UsageError(message: "\(word) needs a value") }
+        values.append((word, arguments[position]))
+        position += 1
+      } else if word.hasPrefix("--") || word.hasPrefix("-") && word.count > 1 {
+        throw UsageError(message: "there is no option \(word)")
+      } else {
+        rest.append(word)
+      }
+    }
+  }
+
+  func has(_ flag: String) -> Bool { flags.contains(flag) }
+
+  func value(_ name: String) -> String? { values.last { $0.name == name }?.value }
+
+  func number(_ name: String) throws -> UInt64? {
+    guard let text = value(name) else { return nil }
+    guard let number = UInt64(text) else {
+      throw UsageError(message: "\(name) needs a whole number, found \(text)")
+    }
+    return number
+  }
+
+  func seed() throws -> UInt64 {
+    guard let seed = try number("--seed") else { throw UsageError(message: "expected --seed N") }
+    return seed
+  }
+
+  /// `A..B`, both included.
+  func seeds(default usual: ClosedRange<UInt64>? = nil) throws -> ClosedRange<UInt64> {
+    guard let text = value("--seeds") else {
+      if let usual { return usual }
+      throw UsageError(message: "expected --seeds A..B")
+    }
+    let bounds = text.split(separator: ".", omittingEmptySubsequences: true).map { UInt64($0) }
+    guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last else {
+      throw UsageError(message: "--seeds needs a range such as 1..300, found \(text)")
+    }
+    return first...last
+  }
+
+  func suite() throws -> Conditions.Suite {
+    guard let text = value("--suite") else { return .real }
+    guard let suite = Conditions.Suite(rawValue: text) else {
+      throw UsageError(message: "--suite is real or tiny, found \(text)")
+    }
+    return suite
+  }
+
+  /// How many processes work beside each other.
+  func jobs() throws -> Int {
+    let jobs = try number("--jobs") ?? 1
+    guard (1...256).contains(jobs) else { throw UsageError(message: "--jobs is from 1 to 256") }
+    return Int(jobs)
+  }
+}
+
+/// Says something on standard error.
+func complain(_ text: String) { write(text + "\n", to: 2) }
+
+/// Says something on standard output, at once.
+func say(_ text: String) { write(text + "\n", to: 1) }
+
+/// Writes all of a text.
+func write(_ text: String, to descriptor: Int32) {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    guard count > 0 else { return }
+    rest = rest.dropFirst(count)
+  }
+}
+
+/// Reads a whole file; at most 64 MiB.
+func contents(of path: String) throws -> String {
+  guard let file = fopen(path, "r") else {
+    throw UsageError(message: "\(path) cannot be read: \(String(cString: strerror(errno)))")
+  }
+  defer { fclose(file) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = fread(&buffer, 1, buffer.count, file)
+    if count == 0 { break }
+    bytes += buffer[..<count]
+    guard bytes.count <= 64 << 20 else { throw UsageError(message: "\(path) is larger than 64 MiB") }
+  }
+  guard let text = String(validating: bytes, as: UTF8.self) else {
+    throw UsageError(message: "\(path) is not UTF-8")
+  }
+  return text
+}
+
+/// Writes a whole file.
+func save(_ text: String, to path: String) throws {
+  guard let file = fopen(path, "w") else {
+    throw UsageError(message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+  }
+  let bytes = Array(text.utf8)
+  let count = fwrite(bytes, 1, bytes.count, file)
+  guard fclose(file) == 0, count == bytes.count else {
+    throw UsageError(message: "\(path) could not be written to its end")
+  }
+}

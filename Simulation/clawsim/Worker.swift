@@ -1,0 +1,133 @@
+import Glibc
+import Simulator
+
+/// One thing that a worker runs.
+enum Task: Hashable {
+  case seed(UInt64)
+  /// The file of a scenario.
+  case scenario(String)
+
+  var line: String {
+    switch self {
+    case .seed(let seed): "seed \(seed)"
+    case .scenario(let path): "scenario \(path)"
+    }
+  }
+
+  init?(line: String) {
+    let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { return nil }
+    switch parts[0] {
+    case "seed":
+      guard let seed = UInt64(parts[1]) else { return nil }
+      self = .seed(seed)
+    case "scenario": self = .scenario(parts[1])
+    default: return nil
+    }
+  }
+}
+
+/// What a worker says of a run: one line.
+struct Report {
+  var exitCode: Int32
+  /// The name of the failure; empty where there is none.
+  var failure = ""
+  var explanation = ""
+  var simulated: UInt64 = 0
+  var evaluations: [(name: String, count: UInt64)] = []
+  var faults: [(name: String, count: UInt64)] = []
+  /// The process ended in the middle of it.
+  var isCrash = false
+
+  init(_ result: RunResult, objections: [String] = []) {
+    exitCode = result.exitCode
+    failure = result.failure ?? ""
+    explanation = result.violation ?? result.unsettled.joined(separator: "; ")
+    if exitCode == 0, !objections.isEmpty {
+      exitCode = 1
+      failure = "expectation"
+      explanation = objections.joined(separator: "; ")
+    }
+    simulated = result.simulated
+    evaluations = result.evaluations
+    faults = result.faults
+  }
+
+  init(crash what: String) {
+    exitCode = 1
+    failure = "crash"
+    explanation = what
+    isCrash = true
+  }
+
+  init(error: String) {
+    exitCode = 2
+    failure = "usage"
+    explanation = error
+  }
+
+  private static func plain(_ text: String) -> String {
+    String(text.map { $0 == "\t" || $0 == "\n" ? " " : $0 }.prefix(4_000))
+  }
+
+  private static func list(_ counts: [(name: String, count: UInt64)]) -> String {
+    counts.map { "\($0.name)=\($0.count)" }.joined(separator: "|")
+  }
+
+  private static func counts(_ text: Substring) -> [(name: String, count: UInt64)] {
+    text.split(separator: "|").compactMap { part in
+      let pair = part.split(separator: "=")
+      guard pair.count == 2, let count = UInt64(pair[1]) else { return nil }
+      return (String(pair[0]), count)
+    }
+  }
+
+  var line: String {
+    [
+      "\(exitCode)", Self.plain(failure), Self.plain(explanation), "\(simulated)", Self.list(evaluations),
+      Self.list(faults),
+    ].joined(separator: "\t")
+  }
+
+  init?(line: Substring) {
+    let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
+    guard parts.count == 6, let code = Int32(parts[0]), let simulated = UInt64(parts[3]) else { return nil }
+    exitCode = code
+    failure = String(parts[1])
+    explanation = String(parts[2])
+    self.simulated = simulated
+    evaluations = Self.counts(parts[4])
+    faults = Self.counts(parts[5])
+  }
+}
+
+/// The worker's side: takes tasks from standard input, a line each, and answers each with a line.
+enum Worker {
+  static func serve(_ arguments: [String]) throws -> Int32 {
+    let options = try Options(arguments, values: ["--suite", "--mutant"])
+    let suite = try options.suite()
+    try MutantSwitch.turnOn(options.value("--mutant"))
+    while let line = readLine() {
+      guard let task = Task(line: line) else {
+        say(Report(error: "no task: \(line)").line)
+        continue
+      }
+      say(run(task, suite: suite).line)
+    }
+    return 0
+  }
+
+  static func run(_ task: Task, suite: Conditions.Suite) -> Report {
+    do {
+      switch task {
+      case .seed(let seed): return Report(try Campaign.run(Schedule.drawn(seed: seed, suite: suite)))
+      case .scenario(let path):
+        let scenario = try ScenarioParser.parse(try contents(of: path), file: path)
+        let result = try scenario.run()
+        return Report(result.run, objections: result.objections)
+      }
+    } catch {
+      return Report(error: (error as? UsageError)?.message ?? "\(error)")
+    }
+  }
+}

@@ -1,0 +1,59 @@
+#if SIMULATION
+/// A fault that an implementation shipped, or that this one could have: put into the real line, in the build for
+/// mutants alone, so that the simulator can show that it finds it. `Docs/Simulator.md` has the table.
+///
+/// One at a time is active, for the whole process.
+public enum Mutant: String, CaseIterable, Sendable {
+  // Raft: election and term.
+  case voteForgotten = "raft-01-vote-forgotten"
+  case termAndVoteApart = "raft-02-term-and-vote-apart"
+  case oldVoteCounted = "raft-03-old-vote-counted"
+  case logComparedByIndex = "raft-04-log-compared-by-index"
+  case termBumpedWhileLeading = "raft-05-term-bumped-while-leading"
+  case preVoteDeadlock = "raft-08-pre-vote-deadlock"
+  case leaseAboveTimeout = "raft-09-lease-above-timeout"
+  // Raft: replication and commit.
+  case priorTermCommitted = "raft-10-prior-term-committed"
+  case commitBeyondMatch = "raft-11-commit-beyond-match"
+  case matchingSuffixTruncated = "raft-12-matching-suffix-truncated"
+  case acknowledgedBeyondReceived = "raft-13-acknowledged-beyond-received"
+  case progressUnordered = "raft-15-progress-unordered"
+  case overwrittenAckBelieved = "raft-16-overwritten-ack-believed"
+  case commitLostOnStepDown = "raft-17-commit-lost-on-step-down"
+  // Raft: storage.
+  case acknowledgedBeforeSync = "raft-27-acknowledged-before-sync"
+  case failedSyncBelieved = "raft-28-failed-sync-believed"
+  case hungDiskLeads = "raft-29-hung-disk-leads"
+  case deafLeads = "raft-32-deaf-leads"
+  // Governance and execution.
+  case nonceNotLookedUp = "gov-01-nonce-not-looked-up"
+  case nonceBurnedAfterRun = "gov-02-nonce-burned-after-run"
+  case expiryByOwnClock = "gov-04-expiry-by-own-clock"
+  case selfApproval = "gov-05-self-approval"
+  case ballotCountedTwice = "gov-06-ballot-counted-twice"
+  case vetoIgnored = "gov-07-veto-ignored"
+  case effectBeforeFinality = "gov-08-effect-before-finality"
+  case shareWithoutRebuilding = "gov-09-share-without-rebuilding"
+  case revokedTokenAccepted = "gov-11-revoked-token-accepted"
+  case quarantineMisaimed = "gov-12-quarantine-misaimed"
+  case receiptLost = "gov-16-receipt-lost"
+  case runAgainAfterCrash = "gov-17-run-again-after-crash"
+  case leaseAcceptedLate = "gov-18-lease-accepted-late"
+  case liftByOne = "gov-19-lift-by-one"
+  case executorNotCompared = "gov-21-executor-not-compared"
+  case signatureNotVerified = "gov-22-signature-not-verified"
+  case declaredRiskBelieved = "gov-23-declared-risk-believed"
+  case secondRootSigned = "gov-25-second-root-signed"
+  case aheadAccepted = "gov-27-ahead-accepted"
+  case killForgotten = "gov-28-kill-forgotten"
+  case voidLeafConsented = "gov-29-void-leaf-consented"
+  case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
+  case attachmentNotChecked = "gov-32-attachment-not-checked"
+
+  /// The one that is active; nil for none. Set before anything runs, and never after.
+  nonisolated(unsafe) public static var active: Mutant?
+
+  /// Whether this is the one.
+  @inline(__always) public var isActive: Bool { Mutant.active == self }
+}
+#endif

@@ -1,0 +1,127 @@
+import Foundation
+import Testing
+
+@testable import Simulator
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+/// The scenario language, and the scenarios that are written in it.
+struct ScenarioTests {
+  private func error(_ text: String) -> ScenarioError? {
+    do {
+      _ = try ScenarioParser.parse(text, file: "f")
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("a scenario says when what happens, and what is expected")
+  func reads() throws {
+    let scenario = try ScenarioParser.parse(
+      """
+      # one of each
+      scenario example
+      why so that somebody may read it
+      red with raft-01-vote-forgotten
+      seed 7
+      nodes 4 threshold 3
+      at 2 s partition {1,2} | {3,4} for 1500 ms   # a split
+      at 2500 ms crash 3 before fsync restart after 1 s
+      at 3 s lie 2 equivocate for 5 s
+      at 3 s link all -> {1} loss 2.5 % for 1 s
+      at 4 s agent 1 proposes echo 1 at 3
+      left 4 deaf
+      expect agent 1 request 1 completed
+      expect fault partition
+      """, file: "f")
+    #expect(scenario.name == "example" && scenario.redWith == ["raft-01-vote-forgotten"])
+    #expect(scenario.schedule.conditions.left == Conditions.Left(node: 4, .deaf))
+    #expect(
+      scenario.schedule.items.map(\.act) == [
+        .partition([[1, 2], [3, 4]], length: 1_500_000_000),
+        .crash(3, kept: 0, restartAfter: 1_000_000_000), .lie(2, .equivocate, length: 5_000_000_000),
+        .link(from: [], to: [1], .loss(25_000), length: 1_000_000_000),
+        .agent(1, .propose("echo", request: 1), at: 3),
+      ])
+    #expect(try ScenarioParser.parse(scenario.text, file: "f") == scenario)
+  }
+
+  @Test("an error says where, what was expected and what is there")
+  func errors() {
+    let head = "scenario x\nwhy y\n"
+    #expect(
+      error(head + "at 2 s crash 3 restart after 1 s")
+        == ScenarioError(
+          file: "f", line: 3, column: 16, expected: "'before fsync' or 'after N writes'", found: "restart"))
+    #expect(error(head + "at 2 h crash 1 before fsync restart after 1 s")?.column == 6)
+    #expect(error(head + "at 2 s partition {1,2} for 1 s")?.expected == "'|' and another group")
+    #expect(error(head + "at 2 s link 1 -> 2 loss 101 % for 1 s")?.found == "101")
+    #expect(error(head + "at 2 s isolate 1 for")?.description.hasSuffix("found the end of the line") == true)
+    #expect(error(head + "expect oracle the stars")?.expected.hasPrefix("an oracle: ") == true)
+    #expect(error(head + "seed 1 2")?.expected == "the end of the line")
+    #expect(error("why y")?.expected == "a line 'scenario NAME'")
+    #expect(error(head + "at 99999999999999999999 s isolate 1 for 1 s") != nil)
+    #expect(error(head + "nodes 5 threshold 2")?.expected == "a threshold from 3 to 5")
+    #expect(error(head + "hurry")?.column == 1)
+  }
+
+  @Test("no text makes the parser trap")
+  func hostile() {
+    var random = SeededRandom(seed: 4)
+    let words = [
+      "at", "2", "s", "{", "}", ",", "|", "%", "->", "-", "link", "all", "crash", "-9223372036854775808", "é",
+    ]
+    for _ in 0..<3_000 {
+      let line = (0..<random.below(12)).map { _ in words[Int(random.below(UInt64(words.count)))] }
+      _ = try? ScenarioParser.parse(line.joined(separator: " "), file: "f")
+    }
+  }
+
+  private static let library: [(name: String, text: String)] = {
+    let folder = root.appendingPathComponent("Simulation/Scenarios")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().compactMap { name in
+      (try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)).map { (name, $0) }
+    }
+  }()
+
+  @Test(
+    "sixty scenarios and more stand ready, each with a reason; forty and more name a mutant that there is")
+  func library() throws {
+    let mutants = try String(
+      contentsOf: root.appendingPathComponent("Sources/Mutants/Mutant.swift"), encoding: .utf8)
+    var ready = 0
+    var named = 0
+    for (name, text) in Self.library {
+      let scenario = try ScenarioParser.parse(text, file: name)
+      #expect(name == scenario.name + ".scenario")
+      if scenario.pending == nil {
+        ready += 1
+        named += scenario.redWith.isEmpty ? 0 : 1
+      }
+      for mutant in scenario.redWith { #expect(mutants.contains("\"\(mutant)\""), "\(name): \(mutant)") }
+    }
+    #expect(ready >= 60 && named >= 40)
+  }
+
+  @Test(
+    "a scenario of each kind goes as it says",
+    arguments: [
+      "partition-minority-leader", "executor-journal-lost", "lie-goes-on", "t25-production-needs-two",
+    ])
+  func goes(name: String) throws {
+    let text = try #require(Self.library.first { $0.name == name + ".scenario" }?.text)
+    let result = try ScenarioParser.parse(text, file: name).run()
+    #expect(result.isGreen, "\(result.run.violation ?? ""), \(result.run.unsettled), \(result.objections)")
+  }
+
+  @Test("an expectation that is not met is an objection")
+  func expectations() throws {
+    var text = try #require(Self.library.first { $0.name == "handover.scenario" }?.text)
+    text += "expect fault partition\nexpect agent 1 request 1 denied\nexpect executions at least 100000\n"
+    let result = try ScenarioParser.parse(text, file: "f").run()
+    #expect(result.run.exitCode == 0 && !result.isGreen && result.objections.count == 3)
+  }
+}
