@@ -22,21 +22,26 @@ struct SimulatedNetwork {
     case corrupted(UInt64)
   }
 
-  private let nodes: Int
+  /// Most nodes of a world, those that come later included.
+  static let mostNodes = 32
   private let conditions: Conditions
   private var links: [Link] = []
 
   init(_ conditions: Conditions, log: DeterminismLog?) {
-    nodes = conditions.nodes
     self.conditions = conditions
-    for link in 0..<UInt64(nodes * nodes) {
-      links.append(
-        Link(random: SeededRandom(seed: conditions.seed, for: .network, named: link, log: log)))
+    let first = UInt64(conditions.nodes)
+    for from in 0..<UInt64(Self.mostNodes) {
+      for to in 0..<UInt64(Self.mostNodes) {
+        // A link of the beginning has the same name however many nodes may come.
+        let name = from < first && to < first ? from * first + to : (1 << 32) + from << 8 + to
+        links.append(
+          Link(random: SeededRandom(seed: conditions.seed, for: .network, named: name, log: log)))
+      }
     }
   }
 
   private func position(_ from: NodeID, _ to: NodeID) -> Int {
-    Int(from.rawValue - 1) * nodes + Int(to.rawValue - 1)
+    Int(from.rawValue - 1) * Self.mostNodes + Int(to.rawValue - 1)
   }
 
   /// Whether anything goes from one to the other.

@@ -59,7 +59,8 @@ extension World {
     case .lie(let party, let lie, _): endLie(party, lie)
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
-    case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members, .agent,
+    case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members,
+      .agent,
       .vote:
       break
     }

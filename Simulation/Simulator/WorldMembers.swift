@@ -15,6 +15,7 @@ extension World {
   @discardableResult
   func join(using random: inout SeededRandom) throws -> PartySeat {
     let number = hosts.count + 1
+    guard number <= SimulatedNetwork.mostNodes else { throw SimulationError.setup("room for one more node") }
     let seed = random.bytes(32)
     var consumed = seed
     guard let id = NodeID(rawValue: UInt64(number)), let key = SigningKey(seed: &consumed) else {

@@ -34,8 +34,12 @@ struct HistoryKeeper: Sendable {
   static var pieceBytes: Int { 1 << 20 }
   /// Entries of one answer, where notes divide them.
   static var answerBytes: Int { 4 << 20 }
-  /// Entries between one note and the next: what an asking node holds in memory at most.
+  /// Entries between one note and the next, as many as a peer shows.
   static var maximumBytes: Int { 64 << 20 }
+  /// What an entry counts for beside its payload's bytes, where it is held: many small ones take memory too.
+  static var entryBytes: Int { 64 }
+  /// What an asking node holds at most; every entry that is true is longer than `entryBytes`.
+  static var maximumHeldBytes: Int { 2 * maximumBytes }
 
   /// Whether `peer` may be served again; if so, it has been.
   mutating func serves(_ peer: NodeID, at now: Instant) -> Bool {
@@ -126,10 +130,11 @@ extension GovernanceNode {
     var incoming =
       history.incoming ?? HistoryKeeper.Incoming(from: sender, first: shown.first)
     history.incoming = nil
-    incoming.bytes += shown.payloads.reduce(0) { $0 + $1.count }
-    guard incoming.first == finality.size,
+    incoming.bytes += shown.payloads.reduce(0) { $0 + $1.count + HistoryKeeper.entryBytes }
+    // No entry is empty: a peer that shows such has nothing to show.
+    guard incoming.first == finality.size, !shown.payloads.contains(where: \.isEmpty),
       shown.first == incoming.first + UInt64(incoming.payloads.count), !shown.payloads.isEmpty,
-      incoming.bytes <= HistoryKeeper.maximumBytes
+      incoming.bytes <= HistoryKeeper.maximumHeldBytes
     else { return }
     incoming.payloads += shown.payloads
     guard !shown.note.isEmpty else {

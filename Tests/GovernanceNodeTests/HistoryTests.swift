@@ -110,6 +110,28 @@ struct HistoryTests {
     #expect(victim.node?.history.asked == source.id, "there may be more")
   }
 
+  @Test("a peer that shows entries without end fills no memory, however small they are")
+  func endless() throws {
+    ask()
+    let first = size(victim)
+    var effects = NodeEffects()
+    func give(_ payload: [UInt8], count: Int, at offset: Int) {
+      let shown = HistoryShown(
+        first: first + UInt64(offset), payloads: Array(repeating: payload, count: count))
+      victim.step(.peer(from: source.id, PeerMessage(historyShown: shown)), at: world.time, into: &effects)
+    }
+    give([], count: 1000, at: 0)
+    #expect(victim.node?.history.incoming.map(\.payloads.count) == nil)
+    var most = 0
+    for piece in 0..<30 {
+      give([1], count: 100_000, at: piece * 100_000)
+      most = max(most, victim.node?.history.incoming.map(\.payloads.count) ?? 0)
+    }
+    let limit = HistoryKeeper.maximumHeldBytes / HistoryKeeper.entryBytes
+    #expect(most > 0 && most <= limit, "\(most)")
+    #expect(victim.node?.history.incoming.map(\.payloads.count) == nil)
+  }
+
   @Test("a peer is served at most five times a second")
   func paced() {
     pass(1)
