@@ -73,7 +73,6 @@ final class CeremonyDesk {
     let sealed = SealedSecret.seal(
       package.serialized(), for: ShareFile.purpose, key: key, using: &random)
     try Files.write(sealed, to: data + "/share.sealed", mode: 0o600)
-    try Files.write(try ceremony.publicKeys().encoding, to: data + "/public-keys")
     var effects = CeremonyEffects()
     ceremony.keySealed(into: &effects)
     carryOut(effects)

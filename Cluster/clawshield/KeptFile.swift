@@ -21,16 +21,6 @@ struct KeptFile {
     }
   }
 
-  /// The public keys of the group and of every party.
-  func publicKeys() throws -> PublicKeyPackage<Ed25519SHA512> {
-    let bytes = try Files.read(path)
-    do {
-      return try PublicKeyPackage<Ed25519SHA512>(encoding: bytes)
-    } catch {
-      throw FileError(path: path, reason: Self.sentence(error, "the group's public keys"))
-    }
-  }
-
   private static func sentence(_ error: any Error, _ what: String) -> String {
     guard case FROSTError.malformed(let expected) = error else { return "expected \(what): \(error)" }
     return "expected \(what), found bytes that are not \(expected)"

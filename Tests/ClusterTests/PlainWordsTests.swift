@@ -121,7 +121,6 @@ struct PlainWordsTests {
     let cases: [(file: String, bytes: [UInt8], words: [String])] = [
       ("data/share.sealed", changed, ["expected a secret sealed with this key", "storage.key"]),
       ("data/share.sealed", [], ["expected a sealed secret, found 0 bytes"]),
-      ("data/public-keys", [1, 2, 3], ["expected the group's public keys, found bytes that are not"]),
     ]
     for wrong in cases {
       let outcome = try start(wrong.file, as: wrong.bytes)
