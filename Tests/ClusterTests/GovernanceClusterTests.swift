@@ -97,7 +97,7 @@ struct GovernanceClusterTests {
     #expect(first.stop(node: 1) == 0)
     #expect(second.stop(node: 1) == 0)
     let files = FileManager.default
-    for name in ["rocks", "share.sealed", "public-keys"] {
+    for name in ["rocks", "share.sealed"] {
       let target = "\(first.folder)/nodes/node-1/data/\(name)"
       try files.removeItem(atPath: target)
       try files.copyItem(atPath: "\(second.folder)/nodes/node-1/data/\(name)", toPath: target)

@@ -11,7 +11,7 @@ struct MembersClusterTests {
     .enabled(if: Machines.obstacle == nil, "\(Machines.obstacle ?? "")"))
   func comeAndGo() throws {
     let cluster = try LoopbackCluster(
-      nodes: 4, threshold: 3, executors: 1, port: 24_500, images: Machines.images)
+      nodes: 4, threshold: 3, executors: 1, port: 25_200, images: Machines.images)
     try cluster.startExecutor(1)
     try cluster.waitUntil("the executor offers a class", seconds: 120) {
       cluster.log("executor-1").contains("\"isolation_classes\"")
@@ -68,7 +68,7 @@ struct MembersClusterTests {
 
   @Test("one operator changes nothing, an agent neither, and what cannot be withstood is asked twice")
   func refused() throws {
-    let cluster = try LoopbackCluster(nodes: 4, threshold: 3, port: 24_700)
+    let cluster = try LoopbackCluster(nodes: 4, threshold: 3, port: 25_500)
     let alone = try cluster.claw(["members", "rotate"], as: "operators/operator-1")
     #expect(alone.code == 3 && alone.output.contains("2 distinct operators"), "\(alone.output)")
     let agent = try cluster.claw(["members", "rotate"], as: "agents/agent-1")
