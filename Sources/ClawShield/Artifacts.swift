@@ -104,8 +104,9 @@ extension ShieldState {
     }
     if let known = artifactCell(note.tenantID, note.workspaceID, note.digest) {
       // The same content by another way: where it comes from is all of both.
-      guard Labels.missing(note.labels, in: known.labels) != nil else { return .known(known.leaf) }
-      guard Labels.joined(known.labels, note.labels).count <= Labels.maximumCount else {
+      let labels = allLabels(of: note)
+      guard Labels.missing(labels, in: known.labels) != nil else { return .known(known.leaf) }
+      guard Labels.joined(known.labels, labels).count <= Labels.maximumCount else {
         throw Refusal(
           .resourceExhausted, "the artifact would have more than \(Labels.maximumCount) labels")
       }
@@ -117,8 +118,8 @@ extension ShieldState {
     return .accept
   }
 
-  /// An executor's artifact is the result of an approval that names it, and carries the labels of all that
-  /// went into it: it cannot wash them off (DESIGN, "Contamination").
+  /// An executor's artifact is the result of an approval that names it. It cannot wash the labels off of what went
+  /// into it (DESIGN, "Contamination"): those that it leaves out are added.
   private func checkResult(_ note: ArtifactNote) throws(Refusal) {
     guard let decision = note.decision else {
       throw Refusal(
@@ -135,10 +136,20 @@ extension ShieldState {
         .permissionDenied,
         "the approval is for workspace \(cell.content.workspaceID) of tenant \(cell.content.tenantID)")
     }
-    let needed = inputLabels(cell.content) + [cell.content.requestedBy.path]
-    if let label = Labels.missing(needed, in: note.labels) {
-      throw Refusal(.permissionDenied, "labels: expected those of the agent and of every input, \(label) too")
+    guard note.labels.contains(cell.content.requestedBy.path) else {
+      throw Refusal(.permissionDenied, "labels: expected the agent's, \(cell.content.requestedBy.path), too")
     }
+    guard allLabels(of: note).count <= Labels.maximumCount else {
+      throw Refusal(.resourceExhausted, "the artifact would have more than \(Labels.maximumCount) labels")
+    }
+  }
+
+  /// The labels that its record names, and for a result those of every input as they are now: an executor knows
+  /// an input by its first record, and others may have said more of it since.
+  private func allLabels(of note: ArtifactNote) -> [String] {
+    guard let decision = note.decision, let index = indexes.decisions[decision], let cell = proposal(index)
+    else { return note.labels }
+    return Labels.joined(note.labels, inputLabels(cell.content))
   }
 
   private func requireRoom(for note: ArtifactNote) throws(Refusal) {
@@ -163,12 +174,11 @@ extension ShieldState {
 
   mutating func take(_ signed: Signed<ArtifactNote>, at index: LeafIndex) {
     let note = signed.content
-    guard var known = artifactCell(note.tenantID, note.workspaceID, note.digest) else {
-      setArtifact(ArtifactCell(note, leaf: index))
-      return
-    }
-    known.labels = Labels.joined(known.labels, note.labels)
-    setArtifact(known)
+    let labels = allLabels(of: note)
+    var cell =
+      artifactCell(note.tenantID, note.workspaceID, note.digest) ?? ArtifactCell(note, leaf: index)
+    cell.labels = Labels.joined(cell.labels, labels)
+    setArtifact(cell)
   }
 
   // MARK: Questions
