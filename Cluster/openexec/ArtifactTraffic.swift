@@ -57,15 +57,21 @@ extension ExecutorStation {
       ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
     ])
     let request = ArtifactPutRequest(statement: statement.canonicalBytes(), content: artifact.content)
-    anyLink()?.call("Artifact/Put", request.encode(), timeout: .seconds(10)) { [unowned self] result in
+    guard let link = anyLink() else { return }
+    link.call("Artifact/Put", request.encode(), timeout: .seconds(10)) { [unowned self] result in
       switch result {
       case .success: done()
       case .failure(let status):
         note(
           .warning, "result_not_put",
-          [("token_id", .string(receipt.tokenID)), ("status", .string("\(status)"))])
+          [
+            ("token_id", .string(receipt.tokenID)), ("node", .string(link.name)),
+            ("status", .string("\(status)")),
+          ])
         guard let isFinal = ResultRefusal.isFinal(status) else { return }
-        step(.resultRefused(token: receipt.tokenID, status.message, isFinal: isFinal))
+        step(
+          .resultRefused(
+            token: receipt.tokenID, node: link.name, status.message, isFinal: isFinal))
       }
     }
   }

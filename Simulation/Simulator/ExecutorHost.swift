@@ -44,6 +44,8 @@ final class ExecutorHost {
   private var cuts: [UInt64] = []
   /// It dies between two effects of its next step that has several.
   private var armed: ExecutorCrash?
+  /// How many nodes must refuse a result's artifact: as many as it takes to sign.
+  var resultRefusals = 1
 
   /// What people are shown, where someone looks.
   var timeline: Timeline?
@@ -63,7 +65,7 @@ final class ExecutorHost {
   /// Contents that are asked for, by call.
   private var fetching: [(call: UInt64, fetch: InputFetch)] = []
   /// Results on their way, by call, with what is reported once they are there.
-  private var putting: [(call: UInt64, draft: ReceiptDraft)] = []
+  private var putting: [(call: UInt64, node: UInt64, draft: ReceiptDraft)] = []
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
@@ -136,8 +138,10 @@ final class ExecutorHost {
     diskFree = time
     do {
       let restored = try RestoredJournal(journal.rows, identity: identity)
+      var settings = ExecutorSettings()
+      settings.resultRefusals = resultRefusals
       instance = ExecutorInstance(
-        identity: identity, journal: restored, activeClasses: [], settings: ExecutorSettings())
+        identity: identity, journal: restored, activeClasses: [], settings: settings)
       demands.append(.happening(.tick, after: 0))
       demands.append(.happening(.classesFound, after: 10_000_000 + random.below(1_000_000_000)))
     } catch {
@@ -260,7 +264,7 @@ final class ExecutorHost {
       let isEnlist = enlisting.contains(key.call)
       let isReport = reporting.contains(key.call)
       let fetch = fetching.first { $0.call == key.call }?.fetch
-      let put = putting.first { $0.call == key.call }?.draft
+      let put = putting.first { $0.call == key.call }
       failed(key.call)
       if let fetch {
         let got = status.code == .ok ? try? ArtifactContent(decoding: payload) : nil
@@ -273,11 +277,12 @@ final class ExecutorHost {
       }
       if let put {
         if status.code == .ok {
-          send(put, nodes)
+          send(put.draft, nodes)
         } else {
           step(
-            .resultRefused(token: put.receipt.tokenID, status.message, isFinal: false), at: time,
-            nodes: nodes, oracles: &oracles)
+            .resultRefused(
+              token: put.draft.receipt.tokenID, node: "node-\(put.node)", status.message, isFinal: false),
+            at: time, nodes: nodes, oracles: &oracles)
         }
         return
       }
@@ -397,7 +402,7 @@ final class ExecutorHost {
       cluster: credentials.cluster, as: principal, with: credentials.key)
     guard let node = anyNode(nodes) else { return }
     let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
-    putting.append((call(.artifactPut, request.encode(), to: node), draft))
+    putting.append((call(.artifactPut, request.encode(), to: node), node, draft))
   }
 
   private func send(_ draft: ReceiptDraft, _ nodes: [UInt64]) {

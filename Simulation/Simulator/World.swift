@@ -101,7 +101,10 @@ public final class World<Suite: CipherSuite> {
       of: cluster, keys: keys, conditions: conditions, log: log)
     clients = company.clients
     executors = company.executors
-    for executor in executors { executor.timeline = timeline }
+    for executor in executors {
+      executor.timeline = timeline
+      executor.resultRefusals = genesis.threshold
+    }
     operators = company.operators
     for party in foundation.parties {
       hosts.append(

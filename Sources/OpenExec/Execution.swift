@@ -211,15 +211,22 @@ extension ExecutorInstance {
   }
 
   /// Governance does not take the artifact of a result, for good or for too long: the receipt then says
-  /// that the result was not kept. It has not been taken by governance before, since what it names is not there.
-  mutating func giveUpResult(
-    of token: String, _ why: String, isFinal: Bool, at now: Uptime,
+  /// that the result was not kept. One node's word is not governance's: it may lie, and another may have had the
+  /// artifact, and the receipt that names it, put into the ledger. Where as many refuse as it takes to sign, one of
+  /// them is honest, and what the receipt names is not there.
+  mutating func resultRefused(
+    of token: String, by node: String, _ why: String, isFinal: Bool, at now: Uptime,
     using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
   ) {
     guard let position = position(of: token),
-      case .pending(let draft, let since, _) = jobs[position].phase, draft.artifact != nil,
-      isFinal || now.since(since) >= settings.resultPatience
+      case .pending(let draft, let since, _) = jobs[position].phase, draft.artifact != nil
     else { return }
+    jobs[position].refusals.removeAll { $0.node == node }
+    jobs[position].refusals.append((node, isFinal))
+    let isLate = now.since(since) >= settings.resultPatience
+    guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= settings.resultRefusals else {
+      return
+    }
     conclude(position, writer.withoutArtifact(draft, why, salt: random.bytes(16)), into: &effects)
   }
 

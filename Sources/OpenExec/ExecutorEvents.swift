@@ -8,8 +8,8 @@ public enum ExecutorEvent: Sendable {
   case jobOffered(OfferedJob)
   /// What came of a fetch. Told at most once for each; one that is never told is given up in time.
   case inputAnswered(InputFetch, InputAnswer)
-  /// Governance does not take the artifact that holds a token's result; whether another try is in vain.
-  case resultRefused(token: String, String, isFinal: Bool)
+  /// A node does not take the artifact that holds a token's result; whether it says that another try is in vain.
+  case resultRefused(token: String, node: String, String, isFinal: Bool)
   /// The write with this ticket, and all before it, are on disk.
   case persisted(Ticket)
   /// A sandbox has the guest's first word.
@@ -107,8 +107,11 @@ public struct ExecutorSettings: Sendable {
   public var inputTimeout = Interval.seconds(6)
   /// How long after a miss the next node is asked.
   public var inputRetry = Interval.milliseconds(200)
-  /// How long governance may go on refusing the artifact of a result; less than `receiptPatience`.
+  /// How long nodes may go on refusing the artifact of a result, where they do not say that it is for good; less
+  /// than `receiptPatience`.
   public var resultPatience = Interval.seconds(20)
+  /// How many nodes must refuse it before it is given up: more than may lie, as many as it takes to sign.
+  public var resultRefusals = 1
   /// How often a lease is asked for while none is live.
   public var challengeInterval = Interval.seconds(1)
   /// How long a sandbox may take beyond its wall-clock limit before it is killed from here.

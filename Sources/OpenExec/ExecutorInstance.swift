@@ -76,8 +76,8 @@ public struct ExecutorInstance: Sendable {
     switch event {
     case .jobOffered(let offer): take(offer, at: now, into: &effects)
     case .inputAnswered(let fetch, let answer): answered(fetch, answer, at: now)
-    case .resultRefused(let token, let why, let isFinal):
-      giveUpResult(of: token, why, isFinal: isFinal, at: now, using: &random, into: &effects)
+    case .resultRefused(let token, let node, let why, let isFinal):
+      resultRefused(of: token, by: node, why, isFinal: isFinal, at: now, using: &random, into: &effects)
     case .persisted(let ticket): persisted(ticket, at: now, using: &random, into: &effects)
     case .sandboxStarted(let run): started(run)
     case .sandboxFinished(let run, let outcome):

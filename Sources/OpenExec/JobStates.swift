@@ -4,6 +4,8 @@ import Records
 struct Job {
   var burned: BurnedToken
   var phase: Phase
+  /// The nodes that do not take the artifact of its result, each once; whether for good.
+  var refusals: [(node: String, isFinal: Bool)] = []
 
   enum Phase {
     /// The nonce is being written. Can transition to: starting, concluding.

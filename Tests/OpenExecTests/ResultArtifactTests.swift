@@ -12,8 +12,10 @@ struct ResultArtifactTests {
   init() throws { world = try World() }
 
   /// A run over one labelled input that wrote this much.
-  private func finished(_ count: Int) throws -> Shell {
-    var shell = try Shell(world)
+  private func finished(_ count: Int, refusals: Int = 1) throws -> Shell {
+    var settings = ExecutorSettings()
+    settings.resultRefusals = refusals
+    var shell = try Shell(world, settings: settings)
     try shell.renew()
     shell.step(.jobOffered(world.job(reading: [SHA256.hash("one")])))
     let fetch = try #require(shell.fetches.last)
@@ -55,10 +57,10 @@ struct ResultArtifactTests {
   func refused() throws {
     var shell = try finished(100_000)
     // Not for good: only after a while.
-    shell.step(.resultRefused(token: "t1", "its share is used up", isFinal: false))
+    shell.step(.resultRefused(token: "t1", node: "n1", "its share is used up", isFinal: false))
     shell.flush()
     #expect(shell.reports.last?.artifact != nil)
-    shell.step(.resultRefused(token: "t1", "its share is used up", isFinal: true))
+    shell.step(.resultRefused(token: "t1", node: "n1", "its share is used up", isFinal: true))
     shell.flush()
     let last = try #require(shell.reports.last)
     #expect(last.artifact == nil && last.receipt.resultArtifact == nil && last.receipt.truncated)
@@ -66,6 +68,23 @@ struct ResultArtifactTests {
     let result = try #require(last.attachment["result"])
     #expect(result.hash == last.receipt.resultHash)
     #expect(result.value["explanation"]?.string?.contains("its share is used up") == true)
+  }
+
+  @Test("a lying node alone loses no result: as many must refuse as it takes to sign")
+  func lyingNode() throws {
+    var shell = try finished(100_000, refusals: 3)
+    let whole = try #require(shell.reports.last)
+    func refuse(_ node: String, isFinal: Bool) {
+      shell.step(.resultRefused(token: "t1", node: node, "no", isFinal: isFinal))
+      shell.flush()
+    }
+    for _ in 0..<10 { refuse("liar", isFinal: true) }
+    refuse("full", isFinal: false)
+    refuse("other", isFinal: true)
+    #expect(shell.reports.last == whole, "one of the three may be lying, and one may take it later")
+    shell.pass(10)
+    refuse("full", isFinal: true)
+    #expect(shell.reports.last?.artifact == nil && shell.reports.last?.receipt.truncated == true)
   }
 
   @Test("longer than an artifact may be is a failure that says so")
