@@ -101,6 +101,7 @@ extension GovernanceNode {
     guard keeper.nextRound <= now.monotonic else { return }
     keeper.nextRound = now.monotonic + ArtifactKeeper.pause
     keeper.given = 0
+    settleUnrecorded()
     findMissing(into: &effects)
     removeUnrecorded(into: &effects)
   }

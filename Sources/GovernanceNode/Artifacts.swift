@@ -17,13 +17,32 @@ struct ArtifactTable: Sendable {
   }
 
   var arriving: [Arriving] = []
+  /// Contents that were taken and had no record when it was last looked, oldest first. A tenant's share counts
+  /// records alone: without a bound on these, whoever puts and hangs up would fill every disk.
+  private(set) var unrecorded: [(tenant: String, digest: Digest, since: Instant)] = []
   /// Contents that peers pushed and that are not durable here yet, with who wants to hear of it.
   var pushed: [(tenant: String, digest: String, from: NodeID)] = []
 
   static var maximumArriving: Int { 64 }
+  /// Contents of one tenant that may wait for a record.
+  static var maximumUnrecorded: Int { 128 }
   /// How long a majority has to hold a content.
   static var patience: Nanoseconds { .seconds(30) }
   static var maximumBytes: Int { 3 << 20 }
+
+  /// Takes one up that may get a record; false where its tenant has too many of those.
+  mutating func expect(_ tenant: String, _ digest: Digest, at now: Instant) -> Bool {
+    guard !unrecorded.contains(where: { $0.tenant == tenant && $0.digest == digest }) else { return true }
+    guard unrecorded.count(where: { $0.tenant == tenant }) < Self.maximumUnrecorded else { return false }
+    unrecorded.append((tenant, digest, now))
+    return true
+  }
+
+  /// Forgets those that have a record, and those that were taken away.
+  mutating func settleUnrecorded(at now: Instant, isRecorded: (String, Digest) -> Bool) {
+    let grace = Nanoseconds(rawValue: UInt64(ArtifactKeeper.grace.nanoseconds))
+    unrecorded.removeAll { $0.since + grace <= now || isRecorded($0.tenant, $0.digest) }
+  }
 
   /// The caller has gone.
   mutating func remove(_ key: CallKey) { arriving.removeAll { $0.purpose.key == key } }
@@ -96,7 +115,15 @@ extension GovernanceNode {
     case .refuse(let refusal):
       refuse(call.key, refusal, into: &effects)
       return
-    case .known, .accept: break
+    case .known: break
+    case .accept:
+      guard expectArtifact(note) else {
+        refuse(
+          call.key, .resourceExhausted,
+          "\(ArtifactTable.maximumUnrecorded) files of tenant \(note.tenantID) wait for their record; try again "
+            + "when they have it, or were given up", into: &effects)
+        return
+      }
     }
     artifacts.arriving.append(
       ArtifactTable.Arriving(
@@ -104,6 +131,17 @@ extension GovernanceNode {
     let push = ArtifactPush(statement: request.statement, content: request.content)
     for peer in peers { effects.messages.append((peer, PeerMessage(artifactPush: push))) }
     store(request.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
+  }
+
+  /// Forgets what waits for a record no longer.
+  mutating func settleUnrecorded() {
+    let head = overlay.head
+    artifacts.settleUnrecorded(at: now.monotonic) { head.artifact(tenant: $0, digest: $1) != nil }
+  }
+
+  private mutating func expectArtifact(_ note: ArtifactNote) -> Bool {
+    settleUnrecorded()
+    return artifacts.expect(note.tenantID, note.digest, at: now.monotonic)
   }
 
   private func artifactStatement(_ bytes: [UInt8]) throws(RecordError) -> Signed<ArtifactNote> {
@@ -134,10 +172,12 @@ extension GovernanceNode {
       push.content.count <= ArtifactTable.maximumBytes, push.content.count == signed.content.size,
       SHA256.hash(push.content) == signed.content.digest
     else { return }
-    if case .refuse = overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
-      return
-    }
     let note = signed.content
+    switch overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
+    case .refuse: return
+    case .known: break
+    case .accept: guard expectArtifact(note) else { return }
+    }
     artifacts.pushed.append((note.tenantID, note.digest.hex, sender))
     store(push.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
   }

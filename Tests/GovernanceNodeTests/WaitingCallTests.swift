@@ -43,17 +43,23 @@ struct WaitingCallTests {
           key: CallKey(connection: 99, call: number), caller: caller, method: method.path, payload: payload)))
   }
 
-  private func put(_ content: [UInt8], call number: UInt64) -> NodeEffects {
+  /// An agent's content, with its word on it.
+  private func artifactPush(_ content: [UInt8]) -> ArtifactPush? {
     guard
       let own = world.clients.compactMap({ $0 as? SimulatedAgent }).first(where: {
         $0.credentials.principal == agent
       })?.credentials, let wall = leader.node?.now.wall
-    else { preconditionFailure("the cast has this agent") }
+    else { return nil }
     let note = ArtifactNote(
       digest: SHA256.hash(content), tenantID: "acme", workspaceID: "main", size: content.count,
       mediaType: "", owner: agent, labels: [], validUntil: wall.advanced(by: .seconds(300)))
     let signed = Signed.sign(note, cluster: own.cluster, as: agent, with: own.key)
-    let request = ArtifactPutRequest(statement: Statements.bytes(.artifact(signed)), content: content)
+    return ArtifactPush(statement: Statements.bytes(.artifact(signed)), content: content)
+  }
+
+  private func put(_ content: [UInt8], call number: UInt64) -> NodeEffects {
+    guard let push = artifactPush(content) else { preconditionFailure("the cast has this agent") }
+    let request = ArtifactPutRequest(statement: push.statement, content: push.content)
     return call(number, by: agent, .artifactPut, request.encode())
   }
 
@@ -113,6 +119,37 @@ struct WaitingCallTests {
     // One that arrives after all finds nobody: there is no record without a caller.
     for peer in peers { held([1], by: peer) }
     #expect(!isRecorded([1]))
+  }
+
+  @Test("who puts and hangs up fills no disk: what may wait for a record is bounded, and there is room again")
+  func hangingUp() throws {
+    let limit = UInt64(ArtifactTable.maximumUnrecorded)
+    var stored = 0
+    for number in 0..<limit + 50 {
+      let effects = put([UInt8(number % 256), UInt8(number / 256)], call: number)
+      stored += effects.writes.count
+      step(.cancelled(CallKey(connection: 99, call: number)))
+    }
+    #expect(stored == Int(limit))
+    #expect(refusal(put([7, 7, 7], call: 900), of: 900)?.code == .resourceExhausted)
+    // The same again takes no more room; and what is given up is gone from disk by then.
+    #expect(refusal(put([0, 0], call: 901), of: 901) == nil)
+    let grace = UInt64(ArtifactKeeper.grace.nanoseconds / 1_000_000_000)
+    step(.tick, after: grace + 1)
+    #expect(refusal(put([7, 7, 7], call: 902), of: 902) == nil)
+  }
+
+  @Test("a peer that pushes for an agent that hangs up is held to the same bound")
+  func pushed() throws {
+    var stored = 0
+    for number in 0..<UInt64(ArtifactTable.maximumUnrecorded) + 50 {
+      let content = [UInt8(number % 256), UInt8(number / 256), 1]
+      let push = try #require(artifactPush(content))
+      let effects = step(.peer(from: peers[0], PeerMessage(artifactPush: push)))
+      stored += effects.writes.count
+      step(.written(.artifact(tenant: "acme", digest: SHA256.hash(content).hex)))
+    }
+    #expect(stored == ArtifactTable.maximumUnrecorded)
   }
 
   @Test("a caller that has gone leaves nothing behind")
