@@ -97,6 +97,25 @@ struct ExportTests {
     }
   }
 
+  @Test("a note that is not the parties' is named by its line")
+  func spoiledNote() throws {
+    let sample = try Sample()
+    var lines = sample.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let place = try #require(lines.lastIndex { $0.hasPrefix("note ") })
+    let note = try #require(Base64.decode(String(lines[place].dropFirst(5))))
+    let size = Array("\n9\n".utf8)
+    let position = try #require(note.indices.first { note[$0...].starts(with: size) })
+    var changed = note
+    changed[position + 1] = UInt8(ascii: "8")
+    lines[place] = "note " + Base64.encode(changed)
+    do {
+      _ = try sample.verify(lines.joined(separator: "\n"))
+      Issue.record("it verifies")
+    } catch {
+      #expect("\(error)".hasPrefix("note on line \(place + 1): "), "\(error)")
+    }
+  }
+
   @Test("leaves that no note covers, a missing leaf and a dropped note are refused")
   func incomplete() throws {
     let sample = try Sample()
