@@ -60,6 +60,13 @@ enum StatusCommands {
       "executors \(executors.isEmpty ? "none enlisted" : executors.joined(separator: ", "))",
       "state     \(value["halted"]?.bool == true ? "HALTED" : "running")",
     ]
+    for entry in value["readiness"]?.array ?? [] {
+      let name = entry["executor"]?.string ?? "?"
+      let off = (entry["shortcomings"]?.array ?? []).compactMap(\.string)
+      let isCompliant = entry["compliant"]?.bool == true && off.isEmpty
+      lines.append("readiness \(name) says of itself: \(isCompliant ? "COMPLIANT" : "NON-COMPLIANT")")
+      lines += off.map { "          off: \($0)" }
+    }
     for entry in restrictions {
       lines.append(
         "forbidden \(entry["target"]?.string ?? "") by incident \(entry["incident_id"]?.string ?? "")")

@@ -27,6 +27,7 @@ final class ExecutorStation {
   private var isBusy = false
   private var waiting: [ExecutorEvent] = []
   private var nextNode = 0
+  private var readiness = Readiness.unknown
 
   init(configuration: ExecutorConfiguration, loop: EventLoop) throws {
     self.configuration = configuration
@@ -76,19 +77,33 @@ final class ExecutorStation {
       executor: configuration.executor, incarnation: configuration.incarnation)
     try BeginMark.consume(configuration, identity)
     let restored = try RestoredJournal(try journal.rows(), identity: identity)
+    var settings = ExecutorSettings()
+    settings.resultRefusals = configuration.threshold
     executor = ExecutorInstance(
-      identity: identity, journal: restored, activeClasses: [],
-      settings: ExecutorSettings())
+      identity: identity, journal: restored, activeClasses: [], settings: settings)
     note(
       .info, "started",
       [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
     host.preflight { [unowned self] report in
       for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
-      let offered = report.active.filter(configuration.isolationClasses.contains)
+      let findings = HostProbe.findings(report, configuration)
+      declare(Readiness(findings))
+      let offered = findings.activeClasses
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
       step(.classesFound(offered))
     }
     for link in links { link.listen(incarnation: configuration.incarnation) }
+  }
+
+  /// HF-9: what is off is said, in the log and to governance with every lease that is asked for.
+  private func declare(_ found: Readiness) {
+    readiness = found
+    note(
+      found.isCompliant ? .info : .warning, "readiness",
+      [
+        ("declaration", .string(found.declaration)),
+        ("shortcomings", .array(found.shortcomings.map { .string($0) })),
+      ])
   }
 
   func stop() {
@@ -233,7 +248,8 @@ final class ExecutorStation {
   private func enlist(_ challenge: Challenge) {
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
-      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], knownLinks: knownLinks)
+      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], knownLinks: knownLinks,
+      compliant: readiness.isCompliant, shortcomings: readiness.shortcomings)
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):

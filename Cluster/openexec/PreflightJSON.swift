@@ -1,9 +1,10 @@
 import Canonical
+import OpenExec
 import Sandbox
 
 /// The preflight's findings for machines.
 enum PreflightJSON {
-  static func text(_ report: PreflightReport) -> String {
+  static func text(_ report: PreflightReport, _ readiness: Readiness) -> String {
     JSON.object([
       (
         "classes",
@@ -16,6 +17,14 @@ enum PreflightJSON {
           })
       ), ("controllers", .array(report.controllers.map { .string($0) })),
       ("warnings", .array(report.warnings.map { .string($0) })),
+      ("declaration", .string(readiness.declaration)),
+      (
+        "readiness",
+        .array(
+          readiness.items.map {
+            .object([("item", .string($0.name)), ("on", .bool($0.isOn)), ("finding", .string($0.finding))])
+          })
+      ),
     ]).canonical
   }
 }

@@ -2,6 +2,7 @@ import Canonical
 import EventLoop
 import Glibc
 import Host
+import OpenExec
 import Sandbox
 
 /// The executor.
@@ -14,7 +15,8 @@ struct Program {
     usage: openexec run --config FILE             runs until SIGTERM
            openexec begin --config FILE           lets the next start begin a new nonce registry: once,
                                                   for an incarnation that was just enrolled
-           openexec preflight --config FILE [--json] which isolation classes this host offers, and why not
+           openexec preflight --config FILE [--json] which isolation classes this host offers, and why not;
+                                                  whether the executor is COMPLIANT, and what is off
            openexec --version | --help
 
     Logs go to standard error, a line of JSON an event.
@@ -78,7 +80,9 @@ struct Program {
           loop: loop,
           settings: MicroVMSettings(images: configuration.images, folder: configuration.data + "/preflight"))
         host.preflight { report in
-          print(json ? PreflightJSON.text(report) : report.table)
+          let readiness = Readiness(HostProbe.findings(report, configuration))
+          print(
+            json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
           withExtendedLifetime(host) {}
           loop.stop()
         }

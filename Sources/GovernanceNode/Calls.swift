@@ -293,7 +293,17 @@ extension GovernanceNode {
       ("policy_bundle_hash", .string(overlay.final.bundle.hash.hex)),
       ("halted", .bool(restrictions.list(with: overlay.final, at: now.wall).isHalted)),
       ("restrictions", restrictions.list(with: overlay.final, at: now.wall).json),
-      ("executors", .array(executors.challenges.map { .string($0.executor.path) })),
+      ("executors", .array(executors.declared.map { .string($0.executor.path) })),
+      (
+        "readiness",
+        .array(
+          executors.declared.map { executor, readiness in
+            [
+              "executor": .string(executor.path), "compliant": .bool(readiness.isCompliant),
+              "shortcomings": .array(readiness.shortcomings.map(JSON.string)),
+            ]
+          })
+      ),
     ])
     effects.answers.append(
       .respond(call.key, .ok, payload: StatusResponse(json: value.canonicalBytes()).encode()))

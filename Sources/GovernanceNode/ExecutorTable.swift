@@ -8,13 +8,25 @@ import Wire
 
 /// The executors that are enlisted: whose challenges the next lease commits to, and who takes jobs here.
 struct ExecutorTable: Sendable {
-  private struct Known: Sendable {
+  /// What a node says that an executor asks.
+  private struct Told: Sendable {
+    let source: NodeID
     var challenge: Challenge
     var seenAt: Instant
     /// Whether a lease committed to the challenge.
     var isLeased: Bool
+  }
+
+  private struct Known: Sendable {
+    let executor: Principal
+    /// Ascending by source: of each node the newest. A node that invents challenges takes the place of none that
+    /// another node was given.
+    var told: [Told]
+    var readiness: DeclaredReadiness
     /// Approvals that named it, for an even choice.
     var chosen: UInt64
+
+    func isPresent(at now: Instant) -> Bool { told.contains { $0.seenAt + ExecutorTable.absence > now } }
   }
 
   /// A call that waits for the lease that commits to its challenge.
@@ -44,44 +56,76 @@ struct ExecutorTable: Sendable {
   static var absence: Nanoseconds { .seconds(15) }
 
   var isServing: Bool { !known.isEmpty }
-  var challenges: [Challenge] { known.map(\.challenge) }
+  var challenges: [Challenge] { known.flatMap { $0.told.map(\.challenge) } }
+  /// Those that are enlisted, ascending, with what each says of itself.
+  var declared: [(executor: Principal, readiness: DeclaredReadiness)] {
+    known.map { ($0.executor, $0.readiness) }
+  }
 
-  mutating func challenge(_ challenge: Challenge, at now: Instant) {
-    known.removeAll { $0.seenAt + Self.absence <= now && $0.challenge.executor != challenge.executor }
-    if let position = known.firstIndex(where: { $0.challenge.executor == challenge.executor }) {
-      guard known[position].challenge != challenge else { return }
-      known[position].challenge = challenge
-      known[position].seenAt = now
-      known[position].isLeased = false
-    } else if known.count < Self.maximumExecutors {
-      known.append(Known(challenge: challenge, seenAt: now, isLeased: false, chosen: 0))
-      known.sort { $0.challenge.executor < $1.challenge.executor }
+  /// Takes a challenge that `source` was given, or says that it was.
+  mutating func challenge(
+    _ challenge: Challenge, from source: NodeID, readiness: DeclaredReadiness, at now: Instant
+  ) {
+    for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
+    known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
+    let told = Told(source: source, challenge: challenge, seenAt: now, isLeased: false)
+    guard let position = known.firstIndex(where: { $0.executor == challenge.executor }) else {
+      guard known.count < Self.maximumExecutors else { return }
+      known.append(Known(executor: challenge.executor, told: [told], readiness: readiness, chosen: 0))
+      known.sort { $0.executor < $1.executor }
+      return
     }
+    guard !known[position].told.contains(where: { $0.source == source && $0.challenge == challenge }) else {
+      return
+    }
+    known[position].told.removeAll { $0.source == source }
+    known[position].told.append(told)
+    known[position].told.sort { $0.source < $1.source }
+    known[position].readiness = readiness
   }
 
   /// Whether a challenge waits for a lease, and the last lease is old enough to be renewed; an executor
   /// that has none yet does not wait.
   func isLeaseDue(at now: Instant, interval: Nanoseconds) -> Bool {
-    guard known.contains(where: { !$0.isLeased && $0.seenAt + Self.absence > now }) else { return false }
-    guard let lastLease else { return true }
+    let isWaiting = known.contains { executor in
+      executor.told.contains { !$0.isLeased && $0.seenAt + Self.absence > now }
+    }
+    guard isWaiting, let lastLease else { return isWaiting }
     return lastLease + interval <= now
   }
 
   mutating func leased(_ challenges: [Challenge], at now: Instant) {
     lastLease = now
-    for position in known.indices where challenges.contains(known[position].challenge) {
-      known[position].isLeased = true
+    for position in known.indices {
+      for place in known[position].told.indices
+      where challenges.contains(known[position].told[place].challenge) {
+        known[position].told[place].isLeased = true
+      }
     }
+  }
+
+  /// The challenge of `executor` that a lease beside an offer should answer, of those that `leased` has: the newest,
+  /// since an executor takes none that is older than the one answered last. But one that this node itself was given
+  /// within `interval` goes first, for nobody made it up, and the executor asks one node in each interval.
+  func challenge(
+    of executor: Principal, at own: NodeID, among leased: [Challenge], within interval: Nanoseconds,
+    at now: Instant
+  ) -> Challenge? {
+    let told = known.first { $0.executor == executor }?.told.filter { leased.contains($0.challenge) } ?? []
+    if let fresh = told.first(where: { $0.source == own && $0.seenAt + interval > now }) {
+      return fresh.challenge
+    }
+    return told.max { $0.seenAt < $1.seenAt }?.challenge ?? leased.first { $0.executor == executor }
   }
 
   /// One of `eligible` that is here, the one that was chosen least.
   mutating func choose(among eligible: [Principal], at now: Instant) -> Principal? {
     let present = known.indices.filter {
-      eligible.contains(known[$0].challenge.executor) && known[$0].seenAt + Self.absence > now
+      eligible.contains(known[$0].executor) && known[$0].isPresent(at: now)
     }
     guard let position = present.min(by: { known[$0].chosen < known[$1].chosen }) else { return nil }
     known[position].chosen += 1
-    return known[position].challenge.executor
+    return known[position].executor
   }
 
   /// New links of the chain of keys, for everyone who listens for jobs.
@@ -112,16 +156,26 @@ extension GovernanceNode {
       refuse(call.key, .invalidArgument, "expected a challenge of 16 to 32 bytes", into: &effects)
       return
     }
+    guard
+      let readiness = DeclaredReadiness(compliant: request.compliant, shortcomings: request.shortcomings)
+    else {
+      refuse(
+        call.key, .invalidArgument,
+        "shortcomings: expected at most \(DeclaredReadiness.maximumShortcomings), each of 1 to "
+          + "\(DeclaredReadiness.maximumBytes) bytes without control characters", into: &effects)
+      return
+    }
     let challenge = Challenge(
       executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
     supersede(call.caller, into: &effects)
     executors.enlisting.append(
       ExecutorTable.Enlisting(
         key: call.key, challenge: challenge, knownLinks: Int(request.knownLinks), since: now.monotonic))
-    executors.challenge(challenge, at: now.monotonic)
+    executors.challenge(challenge, from: raft.id, readiness: readiness, at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
-        executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge)
+        executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,
+        compliant: readiness.isCompliant, shortcomings: readiness.shortcomings)
       effects.messages.append((peer, PeerMessage(challenge: note)))
     }
   }
@@ -134,16 +188,17 @@ extension GovernanceNode {
     executors.enlisting.removeAll { $0.challenge.executor == executor }
   }
 
-  /// Every node hears of every challenge, so that a new leader can lease at once.
-  mutating func onChallenge(_ note: ChallengeNote, into effects: inout NodeEffects) {
+  /// Every node hears of every challenge, so that a new leader can lease at once. Whoever waits here for a lease
+  /// goes on waiting: the peer may have made it up.
+  mutating func onChallenge(_ note: ChallengeNote, from sender: NodeID) {
     guard let principal = Principal(path: note.executor), case .executor = principal,
       let known = overlay.final.enrolment(of: principal, at: now.wall),
       known.incarnation == Int(note.incarnation), (16...32).contains(note.challenge.count)
     else { return }
-    supersede(principal, into: &effects)
+    let readiness = DeclaredReadiness(compliant: note.compliant, shortcomings: note.shortcomings)
     executors.challenge(
-      Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge),
-      at: now.monotonic)
+      Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge), from: sender,
+      readiness: readiness ?? .silent, at: now.monotonic)
   }
 
   /// Gives the newest lease to those whose challenge it commits to.
@@ -188,7 +243,12 @@ extension GovernanceNode {
       let attachment = raft.log.attachment(at: decision.proposal)
     else { return }
     // The lease of the same note, mostly: without it the approval would wait for the next one.
-    let lease = finality.lease?.lease { $0.executor == grant.executorID }
+    let asked = finality.lease.flatMap {
+      executors.challenge(
+        of: grant.executorID, at: raft.id, among: $0.leasedChallenges, within: Self.leaseInterval,
+        at: now.monotonic)
+    }
+    let lease = finality.lease?.lease { $0 == asked }
     let offer = JobOffer(
       token: token.encoded, proposal: proposal, attachment: attachment.bytes, lease: lease)
     for stream in executors.streams where stream.executor == grant.executorID {

@@ -408,7 +408,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let bound = message.restrictionBound {
       onRestrictionBound(bound, from: sender, into: &effects)
     } else if let challenge = message.challenge {
-      onChallenge(challenge, into: &effects)
+      onChallenge(challenge, from: sender)
       advanceCheckpoint(using: &random, into: &effects)
     } else if let call = message.witnessCall {
       onWitnessCall(call, using: &random, into: &effects)

@@ -58,6 +58,18 @@ public final class ImageStore {
   /// Digests of the action images that are installed.
   public var digests: [String] { images.map(\.digest) }
 
+  /// Why a file is not the one that its digest names; nil where each is. Reads all of them.
+  var fault: String? {
+    for file in [kernel, guest] + images {
+      do throws(SandboxError) {
+        _ = try verified(file)
+      } catch {
+        return error.description
+      }
+    }
+    return nil
+  }
+
   /// The path of the verified kernel.
   func preparedKernel() throws(SandboxError) -> String {
     if let path = prepared[kernel.digest] { return path }

@@ -21,6 +21,10 @@ public struct PreflightReport: Equatable, Sendable {
   public let classes: [ClassFinding]
   /// Control group controllers whose bounds hold here.
   public let controllers: [String]
+  /// Those whose bounds do not.
+  public let missingControllers: [String]
+  /// Why an image is not the one that its digest names; nil where all are.
+  public let imageFault: String?
   /// What is not enforced as strictly as it could be; for people.
   public let warnings: [String]
 
@@ -74,7 +78,7 @@ extension MicroVMHost {
     }
     return PreflightReport(
       classes: ([kvm, tcg] + absent).sorted { $0.isolationClass > $1.isolationClass },
-      controllers: controllers, warnings: warnings)
+      controllers: controllers, missingControllers: missing, imageFault: images.fault, warnings: warnings)
   }
 
   func probeKVM(_ done: @escaping (ClassFinding) -> Void) {

@@ -29,6 +29,8 @@ struct HostTests {
     let store = try ImageStore(folder: images, cache: "\(folder)/images")
     #expect(throws: SandboxError.self) { try store.preparedInitramfs(action: rig.images.actions) }
     #expect(throws: Never.self) { try store.preparedInitramfs(action: nil) }
+    #expect(store.fault?.contains("actions.cpio") == true, "the preflight tells")
+    #expect(rig.host.images.fault == nil)
   }
 
   @Test("links in place of images, manifests and folders are refused")

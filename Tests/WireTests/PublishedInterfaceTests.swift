@@ -128,7 +128,9 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("admin", "KeysResponse", KeysResponse(json: [0, 255, 1], links: ["é 2", "é 3"])),
   (
     "executor", "EnlistRequest",
-    EnlistRequest(incarnation: 4294967295, challenge: [0, 255, 2], isolationClasses: ["é 3", "é 4"])
+    EnlistRequest(
+      incarnation: 4294967295, challenge: [0, 255, 2], isolationClasses: ["é 3", "é 4"], knownLinks: 4,
+      compliant: true, shortcomings: ["é 6", "é 7"])
   ),
   (
     "executor", "LeaseResponse",
@@ -188,7 +190,11 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         StatementRequest(statement: [0, 255, 1], attachment: [0, 255, 2]),
       ], signature: [0, 255, 8])
   ),
-  ("peer", "ChallengeNote", ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3])),
+  (
+    "peer", "ChallengeNote",
+    ChallengeNote(
+      executor: "é 1", incarnation: 3, challenge: [0, 255, 3], compliant: true, shortcomings: ["é 4", "é 5"])
+  ),
   (
     "peer", "NoteShown",
     NoteShown(

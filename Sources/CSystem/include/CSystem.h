@@ -102,6 +102,10 @@ int csystem_peer_user(int descriptor, uid_t *user, gid_t *group);
 /// Names the calling thread; the kernel keeps fifteen bytes.
 void csystem_name_thread(const char *name);
 
+/// Whether the file system that holds a path forgets when the host restarts (tmpfs, ramfs; statfs(2)): 1 or 0; -1 and
+/// errno where it cannot be told.
+int csystem_is_volatile(const char *path);
+
 // ---- Processes (Processes.c)
 
 struct csystem_mount {

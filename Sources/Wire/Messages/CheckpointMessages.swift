@@ -145,15 +145,21 @@ public struct ChallengeNote: WireMessage {
   public var executor: String = ""
   public var incarnation: UInt32 = 0
   public var challenge: [UInt8] = []
+  /// As in EnlistRequest; not beside a note.
+  public var compliant: Bool = false
+  public var shortcomings: [String] = []
 
   public init() {}
 
   public init(
-    executor: String = "", incarnation: UInt32 = 0, challenge: [UInt8] = []
+    executor: String = "", incarnation: UInt32 = 0, challenge: [UInt8] = [], compliant: Bool = false,
+    shortcomings: [String] = []
   ) {
     self.executor = executor
     self.incarnation = incarnation
     self.challenge = challenge
+    self.compliant = compliant
+    self.shortcomings = shortcomings
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -161,6 +167,8 @@ public struct ChallengeNote: WireMessage {
     case 1: executor = try reader.string()
     case 2: incarnation = try reader.uint32()
     case 3: challenge = try reader.bytes()
+    case 4: compliant = try reader.bool()
+    case 5: shortcomings.append(try reader.string())
     default: break
     }
   }
@@ -169,6 +177,8 @@ public struct ChallengeNote: WireMessage {
     writer.string(1, executor)
     writer.uint32(2, incarnation)
     writer.bytes(3, challenge)
+    writer.bool(4, compliant)
+    writer.strings(5, shortcomings)
   }
 }
 

@@ -9,16 +9,23 @@ public struct EnlistRequest: WireMessage {
   public var isolationClasses: [String] = []
   /// How many links of the chain of keys the executor has.
   public var knownLinks: UInt32 = 0
+  /// Whether the executor declares itself compliant: nothing of a runtime's requirements is off.
+  public var compliant: Bool = false
+  /// What is off, as `name: why`.
+  public var shortcomings: [String] = []
 
   public init() {}
 
   public init(
-    incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = [], knownLinks: UInt32 = 0
+    incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = [], knownLinks: UInt32 = 0,
+    compliant: Bool = false, shortcomings: [String] = []
   ) {
     self.incarnation = incarnation
     self.challenge = challenge
     self.isolationClasses = isolationClasses
     self.knownLinks = knownLinks
+    self.compliant = compliant
+    self.shortcomings = shortcomings
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -27,6 +34,8 @@ public struct EnlistRequest: WireMessage {
     case 2: challenge = try reader.bytes()
     case 3: isolationClasses.append(try reader.string())
     case 4: knownLinks = try reader.uint32()
+    case 5: compliant = try reader.bool()
+    case 6: shortcomings.append(try reader.string())
     default: break
     }
   }
@@ -36,6 +45,8 @@ public struct EnlistRequest: WireMessage {
     writer.bytes(2, challenge)
     writer.strings(3, isolationClasses)
     writer.uint32(4, knownLinks)
+    writer.bool(5, compliant)
+    writer.strings(6, shortcomings)
   }
 }
 

@@ -1,0 +1,37 @@
+import CSystem
+import Glibc
+import Host
+import OpenExec
+import Records
+import Sandbox
+
+/// What this host can be relied on for, beyond its machines.
+enum HostProbe {
+  /// All findings, with those of the sandbox's preflight.
+  static func findings(_ report: PreflightReport, _ configuration: ExecutorConfiguration) -> HostFindings {
+    HostFindings(
+      offeredClasses: configuration.isolationClasses,
+      activeClasses: report.active.filter(configuration.isolationClasses.contains),
+      missingControllers: report.missingControllers, imageFault: report.imageFault,
+      journalFault: journalFault(in: configuration.data))
+  }
+
+  /// Why what is written in `folder` may be lost; nil where it is synced, read back, and on a disk.
+  static func journalFault(in folder: String) -> String? {
+    let path = "\(folder)/probe.new"
+    do {
+      try Files.createFolder(folder, mode: 0o700)
+      let word = "\(getpid())"
+      try Files.write(word, to: path)
+      guard try Files.read(path) == Array(word.utf8) else { return "\(path) is not read back as written" }
+      try Files.remove(path)
+    } catch {
+      return "\(error)"
+    }
+    switch csystem_is_volatile(folder) {
+    case 0: return nil
+    case 1: return "\(folder) is in memory: a restart of the host loses it"
+    default: return "\(folder): cannot tell its file system, errno \(errno)"
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import Canonical
+import Raft
+import Records
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// Executors that ask for leases, and what nodes say of each other's executors.
+struct EnlistmentTests {
+  private let world: World
+  private let leader: NodeHost
+  private let liar: NodeID
+  private let executor = Principal.executor("executor1")
+  private let own = [UInt8](repeating: 3, count: 32)
+  private let key = CallKey(connection: 99, call: 1)
+
+  init() throws {
+    let world = try World(Schedule(Conditions(seed: 3)))
+    world.run(until: 2_000_000_000)
+    self.world = world
+    leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let id = leader.id
+    liar = try #require(world.hosts.first { $0.id != id }?.id)
+  }
+
+  private func step(_ event: NodeEvent) -> NodeEffects {
+    var effects = NodeEffects()
+    leader.step(event, at: world.time, into: &effects)
+    return effects
+  }
+
+  private func enlist(_ request: EnlistRequest, call number: UInt64 = 1) -> CallStatus? {
+    let key = CallKey(connection: 99, call: number)
+    let effects = step(
+      .call(ClientCall(key: key, caller: executor, method: Method.enlist.path, payload: request.encode())))
+    return status(effects, of: key)
+  }
+
+  private func status(_ effects: NodeEffects, of key: CallKey) -> CallStatus? {
+    for case .respond(let answered, let status, _) in effects.answers where answered == key { return status }
+    return nil
+  }
+
+  private func invented(_ number: UInt8) -> PeerMessage {
+    PeerMessage(
+      challenge: ChallengeNote(
+        executor: executor.path, incarnation: 1, challenge: [UInt8](repeating: number, count: 32)))
+  }
+
+  @Test("a node that invents challenges keeps no executor from its lease, and fills no memory")
+  func inventedChallenges() throws {
+    #expect(enlist(EnlistRequest(incarnation: 1, challenge: own)) == nil)
+    let challenge = Challenge(executor: executor, incarnation: 1, bytes: own)
+    for number in 10..<200 as Range<UInt8> {
+      let effects = step(.peer(from: liar, invented(number)))
+      #expect(status(effects, of: key) == nil, "whoever waits is not sent away")
+    }
+    guard let table = leader.node?.executors else {
+      Issue.record("the leader is down")
+      return
+    }
+    #expect(table.challenges.contains(challenge), "the next lease commits to it")
+    #expect(table.enlisting.contains { $0.key == key })
+    #expect(table.challenges.count { $0.executor == executor } <= 5)
+    // A lease beside an offer answers what was asked here, while that is new, and then the newest.
+    func beside(_ passed: Nanoseconds) -> Challenge? {
+      table.challenge(
+        of: executor, at: leader.id, among: table.challenges, within: .seconds(3),
+        at: Instant(nanoseconds: world.time) + passed)
+    }
+    #expect(beside(.seconds(2)) == challenge)
+    #expect(beside(.seconds(4)) != challenge && beside(.seconds(4))?.executor == executor)
+  }
+
+  @Test("a newer challenge by the same way takes the older one's place, and who waits is told")
+  func newer() throws {
+    #expect(enlist(EnlistRequest(incarnation: 1, challenge: own)) == nil)
+    let second = CallKey(connection: 99, call: 2)
+    let request = EnlistRequest(incarnation: 1, challenge: [UInt8](repeating: 4, count: 32))
+    let effects = step(
+      .call(ClientCall(key: second, caller: executor, method: Method.enlist.path, payload: request.encode())))
+    #expect(status(effects, of: key)?.code == .aborted)
+    #expect(leader.node?.executors.challenges.contains { $0.bytes == own } == false)
+  }
+
+  // MARK: Readiness (HF-9)
+
+  /// What an operator is told of the executor.
+  private func told() throws -> (compliant: Bool?, shortcomings: [String]) {
+    let key = CallKey(connection: 98, call: 1)
+    let effects = step(
+      .call(ClientCall(key: key, caller: .operator("operator1"), method: Method.status.path, payload: [])))
+    for case .respond(key, _, let payload) in effects.answers {
+      let value = try JSON.parse(try StatusResponse(decoding: payload).json)
+      let entry = value["readiness"]?.array?.first { $0["executor"]?.string == executor.path }
+      return (entry?["compliant"]?.bool, (entry?["shortcomings"]?.array ?? []).compactMap(\.string))
+    }
+    return (nil, [])
+  }
+
+  @Test("each executor stands with what it says of itself; one that says nothing is not compliant")
+  func readiness() throws {
+    #expect(enlist(EnlistRequest(incarnation: 1, challenge: own)) == nil)
+    #expect(try told() == (false, ["readiness: not declared"]))
+    var request = EnlistRequest(incarnation: 1, challenge: [UInt8](repeating: 5, count: 32), compliant: true)
+    #expect(enlist(request, call: 2) == nil)
+    #expect(try told() == (true, []))
+    request.challenge[0] = 6
+    request.shortcomings = ["journal: it is in memory"]
+    #expect(enlist(request, call: 3) == nil)
+    #expect(try told() == (false, request.shortcomings), "who names what is off is not compliant")
+  }
+
+  @Test("what is too long or no text for people is refused, and from a peer not believed")
+  func bounds() throws {
+    func refusal(_ shortcomings: [String]) -> StatusCode? {
+      enlist(EnlistRequest(incarnation: 1, challenge: own, shortcomings: shortcomings))?.code
+    }
+    #expect(refusal([String](repeating: "x", count: 33)) == .invalidArgument)
+    #expect(refusal([String](repeating: "x", count: 1) + [""]) == .invalidArgument)
+    #expect(refusal([String(repeating: "x", count: 257)]) == .invalidArgument)
+    #expect(refusal(["\u{1B}[2J"]) == .invalidArgument)
+    #expect(refusal([String](repeating: String(repeating: "x", count: 256), count: 32)) == nil)
+    var note = ChallengeNote(executor: executor.path, incarnation: 1, challenge: own, compliant: true)
+    note.shortcomings = ["\u{1B}[2J"]
+    _ = step(.peer(from: liar, PeerMessage(challenge: note)))
+    #expect(try told() == (false, ["readiness: not declared"]))
+  }
+}
