@@ -57,6 +57,11 @@ struct InputClusterTests {
     let cluster = try cluster()
     let counts = try put("a,b\n1,2\n3,4\n", name: "data/counts.csv", in: cluster)
 
+    // What the executor says of itself reaches the operators (HF-9).
+    let status = try cluster.claw(["status"], as: "operators/operator-1")
+    #expect(status.output.contains("readiness executor/executor-1 says of itself: NON-COMPLIANT"))
+    #expect(status.output.contains("off: cost_metering: "), "\(status.output)")
+
     // Another workspace's, another tenant's, and none at all: denied, each with its reason.
     let side = try put("side", name: "side.txt", in: cluster, workspace: "side")
     let rival = try Caller("tenant/rival/agent/r", of: cluster, keyNumber: Self.rivalKey)

@@ -80,14 +80,19 @@ struct SampleLedger {
   /// Signs the tree as it is.
   @discardableResult
   mutating func sign(consent: ConsentLine? = nil) throws -> SignedNote {
-    let note = CheckpointNote(
-      cluster: cluster, size: frontier.size, root: frontier.root, stateRoot: SHA256.hash("\(frontier.size)"),
-      time: Self.at, consent: consent)
-    let verifier = CheckpointNote.verifier(cluster: cluster, groupKey: groupKey)
-    let signed = SignedNote(
-      text: note.text, verifier: verifier, signature: try Self.key(Self.group).sign(Array(note.text.utf8)))
-    notes.append(signed)
-    return signed
+    let note = try signed(
+      CheckpointNote(
+        cluster: cluster, size: frontier.size, root: frontier.root,
+        stateRoot: SHA256.hash("\(frontier.size)"), time: Self.at, consent: consent))
+    notes.append(note)
+    return note
+  }
+
+  /// Any note, signed with the group's key.
+  func signed(_ note: CheckpointNote) throws -> SignedNote {
+    SignedNote(
+      text: note.text, verifier: CheckpointNote.verifier(cluster: cluster, groupKey: groupKey),
+      signature: try Self.key(Self.group).sign(Array(note.text.utf8)))
   }
 
   /// A leaf's proof under the newest note, which must be of the whole tree.
