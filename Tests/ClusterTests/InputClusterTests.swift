@@ -58,9 +58,13 @@ struct InputClusterTests {
     let counts = try put("a,b\n1,2\n3,4\n", name: "data/counts.csv", in: cluster)
 
     // What the executor says of itself reaches the operators (HF-9).
-    let status = try cluster.claw(["status"], as: "operators/operator-1")
-    #expect(status.output.contains("readiness executor/executor-1 says of itself: NON-COMPLIANT"))
-    #expect(status.output.contains("off: cost_metering: "), "\(status.output)")
+    // Before its preflight is through, it says that.
+    var said = ""
+    try cluster.waitUntil("the executor says what is off", seconds: 60) {
+      said = try cluster.claw(["status"], as: "operators/operator-1").output
+      return said.contains("off: cost_metering: ")
+    }
+    #expect(said.contains("readiness executor/executor-1 says of itself: NON-COMPLIANT"), "\(said)")
 
     // Another workspace's, another tenant's, and none at all: denied, each with its reason.
     let side = try put("side", name: "side.txt", in: cluster, workspace: "side")
