@@ -110,6 +110,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var remembersLoss: Bool
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
+  /// Whom it followed last, and in which term.
+  var lastLed: (term: Term, leader: NodeID)?
   /// When it last looked at what its leader owes.
   var lastLook = Instant(nanoseconds: 0)
   /// When it last stood against a leader that keeps something out of the log.
@@ -274,8 +276,12 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .follower(let term, let leader):
       effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
       round = nil
-      leaderSince = now.monotonic
-      if leader != nil, raft.log.size > finality.size { finality.fruitlessLeaders += 1 }
+      // Who stood in vain and comes back to the leader that it had has no new one.
+      if let leader, lastLed.map({ $0 != (term, leader) }) ?? true {
+        lastLed = (term, leader)
+        leaderSince = now.monotonic
+        if raft.log.size > finality.size { finality.fruitlessLeaders += 1 }
+      }
     case .steppedDown(let term, let reason):
       effects.notices.append(.role("stepped down in \(term): \(reason)"))
       round = nil

@@ -100,6 +100,28 @@ struct CensorshipTests {
     #expect(!leads(leader) && isRecorded && isSound)
   }
 
+  @Test("who lost sight of its leader for a moment does not begin to count anew what comes of it")
+  func sameLeader() {
+    world.isIgnored = { [leader] receiver, message in receiver == leader && message.signAnswer != nil }
+    submit()
+    world.run(until: world.time + 1_000_000_000)
+    let since = follower.node?.leaderSince
+    let fruitless = follower.node?.finality.fruitlessLeaders
+    #expect(since != nil && fruitless != nil)
+    // It stands, in vain, and comes back to the leader that it had.
+    world.isIgnored = { [leader, follower] receiver, message in
+      receiver == leader && message.signAnswer != nil || receiver == follower.id && message.appendCall != nil
+    }
+    for _ in 0..<500 where follower.view?.role == .follower { world.run(until: world.time + 10_000_000) }
+    #expect(follower.view?.role == .preCandidate)
+    world.isIgnored = { [leader] receiver, message in receiver == leader && message.signAnswer != nil }
+    world.run(until: world.time + 500_000_000)
+    #expect(follower.view?.role == .follower && leads(leader))
+    let isSame =
+      follower.node?.leaderSince == since && follower.node?.finality.fruitlessLeaders == fruitless
+    #expect(isSame)
+  }
+
   @Test("however much a leader owes, a node looks at a bounded part of it, twice a second")
   func bounded() throws {
     world.isIgnored = { [leader] receiver, message in
