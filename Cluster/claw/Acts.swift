@@ -62,6 +62,7 @@ enum Acts {
     switch type {
     case .enrol: ["Admin/Enrol"]
     case .policy: ["Admin/Policy"]
+    case .version: ["Admin/Version"]
     case .members: ["Admin/Members"]
     case .incident: ["Admin/Lift", "Admin/Kill", "Admin/Quarantine", "Admin/Revoke"]
     default: []
@@ -137,6 +138,7 @@ enum Acts {
       switch draft.body {
       case .enrol(let act): .enrol(try add(act))
       case .policy(let act): .policy(try add(act))
+      case .version(let act): .version(try add(act))
       case .members(let act, let list): .members(try add(act), list)
       case .incident(let act): .incident(try add(act))
       default: throw Failure(.other, "\(path): a \(draft.body.type.rawValue) is not cosigned")

@@ -15,6 +15,8 @@ struct Ceremony {
   let clusterName: String
   let threshold: Int
   let createdAt: Timestamp
+  /// The semantics that the ledger begins with.
+  let semantics: Int
   /// Ascending by id.
   let seats: [Seat]
   let bundle: PolicyBundle
@@ -23,7 +25,7 @@ struct Ceremony {
 
   init(
     clusterName: String, threshold: Int, createdAt: Timestamp, seats: [Seat], bundle: PolicyBundle,
-    enrolments: [Enrolment]
+    enrolments: [Enrolment], semantics: Int
   ) throws {
     let seats = seats.sorted { $0.id < $1.id }
     guard threshold > seats.count / 2, threshold <= seats.count else {
@@ -47,6 +49,7 @@ struct Ceremony {
     self.clusterName = clusterName
     self.threshold = threshold
     self.createdAt = createdAt
+    self.semantics = semantics
     self.seats = seats
     self.bundle = bundle
     self.enrolments = enrolments
@@ -56,7 +59,7 @@ struct Ceremony {
   var json: JSON {
     .object([
       ("cluster_name", .string(clusterName)), ("threshold", .integer(threshold)),
-      ("created_at", .string(createdAt.text)),
+      ("created_at", .string(createdAt.text)), ("semantics", .integer(semantics)),
       (
         "seats",
         .array(

@@ -23,6 +23,7 @@ enum Founding {
         CommandOption("--tenant", "ID", "the agents' tenant; default acme"),
         CommandOption("--name", "NAME", "the cluster's name; default openexec"),
         CommandOption("--trust-domain", "NAME", "default openexec.local"),
+        SemanticsOption.option,
       ],
       details: """
         Every party's keys and its certificate authority are made below DIR/nodes, and every person's
@@ -48,6 +49,7 @@ enum Founding {
     let bundle: PolicyBundle
     let images: String
     let isolation: [IsolationClass]
+    let semantics: Int
     let createdAt = Environment.now
     var expiresAt: Timestamp { createdAt.advanced(by: .seconds(365 * 86_400)) }
 
@@ -66,6 +68,7 @@ enum Founding {
       bundle = try PolicyFolder.read(folder, images: parsed.value("--images"))
       images = parsed.value("--images").map(Self.absolute) ?? "../../images"
       isolation = try Self.classes(parsed)
+      semantics = try SemanticsOption.read(parsed)
     }
 
     private static func absolute(_ path: String) -> String {
@@ -131,7 +134,8 @@ enum Founding {
       clusterName: plan.name, threshold: plan.threshold, createdAt: plan.createdAt,
       seats: folders.map {
         Ceremony.Seat(id: $0.invitation.id, name: $0.invitation.name, key: $0.invitation.key)
-      }, bundle: plan.bundle, enrolments: enrolments)
+      }, bundle: plan.bundle, enrolments: enrolments,
+      semantics: plan.semantics)
     try ceremony.write(to: "\(root)/ceremony.json")
     let pem = String(decoding: try clients.certificate.pem(), as: UTF8.self)
     for folder in folders {

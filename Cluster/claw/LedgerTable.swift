@@ -50,7 +50,8 @@ enum LedgerTable {
         ("isolation_class", receipt.isolationClass?.rawValue ?? "nothing ran"),
         ("guest_kernel", receipt.guest?.kernel ?? ""),
       ]
-    case .genesis, .term, .tick, .members, .derivedMembers, .key, .policy, .enrol, .artifact, .proposal,
+    case .genesis, .term, .tick, .members, .derivedMembers, .key, .version, .policy, .enrol, .artifact,
+      .proposal,
       .ballot,
       .withdrawal, .incident, .derivedIncident:
       return nil
@@ -69,6 +70,7 @@ enum LedgerTable {
       "\(step.step.rawValue): voters \(step.configuration.voters.map(String.init).joined(separator: ", "))"
     case .key(let key):
       "key \(key.content.groupKey.hex) of \(key.content.parties.map(\.name).joined(separator: ", "))"
+    case .version(let act): "semantics \(act.content.semantics)"
     case .policy(let act): "bundle \(act.content.bundleVersion)"
     case .enrol(let act):
       act.content.enrol.map { "enrols \($0.principal.path)" }

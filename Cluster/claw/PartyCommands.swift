@@ -33,7 +33,7 @@ enum PartyCommands {
         CommandOption("--policy", "DIR", "the policy bundle; default Deploy/policy"),
         CommandOption("--images", "DIR", "built images with digests.json"),
         CommandOption("--enrolment", "FILE", "from claw identity create", isRepeated: true),
-        CommandOption("--out", "FILE", "the plan"),
+        SemanticsOption.option, CommandOption("--out", "FILE", "the plan"),
       ], details: "One party writes it; all others read it before they join.", run: plan),
     Command(
       "party join", "take the others' bundles and the plan; write node.json and ceremony.json",
@@ -146,6 +146,7 @@ enum PartyCommands {
       ("cluster_name", .string(try Operand.identifier(try parsed.required("--name"), "--name"))),
       ("threshold", .integer(threshold)), ("created_at", .string(Environment.now.text)),
       ("bundle", bundle.json), ("enrolments", .array(enrolments.map(\.json))),
+      ("semantics", .integer(try SemanticsOption.read(parsed))),
     ])
     try Files.write(value.indented, to: out)
     let unnamed = PolicyFolder.unnamedImages(bundle)
@@ -169,11 +170,12 @@ enum PartyCommands {
     }
     let bundle = try PolicyBundle(try file.value("bundle", "the policy bundle's files") { $0 })
     let enrolments = try file.value("enrolments", "a list of enrolments", \.array).map { try Enrolment($0) }
+    let semantics = try file.integer("semantics", in: 1...Semantics.newest)
     try file.finish()
     return try Ceremony(
       clusterName: try Operand.identifier(name, "cluster_name"), threshold: threshold, createdAt: created,
       seats: parties.map { Ceremony.Seat(id: $0.id, name: $0.name, key: $0.key) }, bundle: bundle,
-      enrolments: enrolments)
+      enrolments: enrolments, semantics: semantics)
   }
 
   private static func join(_ call: Invocation) throws -> ExitCode {

@@ -56,6 +56,7 @@ enum StatusCommands {
       "members   \(MembersCommands.summary(value["members"]))",
       "answered  by \(session.answering): \(text("role")), term \(text("term")), leader \(text("leader"))",
       "ledger    \(text("final_size")) final of \(text("log_size")), note \(text("note_age_ms")) ms old",
+      "rules     \(VersionCommands.line(value["semantics"]))",
       "policy    \(text("policy_bundle_hash"))",
       "executors \(executors.isEmpty ? "none enlisted" : executors.joined(separator: ", "))",
       "state     \(value["halted"]?.bool == true ? "HALTED" : "running")",

@@ -34,6 +34,8 @@ struct NodeConfiguration: Sendable {
   let partyKey: String
   let storageKey: String
   let peers: [Peer]
+  /// The newest semantics that this node says it applies: its program's, or fewer where an upgrade is rehearsed.
+  let newestSemantics: Int
   let beginning: Beginning
 
   /// How the ledger begins.
@@ -96,6 +98,9 @@ struct NodeConfiguration: Sendable {
           json.string.flatMap(CertificateFingerprint.init(hex:))
         })
     }
+    newestSemantics = try file.value(
+      "newest_semantics", "a whole number from 1 to \(Semantics.newest)", default: Semantics.newest
+    ) { json in json.integer.flatMap { (1...Semantics.newest).contains($0) ? $0 : nil } }
     let cluster: Digest? = try file.value("joins", "a cluster id, 64 hexadecimal characters", default: nil) {
       json in json.string.flatMap { Digest(hex: $0) }
     }
@@ -141,6 +146,10 @@ enum CeremonyFile {
         })
     }
     let bundle = try PolicyBundle(file.value("bundle", "the policy bundle's files") { $0 })
+    let known = 1...Semantics.newest
+    let semantics = try file.value(
+      "semantics", "semantics that this program applies, \(known.lowerBound) to \(known.upperBound)"
+    ) { json in json.integer.flatMap { known.contains($0) ? $0 : nil } }
     let values: [JSON] = try file.value("enrolments", "a list of enrolments", \.array)
     try file.finish()
     var enrolments: [Enrolment] = []
@@ -157,6 +166,6 @@ enum CeremonyFile {
     }
     return CeremonyConfiguration(
       clusterName: name, seats: seats, threshold: threshold, bundle: bundle, enrolments: enrolments,
-      createdAt: created)
+      createdAt: created, semantics: semantics)
   }
 }

@@ -223,7 +223,8 @@ final class Station {
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
         storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
-      foundingShare: share, settings: try Settings(), at: moment, using: &random)
+      foundingShare: share, settings: try Settings(),
+      newestSemantics: configuration.newestSemantics, at: moment, using: &random)
     ceremony = nil
     joining = nil
     if node?.usesFoundingShare == false { destroyFoundingShare() }

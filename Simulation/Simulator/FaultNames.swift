@@ -10,8 +10,10 @@ public enum FaultNames {
       "executor write lost", "failed fsync", "full disk", "hung disk", "input not there", "journal corrupted",
       "journal lost",
       "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
-      "machine outlived its kill", "one-way partition", "partial partition", "partition", "pause",
-      "restriction", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox unproven", "slow disk",
+      "machine outlived its kill", "one-way partition", "outgrown program stopped", "partial partition",
+      "partition", "pause", "program rolled back",
+      "program upgraded", "restriction", "sandbox breaks", "sandbox endless", "sandbox fails",
+      "sandbox unproven", "semantics activated", "slow disk",
       "transfer", "write lost",
     ] + Lie.faultNames).sorted()
 }

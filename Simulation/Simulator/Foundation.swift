@@ -38,7 +38,8 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
   let publicKeys: PublicKeyPackage<Suite>
 
   static func generate(
-    nodes: Int, threshold: Int, enrolments: [Enrolment], using random: inout SeededRandom
+    nodes: Int, threshold: Int, enrolments: [Enrolment], semantics: Int = Semantics.newest,
+    using random: inout SeededRandom
   ) throws -> Foundation {
     var seeds: [[UInt8]] = []
     var seats: [CeremonyConfiguration.Seat] = []
@@ -52,7 +53,8 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
       bundle: try PolicyBundle(files: [(PolicyBundle.registryPath, SimulatedPolicy.registry)]),
-      enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch)
+      enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch,
+      semantics: semantics)
     var chairs: [Chair] = []
     for (position, seat) in seats.enumerated() {
       var seed = seeds[position]

@@ -66,7 +66,8 @@ struct LedgerAudit: Sendable {
     case .incident(let signed): take(signed)
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
-    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .artifact, .members, .derivedMembers,
+    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .artifact, .members,
+      .derivedMembers,
       .key:
       break
     }

@@ -31,6 +31,8 @@ final class NodeHost<Suite: CipherSuite> {
   /// When its disk is free again: writes become durable in order.
   var diskFree: UInt64 = 0
   var diskRandom: SeededRandom
+  /// The newest semantics that its program applies.
+  var newestSemantics = Semantics.newest
   /// Not to be started again before this time.
   var downUntil: UInt64 = 0
 
@@ -70,7 +72,7 @@ final class NodeHost<Suite: CipherSuite> {
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
       foundingShare: try founding(), settings: try Settings(),
-      at: moment(time), using: &random)
+      newestSemantics: newestSemantics, at: moment(time), using: &random)
   }
 
   private func founding() throws -> PartyShare<Suite>? {

@@ -13,6 +13,7 @@ final class SimulatedOperators: SimulatedClient {
     case restrict(RestrictionList.Entry, length: UInt64)
     case lift(String)
     case members(String)
+    case version(Int)
     /// One of them alone: nobody honest lifts anything for it.
     case liftAlone(String)
     case transfer(UInt64)
@@ -100,6 +101,20 @@ final class SimulatedOperators: SimulatedClient {
     add(.members(act.actID), .members, statement(signed, Attachment()))
   }
 
+  /// The newest semantics that they have asked for.
+  private(set) var newestSemantics = 1
+
+  /// Newer semantics are to be in force.
+  func activate(_ semantics: Int, wall: Timestamp) {
+    newestSemantics = max(newestSemantics, semantics)
+    nextAct += 1
+    let act = VersionAct(
+      actID: "version-\(nextAct)", semantics: semantics, validUntil: wall.advanced(by: .seconds(3600)))
+    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
+      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+    add(.version(semantics), .version, statement(signed, Attachment()))
+  }
+
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
   }
@@ -110,7 +125,7 @@ final class SimulatedOperators: SimulatedClient {
       switch call.purpose {
       case .transfer: call.sentAt != 0 && call.sentAt + 6_000_000_000 < time
       case .liftAlone: call.sentAt != 0 && call.sentAt + 3_000_000_000 < time
-      case .enrol, .restrict, .lift, .members: false
+      case .enrol, .restrict, .lift, .members, .version: false
       }
     }
     for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
@@ -200,7 +215,7 @@ final class SimulatedOperators: SimulatedClient {
       oracles.acknowledged(entry, at: time)
       standing.append((entry, until: time + length))
       lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
-    case .lift, .liftAlone, .transfer, .members: break
+    case .lift, .liftAlone, .transfer, .members, .version: break
     }
   }
 }

@@ -90,7 +90,7 @@ public final class World<Suite: CipherSuite> {
     let cast = try Cast(using: &keyRandom)
     let foundation = try Foundation<Suite>.generate(
       nodes: conditions.nodes, threshold: conditions.threshold, enrolments: cast.enrolments,
-      using: &keyRandom)
+      semantics: conditions.semantics, using: &keyRandom)
     let entry = try Record(parsing: foundation.genesis.leaf)
     guard case .genesis(let genesis) = entry.body else { throw SimulationError.setup("the genesis") }
     self.genesis = genesis
@@ -107,10 +107,11 @@ public final class World<Suite: CipherSuite> {
     }
     operators = company.operators
     for party in foundation.parties {
-      hosts.append(
-        try NodeHost(
-          id: party.id, keySeed: party.keySeed, share: party.share.clone(), genesis: foundation.genesis,
-          random: random(.node, party.id.rawValue), diskRandom: random(.disk, party.id.rawValue)))
+      let host = try NodeHost<Suite>(
+        id: party.id, keySeed: party.keySeed, share: party.share.clone(), genesis: foundation.genesis,
+        random: random(.node, party.id.rawValue), diskRandom: random(.disk, party.id.rawValue))
+      host.newestSemantics = conditions.semantics
+      hosts.append(host)
     }
     oracles.executorKeys = cast.enrolments.filter { $0.incarnation > 0 }.map { ($0.principal, $0.key) }
     oracles.hasDamage = !schedule.damaged.isEmpty

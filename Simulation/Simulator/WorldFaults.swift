@@ -40,6 +40,8 @@ extension World {
       oracles.count(fault: "transfer")
       operators.transfer(to: node)
     case .members(let draw): changeMembers(draw)
+    case .program(let node, let semantics): replaceProgram(of: node, by: semantics)
+    case .activate(let semantics): activate(semantics)
     case .agent(let number, let act, let node): perform(number, act, at: node)
     case .vote(let approver, let agent, let request, let approves):
       for client in clients {
@@ -60,6 +62,7 @@ extension World {
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members,
+      .program, .activate,
       .agent,
       .vote:
       break
@@ -144,6 +147,10 @@ extension World {
   /// A node has stopped itself. One whose store was damaged may; nobody else does.
   func stopped(_ host: NodeHost<Suite>, _ reason: String) {
     forget(host)
+    if isOutgrown(host) {
+      oracles.count(fault: "outgrown program stopped")
+      return
+    }
     guard schedule.damaged.contains(host.id.rawValue) else {
       oracles.fail("nodes stay up", "node \(host.id.rawValue) stopped: \(reason)", at: time)
       return
@@ -157,6 +164,10 @@ extension World {
       try host.start(at: time)
     } catch {
       if !isHonest(host) { return }
+      if isOutgrown(host) {
+        oracles.count(fault: "outgrown program stopped")
+        return
+      }
       if schedule.damaged.contains(id.rawValue) {
         oracles.count(fault: "stopped at a damaged entry")
         return
@@ -255,6 +266,7 @@ extension World {
       host.diskFree = min(host.diskFree, time)
       host.downUntil = min(host.downUntil, time)
       host.clock.offset = 0
+      host.newestSemantics = max(host.newestSemantics, operators.newestSemantics)
       if !host.isUp { queue.schedule(.restart(host.id), at: time + 1) }
       // What a hung disk had not finished, it finishes now.
       for (number, _) in host.disk.pending {

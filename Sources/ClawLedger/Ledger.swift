@@ -108,10 +108,10 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public var members: [NodeID] { configurations.last?.configuration.members ?? [] }
 
   /// Whether a record may only be appended once the owner has held it against its state: those that consensus or
-  /// signing takes up at once.
+  /// signing takes up at once, and the one that not every program can apply.
   public static func isJudged(_ body: RecordBody) -> Bool {
     switch body {
-    case .members, .derivedMembers, .key: true
+    case .members, .derivedMembers, .key, .version: true
     case .genesis, .term, .tick, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .decision,
       .receipt,
       .incident, .derivedIncident:

@@ -89,7 +89,7 @@ extension ShieldState {
   }
 
   /// The leaf of the same act; refused where the id is taken by another.
-  private func knownAct(_ type: RecordType, _ id: String, _ hash: Digest) throws(Refusal) -> LeafIndex? {
+  func knownAct(_ type: RecordType, _ id: String, _ hash: Digest) throws(Refusal) -> LeafIndex? {
     guard let known = act(type, id) else { return nil }
     guard known.contentHash == hash else {
       throw Refusal(.alreadyExists, "act \(id) has other content at leaf \(known.leaf.value)")

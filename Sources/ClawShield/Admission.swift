@@ -21,6 +21,8 @@ struct Capacity: Sendable {
   /// Of one tenant, which every node keeps a copy of: 16,384 artifacts, and 4 GiB of contents.
   var artifactsPerTenant = 1 << 14
   var artifactBytesPerTenant = 1 << 32
+  /// That one approval has as its results, since semantics 2.
+  var resultsPerApproval = 16
   var enrolments = 1 << 16
   /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
   var incidents = 1 << 18
@@ -42,6 +44,7 @@ extension ShieldState {
       case .receipt(let receipt): return try admit(receipt, at: time)
       case .incident(let act): return try admit(act, at: time)
       case .enrol(let act): return try admit(act, at: time)
+      case .version(let act): return try admit(act, at: time)
       case .policy(let act): return try admit(act, attachment, at: time)
       case .members(let act, _): return try admit(act, at: time)
       case .artifact(let note): return try admit(note, at: time)

@@ -29,7 +29,8 @@ extension ShieldState {
     case .derivedIncident(let incident): return take(incident, at: index)
     case .derivedMembers(let step): return take(step, at: index)
     case .key(let record): return take(record, at: index)
-    case .members, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident: break
+    case .members, .version, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident:
+      break
     }
     switch admits(record.body, attachment: attachment, at: logTime) {
     case .accept: break
@@ -44,6 +45,7 @@ extension ShieldState {
     case .receipt(let receipt): take(receipt, at: index)
     case .incident(let act): take(act, at: index)
     case .enrol(let act): take(act, at: index)
+    case .version(let act): take(act, at: index)
     case .policy(let act): take(act, attachment, at: index)
     case .members(let act, let configuration): return take(act, configuration, at: index)
     case .artifact(let note): take(note, at: index)

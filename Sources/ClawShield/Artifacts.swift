@@ -111,9 +111,11 @@ extension ShieldState {
           .resourceExhausted, "the artifact would have more than \(Labels.maximumCount) labels")
       }
       try requireValidity(note.validUntil, at: time)
+      try requireAnotherResult(note)
       return .accept
     }
     try requireValidity(note.validUntil, at: time)
+    try requireAnotherResult(note)
     try requireRoom(for: note)
     return .accept
   }
@@ -152,6 +154,18 @@ extension ShieldState {
     return Labels.joined(note.labels, inputLabels(cell.content))
   }
 
+  /// One approval has a bounded number of results, however often its executor tries.
+  private func requireAnotherResult(_ note: ArtifactNote) throws(Refusal) {
+    guard semantics >= Semantics.countedResults, let decision = note.decision,
+      let index = indexes.decisions[decision], let cell = proposal(index)
+    else { return }
+    guard cell.results < capacity.resultsPerApproval else {
+      throw Refusal(
+        .resourceExhausted,
+        "the approval at leaf \(decision.value) has \(cell.results) results, as many as one may have")
+    }
+  }
+
   private func requireRoom(for note: ArtifactNote) throws(Refusal) {
     guard indexes.artifacts < capacity.artifacts else {
       throw Refusal(.resourceExhausted, "more than \(capacity.artifacts) artifacts")
@@ -179,6 +193,12 @@ extension ShieldState {
       artifactCell(note.tenantID, note.workspaceID, note.digest) ?? ArtifactCell(note, leaf: index)
     cell.labels = Labels.joined(cell.labels, labels)
     setArtifact(cell)
+    guard semantics >= Semantics.countedResults, let decision = note.decision,
+      let index = indexes.decisions[decision], let old = proposal(index)
+    else { return }
+    var new = old
+    new.results += 1
+    change(old, to: new)
   }
 
   // MARK: Questions

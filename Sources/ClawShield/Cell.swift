@@ -12,6 +12,8 @@ public enum Cell: MerkleValue, Equatable {
   case genesis(GenesisCell)
   /// `members`: the parties, their key and the change that is on its way; absent until the first change.
   case members(MembersCell)
+  /// `version`: the semantics in force; absent while those of the genesis are.
+  case version(VersionCell)
   /// `bundle`: the active policy bundle.
   case bundle(BundleCell)
   /// `enrolment/<principal>`.
@@ -37,6 +39,7 @@ public enum Cell: MerkleValue, Equatable {
     case .log(let cell): cell.json
     case .genesis(let cell): cell.json
     case .members(let cell): cell.json
+    case .version(let cell): cell.json
     case .bundle(let cell): cell.json
     case .enrolment(let cell): cell.json
     case .proposal(let box): box.cell.json
@@ -73,6 +76,7 @@ public enum Cell: MerkleValue, Equatable {
     case "log": cell = .log(try LogCell(from: &fields))
     case "genesis": cell = .genesis(try GenesisCell(from: &fields))
     case "members": cell = .members(try MembersCell(from: &fields))
+    case "version": cell = .version(try VersionCell(from: &fields))
     case "bundle": cell = .bundle(try BundleCell(from: &fields))
     case "enrolment": cell = .enrolment(try EnrolmentCell(from: &fields))
     case "proposal": cell = .proposal(ProposalBox(try ProposalCell(from: &fields)))
@@ -93,6 +97,7 @@ public enum Cell: MerkleValue, Equatable {
     case .log: CellName.log
     case .genesis: CellName.genesis
     case .members: CellName.members
+    case .version: CellName.version
     case .bundle: CellName.bundle
     case .enrolment(let cell): CellName.enrolment(cell.enrolment.principal)
     case .proposal(let box): CellName.proposal(box.cell.index)
@@ -110,6 +115,7 @@ enum CellName {
   static let log = "log"
   static let genesis = "genesis"
   static let members = "members"
+  static let version = "version"
   static let bundle = "bundle"
   static func enrolment(_ principal: Principal) -> String { "enrolment/\(principal.path)" }
   static func proposal(_ index: LeafIndex) -> String { "proposal/\(index.value)" }

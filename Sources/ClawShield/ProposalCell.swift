@@ -73,6 +73,8 @@ struct ProposalCell: Equatable, Sendable {
   var voided: String?
   var receipt: Outcome?
   var unknown: UnknownOutcome?
+  /// How many artifacts its approval has as results; counted since semantics 2.
+  var results = 0
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -167,6 +169,10 @@ extension ProposalCell: JSONWritable {
       UnknownOutcome(cause: try inner.leafIndex("cause"), written: try inner.optionalLeaf("written"))
     }
     settledAt = try fields.optionalTime("settled_at")
+    results =
+      try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
+        json.integer.flatMap { (1...Self.maximumRelated).contains($0) ? $0 : nil }
+      } ?? 0
   }
 
   var members: [(String, JSON)] {
@@ -204,6 +210,7 @@ extension ProposalCell: JSONWritable {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
       ), ("settled_at", settledAt.map(JSON.time)),
+      ("results", results > 0 ? .integer(results) : nil),
     ])
   }
 }

@@ -119,7 +119,7 @@ public struct ShieldState: Sendable {
     var indexes = Indexes()
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .members, .bundle, .spend, .approvals: break
+      case .log, .genesis, .members, .version, .bundle, .spend, .approvals: break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -145,6 +145,13 @@ public struct ShieldState: Sendable {
     membership = cell
     cells[CellName.members] = .members(cell)
   }
+
+  /// The semantics in force for the next leaf.
+  public var semantics: Int {
+    if case .version(let cell) = cells[CellName.version] { cell.semantics } else { genesis.semantics }
+  }
+
+  mutating func setVersion(_ cell: VersionCell) { cells[CellName.version] = .version(cell) }
 
   func proposal(_ index: LeafIndex) -> ProposalCell? {
     guard indexes.proposals[index] != nil, case .proposal(let box) = cells[CellName.proposal(index)] else {

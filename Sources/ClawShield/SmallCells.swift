@@ -30,6 +30,7 @@ public struct GenesisCell: Equatable, Sendable, JSONWritable {
   var parties: [Party]
   var threshold: Int
   var groupKey: PublicKey
+  var semantics: Int
 
   init(cluster: Digest, genesis: Genesis) {
     self.cluster = cluster
@@ -37,6 +38,7 @@ public struct GenesisCell: Equatable, Sendable, JSONWritable {
     parties = genesis.parties
     threshold = genesis.threshold
     groupKey = genesis.groupKey
+    semantics = genesis.semantics
   }
 
   init(from fields: inout Fields) throws(RecordError) {
@@ -47,15 +49,35 @@ public struct GenesisCell: Equatable, Sendable, JSONWritable {
     }
     threshold = try fields.integer("threshold", in: 1...64)
     groupKey = try fields.publicKey("group_key")
+    semantics = try fields.integer("semantics", in: 1...65_535)
   }
 
   public var members: [(String, JSON)] {
     [
       ("cluster", .digest(cluster)), ("cluster_name", .string(clusterName)),
       ("parties", .array(parties.map(\.json))), ("threshold", .integer(threshold)),
-      ("group_key", .string(groupKey.hex)),
+      ("group_key", .string(groupKey.hex)), ("semantics", .integer(semantics)),
     ]
   }
+}
+
+/// The semantics in force since a `version` record; absent while those of the genesis are.
+public struct VersionCell: Equatable, Sendable, JSONWritable {
+  var semantics: Int
+  /// The leaf that put them in force: the next one is the first they apply to.
+  var leaf: LeafIndex
+
+  init(semantics: Int, leaf: LeafIndex) {
+    self.semantics = semantics
+    self.leaf = leaf
+  }
+
+  init(from fields: inout Fields) throws(RecordError) {
+    semantics = try fields.integer("semantics", in: 1...65_535)
+    leaf = try fields.leafIndex("leaf")
+  }
+
+  public var members: [(String, JSON)] { [("semantics", .integer(semantics)), ("leaf", .index(leaf))] }
 }
 
 /// The active policy bundle.

@@ -54,7 +54,8 @@ extension GovernanceNode {
   ) throws {
     switch method {
     case .listActions: listActions(call, into: &effects)
-    case .submit, .withdraw, .castBallot, .enrol, .policy, .members, .lift, .report, .kill, .quarantine,
+    case .submit, .withdraw, .castBallot, .enrol, .policy, .version, .members, .lift, .report, .kill,
+      .quarantine,
       .revoke:
       try onStatement(method, call, StatementRequest(decoding: call.payload), into: &effects)
     case .get: try get(call, ProposalRequest(decoding: call.payload), isStream: false, into: &effects)
@@ -104,6 +105,7 @@ extension GovernanceNode {
     case .report: (type, purpose) = (.receipt, .report(call.key))
     case .enrol: (type, purpose) = (.enrol, .act(call.key))
     case .policy: (type, purpose) = (.policy, .act(call.key))
+    case .version: (type, purpose) = (.version, .act(call.key))
     case .members: (type, purpose) = (.members, .act(call.key))
     default: (type, purpose) = (.incident, .act(call.key))
     }
@@ -286,6 +288,7 @@ extension GovernanceNode {
       ("parties", .integer(members.parties.count)), ("threshold", .integer(members.threshold)),
       ("faults_tolerated", .integer(max(0, members.faultsTolerated))),
       ("crash_only", .bool(members.faultsTolerated < 1)), ("members", membersStatus),
+      ("semantics", semanticsStatus),
       ("log_size", .string(String(raft.log.size))),
       ("commit_size", .string(String(raft.commitIndex.rawValue))),
       ("final_size", .string(String(finality.size))),

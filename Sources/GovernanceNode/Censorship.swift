@@ -80,7 +80,7 @@ extension GovernanceNode {
       return false
     }
     let submission = forward.submission
-    switch overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall) {
+    switch admits(submission.body, attachment: submission.attachment) {
     case .accept: return true
     case .known(let index):
       clients.endForward(forward.id)
@@ -112,7 +112,7 @@ extension GovernanceNode {
   ) {
     guard let (body, attachment) = forwarded(call),
       !clients.isForwarding(call.statement),
-      case .accept = overlay.head.admits(body, attachment: attachment, at: now.wall)
+      case .accept = admits(body, attachment: attachment)
     else { return }
     let submission = Submission(body: body, attachment: attachment, purpose: nil)
     if raft.mayPropose {

@@ -231,6 +231,7 @@ extension GovernanceNode {
     case (.receipt(let a), .receipt(let b)): a.content.receiptID == b.content.receiptID
     case (.incident(let a), .incident(let b)): a.content == b.content
     case (.enrol(let a), .enrol(let b)): a.content == b.content
+    case (.version(let a), .version(let b)): a.content == b.content
     case (.policy(let a), .policy(let b)): a.content == b.content
     case (.members(let a, _), .members(let b, _)): a.content == b.content
     case (.artifact(let a), .artifact(let b)):

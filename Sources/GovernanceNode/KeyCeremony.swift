@@ -33,11 +33,13 @@ public struct CeremonyConfiguration: Equatable, Sendable {
   /// Ascending by principal.
   public let enrolments: [Enrolment]
   public let createdAt: Timestamp
+  /// The semantics that the ledger begins with.
+  public let semantics: Int
 
   /// A configuration.
   public init(
     clusterName: String, seats: [Seat], threshold: Int, bundle: PolicyBundle, enrolments: [Enrolment],
-    createdAt: Timestamp
+    createdAt: Timestamp, semantics: Int = Semantics.newest
   ) {
     self.clusterName = clusterName
     self.seats = seats.sorted { $0.id < $1.id }
@@ -45,6 +47,7 @@ public struct CeremonyConfiguration: Equatable, Sendable {
     self.bundle = bundle
     self.enrolments = enrolments.sorted { $0.principal < $1.principal }
     self.createdAt = createdAt
+    self.semantics = semantics
   }
 
   /// What operators compare before they go on.
@@ -61,6 +64,7 @@ public struct CeremonyConfiguration: Equatable, Sendable {
           })
       ), ("threshold", .integer(threshold)), ("bundle", bundle.json),
       ("enrolments", .array(enrolments.map(\.json))), ("created_at", .string(createdAt.text)),
+      ("semantics", .integer(semantics)),
     ]).contentHash
   }
 }
@@ -312,7 +316,8 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
       transcriptHash: try generation.transcript(), groupKey: groupKey,
       constitutionVersion: configuration.bundle.constitutionVersion,
       policyBundleHash: configuration.bundle.hash, bundleHash: configuration.bundle.json.saltedHash(salt),
-      enrolments: configuration.enrolments, createdAt: configuration.createdAt)
+      enrolments: configuration.enrolments, createdAt: configuration.createdAt,
+      semantics: configuration.semantics)
     return Record(at: configuration.createdAt, body: .genesis(genesis)).bytes
   }
 }

@@ -92,7 +92,7 @@ extension GovernanceNode {
   // MARK: Judging what a leader sends
 
   /// Judges the entry that the log has met and not appended yet; false where there is none to judge now.
-  mutating func judgeAwaited() -> Bool {
+  mutating func judgeAwaited(into effects: inout NodeEffects) -> Bool {
     guard let awaited = raft.log.awaitedEntry, awaited.index.rawValue == overlay.size + 1 else {
       return false
     }
@@ -102,11 +102,15 @@ extension GovernanceNode {
     {
       return false
     }
+    if let shortcoming = shortcoming(before: awaited.entry) {
+      effects.fatal = shortcoming
+      return false
+    }
     raft.log.judge(awaited, objection: objection(to: awaited.entry))
     return true
   }
 
-  /// Why a record that holds a configuration or a key cannot come next; nil where it can.
+  /// Why a record that holds a configuration, a key or a version cannot come next; nil where it can.
   func objection(to entry: ParsedEntry) -> String? {
     var state = overlay.head
     let applied = state.apply(

@@ -106,6 +106,12 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var history = HistoryKeeper()
   var freshReads = FreshReads()
   var repairs = Repairs()
+  /// The newest semantics that this program applies.
+  let newestSemantics: Int
+  /// What peers have said of theirs.
+  var adverts: [(peer: NodeID, semantics: Int)] = []
+  /// When this node last told all peers of its own.
+  var lastAdvertised: Instant?
   /// Whether the store says that entries were lost.
   var remembersLoss: Bool
   /// When this node learned who leads.
@@ -127,9 +133,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
     recovered: consuming RecoveredLedger<Store>, foundingShare: PartyShare<Suite>?,
-    settings: Settings, at now: Moment, using random: inout some RandomNumberGenerator
+    settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
+    using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
-    let start = try Beginning(recovered, identity)
+    let start = try Beginning(recovered, identity, newestSemantics: newestSemantics)
     guard let party = PartyIdentifier(UInt16(truncatingIfNeeded: identity.id.rawValue)) else {
       throw .identity("expected a party's number from 1 to 65535")
     }
@@ -139,6 +146,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } catch {
       throw .state("the key in force: \(error)")
     }
+    self.newestSemantics = newestSemantics
     recovered.ledger.begin(configuration: start.state.configurationPoint)
     cluster = start.cluster
     genesis = start.genesis
@@ -363,6 +371,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     effects.messages.append((peer, PeerMessage(noteWanted: NoteWanted(size: finality.size))))
     restrictions.showAll(to: peer, into: &effects)
     showMembers(to: peer, into: &effects)
+    advertise(to: peer, into: &effects)
   }
 
   private mutating func onPeer(
@@ -373,7 +382,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     if let message = RaftCodec.decode(message) {
       stepRaft(.receive(from: sender, message), using: &random, into: &effects)
       // An entry that had to be judged first: now it can be appended.
-      for _ in 0..<8 where judgeAwaited() {
+      for _ in 0..<8 where judgeAwaited(into: &effects) {
         stepRaft(.receive(from: sender, message), using: &random, into: &effects)
       }
     } else if onKeyMessage(message, from: sender, using: &random, into: &effects) {
@@ -388,6 +397,8 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onRepairStep(step, from: sender, using: &random, into: &effects)
     } else if let shown = message.membersShown {
       onMembersShown(shown, into: &effects)
+    } else if let advert = message.advert {
+      onAdvert(advert, from: sender, into: &effects)
     } else if let durable = message.durable {
       guard let root = Digest(durable.root) else { return }
       acks.record(
@@ -464,6 +475,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       acknowledge(term: own.term, size: own.size, into: &effects)
     }
     writeTick(into: &effects)
+    advertiseAgain(into: &effects)
     wantNotes(into: &effects)
     pursueHistory(into: &effects)
     pursueRepairs(into: &effects)
@@ -497,9 +509,10 @@ private struct Beginning {
   let genesis: Genesis
   let state: ShieldState
 
-  init(_ recovered: borrowing RecoveredLedger<some LogStore>, _ identity: borrowing NodeIdentity)
-    throws(NodeFault)
-  {
+  init(
+    _ recovered: borrowing RecoveredLedger<some LogStore>, _ identity: borrowing NodeIdentity,
+    newestSemantics: Int
+  ) throws(NodeFault) {
     let ledger = recovered.ledger
     guard let leaf = ledger.leaf(at: LeafIndex(0)), let entry = ledger.parsedEntry(at: LeafIndex(0)),
       case .genesis(let genesis) = entry.record.body
@@ -510,6 +523,10 @@ private struct Beginning {
       state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)
     } catch {
       throw .state("\(error)")
+    }
+    let semantics = Beginning.semantics(of: ledger, after: state)
+    guard semantics <= newestSemantics else {
+      throw .state(outgrown(by: semantics, newest: newestSemantics, "this store's ledger has"))
     }
     let id = identity.id.rawValue
     let key = identity.partyKey.publicKey
@@ -522,6 +539,17 @@ private struct Beginning {
         "expected party \(id) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
       )
     }
+  }
+
+  /// The highest semantics that the log has, final or not: no entry was appended that its own program could not apply.
+  private static func semantics(of ledger: Ledger<some LogStore>, after state: ShieldState) -> Int {
+    var highest = state.semantics
+    for index in state.size..<max(state.size, ledger.size) {
+      if case .version(let act)? = ledger.parsedEntry(at: LeafIndex(index))?.record.body {
+        highest = max(highest, act.content.semantics)
+      }
+    }
+    return highest
   }
 
   /// The state at the last note: from its cells where there are any, else from the genesis.

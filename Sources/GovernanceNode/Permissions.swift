@@ -39,6 +39,7 @@ public enum Method: String, Sendable, CaseIterable {
   case status = "Admin/Status"
   case enrol = "Admin/Enrol"
   case policy = "Admin/Policy"
+  case version = "Admin/Version"
   case kill = "Admin/Kill"
   case quarantine = "Admin/Quarantine"
   case revoke = "Admin/Revoke"
@@ -74,7 +75,8 @@ public enum Method: String, Sendable, CaseIterable {
     case .artifactGet: [.agent, .executor, .auditor]
     case .artifactStat, .artifactList: [.agent, .auditor]
     case .status: [.operator, .auditor]
-    case .enrol, .policy, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys: [.operator]
+    case .enrol, .policy, .version, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys:
+      [.operator]
     case .enlist, .jobs, .report: [.executor]
     }
   }

@@ -138,6 +138,11 @@ extension GovernanceNode {
       effects.notices.append(.evidence("a snapshot does not match the note that it came with"))
       return nil
     }
+    guard state.semantics <= newestSemantics else {
+      effects.fatal = outgrown(
+        by: state.semantics, newest: newestSemantics, "the snapshot of size \(state.size) has")
+      return nil
+    }
     raft.log.expect(frontier, at: state.logTime, configuration: state.configurationPoint)
     let point = SnapshotPoint(
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)

@@ -35,7 +35,7 @@ enum Purpose: Equatable, Sendable {
 extension GovernanceNode {
   /// Brings a record into the log: appends it here, if this node leads, or forwards it.
   mutating func submit(_ submission: Submission, into effects: inout NodeEffects) {
-    switch overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall) {
+    switch admits(submission.body, attachment: submission.attachment) {
     case .known(let index):
       wait(submission, at: index, into: &effects)
       return
@@ -186,7 +186,7 @@ extension GovernanceNode {
       answer.message = "expected a signed statement and its attachment"
       return
     }
-    switch overlay.head.admits(body, attachment: attachment, at: now.wall) {
+    switch admits(body, attachment: attachment) {
     case .known(let index): answer.index = index.value
     case .refuse(let refusal):
       answer.code = refusal.code.status.rawValue
@@ -215,8 +215,9 @@ extension GovernanceNode {
   /// What may enter the log from outside a leader: what its originator signed, and artifacts.
   private static func isForwardable(_ type: RecordType) -> Bool {
     switch type {
-    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .members, .artifact: true
-    case .genesis, .term, .tick, .version, .key, .decision, .recovery: false
+    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .version, .members, .artifact:
+      true
+    case .genesis, .term, .tick, .key, .decision, .recovery: false
     }
   }
 
@@ -240,7 +241,7 @@ extension GovernanceNode {
     default:
       // Back-pressure is an answer; another refusal is one if this node's own state confirms it.
       if code != .resourceExhausted,
-        case .accept = overlay.head.admits(submission.body, attachment: submission.attachment, at: now.wall)
+        case .accept = admits(submission.body, attachment: submission.attachment)
       {
         return
       }

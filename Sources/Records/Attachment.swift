@@ -113,7 +113,7 @@ public struct Attachment: Equatable, Sendable {
     case .ballot(let ballot): [("reason", ballot.content.reasonHash)]
     case .receipt(let receipt): [("result", receipt.content.resultHash)]
     case .incident(let act): [("reason", act.content.reasonHash)]
-    case .term, .tick, .members, .derivedMembers, .key, .enrol, .artifact, .withdrawal, .decision,
+    case .term, .tick, .members, .derivedMembers, .key, .version, .enrol, .artifact, .withdrawal, .decision,
       .derivedIncident:
       []
     }

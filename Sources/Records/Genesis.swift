@@ -55,12 +55,14 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
   /// Ascending by principal.
   public var enrolments: [Enrolment]
   public var createdAt: Timestamp
+  /// The semantics by which the ledger begins (`Semantics`).
+  public var semantics: Int
 
   /// A genesis.
   public init(
     clusterName: String, parties: [Party], threshold: Int, transcriptHash: Digest, groupKey: PublicKey,
     constitutionVersion: String, policyBundleHash: Digest, bundleHash: Digest,
-    enrolments: [Enrolment], createdAt: Timestamp
+    enrolments: [Enrolment], createdAt: Timestamp, semantics: Int = Semantics.newest
   ) {
     self.clusterName = clusterName
     self.parties = parties
@@ -72,6 +74,7 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
     self.bundleHash = bundleHash
     self.enrolments = enrolments
     self.createdAt = createdAt
+    self.semantics = semantics
   }
 
   /// How many parties may lie without a fork: 2t − n − 1. Below 1 the cluster is crash-only.
@@ -94,6 +97,7 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
       try Enrolment(from: &inner)
     }
     createdAt = try fields.time("created_at")
+    semantics = try fields.integer("semantics", in: 1...65_535)
     guard zip(parties, parties.dropFirst()).allSatisfy({ $0.id < $1.id }) else {
       throw .field(fields.name("parties"), expected: "parties ascending by id, none twice")
     }
@@ -113,6 +117,7 @@ public struct Genesis: Equatable, Sendable, JSONWritable {
       ("group_key", .string(groupKey.hex)), ("constitution_version", .string(constitutionVersion)),
       ("policy_bundle_hash", .digest(policyBundleHash)), ("bundle_hash", .digest(bundleHash)),
       ("enrolments", .array(enrolments.map(\.json))), ("created_at", .time(createdAt)),
+      ("semantics", .integer(semantics)),
     ]
   }
 }

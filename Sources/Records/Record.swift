@@ -13,6 +13,7 @@ public enum RecordBody: Equatable, Sendable {
   case members(Signed<MembersAct>, MemberList)
   case derivedMembers(DerivedMembers)
   case key(KeyRecord)
+  case version(Signed<VersionAct>)
   case policy(Signed<PolicyAct>)
   case enrol(Signed<EnrolmentAct>)
   case artifact(Signed<ArtifactNote>)
@@ -29,7 +30,8 @@ public enum RecordBody: Equatable, Sendable {
     switch self {
     case .members(_, let configuration): configuration
     case .derivedMembers(let step): step.configuration
-    case .genesis, .term, .tick, .key, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .decision,
+    case .genesis, .term, .tick, .version, .key, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal,
+      .decision,
       .receipt, .incident, .derivedIncident:
       nil
     }
@@ -43,6 +45,7 @@ public enum RecordBody: Equatable, Sendable {
     case .tick: .tick
     case .members, .derivedMembers: .members
     case .key: .key
+    case .version: .version
     case .policy: .policy
     case .enrol: .enrol
     case .artifact: .artifact
@@ -85,6 +88,7 @@ public struct Record: Equatable, Sendable {
       members = act.members + [("configuration", configuration.json)]
     case .derivedMembers(let step): members = step.members
     case .key(let key): members = key.members
+    case .version(let act): members = act.members
     case .policy(let act): members = act.members
     case .enrol(let act): members = act.members
     case .artifact(let note): members = note.members
@@ -150,6 +154,7 @@ public struct Record: Equatable, Sendable {
           })
       }
     case .key: .key(try KeyRecord(from: &fields))
+    case .version: .version(try Signed(from: &fields))
     case .policy: .policy(try Signed(from: &fields))
     case .enrol: .enrol(try Signed(from: &fields))
     case .artifact: .artifact(try Signed(from: &fields))
@@ -164,7 +169,7 @@ public struct Record: Equatable, Sendable {
       } else {
         .incident(try Signed(from: &fields))
       }
-    case .version, .recovery: throw .unknownType(type.rawValue)
+    case .recovery: throw .unknownType(type.rawValue)
     }
   }
 }

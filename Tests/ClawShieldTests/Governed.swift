@@ -31,8 +31,11 @@ struct Governed {
   var now = Governed.start
   private var serial = 0
 
-  init(registry: Registry = Registry(), evaluator: any PolicyEvaluating = DeclarativePolicy()) throws {
-    let (leaf, attachment) = try Governed.genesis(registry: registry)
+  init(
+    registry: Registry = Registry(), evaluator: any PolicyEvaluating = DeclarativePolicy(),
+    semantics: Int = Semantics.newest
+  ) throws {
+    let (leaf, attachment) = try Governed.genesis(registry: registry, semantics: semantics)
     state = try ShieldState.initial(
       genesisLeaf: leaf.bytes, record: leaf, attachment: attachment, policyEvaluator: evaluator)
     log.append(Leaf(record: leaf, hash: TreeHash.leaf(leaf.bytes), attachment: attachment))
@@ -60,6 +63,11 @@ struct Governed {
       validUntil: now.advanced(by: .seconds(60)))
     let signed = Signed.sign(note, cluster: cluster, as: owner, with: Governed.key(keyName ?? owner.path))
     return (.artifact(signed), Attachment())
+  }
+
+  /// A result of an approval, as its executor puts it.
+  func result(_ content: String, of approval: LeafIndex) -> (RecordBody, Attachment) {
+    artifact(content, of: Governed.executor, labels: [Governed.agent.path], resultOf: approval)
   }
 
   static func enrolment(
@@ -101,7 +109,8 @@ struct Governed {
   }
 
   static func genesis(
-    registry: Registry, parties: [String] = ["p1", "p2", "p3"], signers: [String] = ["p1", "p2", "p3"]
+    registry: Registry, parties: [String] = ["p1", "p2", "p3"], signers: [String] = ["p1", "p2", "p3"],
+    semantics: Int = Semantics.newest
   ) throws -> (Record, Attachment) {
     let bundle = try registry.bundle
     let salt = [UInt8](repeating: 7, count: 16)
@@ -111,7 +120,8 @@ struct Governed {
         Party(id: position + 1, name: name, key: key(name).publicKey, verifyingShare: "")
       }, threshold: 2, transcriptHash: SHA256.hash("transcript"), groupKey: key("group").publicKey,
       constitutionVersion: bundle.constitutionVersion, policyBundleHash: bundle.hash,
-      bundleHash: bundle.json.saltedHash(salt), enrolments: enrolments, createdAt: start)
+      bundleHash: bundle.json.saltedHash(salt), enrolments: enrolments, createdAt: start, semantics: semantics
+    )
     let record = Record(at: start, body: .genesis(genesis))
     let bytes = GenesisSignature.bytes(leafHash: TreeHash.leaf(record.bytes))
     var attachment = Attachment("bundle", Attachment.Item(salt: salt, value: bundle.json))

@@ -81,10 +81,11 @@ final class LoopbackCluster: @unchecked Sendable {
   private var executors: [Process] = []
 
   /// Founds a cluster. `images` nil leaves the actions' images unnamed; `people` are enrolled by the genesis
-  /// besides those of `claw init`.
+  /// besides those of `claw init`. With `semantics` the ledger
+  /// begins with those, and the nodes say that they apply no newer ones.
   init(
     nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil,
-    people: [Enrolment] = []
+    people: [Enrolment] = [], semantics: Int? = nil
   ) throws {
     self.count = count
     self.port = port
@@ -94,8 +95,10 @@ final class LoopbackCluster: @unchecked Sendable {
       "--dir", folder, "--base-port", "\(port)",
     ]
     if let images { arguments += ["--images", images] }
+    if let semantics { arguments += ["--semantics", "\(semantics)"] }
     let founded = try Programs.run("claw", arguments)
     try #require(founded.code == 0, "\(founded.output)")
+    if let semantics { for number in 1...count { try limit(node: number, to: semantics) } }
     if !people.isEmpty { try enrol(people) }
     for number in 1...count { try start(node: number) }
     // Every answer from here on rests on a note.
@@ -122,6 +125,16 @@ final class LoopbackCluster: @unchecked Sendable {
     // So that an enrolment can have ended since.
     ceremony["created_at"] = .string(Timestamp.now.advanced(by: .seconds(-3600)).text)
     try JSON.object(ceremony).canonical.write(toFile: file, atomically: true, encoding: .utf8)
+  }
+
+  /// Tells a node to say that it applies no newer semantics; nil, that it applies what its program does.
+  func limit(node number: Int, to semantics: Int?) throws {
+    let file = "\(folder)/nodes/node-\(number)/node.json"
+    guard case .object(var node) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    node["newest_semantics"] = semantics.map(JSON.integer)
+    try JSON.object(node).canonical.write(toFile: file, atomically: true, encoding: .utf8)
   }
 
   /// The process of a node, while it runs.

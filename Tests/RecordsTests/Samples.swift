@@ -94,6 +94,8 @@ enum Samples {
     actID: "act-2", policyBundleHash: digest, bundleHash: digest, bundleVersion: "2",
     constitutionVersion: "1.0.0", killRunning: true, validUntil: later)
 
+  static let version = VersionAct(actID: "act-5", semantics: 2, validUntil: later)
+
   static let members = MembersAct(
     actID: "act-4",
     parties: [
@@ -121,7 +123,7 @@ enum Samples {
   /// One body of every kind.
   static let bodies: [RecordBody] = [
     .genesis(genesis), .term(number: 18_446_744_073_709_551_615, leader: 3), .tick,
-    .policy(signed(policy, as: .operator("pat"))),
+    .policy(signed(policy, as: .operator("pat"))), .version(signed(version, as: .operator("pat"))),
     .enrol(signed(EnrolmentAct(actID: "act-1", enrol: enrolment, validUntil: later), as: .operator("pat"))),
     .enrol(signed(EnrolmentAct(actID: "act-3", revoke: agent, validUntil: later), as: .operator("pat"))),
     .artifact(

@@ -318,6 +318,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ], restrictions: [0, 255, 3]))
   ),
   ("peer", "PeerMessage", PeerMessage(historyWanted: HistoryWanted(first: 300))),
+  ("peer", "ProgramAdvert", ProgramAdvert(semantics: 2)),
+  ("peer", "PeerMessage", PeerMessage(advert: ProgramAdvert(semantics: 2))),
   ("peer", "PeerMessage", PeerMessage(historyShown: HistoryShown(first: 7, payloads: [[1]], note: "n"))),
   ("peer", "PeerMessage", PeerMessage(leavesWanted: LeavesWanted(leaves: [1, 300]))),
   ("peer", "PeerMessage", PeerMessage(leafShown: LeafShown(leaf: 300, payload: [1]))),

@@ -57,12 +57,13 @@ public struct ScenarioParser {
       let at = try line.duration()
       items.append(Schedule.Item(at: at, try act(&line)))
     case "expect": expectations.append(try expectation(&line))
-    case "seed", "nodes", "suite", "faults", "delay", "fsync", "journal", "left":
+    case "seed", "nodes", "semantics", "suite", "faults", "delay", "fsync", "journal", "left":
       line = start
       try condition(&line)
     default:
       throw start.error(
-        "scenario, why, red, pending, seed, nodes, suite, faults, delay, fsync, journal, left, at or expect")
+        "scenario, why, red, pending, seed, nodes, semantics, suite, faults, delay, fsync, journal, left, at or expect"
+      )
     }
   }
 
@@ -74,6 +75,7 @@ public struct ScenarioParser {
       try line.expect("threshold")
       let threshold = try line.number("a threshold", in: (nodes / 2 + 1)...nodes)
       (conditions.nodes, conditions.threshold) = (Int(nodes), Int(threshold))
+    case "semantics": conditions.semantics = Int(try semantics(&line))
     case "suite":
       conditions.suite = try line.choice("a suite", Conditions.Suite.allCases.map { ($0.rawValue, $0) })
     case "faults":
@@ -173,6 +175,13 @@ public struct ScenarioParser {
     case "transfer":
       try line.expect("to")
       return .transfer(to: try line.number("a node's number", in: 1...99))
+    case "program":
+      let node = try line.number("a node's number", in: 1...99)
+      try line.expect("semantics")
+      return .program(node, semantics: try semantics(&line))
+    case "activate":
+      try line.expect("semantics")
+      return .activate(try semantics(&line))
     case "members": return .members(try line.number("a number that says how"))
     case "agent": return try agent(&line)
     case "approver":
@@ -186,8 +195,12 @@ public struct ScenarioParser {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, agent or approver")
+          + "revoke, transfer, members, program, activate, agent or approver")
     }
+  }
+
+  private func semantics(_ line: inout ScenarioLine) throws(ScenarioError) -> UInt64 {
+    try line.number("a number of semantics that the programs apply", in: 1...UInt64(Semantics.newest))
   }
 
   private func length(_ line: inout ScenarioLine) throws(ScenarioError) -> UInt64 {

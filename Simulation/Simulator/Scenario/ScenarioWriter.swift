@@ -60,6 +60,8 @@ extension Act {
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
+    case .program(let node, let semantics): "program \(node) semantics \(semantics)"
+    case .activate(let semantics): "activate semantics \(semantics)"
     case .agent(let number, let act, let node): "agent \(number) \(act.text) at \(node)"
     case .vote(let approver, let agent, let request, let approves):
       "approver \(approver) \(approves ? "approves" : "rejects") \(request) of \(agent)"
@@ -154,6 +156,7 @@ extension Scenario {
     if (conditions.nodes, conditions.threshold) != (usual.nodes, usual.threshold) {
       lines.append("nodes \(conditions.nodes) threshold \(conditions.threshold)")
     }
+    if conditions.semantics != usual.semantics { lines.append("semantics \(conditions.semantics)") }
     if conditions.suite != usual.suite { lines.append("suite \(conditions.suite.rawValue)") }
     if conditions.safety != usual.safety {
       lines.append("faults for \(written(nanoseconds: conditions.safety))")

@@ -23,6 +23,9 @@ public enum Act: Hashable, Sendable {
   case flip(UInt64, entry: UInt64, bit: UInt64)
   case clock(UInt64, ClockFault)
 
+  /// The process ends, and another program takes its place: one that applies semantics up to a number.
+  case program(UInt64, semantics: UInt64)
+
   /// A governance party lies in this way.
   case lie(UInt64, Lie, length: UInt64)
 
@@ -44,6 +47,8 @@ public enum Act: Hashable, Sendable {
   /// Operators change who the parties are: add, remove, replace or only make a new key, as the number has it. Nothing
   /// while another change is on its way.
   case members(UInt64)
+  /// Operators put newer semantics in force, and ask until they are told that it is done.
+  case activate(UInt64)
   /// An agent does something, at a node.
   case agent(UInt64, AgentAct, at: UInt64)
   /// An approver votes on an agent's request when it sees it, instead of what it would have said.

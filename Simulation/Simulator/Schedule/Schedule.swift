@@ -62,6 +62,8 @@ public struct Conditions: Hashable, Sendable {
   public var seed: UInt64
   public var nodes = 5
   public var threshold = 4
+  /// The semantics that the ledger begins with; every node's first program applies no newer ones.
+  public var semantics = Semantics.newest
   public var suite = Suite.real
   /// How long faults may happen, in virtual nanoseconds; then everything heals but what `left` says.
   public var safety: UInt64 = 20_000_000_000

@@ -37,6 +37,7 @@ private struct ScheduleDraw {
     drawOperators()
     drawAgents()
     drawLeft()
+    drawUpgrade()
     return Schedule(conditions, items)
   }
 
@@ -66,6 +67,11 @@ private struct ScheduleDraw {
     if random.chance(300_000) { conditions.meanDelay = 1_000_000 + random.below(40_000_000) }
     if random.chance(400_000) { conditions.journalDelay = 1_000_000 + random.below(100_000_000) }
     if random.chance(200_000) { conditions.syncDelay = 300_000 + random.below(20_000_000) }
+  }
+
+  private mutating func drawUpgrade() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 100, log: nil)
+    for item in conditions.drawUpgrade(using: &random) { add(item.at, item.act) }
   }
 
   private var nodes: UInt64 { UInt64(conditions.nodes) }

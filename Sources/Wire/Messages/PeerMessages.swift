@@ -41,6 +41,7 @@ public struct PeerMessage: WireMessage {
   public var keyFailed: KeyFailed?
   public var membersShown: MembersShown?
   public var repairStep: ShareRepairStep?
+  public var advert: ProgramAdvert?
 
   public init() {}
 
@@ -59,7 +60,8 @@ public struct PeerMessage: WireMessage {
     artifactWanted: ArtifactWanted? = nil, artifactFound: ArtifactFound? = nil,
     leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil,
     keySession: KeySessionCall? = nil, keyApproved: KeyApproved? = nil, keyFailed: KeyFailed? = nil,
-    membersShown: MembersShown? = nil, repairStep: ShareRepairStep? = nil
+    membersShown: MembersShown? = nil, repairStep: ShareRepairStep? = nil,
+    advert: ProgramAdvert? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -100,6 +102,7 @@ public struct PeerMessage: WireMessage {
     self.keyFailed = keyFailed
     self.membersShown = membersShown
     self.repairStep = repairStep
+    self.advert = advert
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -143,6 +146,7 @@ public struct PeerMessage: WireMessage {
     case 37: try reader.message(into: &keyFailed)
     case 38: try reader.message(into: &membersShown)
     case 39: try reader.message(into: &repairStep)
+    case 40: try reader.message(into: &advert)
     default: break
     }
   }
@@ -187,6 +191,7 @@ public struct PeerMessage: WireMessage {
     writer.message(37, keyFailed)
     writer.message(38, membersShown)
     writer.message(39, repairStep)
+    writer.message(40, advert)
   }
 }
 
@@ -520,4 +525,23 @@ public struct SnapshotTaken: WireMessage {
     writer.uint64(1, size)
     writer.bool(2, accepted)
   }
+}
+
+/// `openexec.v1.ProgramAdvert`.
+public struct ProgramAdvert: WireMessage {
+  /// The newest semantics that the sender's program applies.
+  public var semantics: UInt32 = 0
+
+  public init() {}
+
+  public init(semantics: UInt32 = 0) { self.semantics = semantics }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: semantics = try reader.uint32()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.uint32(1, semantics) }
 }

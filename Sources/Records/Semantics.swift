@@ -1,0 +1,47 @@
+import Canonical
+import Crypto
+
+/// The rules by which every node derives the same state from the same log, by number. A program applies every
+/// number from 1 to `newest`; which one is in force the log says: the genesis first, then `version` records. So
+/// nodes of two programs never derive two states (DESIGN, "new semantics").
+///
+/// | number | what is new in it |
+/// |---|---|
+/// | 1 | – |
+/// | 2 | an approval has at most `ClawShield`'s `resultsPerApproval` artifacts as results |
+public enum Semantics {
+  /// The newest that this program applies.
+  public static let newest = 2
+  /// Since when an approval's results are counted.
+  public static let countedResults = 2
+}
+
+/// Puts newer semantics in force, from the next leaf on; at least two distinct people. The leader takes it once every
+/// member's program advertises them.
+public struct VersionAct: StatementContent {
+  public static let type = RecordType.version
+
+  public var actID: String
+  /// More than what is in force.
+  public var semantics: Int
+  public var validUntil: Timestamp
+
+  /// A version act.
+  public init(actID: String, semantics: Int, validUntil: Timestamp) {
+    self.actID = actID
+    self.semantics = semantics
+    self.validUntil = validUntil
+  }
+
+  public init(from fields: inout Fields) throws(RecordError) {
+    actID = try fields.identifier("act_id")
+    semantics = try fields.integer("semantics", in: 1...65_535)
+    validUntil = try fields.time("valid_until")
+  }
+
+  public var members: [(String, JSON)] {
+    [
+      ("act_id", .string(actID)), ("semantics", .integer(semantics)), ("valid_until", .time(validUntil)),
+    ]
+  }
+}
