@@ -24,6 +24,7 @@ final class Station {
   private var node: Node?
   private var ceremony: CeremonyDesk?
   private var joining: JoinDesk?
+  private var restoring: RestoreDesk?
   /// Every node that this one may speak with, by its configuration and by the ledger.
   private var directory = PeerDirectory()
   private var lastPeerLook: UInt64 = 0
@@ -69,6 +70,17 @@ final class Station {
 
   func start() throws {
     try openPeers()
+    if case .joins(let cluster) = configuration.beginning,
+      Files.exists(RestoreDesk.folder(of: configuration.data))
+    {
+      note(.info, "restoring", [("cluster", .string(cluster.hex))])
+      let desk = try RestoreDesk(station: self, cluster: cluster)
+      if !isFounded { try desk.begin() }
+      try startNode()
+      restoring = desk
+      desk.tick()
+      return
+    }
     if isFounded {
       try startNode()
       return
@@ -320,6 +332,13 @@ final class Station {
     case .failed(let reason): fail("storage: \(reason)")
     }
   }
+
+  // MARK: Restoring
+
+  var finalSize: UInt64? { node?.finalityMark.size }
+  func restore(_ shown: HistoryShown) { step(.restored(shown)) }
+  func restore(content: [UInt8], of tenant: String) { step(.restoredContent(tenant: tenant, content)) }
+  func restoreEnded() { restoring = nil }
 
   // MARK: Effects out
 

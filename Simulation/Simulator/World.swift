@@ -256,7 +256,8 @@ public final class World<Suite: CipherSuite> {
     case .call(let call): queue.schedule(.call(to: id, call), at: until)
     case .cancelled(let key): queue.schedule(.cancel(at: id, key), at: until)
     // What its process would only have learned of the connection is gone with it, and writes wait for it.
-    case .tick, .connected, .unreachable, .full, .writable, .written, .locked: break
+    case .tick, .connected, .unreachable, .restored, .restoredContent, .full, .writable, .written, .locked:
+      break
     }
   }
 

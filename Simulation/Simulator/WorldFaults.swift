@@ -266,7 +266,10 @@ extension World {
       host.diskFree = min(host.diskFree, time)
       host.downUntil = min(host.downUntil, time)
       host.clock.offset = 0
-      host.newestSemantics = max(host.newestSemantics, operators.newestSemantics)
+      if isOutgrown(host) {
+        host.newestSemantics = operators.newestSemantics
+        if host.isUp { stop(host, keeping: 0, until: time + 1) }
+      }
       if !host.isUp { queue.schedule(.restart(host.id), at: time + 1) }
       // What a hung disk had not finished, it finishes now.
       for (number, _) in host.disk.pending {

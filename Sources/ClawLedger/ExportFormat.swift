@@ -68,6 +68,8 @@ public struct VerifiedExport: Sendable {
   public let attachments: [Attachment]
   /// Every note, ascending by size and time.
   public let notes: [CheckpointNote]
+  /// The same, as they were signed.
+  public let signedNotes: [SignedNote]
   /// Leaves that approve, and whether a note consents to them.
   public let approvals: [(leaf: LeafIndex, isConsented: Bool)]
   /// Receipts.
@@ -107,7 +109,8 @@ public struct ExportVerifier {
     let acts = try checkActs(records, checkpoints, genesis, keys)
     return VerifiedExport(
       cluster: cluster, genesis: genesis, keys: keys, records: records, attachments: attachments,
-      notes: checkpoints, approvals: acts.approvals, receipts: acts.receipts, void: acts.void)
+      notes: checkpoints, signedNotes: notes, approvals: acts.approvals, receipts: acts.receipts,
+      void: acts.void)
   }
 
   private mutating func read(_ text: [UInt8]) throws(ExportFault) -> Digest {

@@ -116,7 +116,7 @@ extension GovernanceNode {
     keeper.last = contents.count == ArtifactKeeper.rows ? contents.last : nil
   }
 
-  private func isHeld(_ tenant: String, _ digest: Digest) -> Bool {
+  func isHeld(_ tenant: String, _ digest: Digest) -> Bool {
     (try? raft.log.store.get(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest.hex))) != nil
   }
 

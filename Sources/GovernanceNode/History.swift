@@ -147,7 +147,7 @@ extension GovernanceNode {
   }
 
   /// Takes final entries into the log, where the note vouches for them.
-  private mutating func adopt(
+  mutating func adopt(
     _ incoming: HistoryKeeper.Incoming, _ encoded: String, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) -> Bool {
@@ -158,7 +158,11 @@ extension GovernanceNode {
         payloads: incoming.payloads, first: LeafIndex(incoming.first), after: term),
       continuation.root(following: raft.log) == checkpoint.root
     else {
-      effects.notices.append(.evidence("\(incoming.from) showed entries that no note vouches for"))
+      let isOwn = incoming.from == raft.id
+      effects.notices.append(
+        isOwn
+          ? .warning("no note vouches for what the backup has after leaf \(incoming.first)")
+          : .evidence("\(incoming.from) showed entries that no note vouches for"))
       return false
     }
     guard raft.takeVouched(continuation.entries, at: now.monotonic, into: &raftEffects) else { return false }

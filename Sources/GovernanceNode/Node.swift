@@ -203,6 +203,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onPulse(using: &random, into: &effects)
     case .peer(let sender, let message):
       onPeer(message, from: sender, using: &random, into: &effects)
+    case .restored(let shown): onRestored(shown, using: &random, into: &effects)
+    case .restoredContent(let tenant, let content):
+      onRestoredContent(tenant: tenant, content, using: &random, into: &effects)
     case .connected(let peer):
       // What was on its way on an earlier connection is lost with it.
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
@@ -452,11 +455,24 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let taken = message.snapshotTaken {
       onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
     } else if let round = message.keyRoundOne, !round.isAnswer {
-      showGenesis(to: sender, into: &effects)
+      onGenesisWanted(round, from: sender, into: &effects)
     }
   }
 
-  /// A peer that still generates its key is a laggard: the genesis is what it lacks.
+  /// A peer that still generates its key is a laggard, and one that joins has nothing yet: the genesis is what they
+  /// lack. One that votes already and asks like one that joins has lost its store, and with it what it voted: it
+  /// gets nothing to begin anew with.
+  private func onGenesisWanted(_ round: KeyRoundOne, from peer: NodeID, into effects: inout NodeEffects) {
+    let members = raft.configuration
+    if round.configuration == cluster.bytes, members.voters.contains(peer) || members.outgoing.contains(peer)
+    {
+      effects.notices.append(
+        .warning("\(peer) votes, and asks for the genesis: its store is lost; replace the party"))
+      return
+    }
+    showGenesis(to: peer, into: &effects)
+  }
+
   private func showGenesis(to peer: NodeID, into effects: inout NodeEffects) {
     guard let leaf = raft.log.leaf(at: LeafIndex(0)),
       let attachment = raft.log.attachment(at: LeafIndex(0))

@@ -72,6 +72,10 @@ public enum NodeEvent: Sendable {
   /// `nextDeadline` has come.
   case tick
   case peer(from: NodeID, PeerMessage)
+  /// A run of a backup's ledger, in order.
+  case restored(HistoryShown)
+  /// The content of an artifact, from a backup.
+  case restoredContent(tenant: String, [UInt8])
   /// A channel to this peer is open.
   case connected(NodeID)
   /// Messages to this peer were lost.

@@ -120,20 +120,12 @@ struct MembersClusterTests {
   }
 
   private func invitation(_ number: Int, on cluster: LoopbackCluster) throws -> String {
-    let path = "\(cluster.folder)/node-\(number).invitation.json"
-    let made = try cluster.claw(
-      ["party", "invite", "--dir", "\(cluster.folder)/nodes/node-\(number)", "--out", path])
-    try #require(made.code == 0, "\(made.output)")
-    return path
+    try cluster.invitation(number)
   }
 
-  /// A new party joins: its folder, the others' bundles, and its node.
+  /// A new party joins, and its node starts.
   private func join(_ number: Int, _ id: String, on cluster: LoopbackCluster) throws {
-    try cluster.makeParty(number)
-    var arguments = ["party", "join", "--dir", "\(cluster.folder)/nodes/node-\(number)", "--cluster", id]
-    for other in 1...cluster.count { arguments += ["--invitation", try invitation(other, on: cluster)] }
-    let joined = try cluster.claw(arguments)
-    try #require(joined.code == 0, "\(joined.output)")
+    try cluster.joinParty(number, id)
     try cluster.start(node: number)
   }
 
@@ -168,6 +160,23 @@ struct MembersClusterTests {
 }
 
 extension LoopbackCluster {
+  /// A party's public bundle, in a file.
+  func invitation(_ number: Int) throws -> String {
+    let path = "\(folder)/node-\(number).invitation.json"
+    let made = try claw(["party", "invite", "--dir", "\(folder)/nodes/node-\(number)", "--out", path])
+    try #require(made.code == 0, "\(made.output)")
+    return path
+  }
+
+  /// A new party's folder, told of the cluster and of its parties' bundles; nothing runs yet.
+  func joinParty(_ number: Int, _ id: String) throws {
+    try makeParty(number)
+    var arguments = ["party", "join", "--dir", "\(folder)/nodes/node-\(number)", "--cluster", id]
+    for other in 1...count { arguments += ["--invitation", try invitation(other)] }
+    let joined = try claw(arguments)
+    try #require(joined.code == 0, "\(joined.output)")
+  }
+
   /// A further party's folder and its public bundle; nothing runs yet.
   func makeParty(_ number: Int) throws {
     let folder = "\(folder)/nodes/node-\(number)"
