@@ -167,13 +167,15 @@ extension GovernanceNode {
 
   /// Taken only where it was asked for and is what its record says.
   mutating func onArtifactFound(
-    _ found: ArtifactFound, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+    _ found: ArtifactFound, from sender: NodeID, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
   ) {
     guard let digest = Digest(hex: found.digest),
       keeper.missing.contains(where: { $0.tenant == found.tenant && $0.digest == digest }),
-      found.content.count <= ArtifactTable.maximumBytes, SHA256.hash(found.content) == digest
+      found.content.count <= ArtifactTable.maximumBytes, SHA256.hash(found.content) == digest,
+      store(
+        found.content, tenant: found.tenant, digest: digest.hex, from: sender, using: &random, into: &effects)
     else { return }
     keeper.settle(found.tenant, digest)
-    store(found.content, tenant: found.tenant, digest: found.digest, using: &random, into: &effects)
   }
 }

@@ -20,8 +20,8 @@ struct ArtifactTable: Sendable {
   /// Contents that were taken and had no record when it was last looked, oldest first. A tenant's share counts
   /// records alone: without a bound on these, whoever puts and hangs up would fill every disk.
   private(set) var unrecorded: [(tenant: String, digest: Digest, since: Instant)] = []
-  /// Contents that peers pushed and that are not durable here yet, with who wants to hear of it.
-  var pushed: [(tenant: String, digest: String, from: NodeID)] = []
+  /// Contents that are not durable here yet.
+  var intake = ArtifactIntake()
 
   static var maximumArriving: Int { 64 }
   /// Contents of one tenant that may wait for a record.
@@ -29,6 +29,13 @@ struct ArtifactTable: Sendable {
   /// How long a majority has to hold a content.
   static var patience: Nanoseconds { .seconds(30) }
   static var maximumBytes: Int { 3 << 20 }
+
+  /// Whether one more may arrive. A peer takes no more bytes of this node's at once: what went beyond would
+  /// wait in vain.
+  func hasRoom(for bytes: Int) -> Bool {
+    arriving.count < Self.maximumArriving
+      && arriving.reduce(bytes) { $0 + $1.signed.content.size } <= ArtifactIntake.maximumBytesOfOne
+  }
 
   /// Takes one up that may get a record; false where its tenant has too many of those.
   mutating func expect(_ tenant: String, _ digest: Digest, at now: Instant) -> Bool {
@@ -49,7 +56,7 @@ struct ArtifactTable: Sendable {
 
   /// Whether the content is being put or pushed right now.
   func isComing(_ tenant: String, _ digest: Digest) -> Bool {
-    pushed.contains { $0.tenant == tenant && $0.digest == digest.hex }
+    intake.contains(tenant: tenant, digest: digest.hex)
       || arriving.contains { $0.signed.content.tenantID == tenant && $0.signed.content.digest == digest }
   }
 
@@ -104,7 +111,7 @@ extension GovernanceNode {
         into: &effects)
       return
     }
-    guard artifacts.arriving.count < ArtifactTable.maximumArriving else {
+    guard artifacts.hasRoom(for: request.content.count) else {
       refuse(call.key, .resourceExhausted, "too many artifacts are arriving; try again", into: &effects)
       return
     }
@@ -125,12 +132,17 @@ extension GovernanceNode {
         return
       }
     }
+    guard
+      store(request.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
+    else {
+      refuse(call.key, .resourceExhausted, "too many artifacts wait for the disk; try again", into: &effects)
+      return
+    }
     artifacts.arriving.append(
       ArtifactTable.Arriving(
         signed: signed, purpose: .artifact(call.key), holders: [], since: now.monotonic))
     let push = ArtifactPush(statement: request.statement, content: request.content)
     for peer in peers { effects.messages.append((peer, PeerMessage(artifactPush: push))) }
-    store(request.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
   }
 
   /// Forgets what waits for a record no longer.
@@ -151,16 +163,26 @@ extension GovernanceNode {
     return signed
   }
 
+  /// Writes a content that `source` brought, this node's own clients where it is nil; once where several
+  /// bring it at the same time. False where there is no room for it.
   mutating func store(
-    _ content: [UInt8], tenant: String, digest: String, using random: inout some RandomNumberGenerator,
-    into effects: inout NodeEffects
-  ) {
+    _ content: [UInt8], tenant: String, digest: String, from source: NodeID? = nil, listens: Bool = false,
+    using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) -> Bool {
+    switch artifacts.intake.take(
+      tenant: tenant, digest: digest, bytes: content.count, from: source ?? raft.id, listens: listens)
+    {
+    case .full: return false
+    case .underWay: return true
+    case .write: break
+    }
     let key = ArtifactTable.key(tenant: tenant, digest: digest)
     let sealed = seal(content, tenant: tenant, name: key, using: &random)
     var batch = WriteBatch()
     batch.put(.artifacts, key, sealed)
     batch.put(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest), ArtifactMark.value(now.wall))
     effects.writes.append((.artifact(tenant: tenant, digest: digest), batch))
+    return true
   }
 
   mutating func onArtifactPush(
@@ -168,29 +190,37 @@ extension GovernanceNode {
     into effects: inout NodeEffects
   ) {
     // A peer stores nothing for anybody who could not put it there: disks are not for lying nodes to fill.
-    guard let signed = try? artifactStatement(push.statement), artifacts.pushed.count < 256,
+    guard let signed = try? artifactStatement(push.statement),
       push.content.count <= ArtifactTable.maximumBytes, push.content.count == signed.content.size,
       SHA256.hash(push.content) == signed.content.digest
     else { return }
     let note = signed.content
+    if overlay.final.artifact(tenant: note.tenantID, digest: note.digest) != nil,
+      isHeld(note.tenantID, note.digest)
+    {
+      // It is here for good: pushed again and again, it would only wear out the disk.
+      let held = ArtifactHeld(tenant: note.tenantID, digest: note.digest.hex)
+      effects.messages.append((sender, PeerMessage(artifactHeld: held)))
+      return
+    }
     switch overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
     case .refuse: return
     case .known: break
     case .accept: guard expectArtifact(note) else { return }
     }
-    artifacts.pushed.append((note.tenantID, note.digest.hex, sender))
-    store(push.content, tenant: note.tenantID, digest: note.digest.hex, using: &random, into: &effects)
+    _ = store(
+      push.content, tenant: note.tenantID, digest: note.digest.hex, from: sender, listens: true, using: &random,
+      into: &effects)
   }
 
   mutating func onArtifactDurable(
     tenant: String, digest: String, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    for waiting in artifacts.pushed where waiting.tenant == tenant && waiting.digest == digest {
+    for waiting in artifacts.intake.settle(tenant: tenant, digest: digest) {
       let held = ArtifactHeld(tenant: tenant, digest: digest)
-      effects.messages.append((waiting.from, PeerMessage(artifactHeld: held)))
+      effects.messages.append((waiting, PeerMessage(artifactHeld: held)))
     }
-    artifacts.pushed.removeAll { $0.tenant == tenant && $0.digest == digest }
     onArtifactHeld(
       ArtifactHeld(tenant: tenant, digest: digest), from: raft.id, using: &random, into: &effects)
   }

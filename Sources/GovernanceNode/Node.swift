@@ -449,7 +449,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     } else if let wanted = message.artifactWanted {
       onArtifactWanted(wanted, from: sender, into: &effects)
     } else if let found = message.artifactFound {
-      onArtifactFound(found, using: &random, into: &effects)
+      onArtifactFound(found, from: sender, using: &random, into: &effects)
     } else if let piece = message.snapshotPiece {
       onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
     } else if let taken = message.snapshotTaken {

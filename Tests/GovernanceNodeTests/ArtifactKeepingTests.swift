@@ -150,6 +150,47 @@ struct ArtifactKeepingTests {
     #expect(removals(after: 603).isEmpty)
   }
 
+  @Test("what a lying peer pushes is bounded in bytes, and others have room; what is durable makes room again")
+  func pushedBytes() throws {
+    let host = try #require(world.hosts.first { $0.id != leader.id })
+    let honest = try #require(world.hosts.first { $0.id != leader.id && $0.id != host.id })
+    var effects = NodeEffects()
+    func push(_ number: UInt8, from peer: NodeID) throws -> [Digest] {
+      let request = try request([number] + [UInt8](repeating: 0, count: ArtifactTable.maximumBytes - 1))
+      let push = ArtifactPush(statement: request.statement, content: request.content)
+      effects.clear()
+      host.step(.peer(from: peer, PeerMessage(artifactPush: push)), at: world.time, into: &effects)
+      return effects.writes.isEmpty ? [] : [SHA256.hash(request.content)]
+    }
+    // The same content pushed again is not held again.
+    let written = try (0..<20).flatMap { try push($0, from: leader.id) + push($0, from: leader.id) }
+    #expect(written.count == ArtifactIntake.maximumBytesOfOne / ArtifactTable.maximumBytes)
+    #expect(host.node?.artifacts.intake.bytes ?? 0 <= ArtifactIntake.maximumBytesOfOne)
+    #expect(try push(30, from: honest.id).count == 1)
+    let durable = try #require(written.first)
+    #expect(try push(31, from: leader.id).isEmpty)
+    effects.clear()
+    host.step(.written(.artifact(tenant: "acme", digest: durable.hex)), at: world.time, into: &effects)
+    #expect(effects.messages.count { $0.message.artifactHeld?.digest == durable.hex } == 1)
+    #expect(try push(31, from: leader.id).count == 1)
+  }
+
+  @Test("a content that is here for good is not written again, however often a peer pushes it")
+  func pushedAgain() throws {
+    let content = Array("kept".utf8)
+    try put(content)
+    let host = try #require(world.hosts.first { $0.id != leader.id })
+    let push = try request(content)
+    var effects = NodeEffects()
+    host.step(
+      .peer(
+        from: leader.id,
+        PeerMessage(artifactPush: ArtifactPush(statement: push.statement, content: push.content))),
+      at: world.time, into: &effects)
+    #expect(effects.writes.isEmpty)
+    #expect(effects.messages.count { $0.message.artifactHeld != nil } == 1)
+  }
+
   @Test("an agent lists a workspace of its tenant in pages; nobody gets another tenant's")
   func listing() throws {
     for number in 0..<3 { try put(Array("file \(number)".utf8), name: "f/\(number).txt") }
