@@ -50,8 +50,8 @@ enum ArtifactCommands {
   private static func report(_ stat: ArtifactStat) -> Report {
     Report(
       "\(stat.digest)\n  \(stat.name.isEmpty ? "without a name" : stat.name) in workspace \(stat.workspace)\n"
-        + "  \(stat.size) bytes, \(stat.mediaType), leaf \(stat.index), by \(stat.owner)\n"
-        + "  labels \(stat.labels.joined(separator: ", "))", members(of: stat))
+        + "  \(stat.size) bytes, \(VisibleText.line(stat.mediaType)), leaf \(stat.index), by \(stat.owner)\n"
+        + "  labels \(VisibleText.line(stat.labels.joined(separator: ", ")))", members(of: stat))
   }
 
   private static func members(of stat: ArtifactStat) -> [(String, JSON)] {

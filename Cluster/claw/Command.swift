@@ -84,13 +84,13 @@ struct Invocation {
 
   /// Says something on standard output.
   func say(_ report: Report) {
-    let text = wantsJSON ? report.json.canonical + "\n" : report.text
+    let text = wantsJSON ? report.json.canonical + "\n" : VisibleText.lines(report.text)
     Terminal.write(text.hasSuffix("\n") ? text : text + "\n", to: 1)
   }
 
   /// Says something to people alone.
   func remark(_ text: String) {
-    if !wantsJSON { Terminal.write(text + "\n", to: 2) }
+    if !wantsJSON { Terminal.write(VisibleText.lines(text) + "\n", to: 2) }
   }
 }
 

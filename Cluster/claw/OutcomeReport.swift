@@ -1,4 +1,5 @@
 import Canonical
+import Host
 import Records
 import Wire
 
@@ -11,7 +12,7 @@ extension CheckedOutcome {
   private func text(_ name: String) -> String {
     var lines = ["\(name): \(headline)"]
     if let decision, !decision.rationale.isEmpty, outcome.status != "withdrawn" {
-      lines.append("  why       \(decision.rationale)")
+      lines.append("  why       \(VisibleText.line(decision.rationale))")
     }
     for rule in decision?.rulesFired ?? [] where rule.effect != .approve {
       lines.append("  rule      \(rule.rule) (\(rule.effect.rawValue)): \(rule.message)")

@@ -67,7 +67,7 @@ struct Program {
       let value = JSON.object([("error", .string(message)), ("exit_code", .integer(Int(code.rawValue)))])
       Terminal.write(value.canonical + "\n", to: 1)
     } else {
-      Terminal.write("claw: \(message)\n", to: 2)
+      Terminal.write("claw: \(VisibleText.lines(message))\n", to: 2)
     }
     return code
   }

@@ -9,9 +9,10 @@ public struct TextTable: Sendable {
   /// Whether it has no rows.
   public var isEmpty: Bool { rows.isEmpty }
 
-  /// Adds a row; missing cells are empty, cells beyond the header are left out.
+  /// Adds a row; missing cells are empty, cells beyond the header are left out. What cannot be seen in a cell is
+  /// escaped, line breaks too: a cell cannot pass for a row.
   public mutating func add(_ row: [String]) {
-    rows.append(header.indices.map { row.indices.contains($0) ? row[$0] : "" })
+    rows.append(header.indices.map { row.indices.contains($0) ? VisibleText.line(row[$0]) : "" })
   }
 
   /// The table, a line a row.
