@@ -209,8 +209,8 @@ extension GovernanceNode {
     case .accept: guard expectArtifact(note) else { return }
     }
     _ = store(
-      push.content, tenant: note.tenantID, digest: note.digest.hex, from: sender, listens: true, using: &random,
-      into: &effects)
+      push.content, tenant: note.tenantID, digest: note.digest.hex, from: sender, listens: true,
+      using: &random, into: &effects)
   }
 
   mutating func onArtifactDurable(

@@ -223,7 +223,7 @@ extension GovernanceNode {
   }
 
   /// Whether a final record is the one that was submitted: the same statement, whoever signed first.
-  private func isSame(_ record: RecordBody, _ submitted: RecordBody) -> Bool {
+  func isSame(_ record: RecordBody, _ submitted: RecordBody) -> Bool {
     switch (record, submitted) {
     case (.proposal(let a), .proposal(let b)): a.content == b.content
     case (.ballot(let a), .ballot(let b)): a.content == b.content
@@ -236,6 +236,7 @@ extension GovernanceNode {
     case (.members(let a, _), .members(let b, _)): a.content == b.content
     case (.artifact(let a), .artifact(let b)):
       a.content.digest == b.content.digest && a.content.tenantID == b.content.tenantID
+        && a.content.workspaceID == b.content.workspaceID
     default: false
     }
   }

@@ -150,7 +150,7 @@ struct ArtifactKeepingTests {
     #expect(removals(after: 603).isEmpty)
   }
 
-  @Test("what a lying peer pushes is bounded in bytes, and others have room; what is durable makes room again")
+  @Test("what a lying peer pushes is bounded in bytes, and others have room; what is durable makes more")
   func pushedBytes() throws {
     let host = try #require(world.hosts.first { $0.id != leader.id })
     let honest = try #require(world.hosts.first { $0.id != leader.id && $0.id != host.id })
@@ -189,6 +189,15 @@ struct ArtifactKeepingTests {
       at: world.time, into: &effects)
     #expect(effects.writes.isEmpty)
     #expect(effects.messages.count { $0.message.artifactHeld != nil } == 1)
+  }
+
+  @Test("the same content in another workspace, where another leader put it, is not the file that was put")
+  func otherWorkspace() throws {
+    func note(_ workspace: String) throws -> RecordBody {
+      try Statements.body(.artifact, try request(Array("same".utf8), workspace: workspace).statement)
+    }
+    #expect(leader.node?.isSame(try note("main"), try note("main")) == true)
+    #expect(leader.node?.isSame(try note("side"), try note("main")) == false)
   }
 
   @Test("an agent lists a workspace of its tenant in pages; nobody gets another tenant's")
