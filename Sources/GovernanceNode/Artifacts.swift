@@ -176,13 +176,21 @@ extension GovernanceNode {
     case .underWay: return true
     case .write: break
     }
+    write(content, tenant: tenant, digest: digest, using: &random, into: &effects)
+    return true
+  }
+
+  /// Writes a content, however much waits for the disk: what comes from this host's own files paces itself.
+  mutating func write(
+    _ content: [UInt8], tenant: String, digest: String, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
     let key = ArtifactTable.key(tenant: tenant, digest: digest)
     let sealed = seal(content, tenant: tenant, name: key, using: &random)
     var batch = WriteBatch()
     batch.put(.artifacts, key, sealed)
     batch.put(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest), ArtifactMark.value(now.wall))
     effects.writes.append((.artifact(tenant: tenant, digest: digest), batch))
-    return true
   }
 
   mutating func onArtifactPush(

@@ -27,6 +27,6 @@ extension GovernanceNode {
       return
     }
     keeper.settle(tenant, digest)
-    store(content, tenant: tenant, digest: digest.hex, using: &random, into: &effects)
+    write(content, tenant: tenant, digest: digest.hex, using: &random, into: &effects)
   }
 }
