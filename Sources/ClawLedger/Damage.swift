@@ -13,10 +13,11 @@ extension Ledger {
     guard index.value >= base.index.rawValue, index.value < durable, inMemory(index.value + 1) == nil else {
       return true
     }
-    switch store.check(index) {
-    case .success(let entry): return entry != nil
-    case .failure(let fault):
-      failure = failure ?? .store(fault)
+    do throws(StoreFailure) {
+      return try store.isIntact(index, leafHash: node(NodeAddress(level: 0, index: index.value)))
+    } catch {
+      if error.isDamage { return false }
+      failure = failure ?? .store(error)
       return true
     }
   }
@@ -59,6 +60,35 @@ extension Ledger {
 }
 
 extension LogStore {
+  /// Whether a leaf is the one in the tree, and its attachment the one that was stored. All leaves are looked at
+  /// again and again, so that only those are read as records whose attachment is not there and might have been.
+  func isIntact(_ index: LeafIndex, leafHash: Digest?) throws(StoreFailure) -> Bool {
+    guard let bytes = try get(.entries, StoreKey.leaf(index.value)),
+      let stored = try? StoredRecord(parsing: bytes, at: index), TreeHash.leaf(stored.record) == leafHash
+    else { return false }
+    if let attachment = try get(.attachments, StoreKey.leaf(index.value)) {
+      return (try? StoredAttachment.parse(attachment, at: index)) != nil
+    }
+    guard Self.mayHaveAttachment(stored.record) else { return true }
+    return (try? ParsedEntry(EntryPayload(record: stored.record, attachment: []))) != nil
+  }
+
+  /// Whether a record may have an attachment, as far as its end says.
+  private static func mayHaveAttachment(_ record: [UInt8]) -> Bool {
+    guard let type = RecordType(endOf: record) else { return !isDecision(record) }
+    switch type {
+    case .genesis, .policy, .proposal, .ballot, .receipt, .incident: return true
+    case .term, .tick, .version, .members, .key, .enrol, .artifact, .withdrawal, .decision, .recovery:
+      return false
+    }
+  }
+
+  /// A decision's workspace comes after its type.
+  private static func isDecision(_ record: [UInt8]) -> Bool {
+    let mark = Array("\"type\":\"decision\",\"workspace_id\":\"".utf8)
+    return record.suffix(mark.count + 160).firstRange(of: mark) != nil
+  }
+
   /// A leaf's entry as it is stored; nil where it is missing or damaged.
   func check(_ index: LeafIndex) -> Result<Entry?, StoreFailure> {
     do throws(StoreFailure) {

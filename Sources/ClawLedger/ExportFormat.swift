@@ -182,7 +182,7 @@ public struct ExportVerifier {
   private func followKeys(from genesis: Genesis, _ cluster: Digest) throws(ExportFault) -> KeyChain {
     var epochs = [KeyChain.Epoch(key: genesis.groupKey, firstSize: 0)]
     for (index, leaf) in leaves.enumerated() {
-      guard leaf.record.suffix(Self.keyEnding.count) == Self.keyEnding,
+      guard RecordType(endOf: leaf.record) == .key,
         let record = try? Record(parsing: leaf.record), case .key(let key) = record.body
       else { continue }
       let size = UInt64(index) + 1
@@ -201,9 +201,6 @@ public struct ExportVerifier {
     }
     return chain
   }
-
-  /// How the bytes of a `key` record end: its fields are in order.
-  private static let keyEnding = Array("\"type\":\"key\"}".utf8)[...]
 
   private mutating func checkNotes(_ keys: KeyChain) throws(ExportFault) -> [CheckpointNote] {
     var checkpoints: [CheckpointNote] = []

@@ -58,6 +58,12 @@ struct RecordTests {
     #expect(types == Set(RecordType.allCases).subtracting([.recovery]))
   }
 
+  @Test("the end of a record's bytes is its type", arguments: Samples.records)
+  func ending(_ record: Record) {
+    let said = RecordType(endOf: record.bytes)
+    #expect(said == (record.body.type == .decision ? nil : record.body.type))
+  }
+
   @Test("a record without one of its fields is refused, whichever it is", arguments: Samples.records)
   func missing(_ record: Record) {
     for path in record.json.memberPaths {
