@@ -142,7 +142,8 @@ enum ArtifactCommands {
         tenant: tenant, workspace: workspace, after: stats.last?.index ?? 0)
       let page = try session.call("Artifact/List", request, of: ArtifactListResponse.self)
       stats += page.items
-      guard page.more, !page.items.isEmpty else { return stats }
+      // A node that shows the same again and again is not listened to for ever.
+      guard page.more, let last = page.items.last?.index, last > request.after else { return stats }
     }
   }
 }

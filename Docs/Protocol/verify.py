@@ -73,6 +73,13 @@ def unbase64(text, where):
     return data
 
 
+def utf8(data, where):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Wrong(f"{where}: expected UTF-8") from None
+
+
 def members(text):
     """The members of a JSON object as (name, raw text of the value): what was hashed or signed is taken
     byte for byte, never written anew."""
@@ -265,7 +272,7 @@ class Audit:
             for number, line in self.note_lines:
                 if not line.startswith("note "):
                     raise Wrong(f"line {number}: expected a note")
-                text = unbase64(line[5:], f"line {number}").decode()
+                text = utf8(unbase64(line[5:], f"line {number}"), f"note on line {number}")
                 if not text.startswith(f"openexec/{self.cluster}\n{size}\n"):
                     continue
                 try:
@@ -303,7 +310,7 @@ class Audit:
         for number, line in self.note_lines:
             if not line.startswith("note "):
                 raise Wrong(f"line {number}: expected a note")
-            text = unbase64(line[5:], f"line {number}").decode()
+            text = utf8(unbase64(line[5:], f"line {number}"), f"note on line {number}")
             self.notes.append(Note(text, self.cluster, self.key_signing, f"note on line {number}"))
         self.notes.sort(key=lambda note: (note.size, note.time))
         # A record that does not have its listed hash was changed, or the hash was: that line is wrong.

@@ -58,6 +58,22 @@ struct ClawExportTests {
     #expect(theirs.code == 1 && theirs.output.contains("leaf \(leaf):"), "\(theirs.output)")
   }
 
+  @Test("a bit that turns over in a note names its line, also where no text is left", arguments: [0, 7])
+  func changedNote(bit: UInt8) throws {
+    let ledger = try SampleLedger.full()
+    let lines = lines(ledger.export)
+    let at = try #require(lines.firstIndex { $0.hasPrefix("note ") })
+    for position in [5, 90, 130] {
+      var bytes = try #require(Base64.decode(String(lines[at].dropFirst(5))))
+      bytes[position] ^= 1 << bit
+      var changed = lines
+      changed[at] = "note \(Base64.encode(bytes))"
+      let (ours, theirs) = try verify(changed.joined(separator: "\n"), cluster: ledger.cluster)
+      #expect(ours.code == 7 && ours.output.contains("line \(at + 1)"), "\(ours.output)")
+      #expect(theirs.code == 1 && theirs.output.contains("line \(at + 1)"), "\(theirs.output)")
+    }
+  }
+
   @Test("a record that is changed with its listed hash contradicts the next note")
   func consistentChange() throws {
     let ledger = try SampleLedger.full()
