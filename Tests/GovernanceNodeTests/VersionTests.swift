@@ -109,6 +109,9 @@ struct VersionTests {
     let world = try world(4)
     pass(world, 1500)
     for node in 1...5 as ClosedRange<UInt64> where node != 4 { upgrade(world, node) }
+    // It may lead by now, and would refuse the act itself.
+    upgrade(world, 4, to: 1)
+    pass(world, 2000)
     // Every node is told that node 4 has the new program, which it has not.
     world.tamper = { sender, _, message in
       if sender.rawValue == 4, message.advert != nil { message.advert?.semantics = 2 }
