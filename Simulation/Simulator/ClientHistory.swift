@@ -11,6 +11,8 @@ struct ClientHistory: Sendable {
     let called: UInt64
     var returned: UInt64?
     var answer: RequestModel.Answer = .none
+    /// The final size that the answer rests on; 0 where it names none.
+    var size: UInt64 = 0
   }
 
   private var operations: [Operation] = []
@@ -41,7 +43,8 @@ struct ClientHistory: Sendable {
       requestID: known.requestID, called: from, returned: tick(),
       answer: .proposal(
         leaf: outcome.proposal,
-        stage: RequestModel.Stage(outcome.status, hasReceipt: !outcome.receiptProof.isEmpty)))
+        stage: RequestModel.Stage(outcome.status, hasReceipt: !outcome.receiptProof.isEmpty)),
+      size: outcome.finalSize)
   }
 
   /// A read found no such proposal: it may be as old as the node was behind, and says nothing of how much.
@@ -61,7 +64,7 @@ struct ClientHistory: Sendable {
     switch LinearizabilityChecker(RequestModel(), budget: 1_000_000).check(history) {
     case .linearizable, .undecided: return nil
     case .violated(let stuck):
-      let told = own.map { "\($0.answer)" }.joined(separator: ", then ")
+      let told = own.map { "\($0.answer) at size \($0.size)" }.joined(separator: ", then ")
       return "no order explains what was told of \(requestID): \(told); stuck at answer \(stuck + 1)"
     }
   }

@@ -41,6 +41,15 @@ struct ExecutionKnowledge: Sendable {
     return (try? JSON.parse(order.parameters))?["parameters"]?.canonicalBytes() ?? []
   }
 
+  /// An execution whose approval no honest node has shown to be final yet.
+  struct Unaudited: Sendable {
+    let decision: Decision
+    let leaf: LeafIndex
+    let what: String
+  }
+  /// In the order of their starts.
+  var unaudited: [Unaudited] = []
+
   static func key(_ agent: Principal, _ requestID: String) -> String { "\(agent.path) \(requestID)" }
 }
 
@@ -80,7 +89,7 @@ extension Oracles {
     let token = order.id.token
     count(start: token, order, host, at: time)
     evaluated("valid approvals only")
-    guard let decision = approval(of: order, by: host, offers: offers) else {
+    guard let (decision, leaf) = approval(of: order, by: host, offers: offers) else {
       fail(
         "valid approvals only", "\(host.principal.path) starts \(token) without a valid approval for it",
         at: time)
@@ -98,9 +107,9 @@ extension Oracles {
           at: time)
       }
     }
-    if let objection = audit?.objection(to: decision) {
-      fail("ledger follows its rules", "\(host.principal.path) starts \(token), and \(objection)", at: time)
-    }
+    execution.unaudited.append(
+      .init(decision: decision, leaf: leaf, what: "\(host.principal.path) starts \(token)"))
+    auditStarts(at: time)
     evaluated("executed as proposed")
     if !order.inputs.isEmpty { evaluated("inputs as proposed") }
     if let objection = difference(between: order, and: decision, offers) {
@@ -141,8 +150,30 @@ extension Oracles {
     execution.starts[token] = known
   }
 
-  /// The decision of an offer that a stranger would accept for this executor in this incarnation.
-  private func approval(of order: RunOrder, by host: ExecutorHost, offers: [JobOffer]) -> Decision? {
+  /// Holds what was started against the ledger, as far as the leaves before its approval are known: an executor may have a
+  /// note before any honest node has it.
+  mutating func auditStarts(at time: UInt64) {
+    guard let audit else { return }
+    for start in execution.unaudited where start.leaf.value < walked {
+      if let objection = audit.objection(to: start.decision) {
+        fail("ledger follows its rules", "\(start.what), and \(objection)", at: time)
+      }
+    }
+    execution.unaudited.removeAll { $0.leaf.value < walked }
+  }
+
+  /// Long after everything: what was started is in the final history.
+  mutating func checkAudited(at time: UInt64) {
+    guard let start = execution.unaudited.first else { return }
+    fail(
+      "ledger follows its rules", "\(start.what), and its approval, leaf \(start.leaf), never became final",
+      at: time)
+  }
+
+  /// The decision of an offer that a stranger would accept for this executor in this incarnation, and its leaf.
+  private func approval(
+    of order: RunOrder, by host: ExecutorHost, offers: [JobOffer]
+  ) -> (decision: Decision, leaf: LeafIndex)? {
     for offer in offers {
       guard let proof = try? LedgerProof(parsing: offer.token),
         let (record, checkpoint) = try? host.credentials.keys.chain.verify(proof),
@@ -151,7 +182,7 @@ extension Oracles {
         grant.executorID == host.principal, grant.executorIncarnation == host.incarnation,
         checkpoint.consent?.covers(proof.index) == true
       else { continue }
-      return decision
+      return (decision, proof.index)
     }
     return nil
   }

@@ -61,7 +61,7 @@ public struct Oracles: Sendable {
   /// What is known of executions.
   var execution = ExecutionKnowledge()
   /// How many leaves of the final history were looked at.
-  private var walked: UInt64 = 0
+  private(set) var walked: UInt64 = 0
   /// The largest final size that any node has shown.
   public private(set) var finalSize: UInt64 = 0
 
@@ -184,6 +184,7 @@ public struct Oracles: Sendable {
       else { continue }
       final(signed.content, at: time)
     }
+    auditStarts(at: time)
   }
 
   /// The true time of day.

@@ -25,6 +25,8 @@ final class SimulatedOperators: SimulatedClient {
     let payload: [UInt8]
     var call: UInt64
     var node: UInt64
+    /// When it was asked for first, and last; 0 for not yet.
+    var askedAt: UInt64 = 0
     var sentAt: UInt64
     var lastAnswer = "no answer"
   }
@@ -123,8 +125,8 @@ final class SimulatedOperators: SimulatedClient {
     // An operator who waits for a handover in vain lets it be.
     open.removeAll { call in
       switch call.purpose {
-      case .transfer: call.sentAt != 0 && call.sentAt + 6_000_000_000 < time
-      case .liftAlone: call.sentAt != 0 && call.sentAt + 3_000_000_000 < time
+      case .transfer: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
+      case .liftAlone: call.askedAt != 0 && call.askedAt + 3_000_000_000 < time
       case .enrol, .restrict, .lift, .members, .version: false
       }
     }
@@ -136,6 +138,7 @@ final class SimulatedOperators: SimulatedClient {
       nextCall += 1
       open[position].call = nextCall
       open[position].node = 1 + random.below(nodes)
+      if open[position].askedAt == 0 { open[position].askedAt = time }
       open[position].sentAt = time
       out.append(
         OutgoingCall(
