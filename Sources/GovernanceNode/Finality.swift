@@ -243,20 +243,20 @@ extension GovernanceNode {
     for peer in peers { effects.messages.append((peer, PeerMessage(noteWanted: wanted))) }
   }
 
-  /// A note for another root: what is final elsewhere stands, this log's unfinal tail goes.
+  /// A note for another root: what is final elsewhere stands, and what it contradicts in this log goes. Where that may
+  /// reach below what is committed here, peers are asked at once for what is final.
   private mutating func onForeignNote(
     _ shown: NoteShown, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
   ) {
     effects.notices.append(
-      .warning("the note of size \(checkpoint.size) has another root; the unfinal tail is discarded"))
-    guard
-      raft.discardTail(
-        after: LogIndex(rawValue: finality.size), at: now.monotonic, into: &raftEffects)
-    else {
+      .warning("the note of size \(checkpoint.size) has another root; what it contradicts is discarded"))
+    let size = LogIndex(rawValue: checkpoint.size)
+    guard raft.discardContradicted(by: size, at: now.monotonic, into: &raftEffects) else {
       effects.fatal = "SEV-1: a note conflicts with what is final here; this party halts"
       return
     }
     finality.pending = shown
+    if raft.commitIndex.rawValue > finality.size { askForHistory(into: &effects) }
   }
 
   /// A note that came before the entries it covers.

@@ -62,6 +62,11 @@ extension GovernanceNode {
     history.lastSize = raft.log.size
     history.askedAt = now.monotonic
     guard !hasGrown, finality.lastAdvance + HistoryKeeper.patience <= now.monotonic else { return }
+    askForHistory(into: &effects)
+  }
+
+  /// Asks the next peer in turn.
+  mutating func askForHistory(into effects: inout NodeEffects) {
     let order = peers.sorted()
     guard let next = order.first(where: { $0 > history.asked ?? raft.id }) ?? order.first else { return }
     askHistory(of: next, into: &effects)

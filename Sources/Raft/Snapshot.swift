@@ -50,6 +50,23 @@ extension RaftInstance {
     commit(through: point.index, into: &effects)
   }
 
+  /// Removes what a group-signed note of `size` entries may contradict: their root is not this log's.
+  ///
+  /// The note does not say where the two part. Between honest nodes it is above all that is committed here, and above
+  /// all that equals the leader's log: that stays, since others count on it. Only where one of them reaches as far as the
+  /// note has somebody lied, or the leader is one whose term is over; then it goes. What is still another's below is
+  /// replaced from the first entry that differs, by a later leader or by what peers show of the final history
+  /// (``takeVouched(_:at:into:)``).
+  ///
+  /// - Returns: false, and nothing is done, where that would remove something final.
+  public mutating func discardContradicted(
+    by size: LogIndex, at now: Instant, into effects: inout Effects
+  ) -> Bool {
+    var kept = finalIndex
+    for known in [commitIndex, following.matched] where known < size { kept = max(kept, known) }
+    return discardTail(after: kept, at: now, into: &effects)
+  }
+
   /// Removes the log's entries after `index` because a group-signed note has another content there: what is
   /// committed is provisional, what is final stands. The commit index falls back with the log, and a leader
   /// steps down.
