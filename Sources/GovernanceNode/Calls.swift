@@ -181,6 +181,15 @@ extension GovernanceNode {
     }
     guard isStream else {
       let outcome = outcome(of: view.index) ?? Outcome(status: Self.undecided)
+      // What has a receipt was consented to, and the note that says so is elsewhere: who was told by another node how it
+      // ended is not told here that it is open.
+      if outcome.status == Self.undecided, view.receipt != nil {
+        refuse(
+          call.key, .unavailable,
+          "this has ended, and the note that consents to its approval is not here yet: try again, or ask another node",
+          into: &effects)
+        return
+      }
       effects.answers.append(.respond(call.key, .ok, payload: outcome.encode()))
       return
     }
