@@ -85,7 +85,10 @@ public enum Campaign {
       world.readAll()
     }
     let unsettled = world.oracles.violation == nil ? world.unsettled : []
-    if unsettled.isEmpty { world.checkOutcomes() }
+    if unsettled.isEmpty {
+      world.checkOutcomes()
+      world.oracles.checkAudited(at: world.time)
+    }
     world.oracles.checkHistory(at: world.time)
     log?.finish()
     let agents = world.agents

@@ -7,17 +7,18 @@ import Records
 /// What must hold in every run. Each check counts how often it was made, and each fault how often it
 /// fired: a run that checked nothing passes nothing.
 ///
-/// Verified: one canonical final history and one state a size; one leader a term; nothing that a client
-/// was told is lost; no token runs twice; nothing runs without a valid approval or a live lease; receipts tell
-/// what happened; nobody honest is named as a liar; the history of clients is linearizable. Not verified here yet:
-/// contamination.
+/// Verified: one canonical final history and one state a size; one leader a term; who cannot hear or write does not go
+/// on leading; nothing that a client was told is lost; no token runs twice; nothing runs without a valid approval or a
+/// live lease; receipts tell what happened; nobody honest is named as a liar; the history of clients is linearizable.
+/// Not verified here yet: contamination.
 public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
     "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
     "committed history", "election safety", "every run has an outcome", "executed as proposed",
     "inputs as proposed",
-    "leader completeness", "ledger follows its rules", "linearizable client history", "log matching",
+    "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
+    "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "only liars are named",
     "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
   ]

@@ -87,6 +87,9 @@ final class SimulatedOperators: SimulatedClient {
       statement(signed, Attachment()))
   }
 
+  /// Whether they have ever asked for other members.
+  private(set) var haveChangedMembers = false
+
   /// Whether an act of theirs is not final yet.
   var isChangingMembers: Bool {
     open.contains { if case .members = $0.purpose { true } else { false } }
@@ -94,6 +97,7 @@ final class SimulatedOperators: SimulatedClient {
 
   /// The parties are to be others.
   func change(_ parties: [PartySeat], threshold: Int, rotate: Bool = false, wall: Timestamp) {
+    haveChangedMembers = true
     nextAct += 1
     let act = MembersAct(
       actID: "members-\(nextAct)", parties: parties, threshold: threshold, rotate: rotate,

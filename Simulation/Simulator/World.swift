@@ -57,6 +57,7 @@ public final class World<Suite: CipherSuite> {
   /// Parties that lie at some time; all others are honest.
   var liars: [Liar] = []
   public internal(set) var oracles = Oracles()
+  var leadership = LeadershipShadow()
   /// Whether faults still happen; the liveness phase heals everything but what is left.
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
@@ -236,6 +237,7 @@ public final class World<Suite: CipherSuite> {
     mix(.tick, UInt64(raised.messages.count), UInt64(raised.writes.count))
     timeline?.looked(at: host, time)
     oracles.observe(host, at: time)
+    observeLeadership(host)
     learnKeys(from: host)
     if let reason = host.fatal { stopped(host, reason) }
   }

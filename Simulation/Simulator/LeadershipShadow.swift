@@ -1,0 +1,72 @@
+import Raft
+
+/// Leaders as an onlooker sees them: one that no majority can reach, or whose log's disk stands, gives up and makes room
+/// (check-quorum, dissertation §6.2). One that goes on speaking keeps the others from an election.
+///
+/// Only cuts count as unreachable: what is lost or late on an open link may still come. A node that stood still begins
+/// anew.
+struct LeadershipShadow: Sendable {
+  private struct Seen: Sendable {
+    let id: NodeID
+    var life: UInt64
+    var at: UInt64
+    /// Since when no majority reaches it, and since when its disk has finished nothing; nil where not.
+    var deafSince: UInt64?
+    var hungSince: UInt64?
+  }
+
+  /// A leader gives up 0.9 s after it heard from a majority, and 3 s after a write was asked for; clocks drift a little, and
+  /// it looks every 50 ms.
+  private static let deafLimit: UInt64 = 2_000_000_000
+  private static let hungLimit: UInt64 = 4_500_000_000
+  /// Nodes that run are looked at more often.
+  private static let pause: UInt64 = 500_000_000
+
+  private var seen: [Seen] = []
+
+  /// Looks at a node that leads or does not; why it should not any more, or nil.
+  mutating func observe(
+    _ id: NodeID, life: UInt64, leads: Bool, isDeaf: Bool, isHung: Bool, at time: UInt64
+  ) -> String? {
+    guard leads else {
+      seen.removeAll { $0.id == id }
+      return nil
+    }
+    let position = seen.firstIndex { $0.id == id } ?? seen.endIndex
+    if position == seen.endIndex { seen.append(Seen(id: id, life: life, at: time)) }
+    var known = seen[position]
+    if known.life != life || known.at + Self.pause < time { known = Seen(id: id, life: life, at: time) }
+    known.at = time
+    known.deafSince = isDeaf ? known.deafSince ?? time : nil
+    known.hungSince = isHung ? known.hungSince ?? time : nil
+    seen[position] = known
+    if let since = known.deafSince, since + Self.deafLimit < time {
+      return "\(id) leads, and no majority has reached it for \((time - since) / 1_000_000) ms"
+    }
+    if let since = known.hungSince, since + Self.hungLimit < time {
+      return "\(id) leads, and its disk has finished nothing for \((time - since) / 1_000_000) ms"
+    }
+    return nil
+  }
+}
+
+extension World {
+  /// Holds a node that leads against what reaches it and what its disk does. Where members change, who is a majority is
+  /// for consensus to say.
+  func observeLeadership(_ host: NodeHost<Suite>) {
+    guard let view = host.view, !operators.haveChangedMembers else { return }
+    let hearing = hosts.count { $0.id == host.id || canTalk($0.id, host.id) }
+    let isHung =
+      host.diskFaults.contains { $0.fault == .hang }
+      && host.disk.pending.contains { write in
+        if case .batch(.log, _) = write.write { true } else { false }
+      }
+    if view.role == .leader { oracles.evaluated("leaders can lead") }
+    if let objection = leadership.observe(
+      host.id, life: host.life, leads: view.role == .leader, isDeaf: hearing < hosts.count / 2 + 1,
+      isHung: isHung, at: time)
+    {
+      oracles.fail("leaders can lead", objection, at: time)
+    }
+  }
+}
