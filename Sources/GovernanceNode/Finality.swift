@@ -243,8 +243,8 @@ extension GovernanceNode {
     for peer in peers { effects.messages.append((peer, PeerMessage(noteWanted: wanted))) }
   }
 
-  /// A note for another root: what is final elsewhere stands, and what it contradicts in this log goes. Where that may
-  /// reach below what is committed here, peers are asked at once for what is final.
+  /// A note for another root: what is final elsewhere stands, and what it contradicts in this log goes, and peers
+  /// are asked at once for what is final.
   private mutating func onForeignNote(
     _ shown: NoteShown, _ checkpoint: CheckpointNote, into effects: inout NodeEffects
   ) {
@@ -256,7 +256,10 @@ extension GovernanceNode {
       return
     }
     finality.pending = shown
-    if raft.commitIndex.rawValue > finality.size { askForHistory(into: &effects) }
+    // What is kept may be another's still: then only what is final can take its place.
+    if raft.log.size > finality.size, history.askedAt + HistoryKeeper.servingPause <= now.monotonic {
+      askForHistory(into: &effects)
+    }
   }
 
   /// A note that came before the entries it covers.
