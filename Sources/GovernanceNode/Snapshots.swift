@@ -23,23 +23,79 @@ struct SnapshotTransfers: Sendable {
     var bytes = 0
   }
 
-  var incoming: Incoming?
-  /// Peers that consensus wants a snapshot sent to, and since when one is on its way.
-  var outgoing: [(peer: NodeID, since: Instant)] = []
+  /// A snapshot on its way to a peer: made once, encoded piece by piece as the peer takes them.
+  struct Outgoing: Sendable {
+    let peer: NodeID
+    let note: SignedNote
+    let term: Term
+    let peaks: [Digest]
+    let links: [String]
+    /// A value: it stays what it is while the node goes on.
+    let state: ShieldState
+    /// The cells of each piece, by name.
+    let pieces: [[String]]
+    /// Pieces that were sent, and those that the peer has taken.
+    var sent = 0
+    var taken = 0
+    /// When it began, or the peer last took a piece.
+    var since: Instant
 
+    /// The piece of a number.
+    func piece(_ number: Int) -> SnapshotPiece {
+      var piece = SnapshotPiece()
+      for name in pieces[number] {
+        guard let cell = state.cells[name] else { continue }
+        piece.names.append(name)
+        piece.cells.append(cell.merkleBytes())
+      }
+      piece.term = term.rawValue
+      piece.logTime = state.logTime.text
+      piece.piece = UInt64(number)
+      piece.last = number == pieces.count - 1
+      if number == 0 {
+        piece.note = note.encoded
+        piece.peaks = peaks.map(\.bytes)
+        piece.links = links
+      }
+      return piece
+    }
+  }
+
+  var incoming: Incoming?
+  /// To peers that consensus wants one sent to.
+  var outgoing: [Outgoing] = []
+  /// Names and cells of one piece, where no cell alone is larger.
+  var pieceBytes = 512 << 10
+
+  /// Pieces that are on their way to one peer at a time: the log and everything else goes on beside them.
+  static var window: Int { 4 }
   static var maximumCells: Int { 1 << 20 }
   /// Names and cells of one snapshot: what a node holds of it in memory until the last piece.
   static var maximumBytes: Int { 1 << 30 }
-  static var pieceBytes: Int { 512 << 10 }
-  /// How long a peer has to answer; then the transfer has failed, and consensus asks for another.
+  /// How long a peer may take no piece; then the transfer has failed, and consensus asks for another.
   static var patience: Nanoseconds { .seconds(10) }
+
+  /// The cells of `state` in pieces, by name.
+  func divided(_ state: ShieldState) -> [[String]] {
+    var pieces: [[String]] = [[]]
+    var bytes = 0
+    state.cells.forEach { name, cell in
+      let size = cell.merkleBytes().count + name.utf8.count
+      if bytes + size > pieceBytes, bytes > 0 {
+        pieces.append([])
+        bytes = 0
+      }
+      pieces[pieces.count - 1].append(name)
+      bytes += size
+    }
+    return pieces
+  }
 }
 
 extension GovernanceNode {
-  /// Sends the state at the last final size, in pieces.
+  /// Begins to send the state at the last final size, in pieces, a few at a time.
   mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) {
     snapshots.outgoing.removeAll { $0.peer == peer }
-    snapshots.outgoing.append((peer, now.monotonic))
     guard let note = finality.note, let checkpoint = finality.checkpoint,
       checkpoint.size == overlay.final.size,
       let frontier = Frontier(size: checkpoint.size, nodes: raft.log.node),
@@ -47,31 +103,22 @@ extension GovernanceNode {
     else {
       return
     }
-    var pieces: [SnapshotPiece] = []
-    var piece = SnapshotPiece()
-    var bytes = 0
-    overlay.final.cells.forEach { name, cell in
-      let value = cell.merkleBytes()
-      if bytes + value.count > SnapshotTransfers.pieceBytes, bytes > 0 {
-        pieces.append(piece)
-        piece = SnapshotPiece()
-        bytes = 0
-      }
-      piece.names.append(name)
-      piece.cells.append(value)
-      bytes += value.count + name.utf8.count
+    snapshots.outgoing.append(
+      SnapshotTransfers.Outgoing(
+        peer: peer, note: note, term: term, peaks: frontier.peaks, links: links.missing(after: 0),
+        state: overlay.final, pieces: snapshots.divided(overlay.final), since: now.monotonic))
+    sendPieces(to: peer, into: &effects)
+  }
+
+  /// Sends what the window has room for.
+  private mutating func sendPieces(to peer: NodeID, into effects: inout NodeEffects) {
+    guard let position = snapshots.outgoing.firstIndex(where: { $0.peer == peer }) else { return }
+    var transfer = snapshots.outgoing[position]
+    while transfer.sent < transfer.pieces.count, transfer.sent < transfer.taken + SnapshotTransfers.window {
+      effects.messages.append((peer, PeerMessage(snapshotPiece: transfer.piece(transfer.sent))))
+      transfer.sent += 1
     }
-    pieces.append(piece)
-    for position in pieces.indices {
-      pieces[position].note = position == 0 ? note.encoded : ""
-      pieces[position].term = term.rawValue
-      pieces[position].peaks = position == 0 ? frontier.peaks.map(\.bytes) : []
-      pieces[position].logTime = overlay.final.logTime.text
-      pieces[position].piece = UInt64(position)
-      pieces[position].last = position == pieces.count - 1
-      pieces[position].links = position == 0 ? links.missing(after: 0) : []
-      effects.messages.append((peer, PeerMessage(snapshotPiece: pieces[position])))
-    }
+    snapshots.outgoing[position] = transfer
   }
 
   mutating func onSnapshotPiece(
@@ -98,7 +145,11 @@ extension GovernanceNode {
     incoming.nextPiece += 1
     incoming.bytes += bytes
     snapshots.incoming = incoming
-    guard piece.last else { return }
+    guard piece.last else {
+      effects.messages.append(
+        (sender, PeerMessage(snapshotTaken: SnapshotTaken(pieces: incoming.nextPiece))))
+      return
+    }
     snapshots.incoming = nil
     let size = install(incoming, using: &random, into: &effects)
     effects.messages.append(
@@ -198,7 +249,16 @@ extension GovernanceNode {
     _ taken: SnapshotTaken, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    endTransfer(to: sender, succeeded: taken.accepted, using: &random, into: &effects)
+    guard taken.pieces > 0 else {
+      endTransfer(to: sender, succeeded: taken.accepted, using: &random, into: &effects)
+      return
+    }
+    guard let position = snapshots.outgoing.firstIndex(where: { $0.peer == sender }),
+      taken.pieces > snapshots.outgoing[position].taken, taken.pieces <= snapshots.outgoing[position].sent
+    else { return }
+    snapshots.outgoing[position].taken = Int(taken.pieces)
+    snapshots.outgoing[position].since = now.monotonic
+    sendPieces(to: sender, into: &effects)
   }
 
   /// A transfer is over, one way or the other: consensus goes on with the peer, or asks again.

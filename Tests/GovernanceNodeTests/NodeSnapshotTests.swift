@@ -158,6 +158,47 @@ struct NodeSnapshotTests {
     #expect(leader.node?.snapshots.outgoing.isEmpty == true)
   }
 
+  @Test(
+    "pieces leave a few at a time, as they are taken; a piece that is lost ends the transfer, not the node")
+  func window() throws {
+    let world = try world(9)
+    pass(2, in: world)
+    let leader = try #require(currentLeader(world))
+    let victim = try #require(world.hosts.first { $0.id != leader.id })
+    world.sideOne = [victim.id]
+    pass(1, in: world)
+    leader.node?.snapshots.pieceBytes = 1024
+    var effects = NodeEffects()
+    victim.step(.peer(from: leader.id, try heartbeat(of: leader)), at: world.time, into: &effects)
+    var waiting = snapshot(by: leader, for: victim)
+    let first = waiting.count
+    #expect(first == SnapshotTransfers.window)
+    var pieces = 0
+    var acknowledged = 0
+    while !waiting.isEmpty, pieces < 10_000 {
+      let next = waiting.removeFirst()
+      pieces += 1
+      effects.clear()
+      victim.step(.peer(from: leader.id, next), at: world.time, into: &effects)
+      for (_, answer) in effects.messages where answer.snapshotTaken != nil {
+        if answer.snapshotTaken?.pieces != 0 { acknowledged += 1 }
+        var sent = NodeEffects()
+        leader.step(.peer(from: victim.id, answer), at: world.time, into: &sent)
+        waiting += sent.messages.map(\.message).filter { $0.snapshotPiece != nil }
+        // Said twice, it asks for nothing more.
+        sent.clear()
+        leader.step(.peer(from: victim.id, answer), at: world.time, into: &sent)
+        let again = sent.messages.count { $0.message.snapshotPiece != nil }
+        #expect(again == 0)
+      }
+      let outstanding = waiting.count
+      #expect(outstanding <= SnapshotTransfers.window)
+    }
+    #expect(pieces > 2 * SnapshotTransfers.window && acknowledged == pieces - 1)
+    let reached = [size(victim), base(victim)]
+    #expect(reached == [size(leader), size(leader)])
+  }
+
   @Test("what is not the note's is not taken")
   func refused() throws {
     let world = try world(7)

@@ -227,6 +227,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       names: ["é 5", "é 6"], cells: [[0, 255, 6], [0, 255, 7]], piece: 1099511627776, last: true)
   ),
   ("peer", "SnapshotTaken", SnapshotTaken(size: 1099511627776, accepted: true)),
+  ("peer", "SnapshotTaken", SnapshotTaken(pieces: 3)),
   ("peer", "KeyRoundOne", KeyRoundOne(configuration: [0, 255, 1], package: [0, 255, 2], isAnswer: true)),
   ("peer", "KeyRoundTwo", KeyRoundTwo(share: [0, 255, 1], transcript: [0, 255, 2], session: [0, 255, 3])),
   ("peer", "KeySessionCall", KeySessionCall(term: 7, attempt: 8, joint: 1_099_511_627_776)),

@@ -503,20 +503,22 @@ public struct SnapshotPiece: WireMessage {
 public struct SnapshotTaken: WireMessage {
   public var size: UInt64 = 0
   public var accepted: Bool = false
+  /// Pieces that have come so far; 0 where the transfer is over.
+  public var pieces: UInt64 = 0
 
   public init() {}
 
-  public init(
-    size: UInt64 = 0, accepted: Bool = false
-  ) {
+  public init(size: UInt64 = 0, accepted: Bool = false, pieces: UInt64 = 0) {
     self.size = size
     self.accepted = accepted
+    self.pieces = pieces
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: size = try reader.uint64()
     case 2: accepted = try reader.bool()
+    case 3: pieces = try reader.uint64()
     default: break
     }
   }
@@ -524,6 +526,7 @@ public struct SnapshotTaken: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.uint64(1, size)
     writer.bool(2, accepted)
+    writer.uint64(3, pieces)
   }
 }
 
