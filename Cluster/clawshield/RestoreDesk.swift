@@ -13,6 +13,8 @@ final class RestoreDesk {
   private let folder: String
   private let plan: RestorePlan
   private var contents: [(tenant: String, digest: Digest)]
+  /// Contents that were taken in and are not on the disk yet.
+  private var unwritten = 0
   /// The size at the last look, and since when it is the same.
   private var stalled: (size: UInt64, since: UInt64)
 
@@ -79,7 +81,12 @@ final class RestoreDesk {
     return true
   }
 
+  /// So many contents have reached the disk.
+  func written(_ count: Int) { unwritten = max(0, unwritten - count) }
+
+  /// A few contents, where the disk keeps up.
   private func takeContents() throws {
+    guard unwritten < Self.contentsAtOnce else { return }
     for content in contents.prefix(Self.contentsAtOnce) {
       let path = folder + "/" + BackupLayout.content(content.tenant, content.digest)
       // What the backup lacks the peers may have.
@@ -90,7 +97,7 @@ final class RestoreDesk {
           .warning, "restore", [("file", .string(path)), ("reason", "not the content of its name")])
         continue
       }
-      station.restore(content: bytes, of: content.tenant)
+      if station.restore(content: bytes, of: content.tenant) { unwritten += 1 }
     }
     contents.removeFirst(min(Self.contentsAtOnce, contents.count))
   }

@@ -327,6 +327,7 @@ final class Station {
         mustDestroyShare = false
         destroyFoundingShare()
       }
+      restoring?.written(Self.artifacts(in: names))
       for name in names { step(.written(name)) }
     case .locked(let ticket): step(.locked(ticket: ticket))
     case .failed(let reason): fail("storage: \(reason)")
@@ -337,7 +338,14 @@ final class Station {
 
   var finalSize: UInt64? { node?.finalityMark.size }
   func restore(_ shown: HistoryShown) { step(.restored(shown)) }
-  func restore(content: [UInt8], of tenant: String) { step(.restoredContent(tenant: tenant, content)) }
+  /// True where it is on its way to the disk now; `RestoreDesk.written(_:)` hears when it is there.
+  func restore(content: [UInt8], of tenant: String) -> Bool {
+    step(.restoredContent(tenant: tenant, content))
+    return Self.artifacts(in: effects.writes.map(\.name)) > 0
+  }
+  private static func artifacts(in names: [WriteName]) -> Int {
+    names.count { if case .artifact = $0 { true } else { false } }
+  }
   func restoreEnded() { restoring = nil }
 
   // MARK: Effects out
