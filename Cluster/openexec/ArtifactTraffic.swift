@@ -16,7 +16,7 @@ extension ExecutorStation {
   func fetch(_ fetch: InputFetch) {
     let connected = links.filter(\.isConnected)
     guard !connected.isEmpty else {
-      step(.inputAnswered(fetch, .missed("no node is connected")))
+      step(.inputAnswered(fetch, .missed("no node is connected"), node: "none"))
       return
     }
     let link = connected[fetch.attempt % connected.count]
@@ -29,19 +29,11 @@ extension ExecutorStation {
         if let got = try? ArtifactContent(decoding: payload) {
           answer = .content(got.content, proof: got.proof)
         } else {
-          answer = .missed("\(link.name) sent what is no artifact")
+          answer = .missed("expected an artifact, came what is none")
         }
-      case .failure(let status): answer = .missed("\(link.name): \(status)")
+      case .failure(let status): answer = .missed("\(status)")
       }
-      if case .missed(let why) = answer {
-        note(
-          .warning, "input_missed",
-          [
-            ("token_id", .string(fetch.token)), ("digest", .string(fetch.digest.hex)),
-            ("reason", .string(why)),
-          ])
-      }
-      step(.inputAnswered(fetch, answer))
+      step(.inputAnswered(fetch, answer, node: link.name))
     }
   }
 

@@ -300,6 +300,13 @@ final class ExecutorStation {
   private func tell(_ notice: ExecutorNotice) {
     switch notice {
     case .offerRefused(let reason): note(.warning, "offer_refused", [("reason", .string("\(reason)"))])
+    case .inputMissed(let fetch, let node, let reason):
+      note(
+        .warning, "input_missed",
+        [
+          ("token_id", .string(fetch.token)), ("digest", .string(fetch.digest.hex)),
+          ("node", .string(node)), ("reason", .string(reason)),
+        ])
     case .queueFull(let limit): note(.warning, "queue_full", [("limit", .integer(limit))])
     case .jobRefused(let receipt, let reason):
       note(.warning, "job_refused", receipt.logged + [("reason", .string("\(reason)"))])

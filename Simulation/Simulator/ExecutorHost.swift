@@ -63,7 +63,7 @@ final class ExecutorHost {
   private var enlisting: [UInt64] = []
   private var reporting: [UInt64] = []
   /// Contents that are asked for, by call.
-  private var fetching: [(call: UInt64, fetch: InputFetch)] = []
+  private var fetching: [(call: UInt64, node: UInt64, fetch: InputFetch)] = []
   /// Results on their way, by call, with what is reported once they are there.
   private var putting: [(call: UInt64, node: UInt64, draft: ReceiptDraft)] = []
   /// Every token that was offered to it, as it came.
@@ -263,16 +263,17 @@ final class ExecutorHost {
     case .respond(let key, let status, let payload):
       let isEnlist = enlisting.contains(key.call)
       let isReport = reporting.contains(key.call)
-      let fetch = fetching.first { $0.call == key.call }?.fetch
+      let fetched = fetching.first { $0.call == key.call }
       let put = putting.first { $0.call == key.call }
       failed(key.call)
-      if let fetch {
+      if let fetched {
         let got = status.code == .ok ? try? ArtifactContent(decoding: payload) : nil
         if got == nil { oracles.count(fault: "input not there") }
         let answer = got.map { InputAnswer.content($0.content, proof: $0.proof) }
         step(
-          .inputAnswered(fetch, answer ?? .missed(status.message)), at: time, nodes: nodes,
-          oracles: &oracles)
+          .inputAnswered(
+            fetched.fetch, answer ?? .missed(status.message), node: "node-\(fetched.node)"),
+          at: time, nodes: nodes, oracles: &oracles)
         return
       }
       if let put {
@@ -360,7 +361,7 @@ final class ExecutorHost {
       let request = ArtifactRequest(
         tenant: fetch.tenantID, digest: fetch.digest.hex, decision: fetch.decision.value)
       let node = reachable[fetch.attempt % reachable.count]
-      fetching.append((call(.artifactGet, request.encode(), to: node), fetch))
+      fetching.append((call(.artifactGet, request.encode(), to: node), node, fetch))
     }
     for challenge in raised.challenges where lives() {
       shadow.sent(challenge, at: now)

@@ -6,8 +6,9 @@ import Records
 public enum ExecutorEvent: Sendable {
   /// Governance has a job for it. The same one may come again after a reconnect.
   case jobOffered(OfferedJob)
-  /// What came of a fetch. Told at most once for each; one that is never told is given up in time.
-  case inputAnswered(InputFetch, InputAnswer)
+  /// What came of a fetch, and from which node. Told at most once for each; one that is never told is given up
+  /// in time.
+  case inputAnswered(InputFetch, InputAnswer, node: String)
   /// A node does not take the artifact that holds a token's result; whether it says that another try is in vain.
   case resultRefused(token: String, node: String, String, isFinal: Bool)
   /// The write with this ticket, and all before it, are on disk.
@@ -69,6 +70,8 @@ public struct ExecutorEffects: Sendable {
 public enum ExecutorNotice: Equatable, Sendable {
   /// An offer that gets no receipt, since its token is not proven or is long done with.
   case offerRefused(GateReason)
+  /// A node's answer to a fetch is no input, and why; another is asked.
+  case inputMissed(InputFetch, node: String, String)
   /// The queue is full; the job may be offered again later.
   case queueFull(limit: Int)
   /// A refusal, and the receipt that says so.

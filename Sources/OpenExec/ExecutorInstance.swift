@@ -75,7 +75,8 @@ public struct ExecutorInstance: Sendable {
     if !restored.isEmpty { resume(at: now, using: &random, into: &effects) }
     switch event {
     case .jobOffered(let offer): take(offer, at: now, into: &effects)
-    case .inputAnswered(let fetch, let answer): answered(fetch, answer, at: now)
+    case .inputAnswered(let fetch, let answer, let node):
+      answered(fetch, answer, by: node, at: now, into: &effects)
     case .resultRefused(let token, let node, let why, let isFinal):
       resultRefused(of: token, by: node, why, isFinal: isFinal, at: now, using: &random, into: &effects)
     case .persisted(let ticket): persisted(ticket, at: now, using: &random, into: &effects)

@@ -139,17 +139,18 @@ extension ExecutorInstance {
   }
 
   /// A node's answer. What does not verify is a miss: another node may have the right one.
-  mutating func answered(_ fetch: InputFetch, _ answer: InputAnswer, at now: Uptime) {
+  mutating func answered(
+    _ fetch: InputFetch, _ answer: InputAnswer, by node: String, at now: Uptime,
+    into effects: inout ExecutorEffects
+  ) {
     guard let position = queue.firstIndex(where: { $0.token.id == fetch.token }),
       var gathering = queue[position].gathering, gathering.next == fetch.digest
     else { return }
-    switch answer {
-    case .missed(let why): gathering.missed(why, at: now, settings: settings)
-    case .content(let content, let proof):
-      switch verified(content, proof, fetch.digest, queue[position].token.decision) {
-      case .success(let input): gathering.took(input, at: now)
-      case .failure(let error): gathering.missed(error.why, at: now, settings: settings)
-      }
+    switch verified(answer, fetch.digest, queue[position].token.decision) {
+    case .success(let input): gathering.took(input, at: now)
+    case .failure(let error):
+      gathering.missed("\(node): \(error.why)", at: now, settings: settings)
+      effects.notices.append(.inputMissed(fetch, node: node, error.why))
     }
     queue[position].gathering = gathering
   }
@@ -159,10 +160,17 @@ extension ExecutorInstance {
   /// The content is the one of the digest that was approved; its name, type and labels are those of a
   /// record in the ledger, of the decision's tenant and workspace. So no single node can lie about either.
   private func verified(
-    _ content: [UInt8], _ text: String, _ digest: Digest, _ decision: Decision
+    _ answer: InputAnswer, _ digest: Digest, _ decision: Decision
   ) -> Result<RunInput, UnfitInput> {
     func unfit(_ why: String) -> Result<RunInput, UnfitInput> { .failure(UnfitInput(why: why)) }
-    guard SHA256.hash(content) == digest else { return unfit("a node sent another content") }
+    let (content, text): ([UInt8], String)
+    switch answer {
+    case .missed(let why): return unfit(why)
+    case .content(let bytes, let proof): (content, text) = (bytes, proof)
+    }
+    guard SHA256.hash(content) == digest else {
+      return unfit("expected the content of the digest, came another of \(content.count) bytes")
+    }
     do throws(LedgerProofError) {
       let proof = try LedgerProof(parsing: text)
       guard let known = identity.keys.signer(of: proof.note) else {

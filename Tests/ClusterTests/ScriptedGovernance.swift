@@ -23,6 +23,19 @@ final class ScriptedGovernance: Sendable {
     var enlisted: EnlistRequest?
     /// In the order in which they came, each once.
     var receipts: [Receipt] = []
+    /// What `Artifact/Get` gets, one after the other; the last again and again.
+    var contents: [ContentAnswer] = []
+    /// What was asked for.
+    var fetched: [ArtifactRequest] = []
+  }
+
+  /// An answer to `Artifact/Get`.
+  enum ContentAnswer: Sendable {
+    case content(ArtifactContent)
+    case failure(CallStatus)
+    /// No artifact at all.
+    case noise
+    case silence
   }
 
   static let executor = Principal.executor("executor-1")
@@ -90,18 +103,24 @@ final class ScriptedGovernance: Sendable {
 
   // MARK: Approvals
 
-  /// An approval of `add`, as a quorum signs it once `spoil` has changed it.
+  /// An approval of `add`, as a quorum signs it once `spoil` has changed it; one of `transform` where it names
+  /// inputs.
   func approval(
-    _ name: String, spoil: (inout Proposal, inout Decision) -> Void = { _, _ in }
+    _ name: String, reading inputs: [Digest] = [],
+    spoil: (inout Proposal, inout Decision) -> Void = { _, _ in }
   ) throws -> JobOffer {
     try state.withLock { state in
-      let parameters = SampleLedger.salted(["a": 40, "b": 2])
-      var proposal = try SampleLedger.proposal("add", request: name, parameters: parameters)
-      proposal.scopes = ["compute"]
+      let (action, scopes) =
+        inputs.isEmpty ? ("add", ["compute"]) : ("transform", ["text.read", "text.write"])
+      let parameters = SampleLedger.salted(
+        inputs.isEmpty ? ["a": 40, "b": 2] : ["operation": "uppercase"])
+      var proposal = try SampleLedger.proposal(action, request: name, parameters: parameters)
+      proposal.scopes = scopes
+      proposal.inputs = inputs
       let index = try state.ledger.propose(proposal, parameters)
       let leaf = state.ledger.leaves[Int(index.value)]
       let grant = ApprovalGrant(
-        tokenID: "token-\(name)", approvalScope: "add", allowedScopes: ["compute"], issuedAt: SampleLedger.at,
+        tokenID: "token-\(name)", approvalScope: action, allowedScopes: scopes, issuedAt: SampleLedger.at,
         expiresAt: SampleLedger.at.advanced(by: .seconds(300)), nonce: "nonce-\(name)",
         constraints: Constraints(
           maximumCost: MicroUSD(micros: 1_000) ?? .zero, maximumRetries: 0, rateLimitPerMinute: 100),
@@ -118,6 +137,35 @@ final class ScriptedGovernance: Sendable {
       return JobOffer(
         token: try state.ledger.proof(of: decided).encoded, proposal: leaf.record, attachment: leaf.attachment
       )
+    }
+  }
+
+  /// Brings a file into the ledger; what an honest node answers who asks for it.
+  func put(
+    _ content: String, tenant: String = "acme", workspace: String = "main"
+  ) throws -> ArtifactContent {
+    try state.withLock { state in
+      let owner = Principal.agent(tenant: tenant, name: "a")
+      let note = ArtifactNote(
+        digest: SHA256.hash(content), tenantID: tenant, workspaceID: workspace, name: "files/\(tenant)",
+        size: content.utf8.count, mediaType: "text/plain", owner: owner, labels: [],
+        validUntil: SampleLedger.at.advanced(by: .seconds(300)))
+      let signed = Signed.sign(
+        note, cluster: state.ledger.cluster, as: owner, with: try SampleLedger.key(10))
+      let leaf = state.ledger.append(.artifact(signed))
+      try state.ledger.sign()
+      return ArtifactContent(
+        content: Array(content.utf8), proof: try state.ledger.proof(of: leaf).encoded)
+    }
+  }
+
+  /// The next answer to `Artifact/Get`.
+  func content(_ request: ArtifactRequest) -> ContentAnswer {
+    state.withLock { state in
+      state.fetched.append(request)
+      guard let next = state.contents.first else { return .failure(CallStatus(.notFound, "nothing here")) }
+      if state.contents.count > 1 { state.contents.removeFirst() }
+      return next
     }
   }
 

@@ -61,6 +61,8 @@ private final class Desk {
   private let loop: EventLoop
   private let server: CallServer
   private var stream: Responder?
+  /// Calls that get no answer.
+  private var unanswered: [Responder] = []
 
   init(_ governance: ScriptedGovernance, _ loop: EventLoop, _ server: CallServer) {
     self.governance = governance
@@ -87,6 +89,18 @@ private final class Desk {
         responder.respond(ReportResponse(proof: proof).encode())
       } catch {
         responder.fail(CallStatus(.invalidArgument, "\(error)"))
+      }
+    }
+    server.handle("/openexec.v1.Artifact/Get") { [self] call, responder in
+      guard let request = try? ArtifactRequest(decoding: call.payload) else {
+        responder.fail(CallStatus(.invalidArgument))
+        return
+      }
+      switch governance.content(request) {
+      case .content(let content): responder.respond(content.encode())
+      case .failure(let status): responder.fail(status)
+      case .noise: responder.respond([0xFF])
+      case .silence: unanswered.append(responder)
       }
     }
     turn()

@@ -11,51 +11,15 @@ import Wire
 struct SpoiledApprovalTests {
   private let governance: ScriptedGovernance
   private let node: ScriptedGovernanceNode
-  private let executor: Executor
-
-  /// The program, and what it says.
-  private final class Executor {
-    let process: Process
-    private let path: String
-
-    init(_ node: ScriptedGovernanceNode) throws {
-      path = "\(node.folder)/executor.log"
-      let configuration = node.configuration
-      try #require(try Programs.run("openexec", ["begin", "--config", configuration]).code == 0)
-      _ = FileManager.default.createFile(atPath: path, contents: nil)
-      process = Programs.process("openexec", ["run", "--config", configuration])
-      process.standardError = FileHandle(forWritingAtPath: path)
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-    }
-
-    deinit {
-      process.terminate()
-      process.waitUntilExit()
-    }
-
-    /// Its events of one kind.
-    func events(_ event: String) -> [JSON] {
-      let log = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-      return log.split(separator: "\n").compactMap { try? JSON.parse(String($0)) }
-        .filter { $0["event"]?.string == event }
-    }
-
-    func reasons(_ event: String) -> [String] { events(event).compactMap { $0["reason"]?.string } }
-
-    var started: [String] { events("job_started").compactMap { $0["token_id"]?.string } }
-  }
+  private let executor: LiveExecutor
 
   init() throws {
     let governance = try ScriptedGovernance()
     self.governance = governance
     let node = try ScriptedGovernanceNode(governance)
     self.node = node
-    let executor = try Executor(node)
-    self.executor = executor
-    try Patience.wait(for: "a class is active", seconds: 120) {
-      executor.events("isolation_classes").contains { $0["active"]?.array?.isEmpty == false }
-    }
+    executor = try LiveExecutor(node)
+    try executor.waitUntilReady()
   }
 
   private func wait(_ what: String, seconds: Int = 60, _ condition: () throws -> Bool) throws {

@@ -23,7 +23,7 @@ struct GatheringTests {
   private func answer(_ shell: inout Shell, _ answer: InputAnswer) throws {
     let fetch = try #require(shell.fetches.last)
     shell.fetches.removeLast()
-    shell.step(.inputAnswered(fetch, answer))
+    shell.step(.inputAnswered(fetch, answer, node: "node-1"))
   }
 
   private func isBurned(_ shell: Shell, _ token: String = "t1") -> Bool {
@@ -83,8 +83,13 @@ struct GatheringTests {
     ]
     var shell = try shell()
     shell.step(.jobOffered(world.job(reading: [one])))
-    for lie in lies {
+    for (position, lie) in lies.enumerated() {
       try answer(&shell, lie)
+      // The log names who it was.
+      let missed = shell.notices.compactMap { notice -> String? in
+        if case .inputMissed(_, let node, _) = notice { node } else { nil }
+      }
+      #expect(missed == [String](repeating: "node-1", count: position + 1))
       #expect(shell.instance.state(of: "t1") == .gathering && !isBurned(shell))
       shell.pass(0.25)
     }
@@ -123,7 +128,7 @@ struct GatheringTests {
     #expect(shell.reports.isEmpty && shell.instance.state(of: "t1") == nil)
     let late = try #require(shell.fetches.first)
     shell.fetches = []
-    shell.step(.inputAnswered(late, world.file("one")))
+    shell.step(.inputAnswered(late, world.file("one"), node: "node-1"))
     shell.flush()
     #expect(shell.starts.isEmpty)
     try shell.renew(World.LeasePlan(size: 101, time: World.start.advanced(by: .seconds(2))))
@@ -148,7 +153,7 @@ struct GatheringTests {
     for _ in 0..<28 { shell.pass(0.25) }
     #expect(shell.fetches.map(\.attempt) == [0, 1])
     // The first node's answer comes after all.
-    shell.step(.inputAnswered(shell.fetches[0], world.file("one")))
+    shell.step(.inputAnswered(shell.fetches[0], world.file("one"), node: "node-1"))
     shell.flush()
     #expect(shell.starts.map(\.id.token) == ["t2", "t1"])
   }

@@ -19,7 +19,7 @@ struct ResultArtifactTests {
     try shell.renew()
     shell.step(.jobOffered(world.job(reading: [SHA256.hash("one")])))
     let fetch = try #require(shell.fetches.last)
-    shell.step(.inputAnswered(fetch, world.file("one", labels: ["untrusted"])))
+    shell.step(.inputAnswered(fetch, world.file("one", labels: ["untrusted"]), node: "node-1"))
     shell.flush()
     let order = try #require(shell.starts.last)
     let output = String(repeating: "x", count: count)
