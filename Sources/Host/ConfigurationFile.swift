@@ -54,8 +54,10 @@ public struct ConfigurationSection {
   /// The folder of the file.
   public var folder: String { Files.parent(of: file) }
 
+  private func fullName(_ key: String) -> String { keyPath.isEmpty ? key : "\(keyPath).\(key)" }
+
   private func fault(_ key: String, _ reason: String) -> ConfigurationError {
-    let name = keyPath.isEmpty ? key : "\(keyPath).\(key)"
+    let name = fullName(key)
     return ConfigurationError(path: file, line: line(of: key), reason: "\(name): \(reason)")
   }
 
@@ -86,9 +88,22 @@ public struct ConfigurationSection {
   public mutating func value<T>(
     _ key: String, _ expected: String, _ convert: (JSON) -> T?
   ) throws(ConfigurationError) -> T {
-    guard let value = optional(key) else { throw fault(key, "missing; expected \(expected)") }
+    guard let value = optional(key) else { throw missing(key, expected) }
     guard let converted = convert(value) else { throw fault(key, "expected \(expected)") }
     return converted
+  }
+
+  /// A key that must be there and is not: where one that nobody has asked for yet reads like it, that one and its
+  /// line are named, since it is the likely typo.
+  private func missing(_ key: String, _ expected: String) -> ConfigurationError {
+    let reason = "missing; expected \(expected)"
+    let unread = object.members.map(\.name).filter { !read.contains($0) }
+    guard let near = unread.min(by: { editDistance($0, key) < editDistance($1, key) }),
+      editDistance(near, key) <= 2
+    else { return fault(key, reason) }
+    let line = line(of: near)
+    return ConfigurationError(
+      path: file, line: line, reason: "\(fullName(key)): \(reason); is \(near) meant for it?")
   }
 
   /// Like `value`, `absent` where the key is not there.

@@ -97,14 +97,16 @@ struct GovernanceClusterTests {
     #expect(first.stop(node: 1) == 0)
     #expect(second.stop(node: 1) == 0)
     let files = FileManager.default
-    for name in ["rocks", "share.sealed"] {
-      let target = "\(first.folder)/nodes/node-1/data/\(name)"
+    // With the key that opens its share: nothing but what the ledger says is in the way.
+    for name in ["data/rocks", "data/share.sealed", "storage.key"] {
+      let target = "\(first.folder)/nodes/node-1/\(name)"
       try files.removeItem(atPath: target)
-      try files.copyItem(atPath: "\(second.folder)/nodes/node-1/data/\(name)", toPath: target)
+      try files.copyItem(atPath: "\(second.folder)/nodes/node-1/\(name)", toPath: target)
     }
     let configuration = "\(first.folder)/nodes/node-1/node.json"
     let refused = try Programs.run("clawshield", ["run", "--config", configuration])
-    #expect(refused.code == 1, "\(refused.output)")
+    #expect(
+      refused.code == 1 && refused.output.contains("this store is of another cluster"), "\(refused.output)")
     // Without its lock nobody can say what a party has signed.
     let lock = "\(second.folder)/nodes/node-1/data/lock"
     for spoil in [
@@ -120,7 +122,11 @@ struct GovernanceClusterTests {
     try text.write(toFile: configuration, atomically: true, encoding: .utf8)
     let typo = try Programs.run("clawshield", ["run", "--config", configuration])
     #expect(typo.code == 2)
-    #expect(typo.output.contains("storage_k"), "\(typo.output)")
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let line = try #require(lines.firstIndex { $0.contains("storage_kee") }) + 1
+    #expect(
+      typo.output.contains("node.json:\(line): storage_key: missing") && typo.output.contains("storage_kee"),
+      "\(typo.output)")
   }
 
   @Test("a hundred SIGKILLs under load lose nothing that was acknowledged, and no node forgets")

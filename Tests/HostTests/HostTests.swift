@@ -26,6 +26,17 @@ struct ConfigurationTests {
     #expect(error?.reason == "lisen: there is no such key; did you mean listen?")
   }
 
+  @Test("a typo in a key that must be there is named with its line, whatever is read first")
+  func requiredTypo() throws {
+    var typo = try section("{\n  \"data\": \"d\",\n  \"storage_kee\": \"x\"\n}")
+    let error = #expect(throws: ConfigurationError.self) { _ = try typo.path("storage_key") }
+    #expect(error?.line == 3)
+    #expect(error?.reason == "storage_key: missing; expected a path; is storage_kee meant for it?")
+    var none = try section("{\n  \"data\": \"d\"\n}")
+    let plain = #expect(throws: ConfigurationError.self) { _ = try none.path("storage_key") }
+    #expect(plain?.line == nil && plain?.reason == "storage_key: missing; expected a path")
+  }
+
   @Test("a missing key and a value of another kind say what was expected")
   func expected() throws {
     var section = try section("{\"port\": \"seven\"}")
