@@ -104,7 +104,10 @@ struct GovernanceClusterTests {
       try files.copyItem(atPath: "\(second.folder)/nodes/node-1/\(name)", toPath: target)
     }
     let configuration = "\(first.folder)/nodes/node-1/node.json"
-    let refused = try Programs.run("clawshield", ["run", "--config", configuration])
+    // A node that is not refused would run on.
+    let program = Programs.folder.appendingPathComponent("clawshield").path
+    let refused = try Programs.run(
+      "/usr/bin/timeout", ["30", program, "run", "--config", configuration])
     #expect(
       refused.code == 1 && refused.output.contains("this store is of another cluster"), "\(refused.output)")
     // Without its lock nobody can say what a party has signed.
