@@ -32,9 +32,13 @@ extension GovernanceNode {
     peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
   }
 
-  /// The key with which a party signs by itself, also one that is only about to be a party.
+  /// The key with which a party signs by itself, also one that is only about to be a party, or that is one until the
+  /// record of the new key is final.
   func partyKey(of node: NodeID) -> PublicKey? {
-    overlay.head.membership.known.first { UInt64($0.id) == node.rawValue }?.key
+    for members in [overlay.head.membership, overlay.final.membership] {
+      if let seat = members.known.first(where: { UInt64($0.id) == node.rawValue }) { return seat.key }
+    }
+    return nil
   }
 
   // MARK: The leader's steps
