@@ -33,14 +33,18 @@ enum BackupCommands {
     let folder = call.parsed.operand(0) ?? ""
     if !Files.exists(folder) { try Files.createFolder(folder, mode: 0o700) }
     let path = "\(folder)/\(BackupLayout.ledger)"
-    let sink = try FileSink(path: path, mode: 0o600)
-    try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
-      try sink.write(chunk.text)
-      return true
-    }
-    try sink.finish()
-    let export = try verified(path, cluster: key.cluster)
+    // What an earlier backup has stays until what takes its place is verified, and is no less.
+    let text = try ledger(session)
+    let export = try verified(text, said: session.answering, cluster: key.cluster)
     let plan = RestorePlan(export)
+    if Files.exists(path) {
+      let earlier = try? RestorePlan(verified(file: path, cluster: key.cluster)).size
+      if let objection = BackupLayout.objection(replacing: earlier, by: plan.size) {
+        throw Failure(
+          .failed, "\(path): \(objection), as \(session.answering) has it; ask another with --node")
+      }
+    }
+    try Files.write(text, to: path, mode: 0o600)
     var missing: [String] = []
     var fetched = 0
     for content in plan.contents {
@@ -62,12 +66,15 @@ enum BackupCommands {
       ("missing", .array(missing.map(JSON.string))),
     ])
     try Files.write(summary.indented, to: "\(folder)/\(BackupLayout.summary)", mode: 0o600)
-    var text =
+    var words =
       "\(folder): \(plan.size) records, verified; \(plan.contents.count) files, \(fetched) of them new"
-    if !missing.isEmpty { text += "\nno node gave \(missing.count) of them: see \(BackupLayout.summary)" }
+    if !missing.isEmpty {
+      words +=
+        "\n\(missing.count) of them were not given: see \(BackupLayout.summary), and ask another with --node"
+    }
     call.say(
       Report(
-        text,
+        words,
         [
           ("dir", .string(folder)), ("cluster", .string(key.cluster.hex)),
           ("size", .string(String(plan.size))),
@@ -83,7 +90,7 @@ enum BackupCommands {
     return SHA256.hash(try Files.read(path, limit: BackupLayout.maximumContentBytes)) == content.digest
   }
 
-  /// A content from the first node that gives it; nil where none does.
+  /// A content, from the node that answers; nil where that has not got it, or gives something else.
   private static func fetch(_ content: (tenant: String, digest: Digest), _ session: Session) throws
     -> [UInt8]?
   {
@@ -96,13 +103,32 @@ enum BackupCommands {
     }
   }
 
-  private static func verified(_ path: String, cluster: Digest) throws -> VerifiedExport {
+  /// The whole ledger, as a node sends it.
+  private static func ledger(_ session: Session) throws -> [UInt8] {
+    var text: [UInt8] = []
+    try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
+      guard text.count + chunk.text.count <= BackupLayout.maximumLedgerBytes else {
+        throw Failure(
+          .failed,
+          "expected a ledger of at most \(BackupLayout.maximumLedgerBytes) bytes, which is what is read back")
+      }
+      text += chunk.text
+      return true
+    }
+    return text
+  }
+
+  private static func verified(file path: String, cluster: Digest) throws -> VerifiedExport {
+    try verified(
+      try Files.read(path, limit: BackupLayout.maximumLedgerBytes), said: path, cluster: cluster)
+  }
+
+  private static func verified(_ text: [UInt8], said: String, cluster: Digest) throws -> VerifiedExport {
     var verifier = ExportVerifier()
     do {
-      return try verifier.verify(
-        try Files.read(path, limit: BackupLayout.maximumLedgerBytes), cluster: cluster)
-    } catch let fault as ExportFault {
-      throw Failure(.failed, "\(path): \(fault)")
+      return try verifier.verify(text, cluster: cluster)
+    } catch {
+      throw Failure(.failed, "\(said): \(error)")
     }
   }
 
@@ -116,7 +142,7 @@ enum BackupCommands {
       throw Failure(.other, "\(data) is there: this party's node has run already, or is being restored")
     }
     let cluster = try joined(party)
-    let plan = RestorePlan(try verified("\(folder)/\(BackupLayout.ledger)", cluster: cluster))
+    let plan = RestorePlan(try verified(file: "\(folder)/\(BackupLayout.ledger)", cluster: cluster))
     let own = party.invitation
     guard !plan.hasSeen(id: own.id, name: own.name, key: own.key) else {
       throw Failure(

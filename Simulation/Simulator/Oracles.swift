@@ -25,9 +25,9 @@ public struct Oracles: Sendable {
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "contamination canaries and labels: a file is its own agent's alone",
+    "contamination canaries and labels: no file has a label of its own, and no result is a file",
     "fresh reads: no simulated client asks for one",
-    "membership, rotation of keys, snapshots: no schedule changes members, and no ledger is compacted",
+    "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted",
   ]
 
   /// The first property that did not hold, in words.

@@ -17,6 +17,13 @@ public enum BackupLayout {
   /// Longest content, in bytes.
   public static let maximumContentBytes = 4 << 20
 
+  /// Why a ledger of `size` records may not take the place of one of `earlier`, nil where that is none; a node that
+  /// lags, or hides what is newest, takes nothing away.
+  public static func objection(replacing earlier: UInt64?, by size: UInt64) -> String? {
+    guard let earlier, size < earlier else { return nil }
+    return "has \(earlier) records, and is not replaced by \(size)"
+  }
+
   /// Where a content stands below the folder. A tenant's id has no slash, and is neither `.` nor `..`.
   public static func content(_ tenant: String, _ digest: Digest) -> String {
     "\(artifacts)/\(tenant)/\(digest.hex)"

@@ -47,8 +47,8 @@ public struct RestorePlan: Sendable {
     var chosen: (size: UInt64, note: SignedNote)?
     var payloads: [[UInt8]] = []
     var bytes = 0
-    for candidate in notes where candidate.size > size && candidate.size <= turn {
-      if chosen != nil, bytes >= Self.runBytes { break }
+    for candidate in notes[firstNote(above: size)...] {
+      if candidate.size > turn || (chosen != nil && bytes >= Self.runBytes) { break }
       while size + UInt64(payloads.count) < candidate.size {
         let next = payload(size + UInt64(payloads.count)).bytes
         bytes += next.count
@@ -58,6 +58,16 @@ public struct RestorePlan: Sendable {
     }
     guard let chosen else { return nil }
     return Run(first: size, payloads: payloads, note: chosen.note)
+  }
+
+  /// The first note of a size above `size`, by halving: there is about one for every few records.
+  private func firstNote(above size: UInt64) -> Int {
+    var (low, high) = (0, notes.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if notes[middle].size > size { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 
   /// The artifacts that its records name, each content of a tenant once, by tenant and digest.

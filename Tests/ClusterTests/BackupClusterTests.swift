@@ -20,6 +20,7 @@ struct BackupClusterTests {
     let size = try #require(summary["size"]?.string.flatMap { Int($0) })
     let again = try cluster.claw(["backup", backup, "--json"], as: "auditors/auditor-1")
     #expect(try JSON.parse(again.output)["fetched"]?.integer == 0, "only what is new")
+    try unverified(backup, cluster)
     #expect(
       try Programs.run("/usr/bin/python3", ["Docs/Protocol/verify.py", backup + "/ledger.export"]).code == 0)
     #expect(try secrets(in: backup, of: cluster) == [])
@@ -57,6 +58,22 @@ struct BackupClusterTests {
         ["propose", "shell", "--params", "{}", "--request-id", "after-restore"], as: "agents/agent-1")
       return denied.code == 3
     }
+  }
+
+  /// What cannot be verified takes the place of nothing.
+  private func unverified(_ backup: String, _ cluster: LoopbackCluster) throws {
+    let good = FileManager.default.contents(atPath: backup + "/ledger.export")
+    let denied = try cluster.claw(["propose", "shell", "--params", "{}"], as: "agents/agent-1")
+    #expect(denied.code == 3, "the ledger has grown: \(denied.output)")
+    let pin = cluster.folder + "/auditors/auditor-1/cluster.json"
+    let pinned = try String(contentsOfFile: pin, encoding: .utf8)
+    defer { try? pinned.write(toFile: pin, atomically: true, encoding: .utf8) }
+    let id = try #require(try JSON.parse(pinned)["cluster"]?.string)
+    try pinned.replacing(id, with: String(repeating: "0", count: 64))
+      .write(toFile: pin, atomically: true, encoding: .utf8)
+    let outcome = try cluster.claw(["backup", backup], as: "auditors/auditor-1")
+    #expect(outcome.code == 7, "\(outcome.output)")
+    #expect(FileManager.default.contents(atPath: backup + "/ledger.export") == good)
   }
 
   /// Files of a backup that hold any of the nodes' secrets.
