@@ -149,8 +149,13 @@ let package = Package(
   targets: system + [mutants] + modules + programs + testing,
   swiftLanguageModes: [.v6])
 
+// The node is generic over its group, its store and its randomness, which other modules name: a release specialises
+// it across modules.
 for target in package.targets where target.type != .system && target.name != "CSystem" {
-  target.swiftSettings = [.treatAllWarnings(as: .error)]
+  target.swiftSettings = [
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+  ]
 }
 
 // The trait alone brings mutants and the tiny group in: without it nothing depends on them, and their lines are not

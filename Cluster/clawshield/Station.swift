@@ -14,7 +14,7 @@ import Wire
 /// The shell of one node: turns sockets, timers, storage completions and calls into events, and effects
 /// into I/O. Confined to its loop.
 final class Station {
-  typealias Node = GovernanceNode<Ed25519SHA512, RocksStore>
+  typealias Node = GovernanceNode<Ed25519SHA512>
 
   let configuration: NodeConfiguration
   let loop: EventLoop

@@ -17,7 +17,7 @@ final class NodeHost<Suite: CipherSuite> {
   /// Nodes that it was told of by hand.
   var contacts: [NodeID] = []
   /// Nil while the node is down.
-  var node: GovernanceNode<Suite, SimulatedDisk>?
+  var node: GovernanceNode<Suite>?
   /// Counts the lives of the process: what an earlier life asked for does not reach this one.
   private(set) var life: UInt64 = 0
   var random: SeededRandom

@@ -4,10 +4,30 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+
+// ---- SHA-256
+
+// The newer interface looks an implementation up and allocates for each hash, which for a leaf costs more than the
+// hash; this one is a value, and OpenSSL 3 still has it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+typedef SHA256_CTX csha256_state;
+
+static inline void csha256_init(csha256_state *state) { SHA256_Init(state); }
+
+static inline void csha256_update(csha256_state *state, const void *bytes, size_t count) {
+  SHA256_Update(state, bytes, count);
+}
+
+static inline void csha256_final(csha256_state *state, unsigned char *digest) { SHA256_Final(digest, state); }
+
+#pragma GCC diagnostic pop
 
 // ---- TLS
 

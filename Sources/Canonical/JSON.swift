@@ -59,7 +59,7 @@ extension JSON: Equatable {
     case (.null, .null): true
     case (.bool(let a), .bool(let b)): a == b
     case (.number(let a), .number(let b)): a == b
-    case (.string(let a), .string(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.string(let a), .string(let b)): canonicalOrder(a, b) == .same
     case (.array(let a), .array(let b)): a == b
     case (.object(let a), .object(let b)): a == b
     case (.null, _), (.bool, _), (.number, _), (.string, _), (.array, _), (.object, _): false
@@ -87,7 +87,7 @@ public struct JSONObject: Sendable, Equatable {
     public var value: JSON
 
     public static func == (left: Member, right: Member) -> Bool {
-      left.name.utf8.elementsEqual(right.name.utf8) && left.value == right.value
+      canonicalOrder(left.name, right.name) == .same && left.value == right.value
     }
   }
 
@@ -157,19 +157,21 @@ public enum Order: Sendable { case ascending, same, descending }
 /// On UTF-8 bytes that is the byte order, except that code points beyond U+FFFF (lead bytes F0…F4,
 /// surrogates D800… in UTF-16) come before U+E000…U+FFFF (lead bytes EE, EF).
 public func canonicalOrder(_ left: String, _ right: String) -> Order {
-  var a = left.utf8.makeIterator()
-  var b = right.utf8.makeIterator()
-  while true {
-    switch (a.next(), b.next()) {
-    case (.none, .none): return .same
-    case (.none, .some): return .ascending
-    case (.some, .none): return .descending
-    case (.some(let x), .some(let y)):
-      if x == y { continue }
-      if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
-        return x >= 0xF0 ? .ascending : .descending
-      }
-      return x < y ? .ascending : .descending
+  var left = left
+  var right = right
+  return left.withUTF8 { a in right.withUTF8 { b in canonicalOrder(a, b) } }
+}
+
+private func canonicalOrder(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Order {
+  for position in 0..<min(a.count, b.count) {
+    let x = a[position]
+    let y = b[position]
+    if x == y { continue }
+    if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+      return x >= 0xF0 ? .ascending : .descending
     }
+    return x < y ? .ascending : .descending
   }
+  if a.count == b.count { return .same }
+  return a.count < b.count ? .ascending : .descending
 }

@@ -204,12 +204,17 @@ private struct Parser {
   private mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
+    var bits: UInt8 = 0
     while let byte = peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+      bits |= byte
       position += 1
     }
     if peek() == UInt8(ascii: "\"") {
       defer { position += 1 }
-      return try decoded(text[start..<position], at: start)
+      // ASCII needs no look for valid UTF-8.
+      return bits < 0x80
+        ? String(decoding: text[start..<position], as: UTF8.self)
+        : try decoded(text[start..<position], at: start)
     }
     var bytes = Array(text[start..<position])
     while true {
@@ -299,6 +304,7 @@ private struct Parser {
       guard isDigit(peek()) else { throw error(.expected("a digit")) }
       skipDigits()
     }
+    if let whole = shortInteger(start) { return .number(Double(whole)) }
     let literal = String(decoding: text[start..<position], as: UTF8.self)
     guard let value = Double(literal), value.isFinite else {
       throw JSONError(reason: .numberOutOfRange, offset: start)
@@ -310,6 +316,20 @@ private struct Parser {
       }
     }
     return .number(value)
+  }
+
+  /// The number from `start` on, where it is a whole one that a double holds exactly; nil for any other, and for -0.
+  private func shortInteger(_ start: Int) -> Int64? {
+    guard position - start <= 15 else { return nil }
+    var value: Int64 = 0
+    var digits = start
+    if text[start] == UInt8(ascii: "-") { digits += 1 }
+    for byte in text[digits..<position] {
+      guard isDigit(byte) else { return nil }
+      value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+    }
+    if digits == start { return value }
+    return value == 0 ? nil : -value
   }
 
   private mutating func skipDigits() { while isDigit(peek()) { position += 1 } }

@@ -26,7 +26,12 @@ extension JSON {
     switch self {
     case .null: out.append(contentsOf: "null".utf8)
     case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
-    case .number(let value): out.append(contentsOf: canonicalNumber(value).utf8)
+    case .number(let value):
+      if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
+        writeInteger(whole, into: &out)
+      } else {
+        out.append(contentsOf: canonicalNumber(value).utf8)
+      }
     case .string(let value): writeString(value, into: &out)
     case .array(let elements):
       out.append(UInt8(ascii: "["))
@@ -50,22 +55,43 @@ extension JSON {
 
 /// RFC 8785 §3.2.2.2: only the quote, the backslash and control characters are escaped.
 private func writeString(_ text: String, into out: inout [UInt8]) {
+  var text = text
   out.append(UInt8(ascii: "\""))
-  for byte in text.utf8 {
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-      out.append(UInt8(ascii: "\\"))
-      out.append(byte)
-    case 0x08: out.append(contentsOf: "\\b".utf8)
-    case 0x09: out.append(contentsOf: "\\t".utf8)
-    case 0x0A: out.append(contentsOf: "\\n".utf8)
-    case 0x0C: out.append(contentsOf: "\\f".utf8)
-    case 0x0D: out.append(contentsOf: "\\r".utf8)
-    case 0..<0x20:
-      out.append(contentsOf: "\\u00".utf8)
-      out.append(contentsOf: Hex.encode([byte]).utf8)
-    default: out.append(byte)
+  text.withUTF8 { bytes in
+    // Runs that need no escape go over as they are.
+    var start = 0
+    for position in bytes.indices {
+      let byte = bytes[position]
+      guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+      out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<position]))
+      writeEscape(byte, into: &out)
+      start = position + 1
     }
+    out.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start...]))
   }
   out.append(UInt8(ascii: "\""))
+}
+
+private func writeEscape(_ byte: UInt8, into out: inout [UInt8]) {
+  out.append(UInt8(ascii: "\\"))
+  switch byte {
+  case 0x08: out.append(UInt8(ascii: "b"))
+  case 0x09: out.append(UInt8(ascii: "t"))
+  case 0x0A: out.append(UInt8(ascii: "n"))
+  case 0x0C: out.append(UInt8(ascii: "f"))
+  case 0x0D: out.append(UInt8(ascii: "r"))
+  case 0..<0x20: out.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
+  default: out.append(byte)
+  }
+}
+
+private func writeInteger(_ value: Int64, into out: inout [UInt8]) {
+  if value < 0 { out.append(UInt8(ascii: "-")) }
+  let start = out.count
+  var rest = value.magnitude
+  repeat {
+    out.append(UInt8(ascii: "0") + UInt8(rest % 10))
+    rest /= 10
+  } while rest > 0
+  out[start...].reverse()
 }

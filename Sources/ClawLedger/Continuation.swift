@@ -27,7 +27,7 @@ public struct Continuation: Sendable {
   }
 
   /// The root of `ledger`'s first leaves with these after them; nil where the ledger ends before they begin.
-  public func root(following ledger: Ledger<some LogStore>) -> Digest? {
+  public func root(following ledger: Ledger) -> Digest? {
     guard let first = entries.first, var frontier = ledger.frontier(ofSize: first.index.rawValue - 1) else {
       return nil
     }

@@ -69,24 +69,8 @@ extension LogStore {
     if let attachment = try get(.attachments, StoreKey.leaf(index.value)) {
       return (try? StoredAttachment.parse(attachment, at: index)) != nil
     }
-    guard Self.mayHaveAttachment(stored.record) else { return true }
+    guard mayHaveAttachment(stored.record) else { return true }
     return (try? ParsedEntry(EntryPayload(record: stored.record, attachment: []))) != nil
-  }
-
-  /// Whether a record may have an attachment, as far as its end says.
-  private static func mayHaveAttachment(_ record: [UInt8]) -> Bool {
-    guard let type = RecordType(endOf: record) else { return !isDecision(record) }
-    switch type {
-    case .genesis, .policy, .proposal, .ballot, .receipt, .incident: return true
-    case .term, .tick, .version, .members, .key, .enrol, .artifact, .withdrawal, .decision, .recovery:
-      return false
-    }
-  }
-
-  /// A decision's workspace comes after its type.
-  private static func isDecision(_ record: [UInt8]) -> Bool {
-    let mark = Array("\"type\":\"decision\",\"workspace_id\":\"".utf8)
-    return record.suffix(mark.count + 160).firstRange(of: mark) != nil
   }
 
   /// A leaf's entry as it is stored; nil where it is missing or damaged.
@@ -108,6 +92,16 @@ extension LogStore {
     } catch {
       return error.isDamage ? .success(nil) : .failure(error)
     }
+  }
+}
+
+/// Whether a record may have an attachment, as far as its end says.
+private func mayHaveAttachment(_ record: [UInt8]) -> Bool {
+  guard let type = RecordType(endOf: record) else { return true }
+  switch type {
+  case .genesis, .policy, .proposal, .ballot, .receipt, .incident: return true
+  case .term, .tick, .version, .members, .key, .enrol, .artifact, .withdrawal, .decision, .recovery:
+    return false
   }
 }
 

@@ -7,6 +7,15 @@ import Records
 import Mutants
 #endif
 
+/// One entry that is in memory.
+struct TailEntry {
+  let term: Term
+  let payload: EntryPayload
+  let parsed: ParsedEntry
+  /// Root of the tree that ends with this entry.
+  let root: Digest
+}
+
 /// The replicated log, which is the ledger: the Raft log, its Merkle tree and the notes over it.
 ///
 /// What is appended is readable at once; it becomes durable by `write(_:)`, whose batch the owner
@@ -14,18 +23,9 @@ import Mutants
 /// read from memory.
 ///
 /// Reads that fail end in `failure`: the owner stops the process, since a disk error is never retried.
-public struct Ledger<Store: LogStore>: RaftLog {
-  /// One entry that is in memory.
-  struct TailEntry {
-    let term: Term
-    let payload: EntryPayload
-    let parsed: ParsedEntry
-    /// Root of the tree that ends with this entry.
-    let root: Digest
-  }
-
+public struct Ledger: RaftLog {
   /// The store; the owner may exchange its contents only through batches made here.
-  public var store: Store
+  public var store: any LogStore
   /// This node's clock, set by the owner before each step: an entry more than two seconds ahead of it
   /// is not admitted.
   public var clock = Timestamp.epoch
@@ -63,7 +63,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
   static var tailLength: Int { 4096 }
 
   init(
-    store: Store, base: SnapshotPoint, baseFrontier: Frontier, frontier: Frontier, lastAt: Timestamp
+    store: any LogStore, base: SnapshotPoint, baseFrontier: Frontier, frontier: Frontier, lastAt: Timestamp
   ) {
     self.store = store
     self.base = base
@@ -89,7 +89,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public func term(at index: LogIndex) -> Term? {
     if index == base.index { return base.term }
     guard index >= firstIndex, index <= lastIndex else { return nil }
-    if let entry = inMemory(index.rawValue) { return entry.term }
+    if let place = place(index.rawValue) { return tail[place].term }
     return stored(index.rawValue)?.term
   }
 
@@ -133,7 +133,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public func rootHash(ofSize size: UInt64) -> Digest? {
     if size == base.index.rawValue { return baseFrontier.root }
     guard size >= firstIndex.rawValue, size <= frontier.size else { return nil }
-    if let entry = inMemory(size) { return entry.root }
+    if let place = place(size) { return tail[place].root }
     return Frontier(size: size, nodes: node)?.root
   }
 
@@ -254,9 +254,12 @@ public struct Ledger<Store: LogStore>: RaftLog {
   /// Nodes that the next batch makes durable.
   var newNodes: [NodeAddress] = []
 
-  func inMemory(_ index: UInt64) -> TailEntry? {
+  func inMemory(_ index: UInt64) -> TailEntry? { place(index).map { tail[$0] } }
+
+  /// Where an entry stands in memory; nil where it does not. What needs a part of one takes that alone.
+  func place(_ index: UInt64) -> Int? {
     guard index >= tailFirst, index - tailFirst < UInt64(tail.count) else { return nil }
-    return tail[Int(index - tailFirst)]
+    return Int(index - tailFirst)
   }
 
   /// The frontier of the first `size` leaves.
@@ -269,7 +272,7 @@ public struct Ledger<Store: LogStore>: RaftLog {
   public func node(_ address: NodeAddress) -> Digest? {
     guard isComplete(address, within: frontier.size) else { return nil }
     if address.level == 0 {
-      if let entry = inMemory(address.index + 1) { return entry.parsed.leafHash }
+      if let place = place(address.index + 1) { return tail[place].parsed.leafHash }
     }
     if let pending = pendingNodes[address] { return pending.hash }
     guard let bytes = try? store.get(.nodes, StoreKey.node(address)) else { return basePeak(address) }
@@ -317,27 +320,27 @@ public struct Ledger<Store: LogStore>: RaftLog {
 
   /// The record at a leaf; nil where it is not in the log or cannot be read.
   public func record(at index: LeafIndex) -> Record? {
-    if let entry = inMemory(index.value &+ 1) { return entry.parsed.record }
+    if let place = place(index.value &+ 1) { return tail[place].parsed.record }
     return leaf(at: index).flatMap { try? Record(parsing: $0) }
   }
 
   /// The leaf's bytes; nil where it is not in the log or cannot be read.
   public func leaf(at index: LeafIndex) -> [UInt8]? {
     guard isHeld(index) else { return nil }
-    if let entry = inMemory(index.value + 1) { return entry.payload.record }
+    if let place = place(index.value + 1) { return tail[place].payload.record }
     return stored(index.value + 1)?.record
   }
 
   /// The attachment of a leaf; nil where the leaf is not in the log, or its attachment cannot be read.
   public func attachment(at index: LeafIndex) -> Attachment? {
     guard isHeld(index) else { return nil }
-    if let entry = inMemory(index.value + 1) { return entry.parsed.attachment }
+    if let place = place(index.value + 1) { return tail[place].parsed.attachment }
     return storedAttachment(index.value + 1).flatMap { try? Attachment(parsing: $0) }
   }
 
   /// What apply needs of a leaf.
   public func parsedEntry(at index: LeafIndex) -> ParsedEntry? {
-    if let entry = inMemory(index.value &+ 1) { return entry.parsed }
+    if let place = place(index.value &+ 1) { return tail[place].parsed }
     guard let leaf = leaf(at: index), let attachment = storedAttachment(index.value + 1) else {
       return nil
     }

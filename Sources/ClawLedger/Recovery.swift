@@ -4,8 +4,8 @@ import Raft
 import Records
 
 /// What a store held when it was opened.
-public struct RecoveredLedger<Store: LogStore> {
-  public var ledger: Ledger<Store>
+public struct RecoveredLedger {
+  public var ledger: Ledger
   public let hardState: HardState
   /// The last note; nil before the first.
   public let lastNote: SignedNote?
@@ -26,14 +26,14 @@ extension Ledger {
   ///
   /// An entry above the note that cannot be read is lost, with all that follow it: not absent, since others may
   /// have counted on it. One below the note is found by ``isIntact(_:)`` and fetched again.
-  public static func open(_ store: Store) throws(LedgerFault) -> RecoveredLedger<Store> {
+  public static func open(_ store: any LogStore) throws(LedgerFault) -> RecoveredLedger {
     let recovery = Recovery(store: store)
     return try recovery.run()
   }
 }
 
-private struct Recovery<Store: LogStore> {
-  let store: Store
+private struct Recovery {
+  let store: any LogStore
 
   func read(_ column: Column, _ key: [UInt8]) throws(LedgerFault) -> [UInt8]? {
     do {
@@ -51,7 +51,7 @@ private struct Recovery<Store: LogStore> {
     }
   }
 
-  func run() throws(LedgerFault) -> RecoveredLedger<Store> {
+  func run() throws(LedgerFault) -> RecoveredLedger {
     var hardState = HardState()
     if let bytes = try read(.meta, StoreKey.hardState) {
       guard let state = StoredHardState.parse(bytes) else {
@@ -121,7 +121,7 @@ private struct Recovery<Store: LogStore> {
   }
 
   /// The term of the last entry of all, where that one can still be read; else the latest that it can have been of.
-  private func lastTerm(of ledger: Ledger<Store>, through size: UInt64, _ hardState: HardState) -> Term {
+  private func lastTerm(of ledger: Ledger, through size: UInt64, _ hardState: HardState) -> Term {
     guard let bytes = try? store.get(.entries, StoreKey.leaf(size - 1)),
       let last = try? StoredRecord(parsing: bytes, at: LeafIndex(size - 1))
     else { return hardState.currentTerm }
@@ -148,7 +148,7 @@ private struct Recovery<Store: LogStore> {
   }
 
   /// Reads the entries above what is final again, up to the first that is damaged.
-  private func replay(into ledger: inout Ledger<Store>, through size: UInt64) throws(LedgerFault) {
+  private func replay(into ledger: inout Ledger, through size: UInt64) throws(LedgerFault) {
     while ledger.size < size {
       let index = LeafIndex(ledger.size)
       switch store.check(index) {

@@ -18,10 +18,13 @@ public struct PublicKey: Hashable, Comparable, Sendable {
       return
     }
     #endif
-    let valid = value.withUnsafeBytes {
-      crypto_core_ed25519_is_valid_point($0.octets) == 1
+    if !ValidPoints.contains(value) {
+      let valid = value.withUnsafeBytes {
+        crypto_core_ed25519_is_valid_point($0.octets) == 1
+      }
+      guard valid else { return nil }
+      ValidPoints.insert(value)
     }
-    guard valid else { return nil }
     self.value = value
   }
 
@@ -45,8 +48,16 @@ public struct PublicKey: Hashable, Comparable, Sendable {
   public func verifies(_ signature: Signature, over message: [UInt8]) -> Bool {
     #if SIMULATION
     if TinyGroup.isKey(value) { return TinyGroup.verifies?(value.bytes, signature.bytes, message) ?? false }
+    return verdicts(Question(key: value, signature: signature.bytes, message: message)) {
+      computes(signature, over: message)
+    }
+    #else
+    return computes(signature, over: message)
     #endif
-    return value.withUnsafeBytes { key in
+  }
+
+  private func computes(_ signature: Signature, over message: [UInt8]) -> Bool {
+    value.withUnsafeBytes { key in
       crypto_sign_verify_detached(
         signature.bytes, message, UInt64(message.count),
         key.octets) == 0
@@ -135,6 +146,14 @@ public struct SigningKey: ~Copyable, Sendable {
 }
 
 #if SIMULATION
+private struct Question: Hashable {
+  let key: Bytes32
+  let signature: [UInt8]
+  let message: [UInt8]
+}
+
+private let verdicts = Remembered<Question, Bool>(capacity: 8192)
+
 /// How the simulator's tiny group stands in for the group key: INSECURE, and in the build for simulation alone.
 public enum TinyGroup {
   /// Key, signature, message. Set before anything runs; nil where the group is Ed25519's.

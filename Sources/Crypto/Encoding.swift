@@ -1,15 +1,20 @@
 /// Lower-case hexadecimal.
 public enum Hex {
-  private static let digits = Array("0123456789abcdef".utf8)
-
   /// Two characters a byte.
-  public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-    var out: [UInt8] = []
-    for byte in bytes {
-      out.append(digits[Int(byte >> 4)])
-      out.append(digits[Int(byte & 15)])
+  public static func encode(_ bytes: some Collection<UInt8>) -> String {
+    String(unsafeUninitializedCapacity: 2 * bytes.count) { out in
+      var position = 0
+      for byte in bytes {
+        out[position] = digit(byte >> 4)
+        out[position + 1] = digit(byte & 15)
+        position += 2
+      }
+      return position
     }
-    return String(decoding: out, as: UTF8.self)
+  }
+
+  private static func digit(_ nibble: UInt8) -> UInt8 {
+    nibble + (nibble < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
   }
 
   /// The bytes, or nil where the text has an odd length or a character other than `0-9a-f`.
@@ -47,21 +52,22 @@ public enum Base64 {
 
   /// The encoded text, padded with `=`.
   public static func encode(_ bytes: [UInt8]) -> String {
-    var out: [UInt8] = []
-    out.reserveCapacity((bytes.count + 2) / 3 * 4)
-    var position = 0
-    while position < bytes.count {
-      let left = bytes.count - position
-      let first = bytes[position]
-      let second = left > 1 ? bytes[position + 1] : 0
-      let third = left > 2 ? bytes[position + 2] : 0
-      out.append(alphabet[Int(first >> 2)])
-      out.append(alphabet[Int((first & 3) << 4 | second >> 4)])
-      out.append(left > 1 ? alphabet[Int((second & 15) << 2 | third >> 6)] : UInt8(ascii: "="))
-      out.append(left > 2 ? alphabet[Int(third & 63)] : UInt8(ascii: "="))
-      position += 3
+    let alphabet = alphabet
+    return String(unsafeUninitializedCapacity: (bytes.count + 2) / 3 * 4) { out in
+      var next = 0
+      for position in stride(from: 0, to: bytes.count, by: 3) {
+        let left = bytes.count - position
+        let first = bytes[position]
+        let second = left > 1 ? bytes[position + 1] : 0
+        let third = left > 2 ? bytes[position + 2] : 0
+        out[next] = alphabet[Int(first >> 2)]
+        out[next + 1] = alphabet[Int((first & 3) << 4 | second >> 4)]
+        out[next + 2] = left > 1 ? alphabet[Int((second & 15) << 2 | third >> 6)] : UInt8(ascii: "=")
+        out[next + 3] = left > 2 ? alphabet[Int(third & 63)] : UInt8(ascii: "=")
+        next += 4
+      }
+      return next
     }
-    return String(decoding: out, as: UTF8.self)
   }
 
   /// The bytes, or nil where the text is not the one encoding of them (length, alphabet, padding,
@@ -93,5 +99,30 @@ public enum Base64 {
       if padding < 1 { out.append(UInt8(truncatingIfNeeded: word)) }
     }
     return out
+  }
+}
+
+extension String {
+  /// The parts between `separator`s, empty ones too: by bytes, which costs far less than by characters.
+  public func parts(separatedBy separator: UInt8) -> [String] {
+    var text = self
+    return text.withUTF8 { bytes in
+      var parts: [String] = []
+      var start = 0
+      for position in bytes.indices where bytes[position] == separator {
+        parts.append(String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self))
+        start = position + 1
+      }
+      parts.append(String(decoding: UnsafeBufferPointer(rebasing: bytes[start...]), as: UTF8.self))
+      return parts
+    }
+  }
+
+  /// What follows `prefix`; nil where the text does not begin with it, byte for byte.
+  public func rest(after prefix: StaticString) -> String? {
+    let count = prefix.utf8CodeUnitCount
+    let start = UnsafeBufferPointer(start: prefix.utf8Start, count: count)
+    guard utf8.count >= count, utf8.prefix(count).elementsEqual(start) else { return nil }
+    return String(Substring(utf8.dropFirst(count)))
   }
 }

@@ -106,6 +106,10 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
   private var secrets: SecretScalars<Suite>
   /// By slot; nil is free.
   private var slots: [NonceCommitment<Suite>?]
+  /// The counter of what is in each slot; looked through where a commitment is looked for.
+  private var counters: [UInt64?]
+  /// Free slots, the next one last.
+  private var free: [Int]
   private var nextCounter: UInt64 = 0
 
   /// An empty pool.
@@ -119,10 +123,12 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
     self.capacity = min(max(capacity, 1), FROSTLimits.nonces)
     secrets = SecretScalars(count: 2 * self.capacity)
     slots = Array(repeating: nil, count: self.capacity)
+    counters = Array(repeating: nil, count: self.capacity)
+    free = (0..<self.capacity).reversed()
   }
 
   /// Pairs that are published and not spent.
-  public var available: Int { slots.count { $0 != nil } }
+  public var available: Int { capacity - free.count }
 
   /// Draws up to `count` new pairs, as many as have room, and returns their commitments for
   /// publication, ascending by counter. None where `key` is another party's.
@@ -132,10 +138,12 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
   ) -> [NonceCommitment<Suite>] {
     guard key.identifier == party else { return [] }
     var published: [NonceCommitment<Suite>] = []
-    while published.count < count, let slot = slots.firstIndex(where: { $0 == nil }) {
+    while published.count < count, let slot = free.last {
       var hiding = random.bytes(32)
       var binding = random.bytes(32)
-      if let commitment = fill(slot, for: key, &hiding, &binding) { published.append(commitment) }
+      guard let commitment = fill(slot, for: key, &hiding, &binding) else { continue }
+      free.removeLast()
+      published.append(commitment)
     }
     wipeStack()
     return published
@@ -158,6 +166,7 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
     secrets[2 * slot] = pair.hiding
     secrets[2 * slot + 1] = pair.binding
     slots[slot] = pair.commitment
+    counters[slot] = nonce.counter
     return pair.commitment
   }
 
@@ -191,6 +200,8 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
 
   private mutating func empty(_ slot: Int) {
     slots[slot] = nil
+    counters[slot] = nil
+    free.append(slot)
     secrets[2 * slot] = .zero
     secrets[2 * slot + 1] = .zero
   }
@@ -200,10 +211,13 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
     slot(of: nonce).flatMap { slots[$0] }
   }
 
-  private func slot(of nonce: NonceID) -> Int? { slots.firstIndex { $0?.nonce == nonce } }
+  private func slot(of nonce: NonceID) -> Int? {
+    guard wasPublished(nonce) else { return nil }
+    return counters.firstIndex(of: nonce.counter)
+  }
 
   /// Spends every pair unused, as when a new coordinator asks for fresh commitments.
   public mutating func discardAll() {
-    for slot in slots.indices { empty(slot) }
+    for slot in slots.indices where counters[slot] != nil { empty(slot) }
   }
 }

@@ -13,16 +13,21 @@ struct DurableAcks: Sendable {
     let root: Digest
   }
 
-  /// The newest acknowledgements of each party, oldest first; bounded.
-  private var acks: [(party: NodeID, history: [Ack])]
+  private struct Party: Sendable {
+    let party: NodeID
+    /// Its newest acknowledgements, oldest first; bounded.
+    var history: [Ack] = []
+  }
+
+  private var acks: [Party]
 
   private static var historyLength: Int { 64 }
 
-  init(parties: [NodeID]) { acks = parties.map { ($0, []) } }
+  init(parties: [NodeID]) { acks = parties.map { Party(party: $0) } }
 
   /// Other nodes take part from here on; what those who stay have said stands.
   mutating func follow(_ parties: [NodeID]) {
-    acks = parties.map { party in acks.first { $0.party == party } ?? (party, []) }
+    acks = parties.map { party in acks.first { $0.party == party } ?? Party(party: party) }
   }
 
   /// Takes an acknowledgement, by a party whose term this node is in (`current`) or not. One of the current
@@ -50,9 +55,13 @@ struct DurableAcks: Sendable {
   }
 
   /// The largest size at which the party's log is known to be a prefix-equal of `ledger`, in `term`.
-  private func verifiedSize(_ history: [Ack], term: Term, ledger: Ledger<some LogStore>) -> UInt64 {
+  private func verifiedSize(_ position: Int, term: Term, ledger: Ledger) -> UInt64 {
     var verified: UInt64 = 0
-    for ack in history.reversed() where ack.term == term && ack.size <= ledger.size && ack.size > verified {
+    var next = acks[position].history.count
+    while next > 0 {
+      next -= 1
+      let ack = acks[position].history[next]
+      guard ack.term == term, ack.size <= ledger.size, ack.size > verified else { continue }
       if ledger.rootHash(ofSize: ack.size) == ack.root { verified = ack.size }
     }
     return verified
@@ -60,15 +69,18 @@ struct DurableAcks: Sendable {
 
   /// The largest size that at least `threshold` of `parties` hold durably with this ledger's content.
   func acknowledgedSize(
-    by threshold: Int, of parties: [NodeID], term: Term, ledger: Ledger<some LogStore>
+    by threshold: Int, of parties: [NodeID], term: Term, ledger: Ledger
   ) -> UInt64 {
-    let sizes = acks.filter { parties.contains($0.party) }
-      .map { verifiedSize($0.history, term: term, ledger: ledger) }.sorted(by: >)
-    return threshold <= sizes.count ? sizes[threshold - 1] : 0
+    var sizes: [UInt64] = []
+    for position in acks.indices where parties.contains(acks[position].party) {
+      sizes.append(verifiedSize(position, term: term, ledger: ledger))
+    }
+    sizes.sort()
+    return threshold <= sizes.count ? sizes[sizes.count - threshold] : 0
   }
 
   /// The parties that hold at least `size` leaves of this ledger, in the order of the parties.
-  func holders(of size: UInt64, term: Term, ledger: Ledger<some LogStore>) -> [NodeID] {
-    acks.filter { verifiedSize($0.history, term: term, ledger: ledger) >= size }.map(\.party)
+  func holders(of size: UInt64, term: Term, ledger: Ledger) -> [NodeID] {
+    acks.indices.filter { verifiedSize($0, term: term, ledger: ledger) >= size }.map { acks[$0].party }
   }
 }

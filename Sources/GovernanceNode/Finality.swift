@@ -51,7 +51,7 @@ struct Finality: Sendable {
   }
 
   /// After a restart: which live approvals no kept note consents to.
-  mutating func resume(_ ledger: Ledger<some LogStore>, _ state: ShieldState) {
+  mutating func resume(_ ledger: Ledger, _ state: ShieldState) {
     unconsented = state.liveApprovals().filter { leaf in
       !ledger.notes(covering: leaf, limit: 64).contains { note in
         (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true

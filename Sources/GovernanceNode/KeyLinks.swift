@@ -12,7 +12,7 @@ struct KeyLinks: Sendable {
   private static let prefix = Array("link/".utf8)
 
   /// The links that the store holds, as far as they are a chain.
-  init(ledger: Ledger<some LogStore>, cluster: Digest, genesisKey: PublicKey) {
+  init(ledger: Ledger, cluster: Digest, genesisKey: PublicKey) {
     guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: 1024) else { return }
     var chain = KeyChain(cluster: cluster, genesisKey: genesisKey)
     for row in rows {

@@ -63,7 +63,7 @@ public enum NodeFault: Error, Equatable, Sendable, CustomStringConvertible {
 ///
 /// The owner feeds events to `step`, and carries out `NodeEffects` in their order. It steps with `tick`
 /// at `nextDeadline` at the latest.
-public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
+public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   let identity: NodeIdentity
   /// The genesis leaf's record.
   public let genesis: Genesis
@@ -86,7 +86,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   /// Whether this node signs with the share of the ceremony that founded the cluster. Where not, and there is
   /// one, it is to be destroyed.
   public private(set) var usesFoundingShare: Bool
-  var raft: RaftInstance<Ledger<Store>>
+  var raft: RaftInstance<Ledger>
   var overlay: Overlay
   var signer: PartySigner<Suite>
   var acks: DurableAcks
@@ -132,7 +132,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   /// one of the ceremony, where the party took part in it; later ones lie in the store.
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
-    recovered: consuming RecoveredLedger<Store>, foundingShare: PartyShare<Suite>?,
+    recovered: consuming RecoveredLedger, foundingShare: PartyShare<Suite>?,
     settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
@@ -526,7 +526,7 @@ private struct Beginning {
   let state: ShieldState
 
   init(
-    _ recovered: borrowing RecoveredLedger<some LogStore>, _ identity: borrowing NodeIdentity,
+    _ recovered: borrowing RecoveredLedger, _ identity: borrowing NodeIdentity,
     newestSemantics: Int
   ) throws(NodeFault) {
     let ledger = recovered.ledger
@@ -558,7 +558,7 @@ private struct Beginning {
   }
 
   /// The highest semantics that the log has, final or not: no entry was appended that its own program could not apply.
-  private static func semantics(of ledger: Ledger<some LogStore>, after state: ShieldState) -> Int {
+  private static func semantics(of ledger: Ledger, after state: ShieldState) -> Int {
     var highest = state.semantics
     for index in state.size..<max(state.size, ledger.size) {
       if case .version(let act)? = ledger.parsedEntry(at: LeafIndex(index))?.record.body {
@@ -570,7 +570,7 @@ private struct Beginning {
 
   /// The state at the last note: from its cells where there are any, else from the genesis.
   private static func finalState(
-    of recovered: borrowing RecoveredLedger<some LogStore>, genesis: ParsedEntry, leaf: [UInt8]
+    of recovered: borrowing RecoveredLedger, genesis: ParsedEntry, leaf: [UInt8]
   ) throws -> ShieldState {
     var cells: [(name: String, bytes: [UInt8])] = []
     var next: [UInt8] = []

@@ -70,10 +70,13 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     return ((ticket, lock.bytes), nil)
   }
 
-  /// Fresh commitments, as many as there is room for; none without a share.
+  /// The most commitments published at a time: a leader is ready soon, and has more with each share it gets.
+  private static var batch: Int { 32 }
+
+  /// Fresh commitments, as many as there is room for in one message; none without a share.
   mutating func publish(using random: inout some RandomNumberGenerator) -> [NonceCommitment<Suite>] {
     guard let share else { return [] }
-    return pool.publish(pool.capacity - pool.available, for: share.key, using: &random)
+    return pool.publish(min(Self.batch, pool.capacity - pool.available), for: share.key, using: &random)
   }
 
   /// Drops every unused nonce: a new coordinator is served with fresh ones only.

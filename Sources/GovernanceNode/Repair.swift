@@ -11,6 +11,8 @@ import Wire
 struct Repairs: Sendable {
   /// The next leaf to look at; all are looked at again and again.
   var next: UInt64 = 0
+  /// Between two tours nothing is looked at until then.
+  var resumes = Instant(nanoseconds: 0)
   /// Ascending; bounded.
   private(set) var damaged: [UInt64] = []
   /// Whom this node asked last, and when.
@@ -21,6 +23,8 @@ struct Repairs: Sendable {
 
   /// Leaves looked at with each pulse: some hundred a second.
   static var perPulse: UInt64 { 16 }
+  /// Between the end of a tour and the next: a short ledger is not read without end.
+  static var rest: Nanoseconds { .milliseconds(10_000) }
   static var maximum: Int { 1024 }
   static var pause: Nanoseconds { .milliseconds(200) }
   /// Leaves asked for at a time, and bytes of them that are shown.
@@ -52,15 +56,7 @@ struct Repairs: Sendable {
 extension GovernanceNode {
   /// Reads some leaves again, and asks for those that are damaged. Called with every pulse.
   mutating func pursueRepairs(into effects: inout NodeEffects) {
-    let end = min(finality.size, repairs.next + Repairs.perPulse)
-    while repairs.next < end {
-      if !raft.log.isIntact(LeafIndex(repairs.next)), repairs.found(repairs.next) {
-        effects.notices.append(
-          .warning("leaf \(repairs.next) cannot be read as it was written; it is fetched again"))
-      }
-      repairs.next += 1
-    }
-    if repairs.next >= finality.size { repairs.next = 0 }
+    lookAtLeaves(into: &effects)
     guard !repairs.damaged.isEmpty, repairs.askedAt + Repairs.pause + Repairs.pause <= now.monotonic else {
       return
     }
@@ -70,6 +66,22 @@ extension GovernanceNode {
     repairs.askedAt = now.monotonic
     let wanted = LeavesWanted(leaves: Array(repairs.damaged.prefix(Repairs.batch)))
     effects.messages.append((peer, PeerMessage(leavesWanted: wanted)))
+  }
+
+  private mutating func lookAtLeaves(into effects: inout NodeEffects) {
+    guard repairs.resumes <= now.monotonic else { return }
+    let end = min(finality.size, repairs.next + Repairs.perPulse)
+    while repairs.next < end {
+      if !raft.log.isIntact(LeafIndex(repairs.next)), repairs.found(repairs.next) {
+        effects.notices.append(
+          .warning("leaf \(repairs.next) cannot be read as it was written; it is fetched again"))
+      }
+      repairs.next += 1
+    }
+    if repairs.next >= finality.size {
+      repairs.next = 0
+      repairs.resumes = now.monotonic + Repairs.rest
+    }
   }
 
   /// Shows final leaves, as many of those wanted as fit.

@@ -37,7 +37,7 @@ struct BoundRestrictions: Sendable {
   static var maximumBound: Int { RestrictionList.maximumEntries }
 
   /// The restrictions that this party was bound by when it stopped.
-  init(ledger: Ledger<some LogStore>) {
+  init(ledger: Ledger) {
     guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: .max) else { return }
     for row in rows {
       guard row.key.starts(with: Self.prefix) else { break }

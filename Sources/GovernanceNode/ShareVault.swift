@@ -23,7 +23,7 @@ struct ShareVault<Suite: CipherSuite>: Sendable {
 
   /// The shares that the store holds. One that cannot be opened is left out: the party then signs nothing, and
   /// its share is repaired or it is replaced.
-  init(ledger: Ledger<some LogStore>, storageKey: borrowing SymmetricKey) {
+  init(ledger: Ledger, storageKey: borrowing SymmetricKey) {
     guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: Self.maximumRows) else { return }
     for row in rows {
       guard row.key.starts(with: Self.prefix) else { break }

@@ -42,6 +42,7 @@ public struct NoteVerifier: Hashable, Sendable {
 
   /// Reads the verifier key text `name+hex(keyID)+base64(type ‖ key)`; nil for anything else.
   public init?(text: String) {
+    // Base64 has plus signs of its own.
     let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, let material = Base64.decode(String(parts[2])), material.first == 0x01,
       let key = PublicKey(material.dropFirst()),
@@ -129,12 +130,11 @@ public struct SignedNote: Hashable, Sendable {
   }
 
   private static func signatureLine(_ line: String) throws(NoteError) -> SignatureLine {
-    let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "\u{2014}", !parts[1].isEmpty, !parts[1].contains("+"),
-      let blob = Base64.decode(String(parts[2])), blob.count > 4
+    let parts = line.parts(separatedBy: UInt8(ascii: " "))
+    guard parts.count == 3, parts[0].utf8.elementsEqual("\u{2014}".utf8), !parts[1].isEmpty,
+      !parts[1].utf8.contains(UInt8(ascii: "+")), let blob = Base64.decode(parts[2]), blob.count > 4
     else { throw .malformed("expected '\u{2014} name base64' in a signature line") }
-    return SignatureLine(
-      name: String(parts[1]), keyID: Array(blob.prefix(4)), signature: Array(blob.dropFirst(4)))
+    return SignatureLine(name: parts[1], keyID: Array(blob.prefix(4)), signature: Array(blob.dropFirst(4)))
   }
 
   /// The note as text.

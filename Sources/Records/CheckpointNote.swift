@@ -136,20 +136,20 @@ public struct CheckpointNote: Hashable, Sendable {
   /// Reads the text of a note: exactly what `text` writes, nothing else.
   public init(parsing text: String) throws(NoteError) {
     guard text.utf8.count <= 8192 else { throw .malformed("a checkpoint longer than 8192 bytes") }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let lines = text.parts(separatedBy: UInt8(ascii: "\n"))
     guard lines.count >= 6, lines.count <= 8, lines.last == "" else {
       throw .malformed("expected five to seven lines, each with its newline")
     }
-    guard lines[0].hasPrefix("openexec/"), let cluster = Digest(hex: String(lines[0].dropFirst(9)))
-    else { throw .malformed("expected the origin openexec/<cluster id>") }
+    guard let cluster = lines[0].rest(after: "openexec/").flatMap({ Digest(hex: $0) }) else {
+      throw .malformed("expected the origin openexec/<cluster id>")
+    }
     guard let size = UInt64(lines[1]), size <= 1 << 53 else { throw .malformed("expected a size") }
     guard let root = Base64.decode(lines[2]).flatMap({ Digest($0) }) else {
       throw .malformed("expected a root in base64")
     }
-    guard lines[3].hasPrefix("state "),
-      let state = Base64.decode(String(lines[3].dropFirst(6))).flatMap({ Digest($0) })
+    guard let state = lines[3].rest(after: "state ").flatMap(Base64.decode).flatMap({ Digest($0) })
     else { throw .malformed("expected 'state <base64>'") }
-    guard lines[4].hasPrefix("time "), let time = Timestamp(text: String(lines[4].dropFirst(5)))
+    guard let time = lines[4].rest(after: "time ").flatMap(Timestamp.init(text:))
     else { throw .malformed("expected 'time <RFC 3339>'") }
     self.init(cluster: cluster, size: size, root: root, stateRoot: state, time: time)
     var rest = lines[5..<(lines.count - 1)]
@@ -166,17 +166,17 @@ public struct CheckpointNote: Hashable, Sendable {
   }
 
   private static func consent(_ line: String, size: UInt64) throws(NoteError) -> ConsentLine {
-    let parts = line.split(separator: " ").map(String.init)
+    let parts = line.parts(separatedBy: UInt8(ascii: " "))
     guard parts.count == 2 || (parts.count == 4 && parts[2] == "except") else {
       throw .malformed("expected 'consent <first>-<last> [except i,j,…]'")
     }
-    let ends = parts[1].split(separator: "-").compactMap { UInt64($0) }
+    let ends = parts[1].parts(separatedBy: UInt8(ascii: "-")).compactMap { UInt64($0) }
     guard ends.count == 2, ends[0] <= ends[1], ends[1] < size else {
       throw .malformed("expected a consent range below the size")
     }
     var exceptions: [LeafIndex] = []
     if parts.count == 4 {
-      for part in parts[3].split(separator: ",", omittingEmptySubsequences: false) {
+      for part in parts[3].parts(separatedBy: UInt8(ascii: ",")) {
         guard let index = UInt64(part), index >= ends[0], index <= ends[1],
           exceptions.last.map({ $0.value < index }) ?? true,
           exceptions.count < ConsentLine.maximumExceptions
@@ -188,7 +188,7 @@ public struct CheckpointNote: Hashable, Sendable {
   }
 
   private static func lease(_ line: String) throws(NoteError) -> LeaseLine {
-    let parts = line.split(separator: " ").map(String.init)
+    let parts = line.parts(separatedBy: UInt8(ascii: " "))
     guard parts.count == 6, let bundle = Digest(hex: parts[1]), let mode = LeaseMode(rawValue: parts[2]),
       let seconds = Int(parts[3]), (1...LeaseLine.maximumSeconds).contains(seconds),
       let challenges = Digest(hex: parts[4]), let restrictions = Digest(hex: parts[5])

@@ -67,20 +67,20 @@ public struct Fields {
 
   /// Reads a value by `convert`, which gives nil for what is not `expected`.
   public mutating func value<T>(
-    _ field: String, _ expected: String, _ convert: (JSON) -> T?
+    _ field: String, _ expected: @autoclosure () -> String, _ convert: (JSON) -> T?
   ) throws(RecordError) -> T {
     guard let value = optional(field), let converted = convert(value) else {
-      throw .field(name(field), expected: expected)
+      throw .field(name(field), expected: expected())
     }
     return converted
   }
 
   /// Like `value`, nil where the field is absent.
   public mutating func optionalValue<T>(
-    _ field: String, _ expected: String, _ convert: (JSON) -> T?
+    _ field: String, _ expected: @autoclosure () -> String, _ convert: (JSON) -> T?
   ) throws(RecordError) -> T? {
     guard let value = optional(field) else { return nil }
-    guard let converted = convert(value) else { throw .field(name(field), expected: expected) }
+    guard let converted = convert(value) else { throw .field(name(field), expected: expected()) }
     return converted
   }
 
@@ -168,8 +168,9 @@ public struct Fields {
   public mutating func choice<T: RawRepresentable & CaseIterable>(
     _ field: String, _: T.Type = T.self
   ) throws(RecordError) -> T where T.RawValue == String {
-    let names = T.allCases.map(\.rawValue).joined(separator: ", ")
-    return try value(field, "one of \(names)") { json in json.string.flatMap(T.init(rawValue:)) }
+    try value(field, "one of \(T.allCases.map(\.rawValue).joined(separator: ", "))") { json in
+      json.string.flatMap(T.init(rawValue:))
+    }
   }
 
   /// An array of at most `limit` elements, each read by `convert`.

@@ -51,18 +51,18 @@ public struct LedgerProof: Equatable, Sendable {
   public init(parsing text: String) throws(LedgerProofError) {
     guard text.utf8.count <= 256 << 10 else { throw .malformed("longer than 256 KiB") }
     let bytes = Array(text.utf8)
-    guard let end = bytes.indices.dropLast().first(where: { bytes[$0] == 10 && bytes[$0 + 1] == 10 })
-    else { throw .malformed("expected an empty line") }
-    let head = String(decoding: bytes[..<end], as: UTF8.self)
-      .split(separator: "\n", omittingEmptySubsequences: false)
-    guard head.count >= 3, head[0] == "c2sp.org/tlog-proof@v1", head[1].hasPrefix("extra "),
-      let leaf = Base64.decode(String(head[1].dropFirst(6))), head[2].hasPrefix("index "),
-      let index = UInt64(head[2].dropFirst(6)), index <= 1 << 53
+    var end = 0
+    while end + 1 < bytes.count, bytes[end] != 10 || bytes[end + 1] != 10 { end += 1 }
+    guard end + 1 < bytes.count else { throw .malformed("expected an empty line") }
+    let head = String(decoding: bytes[..<end], as: UTF8.self).parts(separatedBy: UInt8(ascii: "\n"))
+    guard head.count >= 3, head[0] == "c2sp.org/tlog-proof@v1",
+      let leaf = head[1].rest(after: "extra ").flatMap(Base64.decode),
+      let index = head[2].rest(after: "index ").flatMap({ UInt64($0) }), index <= 1 << 53
     else { throw .malformed("expected c2sp.org/tlog-proof@v1, an extra line and an index line") }
     guard head.count <= 3 + 64 else { throw .malformed("more than 64 hashes") }
     var path: [Digest] = []
     for line in head[3...] {
-      guard let hash = Base64.decode(String(line)).flatMap({ Digest($0) }) else {
+      guard let hash = Base64.decode(line).flatMap({ Digest($0) }) else {
         throw .malformed("expected a hash in base64")
       }
       path.append(hash)

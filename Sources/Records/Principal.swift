@@ -10,7 +10,7 @@ public enum Principal: Hashable, Comparable, Sendable {
   /// Reads `node/<n>`, `executor/<e>`, `tenant/<t>/agent/<a>`, `approver/<a>`, `operator/<o>` or
   /// `auditor/<a>`, each name being a `Identifier`; nil for anything else.
   public init?(path: String) {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let parts = path.parts(separatedBy: UInt8(ascii: "/"))
     guard parts.allSatisfy(Identifier.isValid) else { return nil }
     if parts.count == 4, parts[0] == "tenant", parts[2] == "agent" {
       self = .agent(tenant: parts[1], name: parts[3])

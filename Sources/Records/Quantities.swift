@@ -61,13 +61,25 @@ extension Timestamp {
     let fraction = nanoseconds % 1_000_000_000
     let (year, month, day) = civil(days: seconds / 86_400)
     let second = seconds % 86_400
-    func padded(_ value: Int64, _ width: Int) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    let parts: [(value: Int64, width: Int, mark: UInt8)] = [
+      (year, 4, UInt8(ascii: "-")), (month, 2, UInt8(ascii: "-")), (day, 2, UInt8(ascii: "T")),
+      (second / 3600, 2, UInt8(ascii: ":")), (second / 60 % 60, 2, UInt8(ascii: ":")),
+      (second % 60, 2, UInt8(ascii: ".")), (fraction, 9, UInt8(ascii: "Z")),
+    ]
+    return String(unsafeUninitializedCapacity: 30) { out in
+      var end = 0
+      for part in parts {
+        end += part.width
+        var rest = part.value
+        for position in 1...part.width {
+          out[end - position] = UInt8(ascii: "0") + UInt8(rest % 10)
+          rest /= 10
+        }
+        out[end] = part.mark
+        end += 1
+      }
+      return end
     }
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
-      + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
-      + ".\(padded(fraction, 9))Z"
   }
 
   /// Reads RFC 3339 in UTC (`2026-01-31T23:59:59Z`, up to nine fractional digits); nil for any other
@@ -83,8 +95,9 @@ extension Timestamp {
       }
       return value
     }
-    let marks: [(Int, Character)] = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")]
-    for (position, mark) in marks where bytes[position] != mark.asciiValue { return nil }
+    guard bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"), bytes[10] == UInt8(ascii: "T"),
+      bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":")
+    else { return nil }
     guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
       (1970...2261).contains(year), (1...12).contains(month), hour < 24, minute < 60, second < 60,
@@ -156,8 +169,8 @@ public struct MicroUSD: Hashable, Comparable, Sendable {
   /// Reads a decimal number of dollars with at most nine digits before and six after the point, in its
   /// shortest form; nil for anything else.
   public init?(text: String) {
-    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let whole = parts.first, (1...9).contains(whole.utf8.count) else { return nil }
+    let parts = text.parts(separatedBy: UInt8(ascii: "."))
+    guard parts.count <= 2, let whole = parts.first, (1...9).contains(whole.utf8.count) else { return nil }
     let fraction = parts.count == 2 ? parts[1] : ""
     guard fraction.utf8.count <= 6, parts.count == 1 || !fraction.isEmpty,
       (whole + fraction).utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
@@ -171,10 +184,18 @@ public struct MicroUSD: Hashable, Comparable, Sendable {
   public var text: String {
     let fraction = micros % 1_000_000
     guard fraction > 0 else { return String(micros / 1_000_000) }
-    var digits = String(fraction)
-    digits = String(repeating: "0", count: 6 - digits.count) + digits
-    while digits.hasSuffix("0") { digits.removeLast() }
-    return "\(micros / 1_000_000).\(digits)"
+    var width = 6
+    var rest = fraction
+    while rest % 10 == 0 {
+      rest /= 10
+      width -= 1
+    }
+    var digits = [UInt8](repeating: UInt8(ascii: "0"), count: width)
+    for position in (0..<width).reversed() {
+      digits[position] += UInt8(rest % 10)
+      rest /= 10
+    }
+    return "\(micros / 1_000_000).\(String(decoding: digits, as: UTF8.self))"
   }
 
   /// The sum, pinned at the largest amount.
