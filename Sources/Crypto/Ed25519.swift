@@ -18,13 +18,7 @@ public struct PublicKey: Hashable, Comparable, Sendable {
       return
     }
     #endif
-    if !ValidPoints.contains(value) {
-      let valid = value.withUnsafeBytes {
-        crypto_core_ed25519_is_valid_point($0.octets) == 1
-      }
-      guard valid else { return nil }
-      ValidPoints.insert(value)
-    }
+    guard ValidPoints.accepts(value) else { return nil }
     self.value = value
   }
 

@@ -17,8 +17,7 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
   /// Reads an encoded element; nil unless it is canonical, of prime order and not the identity.
   public init?(_ bytes: some Collection<UInt8>) {
     guard Sodium.ready, let value = Bytes32(bytes) else { return nil }
-    let valid = value.withUnsafeBytes { crypto_core_ed25519_is_valid_point($0.octets) == 1 }
-    guard valid else { return nil }
+    guard ValidPoints.accepts(value) else { return nil }
     self.value = value
   }
 
@@ -61,6 +60,14 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
   /// `scalar` · self. Constant time but for whether either is neutral.
   public func multiplied(by scalar: Scalar) -> Element {
     if scalar.isZero || isIdentity { return .identity }
+    #if SIMULATION
+    return products(Factors(element: value, scalar: scalar.value)) { product(with: scalar) }
+    #else
+    return product(with: scalar)
+    #endif
+  }
+
+  private func product(with scalar: Scalar) -> Element {
     var out = Bytes32()
     let code = out.withUnsafeMutableBytes { target in
       scalar.value.withUnsafeBytes { scalar in
@@ -97,3 +104,12 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
     return Element(inSubgroup: out)
   }
 }
+
+#if SIMULATION
+private struct Factors: Hashable {
+  let element: Bytes32
+  let scalar: Bytes32
+}
+
+private let products = Remembered<Factors, Element>(capacity: 16_384)
+#endif

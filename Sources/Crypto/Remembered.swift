@@ -14,7 +14,9 @@ public final class Remembered<Question: Hashable & Sendable, Answer: Sendable>: 
   }
 
   /// What was answered before, or what `work` says.
-  public func callAsFunction<E: Error>(_ question: Question, _ work: () throws(E) -> Answer) throws(E) -> Answer {
+  public func callAsFunction<E: Error>(
+    _ question: Question, _ work: () throws(E) -> Answer
+  ) throws(E) -> Answer {
     if let known = answers.withLock({ $0[question] }) { return known }
     let answer = try work()
     answers.withLock { known in

@@ -33,7 +33,7 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   private var held: [HeldShare] = []
 
   init(party: PartyIdentifier, share: PartyShare<Suite>?, boot: UInt64, lock: SigningLock) {
-    pool = NoncePool(party: party, boot: boot, capacity: 128)
+    pool = NoncePool(party: party, boot: boot, capacity: Self.spare)
     self.party = party
     self.share = share
     self.lock = lock
@@ -70,8 +70,10 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     return ((ticket, lock.bytes), nil)
   }
 
-  /// The most commitments published at a time: a leader is ready soon, and has more with each share it gets.
-  private static var batch: Int { 32 }
+  /// The most commitments published at a time, and the most that are out unused. A coordinator has one round at a time, which takes
+  /// one of each party, and each share brings new ones; what a former leader held is made for nothing.
+  private static var batch: Int { 8 }
+  private static var spare: Int { 16 }
 
   /// Fresh commitments, as many as there is room for in one message; none without a share.
   mutating func publish(using random: inout some RandomNumberGenerator) -> [NonceCommitment<Suite>] {
