@@ -106,6 +106,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var history = HistoryKeeper()
   var freshReads = FreshReads()
   var repairs = Repairs()
+  var earlier = EarlierKeeper()
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.
@@ -358,6 +359,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
     case .repair(let leaf): onMended(leaf, into: &effects)
     case .recovery: break
+    case .earlier(let size): onEarlierDurable(size, into: &effects)
     }
   }
 
@@ -438,6 +440,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       onHistoryWanted(wanted, from: sender, into: &effects)
     } else if let shown = message.historyShown {
       onHistoryShown(shown, from: sender, using: &random, into: &effects)
+    } else if let wanted = message.earlierWanted {
+      onEarlierWanted(wanted, from: sender, into: &effects)
+    } else if let shown = message.earlierShown {
+      onEarlierShown(shown, from: sender, into: &effects)
     } else if let wanted = message.leavesWanted {
       onLeavesWanted(wanted, from: sender, into: &effects)
     } else if let shown = message.leafShown {
@@ -494,6 +500,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     advertiseAgain(into: &effects)
     wantNotes(into: &effects)
     pursueHistory(into: &effects)
+    pursueEarlier(into: &effects)
     pursueRepairs(into: &effects)
     noteRecovery(into: &effects)
     pursueRound(using: &random, into: &effects)

@@ -194,7 +194,8 @@ extension GovernanceNode {
         by: state.semantics, newest: newestSemantics, "the snapshot of size \(state.size) has")
       return nil
     }
-    raft.log.expect(frontier, at: state.logTime, configuration: state.configurationPoint)
+    raft.log.expect(
+      frontier, at: state.logTime, configuration: state.configurationPoint, final: finality.size)
     let point = SnapshotPoint(
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
     stepSnapshot(point, state, note, checkpoint, newLinks, using: &random, into: &effects)
