@@ -25,11 +25,11 @@ struct EarlierKeeper: Sendable {
 
   /// How long a peer may take to answer.
   static var patience: Nanoseconds { .seconds(2) }
-  /// A peer is served at most so often: with `runBytes`, what the log's replication is never kept from.
+  /// A peer is served at most so often: with `limit`, what the log's replication is never kept from.
   static var servingPause: Nanoseconds { .milliseconds(20) }
-  /// Payloads of one run: one run is on its way at a time, so that much and its notes are in flight.
-  static var runBytes: Int { 256 << 10 }
-  /// Leaves of one run, each of which may bring a note whose signature is to be checked.
+  /// What a run has at most. Bytes of payload: one run is on its way at a time, so that much and its notes are in
+  /// flight. Leaves: each may bring a note whose signature is to be checked.
+  var limit = (leaves: Self.runLeaves, bytes: 256 << 10)
   static var runLeaves: Int { 512 }
   /// Notes that are looked at, for one run.
   static var runNotes: Int { 4 * runLeaves }
@@ -63,6 +63,11 @@ extension GovernanceNode {
     effects.messages.append((peer, PeerMessage(earlierWanted: wanted)))
   }
 
+  /// What was asked on an earlier connection, or of a peer that is not reached, is not answered any more.
+  mutating func loseEarlier(_ peer: NodeID) {
+    if earlier.awaits, earlier.asked == peer { turnFromPeer() }
+  }
+
   /// Turns to the next peer.
   private mutating func turnFromPeer() {
     let order = peers.sorted()
@@ -80,7 +85,7 @@ extension GovernanceNode {
     var shown = EarlierShown(first: wanted.first)
     if wanted.end <= finality.size,
       let leaves = raft.log.earlier(
-        from: wanted.first, below: wanted.end, count: EarlierKeeper.runLeaves, bytes: EarlierKeeper.runBytes)
+        from: wanted.first, below: wanted.end, count: earlier.limit.leaves, bytes: earlier.limit.bytes)
     {
       shown.payloads = leaves.payloads
       shown.proof = leaves.proof.map(\.bytes)
@@ -137,6 +142,9 @@ extension GovernanceNode {
     raft.log.filled(by: backfill)
     guard raft.log.missing == nil, size == backfill.base else { return }
     finality.resume(raft.log, overlay.final)
+    for executor in executors.streams.map(\.executor) {
+      for leaf in overlay.final.outstandingApprovals(for: executor) { offer(leaf, into: &effects) }
+    }
     effects.notices.append(.warning("the leaves before the snapshot of size \(size) are here"))
   }
 }

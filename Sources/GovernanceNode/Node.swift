@@ -210,9 +210,11 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .connected(let peer):
       // What was on its way on an earlier connection is lost with it.
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
+      loseEarlier(peer)
       onConnected(peer, into: &effects)
     case .unreachable(let peer):
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
+      loseEarlier(peer)
       stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
     case .call(let call): onCall(call, using: &random, into: &effects)
     case .cancelled(let key):
@@ -261,7 +263,11 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
         acks.follow(raft.configuration.members)
         effects.membersChanged = true
       }
-      for peer in raised.needsSnapshot { sendSnapshot(to: peer, into: &effects) }
+      for peer in raised.needsSnapshot where !sendSnapshot(to: peer, into: &effects) {
+        raft.step(
+          .snapshotReport(peer: peer, succeeded: false), at: now.monotonic, using: &random,
+          into: &raftEffects)
+      }
       var opened = false
       for change in raised.roleChanges {
         onRoleChange(change, into: &effects)

@@ -322,6 +322,10 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "ProgramAdvert", ProgramAdvert(semantics: 2)),
   ("peer", "PeerMessage", PeerMessage(advert: ProgramAdvert(semantics: 2))),
   ("peer", "PeerMessage", PeerMessage(historyShown: HistoryShown(first: 7, payloads: [[1]], note: "n"))),
+  ("peer", "EarlierWanted", EarlierWanted(first: 7, end: 300)),
+  (
+    "peer", "EarlierShown", EarlierShown(first: 7, payloads: [[1], [2, 3]], proof: [[4]], notes: ["n", "é"])
+  ),
   ("peer", "PeerMessage", PeerMessage(earlierWanted: EarlierWanted(first: 7, end: 300))),
   (
     "peer", "PeerMessage",
