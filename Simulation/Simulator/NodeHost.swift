@@ -50,6 +50,8 @@ final class NodeHost<Suite: CipherSuite> {
   }
 
   var isUp: Bool { node != nil }
+  /// How many final entries a peer may lack before it is sent a snapshot; counts from the next start on.
+  var snapshotLag: UInt64 = 100_000
 
   func moment(_ time: UInt64) -> Moment {
     Moment(
@@ -71,7 +73,7 @@ final class NodeHost<Suite: CipherSuite> {
     node = try GovernanceNode(
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
-      foundingShare: try founding(), settings: try Settings(),
+      foundingShare: try founding(), settings: try Settings(snapshotLag: snapshotLag),
       newestSemantics: newestSemantics, at: moment(time), using: &random)
   }
 

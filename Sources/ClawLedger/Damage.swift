@@ -10,9 +10,7 @@ extension Ledger {
   /// Whether a leaf and its attachment can be read as they were written. A store that fails otherwise ends in
   /// ``failure``; a leaf that is not in the store (none, or one before a snapshot) is no damage.
   public mutating func isIntact(_ index: LeafIndex) -> Bool {
-    guard index.value >= base.index.rawValue, index.value < durable, inMemory(index.value + 1) == nil else {
-      return true
-    }
+    guard isHeld(index), index.value < durable, inMemory(index.value + 1) == nil else { return true }
     do throws(StoreFailure) {
       return try store.isIntact(index, leafHash: node(NodeAddress(level: 0, index: index.value)))
     } catch {
@@ -25,11 +23,11 @@ extension Ledger {
   /// What puts a damaged leaf back; nil where `payload` is not what stood there, or what stood before it, and with
   /// it the term, cannot be read.
   public func mending(_ index: LeafIndex, with payload: [UInt8]) -> WriteBatch? {
-    guard index.value < durable, index.value >= base.index.rawValue,
+    guard index.value < durable, isHeld(index),
       let expected = node(NodeAddress(level: 0, index: index.value)),
       let parsed = try? ParsedEntry(EntryPayload(parsing: payload)), parsed.leafHash == expected,
       let content = try? EntryPayload(parsing: payload),
-      var term = term(at: LogIndex(rawValue: index.value))
+      var term = termBefore(index)
     else { return nil }
     if case .term(let number, _) = parsed.record.body { term = Term(rawValue: number) }
     var batch = WriteBatch()
@@ -41,6 +39,13 @@ extension Ledger {
     return batch
   }
 
+  /// The term of the entry before a leaf.
+  private func termBefore(_ index: LeafIndex) -> Term? {
+    index.value >= base.index.rawValue
+      ? term(at: LogIndex(rawValue: index.value))
+      : index.value == 0 ? .zero : stored(index.value)?.term
+  }
+
   /// What forgets that entries were lost, once they are back.
   public var recovery: WriteBatch {
     var batch = WriteBatch()
@@ -50,9 +55,7 @@ extension Ledger {
 
   /// What the payload of a leaf is; nil where it is not in the log or cannot be read.
   public func payload(at index: LeafIndex) -> [UInt8]? {
-    let position = LogIndex(rawValue: index.value &+ 1)
-    guard position >= firstIndex, position <= lastIndex else { return nil }
-    return entries(from: position, through: position, maxBytes: 0).first?.payload
+    isHeld(index) ? entry(at: index.value + 1)?.payload : nil
   }
 
   /// Log time is at least this: the state says so where the last leaf is damaged.

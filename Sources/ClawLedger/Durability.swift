@@ -12,9 +12,9 @@ extension Ledger {
       batch.put(.meta, StoreKey.hardState, StoredHardState.bytes(state))
     }
     if let snapshot = request.snapshot {
-      // The genesis stays: a restart begins with it.
-      for column in [Column.entries, .attachments] { batch.deleteFrom(column, StoreKey.leaf(1)) }
-      batch.deleteFrom(.nodes, [])
+      // What is final from the genesis on stays; what lies between it and the snapshot comes later (Backfill.swift).
+      for column in [Column.entries, .attachments] { batch.deleteFrom(column, StoreKey.leaf(filled.size)) }
+      batch.put(.meta, StoreKey.filled, StoredSize.bytes(filled.size))
       batch.put(
         .meta, StoreKey.snapshot,
         StoredSnapshot(point: snapshot, frontier: baseFrontier, at: lastAt).bytes)

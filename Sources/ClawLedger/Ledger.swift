@@ -46,8 +46,11 @@ public struct Ledger: RaftLog {
   /// The point before the first entry: zero, or a snapshot's.
   var base: SnapshotPoint
   var baseFrontier: Frontier
-  /// The tree of a snapshot that is about to be installed, its log time, and the configuration in force at its end.
-  var incoming: (frontier: Frontier, at: Timestamp, configuration: ConfigurationPoint)?
+  /// Where the log began with a snapshot: the tree of the leaves before it that are in the store. See ``missing``.
+  var filled: Frontier
+  /// The tree of a snapshot that is about to be installed, its log time, the configuration in force at its end, and
+  /// how many leaves are final before it.
+  var incoming: (frontier: Frontier, at: Timestamp, configuration: ConfigurationPoint, final: UInt64)?
   /// Log time of the last entry.
   var lastAt: Timestamp
   private let parsed = ParseCache()
@@ -63,15 +66,23 @@ public struct Ledger: RaftLog {
   static var tailLength: Int { 4096 }
 
   init(
-    store: any LogStore, base: SnapshotPoint, baseFrontier: Frontier, frontier: Frontier, lastAt: Timestamp
+    store: any LogStore, base: SnapshotPoint, baseFrontier: Frontier, filled: Frontier, frontier: Frontier,
+    lastAt: Timestamp
   ) {
     self.store = store
     self.base = base
     self.baseFrontier = baseFrontier
+    self.filled = filled
     self.frontier = frontier
     self.lastAt = lastAt
     durable = frontier.size
     tailFirst = frontier.size + 1
+  }
+
+  /// The point before the genesis.
+  static var beginning: SnapshotPoint {
+    guard let root = LogRoot(bytes: TreeHash.empty.bytes) else { preconditionFailure("32 bytes are a root") }
+    return SnapshotPoint(index: .zero, term: .zero, root: root)
   }
 
   // MARK: What consensus reads
@@ -132,7 +143,7 @@ public struct Ledger: RaftLog {
   /// Root of the first `size` leaves; nil outside of the log.
   public func rootHash(ofSize size: UInt64) -> Digest? {
     if size == base.index.rawValue { return baseFrontier.root }
-    guard size >= firstIndex.rawValue, size <= frontier.size else { return nil }
+    guard size >= firstIndex.rawValue || size <= filled.size, size <= frontier.size else { return nil }
     if let place = place(size) { return tail[place].root }
     return Frontier(size: size, nodes: node)?.root
   }
@@ -220,10 +231,11 @@ public struct Ledger: RaftLog {
   }
 
   public mutating func reset(to snapshot: SnapshotPoint) {
-    guard let (arriving, time, members) = incoming, arriving.size == snapshot.index.rawValue,
+    guard let (arriving, time, members, final) = incoming, arriving.size == snapshot.index.rawValue,
       LogRoot(bytes: arriving.root.bytes) == snapshot.root
     else { preconditionFailure("a snapshot's tree is handed over before its point") }
     incoming = nil
+    filled = kept(final: final)
     configurations = [members]
     lastAt = time
     base = snapshot
@@ -240,10 +252,13 @@ public struct Ledger: RaftLog {
     durable = snapshot.index.rawValue
   }
 
-  /// Hands over the tree of a snapshot that consensus is about to install, its log time and its configuration.
-  /// They count once the log is reset to it, which consensus does not do where the log holds all of it already.
-  public mutating func expect(_ frontier: Frontier, at time: Timestamp, configuration: ConfigurationPoint) {
-    incoming = (frontier, time, configuration)
+  /// Hands over the tree of a snapshot that consensus is about to install, its log time and its configuration, and how
+  /// many leaves are final here: those stay. They count once the log is reset to it, which consensus does not do where
+  /// the log holds all of it already.
+  public mutating func expect(
+    _ frontier: Frontier, at time: Timestamp, configuration: ConfigurationPoint, final: UInt64
+  ) {
+    incoming = (frontier, time, configuration, final)
   }
 
   /// The entry that was met and is not judged yet; nil where there is none.
@@ -275,7 +290,9 @@ public struct Ledger: RaftLog {
       if let place = place(address.index + 1) { return tail[place].parsed.leafHash }
     }
     if let pending = pendingNodes[address] { return pending.hash }
-    guard let bytes = try? store.get(.nodes, StoreKey.node(address)) else { return basePeak(address) }
+    guard isOwn(address), let bytes = try? store.get(.nodes, StoreKey.node(address)) else {
+      return basePeak(address)
+    }
     return Digest(bytes)
   }
 
@@ -293,7 +310,7 @@ public struct Ledger: RaftLog {
     return try? StoredRecord(parsing: bytes, at: LeafIndex(index - 1))
   }
 
-  private func entry(at index: UInt64) -> Entry? {
+  func entry(at index: UInt64) -> Entry? {
     if let entry = inMemory(index) {
       return Entry(term: entry.term, index: LogIndex(rawValue: index), payload: entry.payload.bytes)
     }
@@ -313,9 +330,9 @@ public struct Ledger: RaftLog {
 
   // MARK: What others read
 
-  /// Whether the leaf is here: in the log, or the genesis, which a snapshot leaves in the store.
-  private func isHeld(_ index: LeafIndex) -> Bool {
-    index.value < frontier.size && (index.value >= base.index.rawValue || index.value == 0)
+  /// Whether the leaf is here: in the log, or in the store from before the snapshot that the log began with.
+  func isHeld(_ index: LeafIndex) -> Bool {
+    index.value < frontier.size && (index.value >= base.index.rawValue || index.value < filled.size)
   }
 
   /// The record at a leaf; nil where it is not in the log or cannot be read.

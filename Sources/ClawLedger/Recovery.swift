@@ -59,8 +59,7 @@ private struct Recovery {
       }
       hardState = state
     }
-    var base = SnapshotPoint(
-      index: .zero, term: .zero, root: LogRoot(bytes: TreeHash.empty.bytes) ?? zeroRoot)
+    var base = Ledger<Store>.beginning
     var baseFrontier = Frontier()
     var baseTime = Timestamp.epoch
     if let bytes = try read(.meta, StoreKey.snapshot) {
@@ -71,12 +70,13 @@ private struct Recovery {
       baseFrontier = snapshot.frontier
       baseTime = snapshot.at
     }
+    let filled = try filled(before: base)
     var size = base.index.rawValue
     if let entry = try last(.entries) {
       let end = BigEndian.uint64(entry.key) + 1
-      // After a snapshot the genesis is all that is left from before it.
+      // Before the snapshot there may be leaves that came after it, and a gap.
       if end > size { size = end }
-      guard end == size || end == 1 else { throw .inconsistent("entries end before the snapshot") }
+      guard end == size || end == filled.size else { throw .inconsistent("entries end before the snapshot") }
     }
 
     var note: SignedNote?
@@ -95,7 +95,7 @@ private struct Recovery {
       throw .inconsistent("the last note covers \(finalSize) leaves, the log has \(size)")
     }
     var ledger = Ledger(
-      store: store, base: base, baseFrontier: baseFrontier,
+      store: store, base: base, baseFrontier: baseFrontier, filled: filled,
       frontier: try frontier(finalSize, baseFrontier), lastAt: baseTime)
     if let checkpoint, checkpoint.size == finalSize, finalSize > 0, ledger.rootHash != checkpoint.root {
       throw .inconsistent("the tree's root at \(finalSize) is not the one of its note")
@@ -128,11 +128,13 @@ private struct Recovery {
     return last.term
   }
 
-  private var zeroRoot: LogRoot {
-    guard let root = LogRoot(bytes: [UInt8](repeating: 0, count: 32)) else {
-      preconditionFailure("32 bytes are a root")
+  /// The tree of the leaves that are here of those before the snapshot.
+  private func filled(before base: SnapshotPoint) throws(LedgerFault) -> Frontier {
+    guard base.index > .zero, let bytes = try read(.meta, StoreKey.filled) else { return Frontier() }
+    guard let size = StoredSize.parse(bytes), size < base.index.rawValue else {
+      throw .inconsistent("how much is here of what came before the snapshot cannot be read")
     }
-    return root
+    return try frontier(size, Frontier())
   }
 
   /// The tree of the first `size` leaves, from its stored nodes.

@@ -50,7 +50,7 @@ struct Finality: Sendable {
     isStateStored = note != nil
   }
 
-  /// After a restart: which live approvals no kept note consents to.
+  /// After a restart, or once the leaves before a snapshot are here: which live approvals no kept note consents to.
   mutating func resume(_ ledger: Ledger, _ state: ShieldState) {
     unconsented = state.liveApprovals().filter { leaf in
       !ledger.notes(covering: leaf, limit: 64).contains { note in
@@ -58,6 +58,7 @@ struct Finality: Sendable {
       }
     }
     unproven = unconsented
+    for (checkpoint, _) in recent { prove(by: checkpoint) }
   }
 
   mutating func accept(_ note: SignedNote, _ checkpoint: CheckpointNote, approvals: [LeafIndex]) {

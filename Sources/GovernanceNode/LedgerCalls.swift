@@ -13,8 +13,22 @@ extension GovernanceNode {
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 
+  /// Refuses what needs leaves that this node still fetches; true where it did.
+  private func refusesMissing(_ key: CallKey, _ index: UInt64, into effects: inout NodeEffects) -> Bool {
+    guard let missing = raft.log.missing, missing.upperBound > index else { return false }
+    refuse(
+      key, .unavailable,
+      "this node began with a snapshot and still fetches the leaves below \(missing.upperBound): ask another",
+      into: &effects)
+    return true
+  }
+
   func entry(_ call: ClientCall, _ request: EntryRequest, into effects: inout NodeEffects) {
     let index = LeafIndex(request.index)
+    if raft.log.missing?.contains(index.value) == true {
+      _ = refusesMissing(call.key, index.value, into: &effects)
+      return
+    }
     guard index.value < finality.size, let record = raft.log.record(at: index),
       mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
     else {
@@ -31,6 +45,7 @@ extension GovernanceNode {
     guard request.size <= finality.size, request.index < request.size,
       let path = raft.log.inclusionProof(of: LeafIndex(request.index), size: request.size)
     else {
+      if refusesMissing(call.key, request.index, into: &effects) { return }
       refuse(
         call.key, .outOfRange, "expected index < size ≤ \(finality.size), the final size", into: &effects)
       return
@@ -43,6 +58,7 @@ extension GovernanceNode {
     guard request.size <= finality.size, request.index > 0, request.index <= request.size,
       let path = raft.log.consistencyProof(old: request.index, size: request.size)
     else {
+      if refusesMissing(call.key, request.index, into: &effects) { return }
       refuse(
         call.key, .outOfRange, "expected 0 < old size ≤ size ≤ \(finality.size), the final size",
         into: &effects)

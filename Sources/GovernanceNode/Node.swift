@@ -106,6 +106,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var history = HistoryKeeper()
   var freshReads = FreshReads()
   var repairs = Repairs()
+  var earlier = EarlierKeeper()
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.
@@ -209,9 +210,11 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .connected(let peer):
       // What was on its way on an earlier connection is lost with it.
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
+      loseEarlier(peer)
       onConnected(peer, into: &effects)
     case .unreachable(let peer):
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
+      loseEarlier(peer)
       stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
     case .call(let call): onCall(call, using: &random, into: &effects)
     case .cancelled(let key):
@@ -260,7 +263,11 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
         acks.follow(raft.configuration.members)
         effects.membersChanged = true
       }
-      for peer in raised.needsSnapshot { sendSnapshot(to: peer, into: &effects) }
+      for peer in raised.needsSnapshot where !sendSnapshot(to: peer, into: &effects) {
+        raft.step(
+          .snapshotReport(peer: peer, succeeded: false), at: now.monotonic, using: &random,
+          into: &raftEffects)
+      }
       var opened = false
       for change in raised.roleChanges {
         onRoleChange(change, into: &effects)
@@ -358,6 +365,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       onArtifactDurable(tenant: tenant, digest: digest, using: &random, into: &effects)
     case .repair(let leaf): onMended(leaf, into: &effects)
     case .recovery: break
+    case .earlier(let size): onEarlierDurable(size, into: &effects)
     }
   }
 
@@ -438,6 +446,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       onHistoryWanted(wanted, from: sender, into: &effects)
     } else if let shown = message.historyShown {
       onHistoryShown(shown, from: sender, using: &random, into: &effects)
+    } else if let wanted = message.earlierWanted {
+      onEarlierWanted(wanted, from: sender, into: &effects)
+    } else if let shown = message.earlierShown {
+      onEarlierShown(shown, from: sender, into: &effects)
     } else if let wanted = message.leavesWanted {
       onLeavesWanted(wanted, from: sender, into: &effects)
     } else if let shown = message.leafShown {
@@ -494,6 +506,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     advertiseAgain(into: &effects)
     wantNotes(into: &effects)
     pursueHistory(into: &effects)
+    pursueEarlier(into: &effects)
     pursueRepairs(into: &effects)
     noteRecovery(into: &effects)
     pursueRound(using: &random, into: &effects)

@@ -65,6 +65,8 @@ public enum WriteName: Hashable, Sendable {
   case repair(leaf: UInt64)
   /// That nothing is lost any more.
   case recovery
+  /// Leaves from before a snapshot; `size` is how far they reach.
+  case earlier(size: UInt64)
 }
 
 /// What happens to a node.

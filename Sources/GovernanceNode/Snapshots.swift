@@ -93,21 +93,21 @@ struct SnapshotTransfers: Sendable {
 }
 
 extension GovernanceNode {
-  /// Begins to send the state at the last final size, in pieces, a few at a time.
-  mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) {
+  /// Begins to send the state at the last final size, in pieces, a few at a time. False where there is no note of it.
+  @discardableResult
+  mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) -> Bool {
     snapshots.outgoing.removeAll { $0.peer == peer }
     guard let note = finality.note, let checkpoint = finality.checkpoint,
       checkpoint.size == overlay.final.size,
       let frontier = Frontier(size: checkpoint.size, nodes: raft.log.node),
       let term = raft.log.term(at: LogIndex(rawValue: checkpoint.size))
-    else {
-      return
-    }
+    else { return false }
     snapshots.outgoing.append(
       SnapshotTransfers.Outgoing(
         peer: peer, note: note, term: term, peaks: frontier.peaks, links: links.missing(after: 0),
         state: overlay.final, pieces: snapshots.divided(overlay.final), since: now.monotonic))
     sendPieces(to: peer, into: &effects)
+    return true
   }
 
   /// Sends what the window has room for.
@@ -194,7 +194,8 @@ extension GovernanceNode {
         by: state.semantics, newest: newestSemantics, "the snapshot of size \(state.size) has")
       return nil
     }
-    raft.log.expect(frontier, at: state.logTime, configuration: state.configurationPoint)
+    raft.log.expect(
+      frontier, at: state.logTime, configuration: state.configurationPoint, final: finality.size)
     let point = SnapshotPoint(
       index: LogIndex(rawValue: checkpoint.size), term: Term(rawValue: incoming.term), root: root)
     stepSnapshot(point, state, note, checkpoint, newLinks, using: &random, into: &effects)

@@ -7,7 +7,8 @@ struct Progress: Sendable {
     /// Requests go out as entries come, within the window.
     /// Can transition to: probe, snapshot.
     case replicate
-    /// The peer needs entries that are gone from the log; the owner streams a snapshot.
+    /// The peer needs entries that are gone from the log, or so many that their state is sooner there; the owner
+    /// streams a snapshot.
     /// Can transition to: probe, replicate.
     case snapshot(through: LogIndex)
   }
@@ -33,6 +34,8 @@ struct Progress: Sendable {
   var unwillingAt: LogIndex?
   /// Heartbeats in a row, the last of them this round, in answer to which it denied what it had acknowledged.
   var denials = (count: 0, round: UInt64(0))
+  /// Transfers of snapshots that came to nothing since the last that helped.
+  var snapshotFailures = 0
 
   init(peer: NodeID, next: LogIndex, at now: Instant) {
     self.peer = peer

@@ -121,10 +121,14 @@ extension RaftInstance {
     }
     leading.progress[position].acknowledge(through: index)
     switch leading.progress[position].state {
-    case .probe: leading.progress[position].becomeReplicate()
-    case .replicate: break
-    case .snapshot:
-      if index >= log.firstIndex.previous { leading.progress[position].becomeReplicate() }
+    case .probe, .replicate:
+      if isFarBehind(leading.progress[position]) {
+        askForSnapshot(for: position, into: &effects)
+      } else if leading.progress[position].state == .probe {
+        leading.progress[position].becomeReplicate()
+      }
+    case .snapshot(let through):
+      if index >= through { leading.progress[position].becomeReplicate() }
     }
     advanceCommit(at: now, into: &effects)
     // What was committed may have been its own removal.

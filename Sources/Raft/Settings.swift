@@ -22,6 +22,9 @@ public struct Settings: Hashable, Sendable {
   public let maxUncommittedBytes: Int
   /// How many bytes a node hands to storage before it waits for some to be durable.
   public let maxUnpersistedBytes: Int
+  /// A peer that lacks more final entries than so many is sent a snapshot, though the log has the entries: it is of use
+  /// after the state alone, and may fetch the history from anyone.
+  public let snapshotLag: UInt64
 
   /// Defaults suit nodes within one region.
   public init(
@@ -34,7 +37,8 @@ public struct Settings: Hashable, Sendable {
     maxInflightMessages: Int = 64,
     maxInflightBytes: Int = 8 << 20,
     maxUncommittedBytes: Int = 16 << 20,
-    maxUnpersistedBytes: Int = 32 << 20
+    maxUnpersistedBytes: Int = 32 << 20,
+    snapshotLag: UInt64 = 100_000
   ) throws(SettingsFault) {
     guard electionTimeout <= .seconds(3_600) else { throw .electionTimeoutTooLong }
     guard leaderLease < electionTimeout else { throw .leaseNotBelowElectionTimeout }
@@ -50,6 +54,7 @@ public struct Settings: Hashable, Sendable {
       guard value > 0 else { throw .notPositive(name) }
       guard value <= 1 << 40 else { throw .tooLarge(name) }
     }
+    guard snapshotLag > 0 else { throw .notPositive("snapshotLag") }
     self.electionTimeout = electionTimeout
     self.heartbeatInterval = heartbeatInterval
     self.leaderLease = leaderLease
@@ -60,6 +65,7 @@ public struct Settings: Hashable, Sendable {
     self.maxInflightBytes = maxInflightBytes
     self.maxUncommittedBytes = maxUncommittedBytes
     self.maxUnpersistedBytes = maxUnpersistedBytes
+    self.snapshotLag = snapshotLag
   }
 }
 

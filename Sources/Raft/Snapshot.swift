@@ -1,8 +1,17 @@
 extension RaftInstance {
-  /// The peer's next entry is gone from the log (Raft §7).
+  /// A peer that does not take a snapshot so many times in a row gets entries, where the log has them.
+  private static var snapshotAttempts: Int { 3 }
+
+  /// The peer's next entry is gone from the log (Raft §7), or it is far behind.
   mutating func askForSnapshot(for position: Int, into effects: inout Effects) {
-    leading.progress[position].becomeSnapshot(through: log.firstIndex.previous)
+    leading.progress[position].becomeSnapshot(through: max(log.firstIndex.previous, finalIndex))
     effects.needsSnapshot.append(leading.progress[position].peer)
+  }
+
+  /// Whether the peer lacks so much of what is final that a snapshot serves it better than entries.
+  func isFarBehind(_ progress: Progress) -> Bool {
+    guard finalIndex > progress.match, progress.snapshotFailures < Self.snapshotAttempts else { return false }
+    return finalIndex.rawValue - progress.match.rawValue > settings.snapshotLag
   }
 
   /// The transfer has ended. Whether it helped, a probe finds out; after a failure, with the next heartbeat.
@@ -10,6 +19,8 @@ extension RaftInstance {
     guard role == .leader, let position = leading.position(of: peer),
       case .snapshot(let through) = leading.progress[position].state
     else { return }
+    leading.progress[position].snapshotFailures =
+      succeeded ? 0 : leading.progress[position].snapshotFailures + 1
     if succeeded {
       leading.progress[position].becomeProbe(next: through.next)
       replicate(to: position, into: &effects)

@@ -1,6 +1,7 @@
 import ClawLedger
 import FROST
 import Raft
+import Records
 import Testing
 import Wire
 
@@ -8,7 +9,8 @@ import Wire
 @testable import Simulator
 
 /// Whole nodes on the simulated network. A ledger is never compacted, so that a leader has all that a
-/// laggard lacks, unless its own log began with a snapshot: the first one is sent by the test's own hand.
+/// laggard lacks, unless its own log began with a snapshot or the laggard is far behind: most are sent by the test's
+/// own hand.
 struct NodeSnapshotTests {
   private static let second: UInt64 = 1_000_000_000
 
@@ -111,15 +113,136 @@ struct NodeSnapshotTests {
     load(true, on: world)
     pass(2, in: world)
     #expect(size(taken) > reached, "nothing becomes final without its share")
-    // Once more, from a log that has grown on the snapshot.
+    // Once more: the leaves before the snapshot have come meanwhile.
     restart(taken, in: world)
-    #expect(taken.isUp && base(taken) == final && size(taken) >= reached)
+    #expect(taken.isUp && base(taken) == 0 && size(taken) >= reached)
   }
+
+  /// How many leaves of the first `size` cannot be read or proven here as the leader has them.
+  private func unlike(_ host: NodeHost, _ other: NodeHost, _ size: UInt64) -> Int {
+    (0..<size).count { index in
+      let leaf = LeafIndex(index)
+      guard let log = host.node?.raft.log, let whole = other.node?.raft.log else { return true }
+      return log.payload(at: leaf) != whole.payload(at: leaf) || log.payload(at: leaf) == nil
+        || log.inclusionProof(of: leaf, size: size) != whole.inclusionProof(of: leaf, size: size)
+        || log.term(at: LogIndex(rawValue: index + 1)) != whole.term(at: LogIndex(rawValue: index + 1))
+    }
+  }
+
+  @Test("state first, history after: the leaves before the snapshot come from peers, whole, over restarts too")
+  func historyAfter() throws {
+    let (world, taken, behind) = try beginWithSnapshot(11)
+    let final = size(taken)
+    let kept = try #require(taken.node?.raft.log.missing?.lowerBound)
+    let end = taken.node?.raft.log.missing?.upperBound
+    #expect(kept > 1 && end == final, "what was final here has stayed")
+    taken.node?.earlier.limit = (leaves: 3, bytes: 1 << 20)
+    for host in world.hosts { host.node?.earlier.limit = (leaves: 3, bytes: 1 << 20) }
+    world.sideOne = [behind.id]
+    world.reconnect()
+    for _ in 0..<100 where taken.node?.raft.log.missing?.lowerBound == kept {
+      world.run(until: world.time + Self.second / 20)
+    }
+    let some = try #require(taken.node?.raft.log.missing)
+    #expect(some.lowerBound > kept && some.upperBound == final, "a few leaves at a time")
+    restart(taken, in: world)
+    #expect(taken.node?.raft.log.missing?.lowerBound == some.lowerBound, "progress is kept")
+    let answers = [taken.node?.raft.log.leaf(at: LeafIndex(final - 2)) == nil, base(taken) == final]
+    #expect(answers == [true, true], "and nothing is there that has not come")
+    pass(8, in: world)
+    let isWhole = taken.node?.raft.log.missing == nil && base(taken) == 0
+    #expect(isWhole)
+    let other = try #require(world.hosts.first { $0.id != taken.id && $0.id != behind.id })
+    #expect(unlike(taken, other, final + 1) == 0)
+    restart(taken, in: world)
+    let again = unlike(taken, other, final + 1)
+    #expect(taken.isUp && again == 0 && base(taken) == 0)
+    let notes = taken.node?.raft.log.notes(covering: LeafIndex(kept), limit: 1).count
+    #expect(notes == 1, "and the notes that prove them")
+  }
+
+  @Test("a peer that shows other leaves is named, and the next one asked; one that has none hinders nobody")
+  func lyingPeer() throws {
+    let (world, taken, behind) = try beginWithSnapshot(12)
+    let final = size(taken)
+    // Whoever is asked first lies.
+    var liar: NodeID?
+    var spoilt = 0
+    world.isIgnored = { receiver, message in
+      if receiver == taken.id, message.earlierShown?.payloads.isEmpty == false, liar == nil {
+        liar = taken.node?.earlier.asked
+        return true
+      }
+      return false
+    }
+    world.sideOne = []
+    world.reconnect()
+    for _ in 0..<100 where liar == nil { world.run(until: world.time + Self.second / 20) }
+    let first = try #require(liar)
+    let missing = try #require(taken.node?.raft.log.missing)
+    #expect(taken.node?.earlier.asked == first, "it waits for an answer")
+    var effects = NodeEffects()
+    let honest = try #require(world.hosts.first { $0.id == first })
+    honest.node?.earlier.served = []
+    honest.step(
+      .peer(
+        from: taken.id, PeerMessage(earlierWanted: EarlierWanted(first: missing.lowerBound, end: final))),
+      at: world.time, into: &effects)
+    var lie = try #require(effects.messages.compactMap(\.message.earlierShown).first)
+    let last = lie.payloads.count - 1
+    lie.payloads[last][lie.payloads[last].count / 2] ^= 1
+    effects.clear()
+    let stranger = try #require(world.hosts.first { $0.id != first && $0.id != taken.id })
+    taken.step(.peer(from: stranger.id, PeerMessage(earlierShown: lie)), at: world.time, into: &effects)
+    #expect(effects.notices.isEmpty, "who was not asked is not heard")
+    taken.step(.peer(from: first, PeerMessage(earlierShown: lie)), at: world.time, into: &effects)
+    for notice in effects.notices {
+      if case .evidence(let text) = notice, text.contains("\(first)") { spoilt += 1 }
+    }
+    #expect(spoilt == 1 && effects.writes.isEmpty)
+    #expect(taken.node?.earlier.asked != first)
+    pass(4, in: world)
+    let isWhole = taken.node?.raft.log.missing == nil
+    #expect(isWhole, "the others have them")
+    _ = behind
+  }
+
+  @Test("a follower far behind gets the state, where its leader has the entries; one that is near gets entries")
+  func farBehind() throws {
+    let world = try world(13)
+    for host in world.hosts { host.snapshotLag = 12 }
+    for host in world.hosts { restart(host, in: world) }
+    pass(3, in: world)
+    let victim = try #require(world.hosts.last { $0.view?.role == .follower })
+    world.isIgnored = { _, message in message.earlierShown != nil || message.historyShown != nil }
+    world.sideOne = [victim.id]
+    let before = size(victim)
+    world.run(until: world.time + Self.second / 2)
+    world.sideOne = []
+    world.reconnect()
+    pass(1, in: world)
+    #expect(size(victim) > before && base(victim) == 0, "near")
+    world.sideOne = [victim.id]
+    let left = size(victim)
+    pass(6, in: world)
+    world.sideOne = []
+    world.reconnect()
+    pass(2, in: world)
+    #expect(base(victim) > left + 12, "far")
+    world.isIgnored = { _, _ in false }
+    pass(3, in: world)
+    let isWhole = taken(victim)
+    #expect(isWhole)
+  }
+
+  private func taken(_ host: NodeHost) -> Bool { host.node?.raft.log.missing == nil && base(host) == 0 }
 
   @Test("a leader whose log begins with a snapshot sends one to who lacks more")
   func organic() throws {
     let (world, taken, behind) = try beginWithSnapshot(2)
     let before = size(behind)
+    // Without the leaves before its snapshot.
+    world.isIgnored = { _, message in message.earlierShown != nil || message.historyShown != nil }
     world.sideOne = [behind.id]
     world.reconnect()
     pass(2, in: world)
@@ -144,6 +267,9 @@ struct NodeSnapshotTests {
     pass(1, in: world)
     #expect(size(behind) > before)
     #expect(world.oracles.evidence.isEmpty)
+    world.isIgnored = { _, _ in false }
+    pass(3, in: world)
+    #expect(base(behind) == 0 && base(taken) == 0)
   }
 
   @Test("a transfer of which nothing comes is tried again")

@@ -49,6 +49,46 @@ struct SnapshotTests {
     #expect(solo.requests(to: 2).flatMap(\.entries).map(\.index) == [4, 5])
   }
 
+  @Test("a peer that lacks more final entries than the setting says gets a snapshot, though the log has them")
+  func farBehind() {
+    let terms = [Term](repeating: 1, count: 10)
+    func leader(lag: UInt64) -> Solo {
+      .leader(term: 2, log: MemoryLog(terms: terms), commit: 9, settings: .testing(snapshotLag: lag))
+    }
+    var near = leader(lag: 5)
+    near.answer(from: 2, .matched(4))
+    #expect(near.needsSnapshot.isEmpty, "exactly as far as may be")
+    #expect(near.requests(to: 2).flatMap(\.entries).first?.index == 5)
+    var far = leader(lag: 5)
+    far.answer(from: 2, .matched(3))
+    #expect(far.needsSnapshot == [2] && far.requests(to: 2).flatMap(\.entries).isEmpty)
+    _ = far.take()
+    // What it had all along is no sign that the snapshot is there.
+    far.answer(from: 2, .matched(3))
+    #expect(far.requests(to: 2).isEmpty && far.needsSnapshot == [2])
+    far.step(.snapshotReport(peer: 2, succeeded: true))
+    #expect(far.requests(to: 2).map(\.previousIndex) == [9])
+    far.answer(from: 2, .matched(9))
+    #expect(far.requests(to: 2).flatMap(\.entries).map(\.index) == [10, 11])
+  }
+
+  @Test("a peer that takes no snapshot three times over gets entries, where the log has them")
+  func refusesSnapshots() {
+    let terms = [Term](repeating: 1, count: 10)
+    var solo = Solo.leader(
+      term: 2, log: MemoryLog(terms: terms), commit: 9, settings: .testing(snapshotLag: 5))
+    for attempt in 1...3 {
+      solo.answer(from: 2, .matched(2))
+      #expect(solo.needsSnapshot.count == attempt)
+      _ = solo.take()
+      solo.step(.snapshotReport(peer: 2, succeeded: false))
+      #expect(solo.requests(to: 2).isEmpty, "not before the next heartbeat")
+    }
+    solo.answer(from: 2, .matched(2))
+    #expect(solo.needsSnapshot.count == 3)
+    #expect(solo.requests(to: 2).flatMap(\.entries).first?.index == 3)
+  }
+
   @Test("a log that lacks the snapshot's entry is emptied, in one write with the snapshot (figure 13)")
   func resets() {
     let point = MemoryLog(terms: [1, 1, 2]).point(at: 3)

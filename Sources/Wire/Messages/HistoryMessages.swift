@@ -52,6 +52,72 @@ public struct HistoryShown: WireMessage {
   }
 }
 
+/// `openexec.v1.EarlierWanted`.
+public struct EarlierWanted: WireMessage {
+  /// The first leaf that the sender lacks.
+  public var first: UInt64 = 0
+  /// The size of the snapshot that its log began with.
+  public var end: UInt64 = 0
+
+  public init() {}
+
+  public init(first: UInt64, end: UInt64) {
+    self.first = first
+    self.end = end
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: first = try reader.uint64()
+    case 2: end = try reader.uint64()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, first)
+    writer.uint64(2, end)
+  }
+}
+
+/// `openexec.v1.EarlierShown`.
+public struct EarlierShown: WireMessage {
+  /// Leaf index of the first payload.
+  public var first: UInt64 = 0
+  /// As consensus carries them, in order; none where the sender does not have them.
+  public var payloads: [[UInt8]] = []
+  /// That the tree which ends with the last of them is a prefix of the snapshot's.
+  public var proof: [[UInt8]] = []
+  /// Notes of the sizes that these leaves reach, ascending.
+  public var notes: [String] = []
+
+  public init() {}
+
+  public init(first: UInt64, payloads: [[UInt8]] = [], proof: [[UInt8]] = [], notes: [String] = []) {
+    self.first = first
+    self.payloads = payloads
+    self.proof = proof
+    self.notes = notes
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: first = try reader.uint64()
+    case 2: payloads.append(try reader.bytes())
+    case 3: proof.append(try reader.bytes())
+    case 4: notes.append(try reader.string())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.uint64(1, first)
+    writer.byteStrings(2, payloads)
+    writer.byteStrings(3, proof)
+    writer.strings(4, notes)
+  }
+}
+
 /// `openexec.v1.LeavesWanted`.
 public struct LeavesWanted: WireMessage {
   /// Ascending; final leaves that the sender's disk has lost.

@@ -42,6 +42,8 @@ public struct PeerMessage: WireMessage {
   public var membersShown: MembersShown?
   public var repairStep: ShareRepairStep?
   public var advert: ProgramAdvert?
+  public var earlierWanted: EarlierWanted?
+  public var earlierShown: EarlierShown?
 
   public init() {}
 
@@ -61,7 +63,7 @@ public struct PeerMessage: WireMessage {
     leavesWanted: LeavesWanted? = nil, leafShown: LeafShown? = nil,
     keySession: KeySessionCall? = nil, keyApproved: KeyApproved? = nil, keyFailed: KeyFailed? = nil,
     membersShown: MembersShown? = nil, repairStep: ShareRepairStep? = nil,
-    advert: ProgramAdvert? = nil
+    advert: ProgramAdvert? = nil, earlierWanted: EarlierWanted? = nil, earlierShown: EarlierShown? = nil
   ) {
     self.voteCall = voteCall
     self.voteAnswer = voteAnswer
@@ -103,6 +105,8 @@ public struct PeerMessage: WireMessage {
     self.membersShown = membersShown
     self.repairStep = repairStep
     self.advert = advert
+    self.earlierWanted = earlierWanted
+    self.earlierShown = earlierShown
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -147,6 +151,8 @@ public struct PeerMessage: WireMessage {
     case 38: try reader.message(into: &membersShown)
     case 39: try reader.message(into: &repairStep)
     case 40: try reader.message(into: &advert)
+    case 41: try reader.message(into: &earlierWanted)
+    case 42: try reader.message(into: &earlierShown)
     default: break
     }
   }
@@ -192,6 +198,8 @@ public struct PeerMessage: WireMessage {
     writer.message(38, membersShown)
     writer.message(39, repairStep)
     writer.message(40, advert)
+    writer.message(41, earlierWanted)
+    writer.message(42, earlierShown)
   }
 }
 

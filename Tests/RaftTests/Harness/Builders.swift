@@ -98,14 +98,15 @@ extension Settings {
   /// Round numbers: election timeout 100–200 ms, heartbeat 20 ms, lease 80 ms, storage deadline 300 ms.
   static func testing(
     maxAppendBytes: Int = 4_096, maxInflightMessages: Int = 8, maxInflightBytes: Int = 16_384,
-    maxUncommittedBytes: Int = 65_536, maxUnpersistedBytes: Int = 262_144
+    maxUncommittedBytes: Int = 65_536, maxUnpersistedBytes: Int = 262_144, snapshotLag: UInt64 = 100_000
   ) -> Settings {
     do {
       return try Settings(
         electionTimeout: .milliseconds(100), heartbeatInterval: .milliseconds(20),
         leaderLease: .milliseconds(80), storageDeadline: .milliseconds(300), maxAppendBytes: maxAppendBytes,
         maxEntryBytes: 4_096, maxInflightMessages: maxInflightMessages, maxInflightBytes: maxInflightBytes,
-        maxUncommittedBytes: maxUncommittedBytes, maxUnpersistedBytes: maxUnpersistedBytes)
+        maxUncommittedBytes: maxUncommittedBytes, maxUnpersistedBytes: maxUnpersistedBytes,
+        snapshotLag: snapshotLag)
     } catch {
       preconditionFailure("\(error)")
     }
