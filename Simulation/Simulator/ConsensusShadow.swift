@@ -20,6 +20,9 @@ struct ConsensusShadow: Sendable {
     let size: UInt64
   }
 
+  /// The largest size that anyone showed as committed.
+  var committedSize: UInt64 { largest.map(\.size).max() ?? 0 }
+
   mutating func forget(_ id: NodeID) { seen[id] = nil }
 
   /// Looks at a node; returns the oracle that objects, and why.

@@ -16,7 +16,7 @@ public struct Oracles: Sendable {
   public static let names = [
     "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
     "committed history", "election safety", "every run has an outcome", "executed as proposed",
-    "inputs as proposed",
+    "fresh reads are fresh", "inputs as proposed",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "only liars are named",
@@ -26,7 +26,6 @@ public struct Oracles: Sendable {
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
     "contamination canaries and labels: no file has a label of its own, and no result is a file",
-    "fresh reads: no simulated client asks for one",
     "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted",
   ]
 
@@ -203,6 +202,20 @@ public struct Oracles: Sendable {
   mutating func told(isConsistent: Bool, _ what: String, at time: UInt64) {
     evaluated("acknowledged outcomes")
     if !isConsistent { fail("acknowledged outcomes", what, at: time) }
+  }
+
+  /// The largest size that was committed anywhere so far.
+  var committedSize: UInt64 { consensus.committedSize }
+
+  /// Somebody asked a node for a state no older than the question, when so many entries were committed, and was
+  /// shown one of this size. A promise under crash faults alone.
+  mutating func checked(at node: UInt64, shown size: UInt64, committed: UInt64, time: UInt64) {
+    guard liars.isEmpty else { return }
+    evaluated("fresh reads are fresh")
+    guard size < committed else { return }
+    fail(
+      "fresh reads are fresh",
+      "node \(node) shows \(size) entries for fresh, and \(committed) were committed when it was asked", at: time)
   }
 
   /// Tokens that ran.

@@ -1,6 +1,7 @@
 import Canonical
 import Crypto
 import GovernanceNode
+import Merkle
 import Records
 import Wire
 
@@ -13,10 +14,19 @@ final class SimulatedAgent: SimulatedClient {
   private enum Purpose {
     case submit
     case read
+    /// For a state no older than the question; by then so many entries were committed.
+    case check(committed: UInt64)
     case put
     case withdraw
     /// Nobody honest says yes to it.
     case hostile(String)
+
+    var isAskedOnce: Bool {
+      switch self {
+      case .hostile, .check: true
+      case .submit, .read, .put, .withdraw: false
+      }
+    }
   }
 
   private struct Call {
@@ -125,6 +135,9 @@ final class SimulatedAgent: SimulatedClient {
     case .read:
       let payload = ProposalRequest(requestID: requestID(request)).encode()
       return [send(.read, request, .get, payload, node, time)]
+    case .check:
+      let payload = CheckpointRequest(fresh: true).encode()
+      return [send(.check(committed: oracles.committedSize), request, .checkpoint, payload, node, time)]
     case .withdraw:
       guard let leaf = requests.first(where: { $0.number == request })?.leaf else { return [] }
       let content = Withdrawal(
@@ -210,9 +223,10 @@ final class SimulatedAgent: SimulatedClient {
 
   func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
     var out: [OutgoingCall] = []
-    // What nobody honest answers is not asked twice.
-    open.removeAll { if case .hostile = $0.purpose { $0.sentAt + 5_000_000_000 < time } else { false } }
-    for position in open.indices where open[position].sentAt + 2_000_000_000 < time {
+    // What nobody honest answers is not asked twice, nor what is asked of one moment.
+    open.removeAll { $0.purpose.isAskedOnce && $0.sentAt + 6_000_000_000 < time }
+    for position in open.indices
+    where !open[position].purpose.isAskedOnce && open[position].sentAt + 2_000_000_000 < time {
       open[position].attempts += 1
       var random = draw(open[position].request, 2 << 8 + open[position].attempts)
       open[position].node = 1 + random.below(nodes)
@@ -231,7 +245,7 @@ final class SimulatedAgent: SimulatedClient {
     switch open[position].purpose {
     case .submit, .read:
       open[position].operation = history.called(requestID(open[position].request))
-    case .put, .withdraw, .hostile: break
+    case .put, .check, .withdraw, .hostile: break
     }
   }
 
@@ -250,6 +264,16 @@ final class SimulatedAgent: SimulatedClient {
       open.remove(at: position)
     case (.read, .notFound):
       if let operation = call.operation { oracles.history.found(nothing: operation) }
+      open.remove(at: position)
+    case (.check(let committed), .ok):
+      open.remove(at: position)
+      guard let response = try? CheckpointResponse(decoding: payload),
+        let note = try? SignedNote(parsing: Array(response.note.utf8)),
+        let checkpoint = try? CheckpointNote(parsing: note.text)
+      else { return }
+      oracles.checked(at: node, shown: checkpoint.size, committed: committed, time: time)
+    case (.check, _):
+      // Nobody could vouch for one.
       open.remove(at: position)
     case (.put, .ok):
       hasPut = true

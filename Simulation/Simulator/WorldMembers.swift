@@ -56,13 +56,23 @@ extension World {
     parties == 5 ? 4 : min(parties, max(parties / 2 + 1, (parties + 3) / 2))
   }
 
-  /// Two operators change who the parties are, as `draw` has it.
+  /// Two operators change who the parties are, as `draw` has it: from a million on, so many millions of
+  /// those that came last are replaced at once.
   func changeMembers(_ draw: UInt64) {
     var random = SeededRandom(seed: draw)
     guard let members = newestMembers, members.change == nil, !operators.isChangingMembers else { return }
     var seats = members.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
+    let replaced = min(Int(clamping: draw / 1_000_000), seats.count - 1)
+    if replaced > 0 {
+      seats.removeLast(replaced)
+      for _ in 0..<replaced {
+        guard hosts.count < 2 * World.mostParties, let seat = try? join(using: &random) else { return }
+        seats.append(seat)
+      }
+      propose(seats, rotate: false)
+      return
+    }
     let kind = random.below(4)
-    var rotate = false
     if kind != 0, seats.count > World.leastParties || kind == 2 {
       seats.remove(at: Int(random.below(UInt64(seats.count))))
     }
@@ -70,10 +80,12 @@ extension World {
       guard let seat = try? join(using: &random) else { return }
       seats.append(seat)
     }
-    if seats.map(\.id) == members.parties.map(\.id) { rotate = true }
+    propose(seats, rotate: seats.map(\.id) == members.parties.map(\.id))
+  }
+
+  private func propose(_ seats: [PartySeat], rotate: Bool) {
     oracles.count(fault: "membership change")
     operators.change(
-      seats, threshold: World.threshold(of: seats.count), rotate: rotate,
-      wall: wall())
+      seats, threshold: World.threshold(of: seats.count), rotate: rotate, wall: wall())
   }
 }

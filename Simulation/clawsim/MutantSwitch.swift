@@ -16,6 +16,13 @@ enum MutantSwitch {
     #endif
   }
 
+  /// No mutant is active any more: the next run is the program's own.
+  static func turnOff() {
+    #if SIMULATION
+    Mutant.active = nil
+    #endif
+  }
+
   static let explanation =
     "this build has no mutants: swift build -c release --product clawsim --traits Simulation --scratch-path .build/simulation"
 }

@@ -35,29 +35,26 @@ enum MutantsCommand {
   }
 
   private static func matrix(_ chosen: [Mutant], _ options: Options) throws -> Int32 {
-    let seeds = try options.seeds(default: 1...60)
+    let seeds = try options.seeds(default: 1...2_000)
     let folder = options.value("--folder") ?? ScenarioCommand.usualFolder
     let library = try ScenarioCommand.library(folder).filter { $0.scenario.pending == nil }
-    let suite = options.value("--suite") ?? "tiny"
+    let hunt = Hunt(jobs: try options.jobs(), suite: options.value("--suite") ?? "tiny")
     var killed = 0
     var survivors: [String] = []
+    say(columns("", "mutant", "oracle", "killer", "runs", "seconds"))
     for mutant in chosen {
       let started = milliseconds()
       let named = library.filter { $0.scenario.redWith.contains(mutant.rawValue) }.map {
         Task.scenario($0.path)
       }
-      let hunt = Hunt(
-        mutant: mutant.rawValue, tasks: named + seeds.map { Task.seed($0) }, jobs: try options.jobs(),
-        suite: suite)
-      let found = try hunt.run()
-      let seconds = (milliseconds() - started) / 1_000
-      let name = mutant.rawValue + String(repeating: " ", count: max(1, 38 - mutant.rawValue.count))
+      let found = try hunt.run(mutant.rawValue, named + seeds.map { Task.seed($0) })
+      let seconds = "\((milliseconds() - started) / 1_000)"
       if let found {
         killed += 1
-        say("killed    \(name)\(found.failure) after \(found.runs) runs (\(found.task.line)), \(seconds) s")
+        say(columns("killed", mutant.rawValue, found.failure, killer(found.task), "\(found.runs)", seconds))
       } else {
         survivors.append(mutant.rawValue)
-        say("survived  \(name)\(hunt.tried) runs, \(hunt.crashes) traps, \(seconds) s")
+        say(columns("survived", mutant.rawValue, "-", "\(hunt.crashes) traps", "\(hunt.tried)", seconds))
       }
     }
     let pending = options.rest.isEmpty ? MutantTable.pending : []
@@ -65,56 +62,70 @@ enum MutantsCommand {
     say("\(killed) killed, \(survivors.count) survived, \(pending.count) pending")
     return survivors.isEmpty ? 0 : 1
   }
+
+  private static func killer(_ task: Task) -> String {
+    switch task {
+    case .seed(let seed): "seed \(seed)"
+    case .scenario(let path), .paced(_, let path):
+      String(path.split(separator: "/").last?.split(separator: ".").first ?? "")
+    case .mutated(_, let task): killer(task)
+    }
+  }
+
+  private static func columns(
+    _ state: String, _ mutant: String, _ oracle: String, _ killer: String, _ runs: String, _ seconds: String
+  ) -> String {
+    ScenarioAudit.padded(state, 10) + ScenarioAudit.padded(mutant, 38)
+      + ScenarioAudit.padded(oracle, 30) + ScenarioAudit.padded(killer, 34)
+      + ScenarioAudit.padded(runs, 6) + seconds
+  }
   #endif
 }
 
-/// Looks for a run that a mutant fails and that the program passes without it.
+/// Looks for runs that a mutant fails and that the program passes without it.
 final class Hunt {
-  private let mutant: String
-  private let tasks: [Task]
-  private let jobs: Int
+  private let pool: WorkerPool
   private let suite: String
+  /// What passes without any mutant, as far as it was asked.
+  private var verdicts: [Task: Bool] = [:]
+  /// Of the last mutant.
   private(set) var tried = 0
   private(set) var crashes = 0
 
-  init(mutant: String, tasks: [Task], jobs: Int, suite: String) {
-    self.mutant = mutant
-    self.tasks = tasks
-    self.jobs = jobs
+  init(jobs: Int, suite: String) {
     self.suite = suite
+    pool = WorkerPool(jobs: jobs, arguments: ["--suite", suite], patience: 120)
   }
 
-  func run() throws -> (task: Task, failure: String, runs: Int)? {
+  func run(_ mutant: String, _ tasks: [Task]) throws -> (task: Task, failure: String, runs: Int)? {
     var next = 0
-    var suspects: [(task: Task, failure: String)] = []
-    let pool = WorkerPool(
-      jobs: jobs, arguments: ["--mutant", mutant, "--suite", suite], patience: 120)
+    var found: (task: Task, failure: String, runs: Int)?
+    tried = 0
+    crashes = 0
     try pool.run(
       next: {
-        guard next < self.tasks.count else { return nil }
+        guard next < tasks.count else { return nil }
         defer { next += 1 }
-        return self.tasks[next]
+        return .mutated(mutant, tasks[next])
       },
       onReport: { task, report, _ in
         self.tried += 1
         if report.isCrash { self.crashes += 1 }
-        guard !report.isCrash, report.exitCode == 1 || report.exitCode == 3, report.failure != "expectation"
-        else { return true }
+        guard case .mutated(_, let plain) = task, report.isKill else { return true }
         // The same run without the mutant must pass.
-        if let isClean = try? self.passes(task), isClean {
-          suspects.append((task, report.failure))
-          return false
-        }
-        return true
+        guard (try? self.passes(plain)) == true else { return true }
+        found = (plain, report.failure, self.tried)
+        return false
       })
-    return suspects.first.map { ($0.task, $0.failure, tried) }
+    return found
   }
 
   private func passes(_ task: Task) throws -> Bool {
-    var isClean = false
+    if let known = verdicts[task] { return known }
     var isGiven = false
-    let pool = WorkerPool(jobs: 1, arguments: ["--suite", suite], patience: 120)
-    try pool.run(
+    var isClean = false
+    let other = WorkerPool(jobs: 1, arguments: ["--suite", suite], patience: 120)
+    try other.run(
       next: {
         defer { isGiven = true }
         return isGiven ? nil : task
@@ -123,6 +134,7 @@ final class Hunt {
         isClean = report.exitCode == 0
         return true
       })
+    verdicts[task] = isClean
     return isClean
   }
 }

@@ -8,9 +8,9 @@ struct Program {
     usage: clawsim run --seed N [--suite real|tiny] [--check-determinism] [--quiet]
            clawsim campaign --seeds A..B [--jobs J] [--suite real|tiny] [--resume FILE] [--lenient]
            clawsim replay FILE [--check-determinism] [--quiet]
-           clawsim scenario NAME...|all [--folder F] [--jobs J] [--audit]
+           clawsim scenario NAME...|all [--folder F] [--jobs J] [--audit [--paced]]
            clawsim shrink --seed N | FILE [--suite real|tiny] [--mutant M] [-o FILE] [--budget RUNS]
-           clawsim mutants [NAME...] [--list] [--seeds A..B] [--jobs J] [--folder F]
+           clawsim mutants [NAME...] [--list] [--seeds A..B] [--jobs J] [--folder F] [--suite real|tiny]
            clawsim report --seed N | FILE -o out.html [--suite real|tiny]
            clawsim schedule --seed N
     exit codes: 0 clean, 1 a property was violated, 2 usage, 3 not live

@@ -2,33 +2,119 @@ import Simulator
 
 /// Proves of every scenario that what it names turns it red.
 enum ScenarioAudit {
-  static func run(_ chosen: [(path: String, scenario: Scenario)], jobs: Int) throws -> Int32 {
+  /// Paces, in thousandths, at which a mutant is tried as well: they show whether an exact moment is needed.
+  static let paces: [UInt64] = [900, 950, 1_050, 1_100]
+
+  /// Runs each scenario as it is and with every mutant that it names; with `paced` also earlier and later.
+  /// A scenario is proven where it is green without and a general oracle or liveness fails with each.
+  static func run(
+    _ chosen: [(path: String, scenario: Scenario)], jobs: Int, isPaced: Bool
+  ) throws -> Int32 {
     #if SIMULATION
-    var proven = 0
+    let ready = chosen.filter { $0.scenario.pending == nil }
+    let width = ready.map(\.scenario.name.count).max() ?? 0
+    let mutantWidth = ready.flatMap(\.scenario.redWith).map(\.count).max() ?? 0
+    var table = Findings(isPaced: isPaced)
+    let tasks = ready.flatMap { table.tasks($0.path, $0.scenario) }
+    var next = 0
+    var red = 0
+    var names = 0
     var unproven: [String] = []
-    for (path, scenario) in chosen where scenario.pending == nil {
-      guard !scenario.redWith.isEmpty else {
-        unproven.append("\(scenario.name) names nothing that turns it red")
-        continue
-      }
-      for mutant in scenario.redWith {
-        let hunt = Hunt(
-          mutant: mutant, tasks: [.scenario(path)], jobs: 1,
-          suite: scenario.schedule.conditions.suite.rawValue)
-        if let found = try hunt.run() {
-          proven += 1
-          say("ok   \(scenario.name) is red with \(mutant): \(found.failure)")
-        } else {
-          unproven.append("\(scenario.name) stays green with \(mutant)")
-          say("FAIL \(scenario.name) stays green with \(mutant)\(hunt.crashes > 0 ? ", or traps" : "")")
+    var waiting = ready[...]
+    let pool = WorkerPool(jobs: jobs, arguments: [], patience: 300)
+    try pool.run(
+      next: {
+        guard next < tasks.count else { return nil }
+        defer { next += 1 }
+        return tasks[next]
+      },
+      onReport: { task, report, time in
+        table.take(task, report, time)
+        while let (path, scenario) = waiting.first, let rows = table.rows(path, scenario) {
+          waiting.removeFirst()
+          names += scenario.redWith.isEmpty ? 0 : 1
+          for row in rows {
+            red += row.isProven ? 1 : 0
+            if !row.isProven { unproven.append(scenario.name) }
+            say(
+              (row.isProven ? "ok   " : "FAIL ") + padded(scenario.name, width + 2)
+                + padded(row.mutant, mutantWidth + 2) + row.text)
+          }
         }
-      }
-    }
-    for line in unproven where line.contains("names nothing") { say("FAIL \(line)") }
-    say("\(proven) proven, \(unproven.count) not")
+        return true
+      })
+    say(
+      "\(ready.count) scenarios, \(names) name what turns them red: \(red) proven, \(unproven.count) not, "
+        + "\(chosen.count - ready.count) pending")
     return unproven.isEmpty ? 0 : 1
     #else
     throw UsageError(message: MutantSwitch.explanation)
     #endif
   }
+
+  static func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(1, width - text.count))
+  }
 }
+
+#if SIMULATION
+/// What the runs of an audit said, by task.
+private struct Findings {
+  /// One line of the table.
+  struct Row {
+    let mutant: String
+    let isProven: Bool
+    let text: String
+  }
+
+  let isPaced: Bool
+  private var reports: [Task: (report: Report, milliseconds: UInt64)] = [:]
+
+  init(isPaced: Bool) { self.isPaced = isPaced }
+
+  private var paces: [UInt64] { isPaced ? ScenarioAudit.paces : [] }
+
+  func tasks(_ path: String, _ scenario: Scenario) -> [Task] {
+    let own = [Task.scenario(path)] + paces.map { Task.paced($0, path) }
+    return own + scenario.redWith.flatMap { mutant in own.map { Task.mutated(mutant, $0) } }
+  }
+
+  mutating func take(_ task: Task, _ report: Report, _ milliseconds: UInt64) {
+    reports[task] = (report, milliseconds)
+  }
+
+  private func isGreen(_ task: Task) -> Bool { reports[task]?.report.exitCode == 0 }
+
+  /// The lines of a scenario; nil while a run of it is missing.
+  func rows(_ path: String, _ scenario: Scenario) -> [Row]? {
+    guard tasks(path, scenario).allSatisfy({ reports[$0] != nil }),
+      let own = reports[.scenario(path)]
+    else { return nil }
+    guard own.report.exitCode == 0 else {
+      return [Row(mutant: "-", isProven: false, text: "is red without any: \(own.report.failure)")]
+    }
+    guard !scenario.redWith.isEmpty else {
+      return [Row(mutant: "-", isProven: false, text: "names nothing that turns it red")]
+    }
+    return scenario.redWith.map { row($0, path) }
+  }
+
+  private func row(_ mutant: String, _ path: String) -> Row {
+    guard let (report, milliseconds) = reports[.mutated(mutant, .scenario(path))] else {
+      return Row(mutant: mutant, isProven: false, text: "was not run")
+    }
+    guard report.isKill else {
+      let what = report.isCrash ? "traps" : report.exitCode == 0 ? "stays green" : report.failure
+      return Row(mutant: mutant, isProven: false, text: what)
+    }
+    var text = "\(report.failure), \(milliseconds) ms"
+    if isPaced {
+      let kills = paces.filter {
+        isGreen(.paced($0, path)) && reports[.mutated(mutant, .paced($0, path))]?.report.isKill == true
+      }
+      text += ", and at \(kills.count) of \(paces.count) other paces"
+    }
+    return Row(mutant: mutant, isProven: true, text: text)
+  }
+}
+#endif

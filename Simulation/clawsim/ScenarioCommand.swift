@@ -6,7 +6,7 @@ enum ScenarioCommand {
   static let usualFolder = "Simulation/Scenarios"
 
   static func run(_ arguments: [String]) throws -> Int32 {
-    let options = try Options(arguments, values: ["--folder", "--jobs"], flags: ["--audit"])
+    let options = try Options(arguments, values: ["--folder", "--jobs"], flags: ["--audit", "--paced"])
     guard !options.rest.isEmpty else { throw UsageError(message: "expected a scenario's name, or all") }
     let folder = options.value("--folder") ?? usualFolder
     let known = try library(folder)
@@ -21,7 +21,9 @@ enum ScenarioCommand {
         return found
       }
     }
-    if options.has("--audit") { return try ScenarioAudit.run(chosen, jobs: try options.jobs()) }
+    if options.has("--audit") {
+      return try ScenarioAudit.run(chosen, jobs: try options.jobs(), isPaced: options.has("--paced"))
+    }
     return try runAll(chosen, jobs: try options.jobs())
   }
 

@@ -2,15 +2,21 @@ import Glibc
 import Simulator
 
 /// One thing that a worker runs.
-enum Task: Hashable {
+indirect enum Task: Hashable {
   case seed(UInt64)
   /// The file of a scenario.
   case scenario(String)
+  /// A scenario whose times are so many thousandths of what they say: whoever needs an exact moment misses it.
+  case paced(UInt64, String)
+  /// Another task, with a mutant in the program.
+  case mutated(String, Task)
 
   var line: String {
     switch self {
     case .seed(let seed): "seed \(seed)"
     case .scenario(let path): "scenario \(path)"
+    case .paced(let pace, let path): "paced \(pace) \(path)"
+    case .mutated(let mutant, let task): "mutated \(mutant) \(task.line)"
     }
   }
 
@@ -22,6 +28,16 @@ enum Task: Hashable {
       guard let seed = UInt64(parts[1]) else { return nil }
       self = .seed(seed)
     case "scenario": self = .scenario(parts[1])
+    case "paced", "mutated":
+      let rest = parts[1].split(separator: " ", maxSplits: 1).map(String.init)
+      guard rest.count == 2 else { return nil }
+      if parts[0] == "paced" {
+        guard let pace = UInt64(rest[0]) else { return nil }
+        self = .paced(pace, rest[1])
+      } else {
+        guard let task = Task(line: rest[1]) else { return nil }
+        self = .mutated(rest[0], task)
+      }
     default: return nil
     }
   }
@@ -65,6 +81,9 @@ struct Report {
     failure = "usage"
     explanation = error
   }
+
+  /// Whether a general oracle or liveness failed: a trap, and an expectation of one scenario, kill no mutant.
+  var isKill: Bool { !isCrash && (exitCode == 1 || exitCode == 3) && failure != "expectation" }
 
   private static func plain(_ text: String) -> String {
     String(text.map { $0 == "\t" || $0 == "\n" ? " " : $0 }.prefix(4_000))
@@ -121,13 +140,22 @@ enum Worker {
     do {
       switch task {
       case .seed(let seed): return Report(try Campaign.run(Schedule.drawn(seed: seed, suite: suite)))
-      case .scenario(let path):
+      case .scenario(let path): return try report(try ScenarioParser.parse(try contents(of: path), file: path))
+      case .paced(let pace, let path):
         let scenario = try ScenarioParser.parse(try contents(of: path), file: path)
-        let result = try scenario.run()
-        return Report(result.run, objections: result.objections)
+        return try report(scenario.paced(pace))
+      case .mutated(let mutant, let task):
+        try MutantSwitch.turnOn(mutant)
+        defer { MutantSwitch.turnOff() }
+        return run(task, suite: suite)
       }
     } catch {
       return Report(error: (error as? UsageError)?.message ?? "\(error)")
     }
+  }
+
+  private static func report(_ scenario: Scenario) throws -> Report {
+    let result = try scenario.run()
+    return Report(result.run, objections: result.objections)
   }
 }

@@ -2,7 +2,7 @@
 /// A fault that an implementation shipped, or that this one could have: put into the real line, in the build for
 /// mutants alone, so that the simulator can show that it finds it. `Docs/Simulator.md` has the table.
 ///
-/// One at a time is active, for the whole process.
+/// One at a time is active, for a whole run.
 public enum Mutant: String, CaseIterable, Sendable {
   // Raft: election and term.
   case voteForgotten = "raft-01-vote-forgotten"
@@ -10,6 +10,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case oldVoteCounted = "raft-03-old-vote-counted"
   case logComparedByIndex = "raft-04-log-compared-by-index"
   case termBumpedWhileLeading = "raft-05-term-bumped-while-leading"
+  case quorumOverUnion = "raft-06-quorum-over-union"
+  case learnerRefusesVote = "raft-07-learner-refuses-vote"
   case preVoteDeadlock = "raft-08-pre-vote-deadlock"
   case leaseAboveTimeout = "raft-09-lease-above-timeout"
   // Raft: replication and commit.
@@ -20,10 +22,22 @@ public enum Mutant: String, CaseIterable, Sendable {
   case progressUnordered = "raft-15-progress-unordered"
   case overwrittenAckBelieved = "raft-16-overwritten-ack-believed"
   case commitLostOnStepDown = "raft-17-commit-lost-on-step-down"
+  // Raft: membership.
+  case changeBeforeCommit = "raft-18-change-before-commit"
+  case campaignWhileUnapplied = "raft-19-campaign-while-unapplied"
+  case jointLeftEarly = "raft-20-joint-left-early"
+  case removedLeaderSpeaks = "raft-21-removed-leader-speaks"
+  case departsTooEarly = "raft-22-departs-too-early"
+  // Raft: reads.
+  case readBeforeFirstCommit = "raft-23-read-before-first-commit"
+  case readIDReused = "raft-24-read-id-reused"
+  case readWhileTransferring = "raft-25-read-while-transferring"
+  case readQuorumTooSmall = "raft-26-read-quorum-too-small"
   // Raft: storage.
   case acknowledgedBeforeSync = "raft-27-acknowledged-before-sync"
   case failedSyncBelieved = "raft-28-failed-sync-believed"
   case hungDiskLeads = "raft-29-hung-disk-leads"
+  case corruptIsAbsent = "raft-30-corrupt-is-absent"
   case deafLeads = "raft-32-deaf-leads"
   // Governance and execution.
   case nonceNotLookedUp = "gov-01-nonce-not-looked-up"
@@ -50,7 +64,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
   case attachmentNotChecked = "gov-32-attachment-not-checked"
 
-  /// The one that is active; nil for none. Set before anything runs, and never after.
+  /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?
 
   /// Whether this is the one.

@@ -63,10 +63,21 @@ extension RaftInstance {
   /// may need it. It does not count itself then (dissertation §4.2.2).
   private var isElectable: Bool {
     if configuration.isVoter(id) { return true }
+    #if SIMULATION
+    if Mutant.removedLeaderSpeaks.isActive { return true }
+    #endif
     guard !isConfigurationCommitted else { return false }
     let earlier = log.configuration(at: configurationIndex.previous)?.configuration ?? initialConfiguration
     return earlier.isVoter(id)
   }
+
+  #if SIMULATION
+  /// What is in force where a change counts from its commit on.
+  private var committedConfiguration: Configuration {
+    guard !isConfigurationCommitted else { return configuration }
+    return log.configuration(at: configurationIndex.previous)?.configuration ?? initialConfiguration
+  }
+  #endif
 
   mutating func onElectionTimeout(at now: Instant, into effects: inout Effects) {
     electionTimer.restart(at: now)
@@ -131,7 +142,12 @@ extension RaftInstance {
   }
 
   private mutating func decideElection(at now: Instant, into effects: inout Effects) {
-    switch (configuration.quorum.outcome { tally[$0] }, role) {
+    #if SIMULATION
+    let quorum = Mutant.campaignWhileUnapplied.isActive ? committedConfiguration.quorum : configuration.quorum
+    #else
+    let quorum = configuration.quorum
+    #endif
+    switch (quorum.outcome { tally[$0] }, role) {
     case (.won, .preCandidate): campaign(at: now, into: &effects)
     case (.won, .candidate): becomeLeader(at: now, into: &effects)
     case (.lost, _): becomeFollower(term: currentTerm, leader: nil, at: now, into: &effects)
@@ -168,6 +184,9 @@ extension RaftInstance {
     _ request: VoteRequest, from candidate: NodeID, at now: Instant, into effects: inout Effects
   ) {
     guard !isLoyal(to: request, from: candidate, at: now) else { return }
+    #if SIMULATION
+    if Mutant.learnerRefusesVote.isActive, !configuration.isVoter(id) { return }
+    #endif
     if request.preVote {
       answerPreVote(request, from: candidate)
       return

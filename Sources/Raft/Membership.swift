@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 // Changes of who takes part (Raft §6, dissertation §4.3), by joint consensus only.
 //
 // The newest configuration in the log is in force, committed or not, on leader and follower alike; a
@@ -60,8 +64,15 @@ extension RaftInstance {
   ) throws(ProposalRefusal) -> LogIndex {
     guard role == .leader else { throw .notLeader(leader: leader) }
     guard let opened = leading.termRecord else { throw .termEntryPending }
-    guard opened <= commitIndex else { throw .termNotCommitted }
-    guard isConfigurationCommitted else { throw .configurationPending }
+    #if SIMULATION
+    let isOpen = opened <= commitIndex || Mutant.changeBeforeCommit.isActive
+    let isSettled = isConfigurationCommitted || Mutant.jointLeftEarly.isActive && configuration.isJoint
+    #else
+    let isOpen = opened <= commitIndex
+    let isSettled = isConfigurationCommitted
+    #endif
+    guard isOpen else { throw .termNotCommitted }
+    guard isSettled else { throw .configurationPending }
     if let fault = fault(in: next, at: now) { throw .invalidChange(fault) }
     let index = try propose([payload], at: now, into: &effects).lowerBound
     precondition(
@@ -124,6 +135,9 @@ extension RaftInstance {
   /// knows most as its successor, and goes.
   mutating func leaveIfRemoved(at now: Instant, into effects: inout Effects) {
     guard role == .leader, isConfigurationCommitted, !configuration.isVoter(id) else { return }
+    #if SIMULATION
+    if Mutant.removedLeaderSpeaks.isActive { return }
+    #endif
     let best = leading.progress.filter { configuration.voters.contains($0.peer) }.max { $0.match < $1.match }
     if let best, best.match == log.lastIndex {
       leading.transfer = Transfer(target: best.peer, deadline: now + settings.electionTimeout)

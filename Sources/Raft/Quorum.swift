@@ -77,10 +77,15 @@ public struct JointQuorum: Hashable, Sendable {
 
   /// Won when both have won, lost when either has lost.
   public func outcome(of vote: (NodeID) -> Bool?) -> VoteOutcome {
+    #if SIMULATION
+    if Mutant.quorumOverUnion.isActive {
+      return MajorityQuorum(voters: incoming.voters + outgoing.voters).outcome(of: vote)
+    }
+    #endif
     switch (incoming.outcome(of: vote), outgoing.outcome(of: vote)) {
-    case (.lost, _), (_, .lost): .lost
-    case (.won, .won): .won
-    case (.pending, _), (_, .pending): .pending
+    case (.lost, _), (_, .lost): return .lost
+    case (.won, .won): return .won
+    case (.pending, _), (_, .pending): return .pending
     }
   }
 }

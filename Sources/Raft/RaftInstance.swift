@@ -94,6 +94,9 @@ public struct RaftInstance<Log: RaftLog> {
     electionTimer = ElectionTimer(settings: settings, at: now, using: &random)
     reads = Reads(nextContext: random.next())
     self.lost = lost
+    #if SIMULATION
+    if Mutant.corruptIsAbsent.isActive { self.lost = nil }
+    #endif
     noteRecovery()
   }
 
@@ -187,6 +190,9 @@ extension RaftInstance {
     _ message: Message, from sender: NodeID, at now: Instant, into effects: inout Effects
   ) {
     guard sender != id, message.term <= .limit else { return }
+    #if SIMULATION
+    if Mutant.departsTooEarly.isActive, configuration.isJoint, !configuration.voters.contains(id) { return }
+    #endif
     switch message {
     case .voteRequest(let request):
       onVoteRequest(request, from: sender, at: now, into: &effects)

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 // Reads that see everything committed before they were asked for, without writing (read index, dissertation
 // §6.4).
 
@@ -60,7 +64,11 @@ extension RaftInstance {
       return
     }
     let context = reads.nextContext
+    #if SIMULATION
+    if !Mutant.readIDReused.isActive { reads.nextContext &+= 1 }
+    #else
     reads.nextContext &+= 1
+    #endif
     reads.asked.append(
       Reads.Asked(context: context, ticket: ticket, deadline: now + settings.electionTimeout))
     say(.readRequest(ReadRequest(term: currentTerm, context: context)), to: leader)
@@ -72,6 +80,18 @@ extension RaftInstance {
   private mutating func confirm(
     asker: NodeID?, context: UInt64, at now: Instant, into effects: inout Effects
   ) {
+    #if SIMULATION
+    if Mutant.readBeforeFirstCommit.isActive, leading.transfer == nil {
+      reads.confirming.append(
+        Reads.Confirming(asker: asker, context: context, index: commitIndex, round: leading.round + 1))
+      heartbeat(at: now, into: &effects)
+      return
+    }
+    if Mutant.readWhileTransferring.isActive, leading.transfer != nil {
+      conclude(asker: asker, context: context, index: commitIndex, into: &effects)
+      return
+    }
+    #endif
     guard let opened = leading.termRecord, opened <= commitIndex, leading.transfer == nil,
       reads.confirming.count < Reads.limit
     else {
@@ -88,10 +108,22 @@ extension RaftInstance {
   /// Concludes the reads whose round a quorum has answered.
   mutating func confirmReads(into effects: inout Effects) {
     guard !reads.confirming.isEmpty else { return }
+    #if SIMULATION
+    if Mutant.readQuorumTooSmall.isActive {
+      let rounds = leading.progress.map(\.answeredRound).sorted(by: >)
+      let needed = configuration.voters.count / 2 - 1
+      concludeReads(through: needed == 0 ? .max : rounds[needed - 1], into: &effects)
+      return
+    }
+    #endif
     let answered = configuration.quorum.reached { voter in
       if voter == id { return UInt64.max }
       return leading.position(of: voter).map { leading.progress[$0].answeredRound }
     }
+    concludeReads(through: answered, into: &effects)
+  }
+
+  private mutating func concludeReads(through answered: UInt64, into effects: inout Effects) {
     let done = reads.confirming.prefix { $0.round <= answered }
     reads.confirming.removeFirst(done.count)
     for read in done {

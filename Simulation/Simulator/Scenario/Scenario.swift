@@ -70,3 +70,13 @@ extension Scenario {
     return ScenarioResult(run: result, objections: expectations.compactMap { $0.objection(to: result) })
   }
 }
+
+extension Scenario {
+  /// The same with every act at so many thousandths of its time: 1100 is a tenth later. How long each lasts stays.
+  public func paced(_ thousandths: UInt64) -> Scenario {
+    var other = self
+    other.schedule = schedule.with(
+      schedule.items.map { Schedule.Item(at: $0.at / 1_000 * thousandths, $0.act) })
+    return other
+  }
+}

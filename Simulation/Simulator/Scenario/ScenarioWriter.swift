@@ -120,6 +120,7 @@ extension AgentAct {
   var text: String {
     switch self {
     case .put: "puts"
+    case .check: "checks"
     case .propose(let action, let request): "proposes \(action) \(request)"
     case .repeat_(let request): "repeats \(request)"
     case .read(let request): "reads \(request)"

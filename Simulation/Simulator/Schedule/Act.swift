@@ -135,6 +135,8 @@ public enum AgentAct: Hashable, Sendable {
   case repeat_(request: UInt64)
   /// Asks what became of a request.
   case read(request: UInt64)
+  /// Asks a node for a state no older than the question.
+  case check
   /// Takes a request back.
   case withdraw(request: UInt64)
   /// Proposes other parameters under a request id that it has used.
@@ -151,7 +153,7 @@ public enum AgentAct: Hashable, Sendable {
   /// The request that it is about.
   public var request: UInt64 {
     switch self {
-    case .put: 0
+    case .put, .check: 0
     case .propose(_, let request), .repeat_(let request), .read(let request), .withdraw(let request),
       .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
       .flood(_, let request):

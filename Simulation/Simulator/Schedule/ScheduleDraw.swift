@@ -38,6 +38,7 @@ private struct ScheduleDraw {
     drawAgents()
     drawLeft()
     drawUpgrade()
+    drawChecks()
     return Schedule(conditions, items)
   }
 
@@ -72,6 +73,16 @@ private struct ScheduleDraw {
   private mutating func drawUpgrade() {
     var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 100, log: nil)
     for item in conditions.drawUpgrade(using: &random) { add(item.at, item.act) }
+  }
+
+  /// Agents ask for what is committed by now.
+  private mutating func drawChecks() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 101, log: nil)
+    guard random.chance(400_000) else { return }
+    let every = second / 4 + random.below(2 * second)
+    for at in times(&random, from: second, every: every) {
+      add(at, .agent(1 + random.below(2), .check, at: 1 + random.below(nodes)))
+    }
   }
 
   private var nodes: UInt64 { UInt64(conditions.nodes) }
