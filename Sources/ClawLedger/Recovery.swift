@@ -59,7 +59,7 @@ private struct Recovery {
       }
       hardState = state
     }
-    var base = Ledger<Store>.beginning
+    var base = Ledger.beginning
     var baseFrontier = Frontier()
     var baseTime = Timestamp.epoch
     if let bytes = try read(.meta, StoreKey.snapshot) {
