@@ -115,6 +115,7 @@ extension Oracles {
     if let objection = difference(between: order, and: decision, offers) {
       fail("executed as proposed", "\(host.principal.path) starts \(token): \(objection)", at: time)
     }
+    reads(order, for: decision.requestedBy, at: time)
     evaluated("no start without a lease")
     if let objection = host.shadow.objection(
       to: token, decision, on: host.principal, at: host.uptime(time))
@@ -244,7 +245,10 @@ extension Oracles {
     holdAgainstRestrictions(order, decision, host, at: time)
   }
 
-  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome) {
+  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome, at time: UInt64) {
+    if let order, let decision = execution.decisions[run.token] {
+      gives(outcome.output, order, for: decision.requestedBy, at: time)
+    }
     execution.starts[run.token]?.succeeded =
       outcome.ending == .completed(exitStatus: 0)
       && order.map { outcome.guest?.answers($0.challenge) == true } ?? false

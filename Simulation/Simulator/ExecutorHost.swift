@@ -212,7 +212,7 @@ final class ExecutorHost {
     case .machineGone(let run, let outcome):
       let order = sandbox.run(run, life: life)?.order
       guard sandbox.end(run, life: life) else { return }
-      oracles.ended(run, order, outcome)
+      oracles.ended(run, order, outcome, at: time)
       timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
     }
@@ -372,9 +372,11 @@ final class ExecutorHost {
     }
     for draft in raised.reports where lives() {
       oracles.reported(draft.receipt)
+      if let artifact = draft.artifact { oracles.puts(artifact.content) }
       report(draft, nodes, at: time)
     }
     for notice in raised.notices {
+      oracles.publishes(Array("\(notice)".utf8), "a log line of \(principal.path)", at: time)
       switch notice {
       case .offerRefused: oracles.count(fault: "offer refused by an executor")
       case .jobRefused(_, let reason): oracles.count(fault: "job refused: \(reason.code)")
@@ -386,6 +388,8 @@ final class ExecutorHost {
       oracles.count(fault: "executor crash between effects")
       armed = nil
       demands.append(.died(dies))
+      // What it had not killed yet dies with it.
+      return
     }
     for run in sandbox.runs where !run.isKilled && run.life == life {
       oracles.running(run.order, by: self, offers: offered[run.order.id.token] ?? [], at: time)

@@ -311,7 +311,7 @@ public struct ScenarioParser {
     let number = try line.number("an agent's number", in: 1...3)
     let verbs = [
       "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects", "trespasses",
-      "floods",
+      "floods", "borrows", "reuses", "snoops",
     ]
     let verb = try line.choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try line.word("an action's name") : ""
@@ -330,6 +330,15 @@ public struct ScenarioParser {
       act = .forge(as: try line.number("an agent's number", in: 1...3), request: request)
     case "injects": act = .inject(request: request)
     case "trespasses": act = .trespass(request: request)
+    case "borrows":
+      try line.expect("from")
+      act = .borrow(from: try line.number("an agent's number", in: 1...3), request: request)
+    case "reuses":
+      try line.expect("from")
+      act = .reuse(of: try line.number("a request's number", in: 1...1_000_000), request: request)
+    case "snoops":
+      try line.expect("of")
+      act = .snoop(on: try line.number("an agent's number", in: 1...3), request: request)
     default:
       try line.expect("with")
       act = .flood(try line.number("how many", in: 1...64), request: request)

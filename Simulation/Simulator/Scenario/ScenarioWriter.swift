@@ -130,6 +130,9 @@ extension AgentAct {
     case .inject(let request): "injects \(request)"
     case .trespass(let request): "trespasses \(request)"
     case .flood(let count, let request): "floods \(request) with \(count)"
+    case .borrow(let other, let request): "borrows \(request) from \(other)"
+    case .reuse(let known, let request): "reuses \(request) from \(known)"
+    case .snoop(let other, let request): "snoops \(request) of \(other)"
     }
   }
 }

@@ -39,6 +39,7 @@ private struct ScheduleDraw {
     drawLeft()
     drawUpgrade()
     drawChecks()
+    drawContamination()
     return Schedule(conditions, items)
   }
 
@@ -83,6 +84,11 @@ private struct ScheduleDraw {
     for at in times(&random, from: second, every: every) {
       add(at, .agent(1 + random.below(2), .check, at: 1 + random.below(nodes)))
     }
+  }
+
+  private mutating func drawContamination() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 111, log: nil)
+    for item in conditions.drawContamination(using: &random) { add(item.at, item.act) }
   }
 
   private var nodes: UInt64 { UInt64(conditions.nodes) }
