@@ -81,7 +81,8 @@ struct Cast {
           ExecutorHost(
             credentials, enrolment: enrolment, conditions: conditions,
             random: SeededRandom(seed: seed, for: .executor, named: number, log: log),
-            sandbox: SimulatedSandbox(canaries: book, seed: seed, log: log)))
+            sandbox: SimulatedSandbox(canaries: book, seed: seed, log: log),
+            liar: LyingExecutor(number: number, seed: seed, log: log)))
       case .operator: desk.append(credentials)
       case .auditor, .node: break
       }

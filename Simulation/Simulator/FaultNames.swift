@@ -10,10 +10,10 @@ public enum FaultNames {
       "executor write lost", "failed fsync", "full disk", "hung disk", "input not there", "journal corrupted",
       "journal lost",
       "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
-      "machine outlived its kill", "one-way partition", "outgrown program stopped", "partial partition",
+      "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped", "partial partition",
       "partition", "pause", "program rolled back",
-      "program upgraded", "restriction", "result reused", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox leaky",
+      "program upgraded", "restriction", "result is a file", "result reused", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox leaky",
       "sandbox unproven", "semantics activated", "slow disk",
       "transfer", "write lost",
-    ] + Lie.faultNames).sorted()
+    ] + Lie.faultNames + ExecutorLie.faultNames).sorted()
 }

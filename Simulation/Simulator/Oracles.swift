@@ -20,7 +20,7 @@ public struct Oracles: Sendable {
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
-    "only liars are named",
+    "only liars are named", "only the named executor's receipt counts",
     "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
   ]
 

@@ -267,7 +267,7 @@ public struct ScenarioParser {
 
   private func executor(_ line: inout ScenarioLine) throws(ScenarioError) -> Act {
     let number = try line.number("an executor's number", in: 1...2)
-    let kinds = ["crash", "cut", "drift", "sandbox"]
+    let kinds = ["crash", "cut", "drift", "lies", "sandbox"]
     switch try line.choice("a fault of an executor", kinds.map { ($0, $0) }) {
     case "crash":
       var crash = ExecutorCrash()
@@ -291,6 +291,9 @@ public struct ScenarioParser {
     case "cut":
       try line.expect("from")
       return .executorCut(number, from: try line.nodes(), length: try length(&line))
+    case "lies":
+      let lie = try line.choice("a lie of an executor", ExecutorLie.allCases.map { ($0.rawValue, $0) })
+      return .executorLie(number, lie, length: try length(&line))
     case "drift": return .executorDrift(number, millionths: try drift(&line))
     default:
       let fault = try line.choice("how runs go", SandboxFault.allCases.map { ($0.rawValue, $0) })

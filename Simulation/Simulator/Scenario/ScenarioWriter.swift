@@ -56,6 +56,8 @@ extension Act {
     case .executorDrift(let number, let millionths): "executor \(number) drift \(millionths) ppm"
     case .sandbox(let number, let fault, let length):
       "executor \(number) sandbox \(fault.rawValue) for \(written(nanoseconds: length))"
+    case .executorLie(let number, let lie, let length):
+      "executor \(number) lies \(lie.rawValue) for \(written(nanoseconds: length))"
     case .restrict(let kind, let target, let length):
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .transfer(let node): "transfer to \(node)"

@@ -38,6 +38,9 @@ public enum Act: Hashable, Sendable {
   case executorDrift(UInt64, millionths: Int64)
   case sandbox(UInt64, SandboxFault, length: UInt64)
 
+  /// It lies in this way.
+  case executorLie(UInt64, ExecutorLie, length: UInt64)
+
   // People.
 
   /// Operators restrict something, and lift it so long after they were told that it is in force.

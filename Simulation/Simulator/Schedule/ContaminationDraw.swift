@@ -9,11 +9,12 @@ extension Conditions {
     for agent in 1...3 as ClosedRange<UInt64> {
       var at = 3 * second + random.below(every)
       for step in 0..<8 as Range<UInt64> where at < safety {
-        let other = 1 + (agent + random.below(2)) % 3
+        // Mostly of its own tenant: only that comes to anything.
+        let other = agent < 3 && random.chance(700_000) ? 3 - agent : 1 + (agent + random.below(2)) % 3
         let request = 700 + 2 * step
         items.append(
           Schedule.Item(at: at, .agent(agent, .borrow(from: other, request: request), at: node(&random))))
-        let later = at + 2 * second + random.below(6 * second)
+        let later = at + 4 * second + random.below(5 * second)
         items.append(
           Schedule.Item(at: later - second / 2, .agent(agent, .read(request: request), at: node(&random))))
         items.append(
