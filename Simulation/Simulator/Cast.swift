@@ -39,6 +39,12 @@ struct Cast {
     }
   }
 
+  /// What only one agent's parameters, file and results have.
+  func canaries(seed: UInt64) -> CanaryBook {
+    let agents = enrolments.map(\.principal).filter { if case .agent = $0 { true } else { false } }
+    return CanaryBook(of: agents, seed: seed)
+  }
+
   /// Everyone who talks to the cluster, beside it and behind it.
   struct Company {
     var clients: [any SimulatedClient] = []
@@ -50,6 +56,7 @@ struct Cast {
     of cluster: Digest, keys: KnownKeys, conditions: Conditions, log: DeterminismLog?
   ) throws -> Company {
     let seed = conditions.seed
+    let book = canaries(seed: seed)
     var out: [any SimulatedClient] = []
     var approvers: [any SimulatedClient] = []
     var desk: [Credentials] = []
@@ -61,7 +68,7 @@ struct Cast {
         principal: principal, key: key, cluster: cluster, keys: keys)
       switch principal {
       case .agent:
-        out.append(SimulatedAgent(credentials, number: UInt64(out.count) + 1, seed: seed, log: log))
+        out.append(SimulatedAgent(credentials, number: UInt64(out.count) + 1, canaries: book, seed: seed, log: log))
       case .approver:
         approvers.append(
           SimulatedApprover(credentials, number: UInt64(approvers.count) + 1, seed: seed, log: log))
@@ -74,7 +81,8 @@ struct Cast {
           ExecutorHost(
             credentials, enrolment: enrolment, conditions: conditions,
             random: SeededRandom(seed: seed, for: .executor, named: number, log: log),
-            sandbox: SimulatedSandbox(seed: seed, log: log)))
+            sandbox: SimulatedSandbox(canaries: book, seed: seed, log: log),
+            liar: LyingExecutor(number: number, seed: seed, log: log)))
       case .operator: desk.append(credentials)
       case .auditor, .node: break
       }

@@ -31,6 +31,10 @@ struct ExecutionKnowledge: Sendable {
   var starts: [String: Start] = [:]
   var decisions: [String: Decision] = [:]
   var reported: [String: [Receipt]] = [:]
+  /// What each executor reported last.
+  var lastReport: [Receipt] = []
+  /// Executors that have lied: what they say of their own runs nobody else can know.
+  var liars: [Principal] = []
   /// Restrictions that an operator was told are in force, and since when.
   var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
   var seen: Set<[UInt8]> = []
@@ -115,6 +119,7 @@ extension Oracles {
     if let objection = difference(between: order, and: decision, offers) {
       fail("executed as proposed", "\(host.principal.path) starts \(token): \(objection)", at: time)
     }
+    reads(order, for: decision.requestedBy, at: time)
     evaluated("no start without a lease")
     if let objection = host.shadow.objection(
       to: token, decision, on: host.principal, at: host.uptime(time))
@@ -244,7 +249,10 @@ extension Oracles {
     holdAgainstRestrictions(order, decision, host, at: time)
   }
 
-  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome) {
+  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome, at time: UInt64) {
+    if let order, let decision = execution.decisions[run.token] {
+      gives(outcome.output, order, for: decision.requestedBy, at: time)
+    }
     execution.starts[run.token]?.succeeded =
       outcome.ending == .completed(exitStatus: 0)
       && order.map { outcome.guest?.answers($0.challenge) == true } ?? false
@@ -252,6 +260,8 @@ extension Oracles {
   }
 
   mutating func reported(_ receipt: Receipt) {
+    execution.lastReport.removeAll { $0.executorID == receipt.executorID }
+    execution.lastReport.append(receipt)
     if execution.reported[receipt.tokenID]?.contains(receipt) != true {
       execution.reported[receipt.tokenID, default: []].append(receipt)
     }
@@ -266,6 +276,7 @@ extension Oracles {
         "a receipt for \(receipt.tokenID) is final that \(receipt.executorID.path) never gave", at: time)
       return
     }
+    if execution.liars.contains(receipt.executorID) { return }
     let start = execution.starts[receipt.tokenID]
     let isTrue =
       switch receipt.status {
@@ -290,6 +301,7 @@ extension Oracles {
     evaluated("every run has an outcome")
     // An executor that lives, and saw its run end, has a receipt for it.
     if let start = execution.starts[token], start.ending != nil, status == .unknown,
+      !execution.liars.contains(start.executor),
       isSameLife(start.executor, start.life)
     {
       fail(
@@ -302,6 +314,15 @@ extension Oracles {
       fail(
         "every run has an outcome", "token \(token) ran, and its proposal is \(status.rawValue) for good",
         at: time)
+    }
+  }
+
+  /// Long after everything: the receipt that counts for a proposal is one that its executor gave for it.
+  mutating func counts(_ receipt: LeafIndex?, for proposal: UInt64, at time: UInt64) {
+    guard let receipt else { return }
+    evaluated("only the named executor's receipt counts")
+    if let objection = audit?.objection(toReceipt: receipt.value, of: proposal) {
+      fail("only the named executor's receipt counts", objection, at: time)
     }
   }
 

@@ -69,11 +69,14 @@ final class ExecutorHost {
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
+  /// How it lies.
+  var liar: LyingExecutor
 
   init(
     _ credentials: Credentials, enrolment: Enrolment, conditions: Conditions, random: SeededRandom,
-    sandbox: SimulatedSandbox
+    sandbox: SimulatedSandbox, liar: LyingExecutor
   ) {
+    self.liar = liar
     self.credentials = credentials
     self.enrolment = enrolment
     self.conditions = conditions
@@ -212,7 +215,7 @@ final class ExecutorHost {
     case .machineGone(let run, let outcome):
       let order = sandbox.run(run, life: life)?.order
       guard sandbox.end(run, life: life) else { return }
-      oracles.ended(run, order, outcome)
+      oracles.ended(run, order, outcome, at: time)
       timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
     }
@@ -221,7 +224,8 @@ final class ExecutorHost {
   /// Opens the streams that are not open, to nodes that answer.
   private func listen(_ nodes: [UInt64]) {
     for node in nodes where streams[node] == nil && !isCutOff(from: node) {
-      let request = JobsRequest(incarnation: UInt32(incarnation))
+      let said = liar.tells(.incarnation) ? incarnation + 1 : incarnation
+      let request = JobsRequest(incarnation: UInt32(said))
       streams[node] = call(.jobs, request.encode(), to: node)
     }
   }
@@ -278,7 +282,7 @@ final class ExecutorHost {
       }
       if let put {
         if status.code == .ok {
-          send(put.draft, nodes)
+          send(put.draft, nodes, oracles: &oracles)
         } else {
           step(
             .resultRefused(
@@ -371,10 +375,14 @@ final class ExecutorHost {
       if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
     }
     for draft in raised.reports where lives() {
-      oracles.reported(draft.receipt)
-      report(draft, nodes, at: time)
+      if let artifact = draft.artifact {
+        oracles.count(fault: "result is a file")
+        oracles.puts(artifact.content)
+      }
+      report(draft, nodes, at: time, oracles: &oracles)
     }
     for notice in raised.notices {
+      oracles.publishes(Array("\(notice)".utf8), "a log line of \(principal.path)", at: time)
       switch notice {
       case .offerRefused: oracles.count(fault: "offer refused by an executor")
       case .jobRefused(_, let reason): oracles.count(fault: "job refused: \(reason.code)")
@@ -386,31 +394,41 @@ final class ExecutorHost {
       oracles.count(fault: "executor crash between effects")
       armed = nil
       demands.append(.died(dies))
+      // What it had not killed yet dies with it.
+      return
     }
     for run in sandbox.runs where !run.isKilled && run.life == life {
       oracles.running(run.order, by: self, offers: offered[run.order.id.token] ?? [], at: time)
     }
   }
 
-  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64], at time: UInt64) {
+  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64], at time: UInt64, oracles: inout Oracles) {
     guard let artifact = draft.artifact else {
-      send(draft, nodes)
+      send(draft, nodes, oracles: &oracles)
       return
     }
+    if liar.tells(.silent) { return }
     let wall = Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
+    var note = artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300)))
+    if let agent = oracles.execution.decisions[draft.receipt.tokenID]?.requestedBy {
+      note = liar.says(note, for: agent, oracles: &oracles)
+    }
     let signed = Signed.sign(
-      artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300))),
-      cluster: credentials.cluster, as: principal, with: credentials.key)
+      note, cluster: credentials.cluster, as: principal, with: credentials.key)
     guard let node = anyNode(nodes) else { return }
     let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
     putting.append((call(.artifactPut, request.encode(), to: node), node, draft))
   }
 
-  private func send(_ draft: ReceiptDraft, _ nodes: [UInt64]) {
-    let signed = Signed.sign(
-      draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
-    guard let node = anyNode(nodes) else { return }
-    reporting.append(call(.report, statement(signed, draft.attachment), to: node))
+  private func send(_ draft: ReceiptDraft, _ nodes: [UInt64], oracles: inout Oracles) {
+    let overheard = oracles.execution.lastReport.first { $0.executorID != principal }
+    for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
+      oracles.reported(draft.receipt)
+      let signed = Signed.sign(
+        draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
+      guard let node = anyNode(nodes) else { return }
+      reporting.append(call(.report, statement(signed, draft.attachment), to: node))
+    }
   }
 
   /// The next node that answers, in turn.

@@ -133,7 +133,7 @@ enum SimulatedPolicy {
        "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
        "maximum_cost_usd":"0.01","max_retries":1,"rate_limit_per_min":6000,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "inputs":{"minimum_count":1,"maximum_count":1,"maximum_bytes":1024},
+       "inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":262144},
        "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
       {"name":"deploy","version":"1","description":"Changes production","parameters_schema":
         {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},

@@ -17,6 +17,10 @@ struct LedgerAudit: Sendable {
   private let enrolments: [Enrolment]
   private let cluster: Digest
   private var proposals: [UInt64: Asked] = [:]
+  /// Approving leaves, ascending.
+  private var approvals: [(leaf: UInt64, decision: Decision)] = []
+  /// Receipts, by their leaves, with the approval that each is for.
+  private var receipts: [UInt64: Signed<Receipt>] = [:]
   /// By agent and request id: the leaf that took it.
   private var requests: [String: UInt64] = [:]
   /// Restrictions in force, and their targets.
@@ -66,7 +70,8 @@ struct LedgerAudit: Sendable {
     case .incident(let signed): take(signed)
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
-    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .artifact, .members,
+    case .receipt(let signed): receipts[index] = signed
+    case .genesis, .term, .tick, .withdrawal, .enrol, .policy, .version, .artifact, .members,
       .derivedMembers,
       .key:
       break
@@ -95,6 +100,30 @@ struct LedgerAudit: Sendable {
   private mutating func take(_ decision: Decision, at index: UInt64) -> String? {
     guard decision.decisionType == .approve, decision.grant != nil else { return nil }
     proposals[decision.proposal.value]?.approvals += 1
+    approvals.append((index, decision))
+    return nil
+  }
+
+  /// Proposals that were approved, ascending by approval.
+  var approved: [UInt64] { approvals.map(\.decision.proposal.value) }
+
+  /// Why this receipt may not count for a proposal; nil where it may: its executor alone signed it, the approval names that
+  /// executor and incarnation, and it is about that approval.
+  func objection(toReceipt leaf: UInt64, of proposal: UInt64) -> String? {
+    guard let signed = receipts[leaf] else { return "leaf \(leaf), which counts as a receipt, is none" }
+    let receipt = signed.content
+    guard let approval = approvals.first(where: { $0.leaf == receipt.decision.value }),
+      let grant = approval.decision.grant, approval.decision.proposal.value == proposal, approval.leaf < leaf
+    else { return "the receipt at leaf \(leaf) is for no approval of the proposal at leaf \(proposal)" }
+    guard receipt.executorID == grant.executorID, receipt.executorIncarnation == grant.executorIncarnation,
+      isSigned(signed, by: grant.executorID)
+    else {
+      return "the receipt at leaf \(leaf) counts, and is not of \(grant.executorID.path), which the approval names"
+    }
+    guard receipt.tokenID == grant.tokenID, receipt.requestID == approval.decision.requestID,
+      receipt.tenantID == approval.decision.tenantID,
+      receipt.parametersHash == approval.decision.parametersHash
+    else { return "the receipt at leaf \(leaf) counts, and is about something else than the approval" }
     return nil
   }
 

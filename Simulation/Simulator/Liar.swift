@@ -30,10 +30,12 @@ public enum Lie: String, Sendable, CaseIterable {
   case forge
   /// Forwards proposals that no agent made.
   case invent
+  /// Asks for two shares with the same nonces.
+  case askTwice
 
   /// What is counted when a lie is told.
   static let faultNames = [
-    "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement", "lie: false time",
+    "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement", "lie: false time",
     "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: replay",
     "lie: spoiled job",
     "lie: spoiled lease",
@@ -142,6 +144,10 @@ struct Liar {
       oracles.count(fault: "lie: invented proposal")
       sent.append((peer, invention()))
     }
+    if tells(.askTwice), let call = message.signCall, randoms[.askTwice].chance(300_000) {
+      oracles.count(fault: "lie: ask twice")
+      sent.append((peer, Self.askedAgain(call)))
+    }
     if tells(.replay) {
       if history.count < 256 {
         history.append(message)
@@ -242,6 +248,17 @@ struct Liar {
     message.voteCall?.preVote = randoms[.higherTerms].chance(500_000)
     message.voteCall?.isTransfer = randoms[.higherTerms].chance(500_000)
     oracles.count(fault: "lie: higher term")
+  }
+
+  /// The same question about a note a little later, under another name.
+  private static func askedAgain(_ call: SignCall) -> PeerMessage {
+    var again = call
+    again.session += 1
+    if var note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self)) {
+      note.time = note.time.advanced(by: .milliseconds(1))
+      again.text = Array(note.text.utf8)
+    }
+    return PeerMessage(signCall: again)
   }
 
   private mutating func acknowledgeFalsely(_ message: inout PeerMessage, _ oracles: inout Oracles) {

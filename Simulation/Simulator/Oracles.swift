@@ -9,23 +9,23 @@ import Records
 ///
 /// Verified: one canonical final history and one state a size; one leader a term; who cannot hear or write does not go
 /// on leading; nothing that a client was told is lost; no token runs twice; nothing runs without a valid approval or a
-/// live lease; receipts tell what happened; nobody honest is named as a liar; the history of clients is linearizable.
-/// Not verified here yet: contamination.
+/// live lease; receipts tell what happened; nobody honest is named as a liar; the history of clients is linearizable;
+/// nobody gets what is another's.
 public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
     "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
-    "committed history", "election safety", "every run has an outcome", "executed as proposed",
-    "fresh reads are fresh", "inputs as proposed",
+    "committed history", "contamination canaries", "election safety", "every run has an outcome",
+    "executed as proposed", "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
-    "no run past a lease", "no start without a lease", "nodes stay up", "only liars are named",
+    "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
+    "only liars are named", "only the named executor's receipt counts",
     "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "contamination canaries and labels: no file has a label of its own, and no result is a file",
     "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted",
   ]
 
@@ -54,6 +54,10 @@ public struct Oracles: Sendable {
   private var finalSizes: [NodeID: UInt64] = [:]
   /// What clients asked and were told.
   var history = ClientHistory()
+  /// What only one agent has.
+  var canaries = CanaryBook(of: [], seed: 0)
+  /// The labels that artifacts should have.
+  var labels = LabelModel()
   /// What the final leaves say, read apart from ClawShield.
   var audit: LedgerAudit?
   /// Committed history.
@@ -132,6 +136,7 @@ public struct Oracles: Sendable {
     }
     states[view.finalSize] = state
     walk(host, to: view.finalSize, at: time)
+    if walked == view.finalSize { holdLabels(view.finalState, at: time) }
   }
 
   /// A node has crashed: what it had not made durable it may have to learn again.
@@ -153,6 +158,7 @@ public struct Oracles: Sendable {
   }
 
   mutating func note(_ notice: Notice, of id: NodeID, at time: UInt64) {
+    publishes(Array("\(notice)".utf8), "a log line of \(id)", at: time)
     guard case .evidence(let what) = notice else { return }
     evidence.append("\(id): \(what)")
     // That a disk lost what it had is a fault, not a lie.
@@ -178,6 +184,9 @@ public struct Oracles: Sendable {
       if let objection = audit?.take(record, at: walked - 1, now: now) {
         fail("ledger follows its rules", objection, at: time)
       }
+      let leaf = walked - 1
+      labels.take(record, at: leaf)
+      publishes(record.bytes, "leaf \(leaf)", at: time)
       guard case .receipt(let signed) = record.body,
         let key = executorKeys.first(where: { $0.principal == signed.content.executorID })?.key,
         signed.verifiedSignatures(cluster: host.cluster).contains(where: { $0.key == key })

@@ -18,12 +18,14 @@ final class SimulatedAgent: SimulatedClient {
     case check(committed: UInt64)
     case put
     case withdraw
+    /// Whatever it is told; only what is in it matters.
+    case snoop
     /// Nobody honest says yes to it.
     case hostile(String)
 
     var isAskedOnce: Bool {
       switch self {
-      case .hostile, .check: true
+      case .hostile, .check, .snoop: true
       case .submit, .read, .put, .withdraw: false
       }
     }
@@ -50,6 +52,8 @@ final class SimulatedAgent: SimulatedClient {
     var leaf: UInt64?
     /// What it was told last.
     var status: String?
+    /// The file that holds the result, where one does.
+    var artifact: Digest?
   }
 
   let principal: Principal
@@ -63,6 +67,7 @@ final class SimulatedAgent: SimulatedClient {
   private var nextCall: UInt64 = 1
   /// Its one file.
   private let file: [UInt8]
+  private let canaries: CanaryBook
   private var isPutting = false
   private var hasPut = false
   private(set) var proposed = 0
@@ -70,13 +75,23 @@ final class SimulatedAgent: SimulatedClient {
   /// For tests: whether it does what the schedule says.
   var isActive = true
 
-  init(_ credentials: Credentials, number: UInt64, seed: UInt64, log: DeterminismLog?) {
+  init(_ credentials: Credentials, number: UInt64, canaries: CanaryBook, seed: UInt64, log: DeterminismLog?) {
     self.credentials = credentials
     self.number = number
     self.seed = seed
     self.log = log
     principal = credentials.principal
-    file = Array("the file of \(credentials.principal.path)".utf8)
+    self.canaries = canaries
+    file = Self.file(of: principal, canaries)
+  }
+
+  private static func file(of agent: Principal, _ canaries: CanaryBook) -> [UInt8] {
+    Array("the file of \(agent.path): \(canaries.text(agent, .file))".utf8)
+  }
+
+  /// The agent of a number.
+  private static func agent(_ number: UInt64) -> Principal {
+    .agent(tenant: number == 3 ? "globex" : "acme", name: "agent\(number)")
   }
 
   var settled: Int { settledRequests.count }
@@ -154,14 +169,51 @@ final class SimulatedAgent: SimulatedClient {
       oracles.count(fault: "agent forges an identity")
       let forged = proposal(request, action: "echo", by: other, wall: wall)
       return [send(.hostile("a proposal in another agent's name"), request, .submit, forged, node, time)]
+    case .borrow(let other, _):
+      oracles.count(fault: "agent borrows a file")
+      let digest = SHA256.hash(Self.file(of: Self.agent(other), canaries))
+      return propose(
+        request, statement: proposal(request, action: "digest", inputs: [digest], wall: wall), node, time)
+    case .reuse(let known, _):
+      guard hasPut, let digest = requests.first(where: { $0.number == known })?.artifact else { return [] }
+      oracles.count(fault: "result reused")
+      let inputs = [digest, SHA256.hash(file)]
+      return propose(
+        request, statement: proposal(request, action: "digest", inputs: inputs, wall: wall), node, time)
+    case .snoop(let other, _):
+      oracles.count(fault: "agent snoops")
+      return snoop(on: Self.agent(other), "agent\(other)-\(request)", request, node, time)
     }
+  }
+
+  /// Every read that there is, of what is another's.
+  private func snoop(
+    on other: Principal, _ id: String, _ request: UInt64, _ node: UInt64, _ time: UInt64
+  ) -> [OutgoingCall] {
+    guard case .agent(let tenant, _) = other else { return [] }
+    let digest = SHA256.hash(Self.file(of: other, canaries)).hex
+    var random = draw(request, 5)
+    let leaf = 1 + random.below(80)
+    let asked: [(Method, [UInt8])] = [
+      (.get, ProposalRequest(requestID: id, agent: other.path).encode()),
+      (.get, ProposalRequest(proposal: leaf).encode()),
+      (.watch, ProposalRequest(requestID: id, agent: other.path).encode()),
+      (.entry, EntryRequest(index: leaf).encode()),
+      (.trace, TraceRequest(traceID: "trace-\(id)").encode()),
+      (.artifactGet, ArtifactRequest(tenant: tenant, digest: digest).encode()),
+      (.artifactStat, ArtifactRequest(tenant: tenant, digest: digest).encode()),
+      (.artifactList, ArtifactListRequest(tenant: tenant, workspace: "main").encode()),
+      (.listPending, ListPendingRequest().encode()),
+      (.jobs, JobsRequest(incarnation: 1).encode()),
+    ]
+    return asked.map { send(.snoop, request, $0.0, $0.1, node, time) }
   }
 
   private func putRequest(_ wall: Timestamp) -> [UInt8] {
     guard case .agent(let tenant, let name) = principal else { preconditionFailure("an agent acts") }
     let note = ArtifactNote(
       digest: SHA256.hash(file), tenantID: tenant, workspaceID: "main", name: "\(name).txt",
-      size: file.count, mediaType: "text/plain", owner: principal, labels: [],
+      size: file.count, mediaType: "text/plain", owner: principal, labels: number == 2 ? ["untrusted"] : [],
       validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(note, cluster: credentials.cluster, as: principal, with: credentials.key)
     return ArtifactPutRequest(statement: statementBytes(signed), content: file).encode()
@@ -178,20 +230,21 @@ final class SimulatedAgent: SimulatedClient {
 
   private func proposal(
     _ request: UInt64, action: String, text: String? = nil, tenant: String? = nil, by other: UInt64? = nil,
-    wall: Timestamp
+    inputs: [Digest]? = nil, wall: Timestamp
   ) -> [UInt8] {
     guard case .agent(let own, _) = principal else { preconditionFailure("an agent acts") }
     var random = draw(request, 1)
     let author = other.map { Principal.agent(tenant: own, name: "agent\($0)") } ?? principal
     let id = other.map { "agent\($0)-forged-\(request)" } ?? requestID(request)
+    let words = "\(text ?? "request \(request)") \(canaries.text(principal, .parameters))"
     let item = Attachment.Item(
-      salt: random.bytes(16), value: .object([("text", .string(text ?? "request \(request)"))]))
+      salt: random.bytes(16), value: .object([("text", .string(words))]))
     let content = Proposal(
       traceID: "trace-\(id)", requestID: id, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: author, action: action, parametersHash: item.hash,
       scopes: [action == "deploy" ? "production" : action == "shell" ? "root" : "text"],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
-      inputs: action == "digest" ? [SHA256.hash(file)] : [], validUntil: wall.advanced(by: .seconds(3600)))
+      inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []), validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(content, cluster: credentials.cluster, as: author, with: credentials.key)
     return Simulator.statement(signed, Attachment("parameters", item))
   }
@@ -245,7 +298,7 @@ final class SimulatedAgent: SimulatedClient {
     switch open[position].purpose {
     case .submit, .read:
       open[position].operation = history.called(requestID(open[position].request))
-    case .put, .check, .withdraw, .hostile: break
+    case .put, .check, .withdraw, .snoop, .hostile: break
     }
   }
 
@@ -255,6 +308,7 @@ final class SimulatedAgent: SimulatedClient {
     else { return }
     let call = open[position]
     switch (call.purpose, status.code) {
+    case (.snoop, _): open.remove(at: position)
     case (.hostile(let what), .ok):
       if isLiar { return }
       oracles.told(isConsistent: false, "node \(node) accepts \(what) of \(principal.path)", at: time)
@@ -306,6 +360,10 @@ final class SimulatedAgent: SimulatedClient {
       isConsistent: isProven, "\(principal.path) was told \(outcome.status) of \(id) without proof", at: time)
     if let operation = call.operation {
       oracles.history.returned(operation, outcome)
+    }
+    let result = (try? Attachment(parsing: outcome.result))?["result"]?.value
+    if let told = result?["output_artifact"]?["digest"]?.string {
+      requests[position].artifact = Digest(hex: told)
     }
     requests[position].leaf = outcome.proposal
     requests[position].status = outcome.status

@@ -58,6 +58,7 @@ public final class World<Suite: CipherSuite> {
   var liars: [Liar] = []
   public internal(set) var oracles = Oracles()
   var leadership = LeadershipShadow()
+  var nonces = NonceShadow()
   /// Whether faults still happen; the liveness phase heals everything but what is left.
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
@@ -116,6 +117,7 @@ public final class World<Suite: CipherSuite> {
     }
     oracles.executorKeys = cast.enrolments.filter { $0.incarnation > 0 }.map { ($0.principal, $0.key) }
     oracles.hasDamage = !schedule.damaged.isEmpty
+    oracles.canaries = cast.canaries(seed: conditions.seed)
     oracles.audit = LedgerAudit(enrolments: cast.enrolments, cluster: cluster)
     try enlistLiars(foundation.parties, victim: cast.enrolments.first)
     setClocks()
@@ -217,6 +219,7 @@ public final class World<Suite: CipherSuite> {
       return
     }
     effects.clear()
+    watchNonces(of: host, event)
     host.step(event, at: time, into: &effects)
     let raised = effects
     for write in raised.writes {
@@ -228,7 +231,10 @@ public final class World<Suite: CipherSuite> {
       timeline?.looked(at: host, time)
       return
     }
-    for (receiver, message) in raised.messages { send(message, from: id, to: receiver) }
+    for (receiver, message) in raised.messages {
+      watchNonces(of: id, message, to: receiver)
+      send(message, from: id, to: receiver)
+    }
     for answer in raised.answers { queue.schedule(.answer(from: id, answer), at: time + delay(id)) }
     for notice in raised.notices {
       timeline?.noted(notice, by: id, at: time)
@@ -349,6 +355,8 @@ public final class World<Suite: CipherSuite> {
       return
     }
     let isLiar = liars.contains { $0.id == node }
+    // What a liar gives away of what it has, nobody can take back.
+    if !isLiar { oracles.gets(answer.content, clients[Int(key.connection)].principal, at: time) }
     clients[Int(key.connection)].take(
       answer, at: time, from: node.rawValue, isLiar: isLiar, oracles: &oracles)
   }
@@ -358,6 +366,13 @@ extension Answer {
   var key: CallKey {
     switch self {
     case .respond(let key, _, _), .item(let key, _): key
+    }
+  }
+  /// Everything that its receiver can read.
+  var content: [UInt8] {
+    switch self {
+    case .respond(_, let status, let payload): payload + Array(status.message.utf8)
+    case .item(_, let payload): payload
     }
   }
   var connection: UInt64 { key.connection }

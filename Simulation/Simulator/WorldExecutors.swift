@@ -84,7 +84,8 @@ extension World {
       guard let agent = client as? SimulatedAgent, agent.waiting > 0 else { continue }
       out.append("\(agent.principal.path) waits for \(agent.waitingFor.joined(separator: ", "))")
     }
-    for executor in executors where !executor.isSettled {
+    // One that has lied may wait for good for a proof of what does not count.
+    for executor in executors where !executor.isSettled && !executor.liar.hasLied {
       out.append("\(executor.principal.path): \(executor.standing)")
     }
     if !operators.isSettled { out.append("operators wait for \(operators.waitingFor)") }
@@ -106,6 +107,10 @@ extension World {
   /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
   func checkOutcomes() {
     guard let state = core.first(where: { $0.isUp })?.view?.finalState else { return }
+    for proposal in oracles.audit?.approved ?? [] {
+      guard let view = state.proposalView(at: LeafIndex(proposal)) else { continue }
+      oracles.counts(view.receipt, for: proposal, at: time)
+    }
     for token in oracles.execution.decisions.keys.sorted() {
       guard let decision = oracles.execution.decisions[token],
         let view = state.proposalView(agent: decision.requestedBy, requestID: decision.requestID)
@@ -164,8 +169,18 @@ extension World {
       oracles.count(fault: "sandbox \(fault.rawValue)")
       executors[position].sandbox.begin(fault)
       queue.schedule(.end(item), at: time + length)
+    case .executorLie(let number, let lie, let length):
+      guard let position = place(number) else { return }
+      executors[position].liar.begin(lie)
+      let principal = executors[position].principal
+      if !oracles.execution.liars.contains(principal) { oracles.execution.liars.append(principal) }
+      queue.schedule(.end(item), at: time + length)
     default: break
     }
+  }
+
+  func endExecutorLie(_ number: UInt64, _ lie: ExecutorLie) {
+    if let position = place(number) { executors[position].liar.end(lie) }
   }
 
   func mendExecutor(_ number: UInt64, _ nodes: [UInt64]) {
@@ -209,6 +224,7 @@ extension World {
     for position in executors.indices {
       executors[position].mendAll()
       executors[position].sandbox.heal()
+      executors[position].liar.endAll()
       if !executors[position].isUp { queue.schedule(.executorStart(position), at: time + 1) }
     }
     operators.isActive = false

@@ -33,7 +33,7 @@ extension World {
     case .lie(let party, let lie, let length):
       beginLie(party, lie)
       queue.schedule(.end(position), at: time + length)
-    case .executorCrash, .executorCut, .executorDrift, .sandbox: beginExecutor(position, act)
+    case .executorCrash, .executorCut, .executorDrift, .sandbox, .executorLie: beginExecutor(position, act)
     case .restrict(let kind, let target, let length):
       operators.restrict(kind, target, length: length, number: position, wall: wall())
     case .transfer(let node):
@@ -61,6 +61,7 @@ extension World {
     case .lie(let party, let lie, _): endLie(party, lie)
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
+    case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
     case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members,
       .program, .activate,
       .agent,

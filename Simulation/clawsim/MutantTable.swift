@@ -41,11 +41,8 @@ enum MutantTable {
     ),
     ("raft-31-snapshot-truncates", "not put in yet: Raft's Snapshot.swift; no simulated ledger is compacted"),
     ("gov-03-policy-hash-not-compared", "policy: simulated operators change no bundle"),
-    ("gov-10-nonce-used-twice", "no oracle watches which nonce a share used"),
     ("gov-20-divergence-ignored", "nothing makes the states of honest nodes differ"),
     ("gov-13-breaker-by-connection", "simulated agents have one connection each"),
-    ("gov-14-labels-dropped", "no simulated file has a label, and no simulated result is a file"),
-    ("gov-15-warm-machine-reused", "there is no warm pool"),
     (
       "gov-24-snapshot-unmatched",
       "not put in yet: GovernanceNode's Snapshots.swift; no simulated ledger is compacted"

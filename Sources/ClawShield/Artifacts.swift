@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// An artifact in a workspace of its tenant.
 public struct ArtifactCell: Equatable, Sendable, JSONWritable {
   var tenantID: String
@@ -151,6 +155,9 @@ extension ShieldState {
   private func allLabels(of note: ArtifactNote) -> [String] {
     guard let decision = note.decision, let index = indexes.decisions[decision], let cell = proposal(index)
     else { return note.labels }
+    #if SIMULATION
+    if Mutant.labelsDropped.isActive { return note.labels }
+    #endif
     return Labels.joined(note.labels, inputLabels(cell.content))
   }
 

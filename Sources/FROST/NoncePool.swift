@@ -1,5 +1,9 @@
 import Crypto
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// A nonce pair that has left the pool and can be used for one share: using it consumes it.
 public struct SigningNonces<Suite: CipherSuite>: ~Copyable, Sendable {
   /// The public half.
@@ -194,6 +198,9 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
     guard let slot = slot(of: nonce), let commitment = slots[slot] else { return nil }
     let pair = NoncePair(
       commitment: commitment, hiding: secrets[2 * slot], binding: secrets[2 * slot + 1])
+    #if SIMULATION
+    if Mutant.nonceUsedTwice.isActive { return pair }
+    #endif
     empty(slot)
     return pair
   }

@@ -267,7 +267,7 @@ public struct ScenarioParser {
 
   private func executor(_ line: inout ScenarioLine) throws(ScenarioError) -> Act {
     let number = try line.number("an executor's number", in: 1...2)
-    let kinds = ["crash", "cut", "drift", "sandbox"]
+    let kinds = ["crash", "cut", "drift", "lies", "sandbox"]
     switch try line.choice("a fault of an executor", kinds.map { ($0, $0) }) {
     case "crash":
       var crash = ExecutorCrash()
@@ -291,6 +291,9 @@ public struct ScenarioParser {
     case "cut":
       try line.expect("from")
       return .executorCut(number, from: try line.nodes(), length: try length(&line))
+    case "lies":
+      let lie = try line.choice("a lie of an executor", ExecutorLie.allCases.map { ($0.rawValue, $0) })
+      return .executorLie(number, lie, length: try length(&line))
     case "drift": return .executorDrift(number, millionths: try drift(&line))
     default:
       let fault = try line.choice("how runs go", SandboxFault.allCases.map { ($0.rawValue, $0) })
@@ -311,7 +314,7 @@ public struct ScenarioParser {
     let number = try line.number("an agent's number", in: 1...3)
     let verbs = [
       "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects", "trespasses",
-      "floods",
+      "floods", "borrows", "reuses", "snoops",
     ]
     let verb = try line.choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try line.word("an action's name") : ""
@@ -330,6 +333,15 @@ public struct ScenarioParser {
       act = .forge(as: try line.number("an agent's number", in: 1...3), request: request)
     case "injects": act = .inject(request: request)
     case "trespasses": act = .trespass(request: request)
+    case "borrows":
+      try line.expect("from")
+      act = .borrow(from: try line.number("an agent's number", in: 1...3), request: request)
+    case "reuses":
+      try line.expect("from")
+      act = .reuse(of: try line.number("a request's number", in: 1...1_000_000), request: request)
+    case "snoops":
+      try line.expect("of")
+      act = .snoop(on: try line.number("an agent's number", in: 1...3), request: request)
     default:
       try line.expect("with")
       act = .flood(try line.number("how many", in: 1...64), request: request)

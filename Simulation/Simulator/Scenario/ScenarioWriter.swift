@@ -56,6 +56,8 @@ extension Act {
     case .executorDrift(let number, let millionths): "executor \(number) drift \(millionths) ppm"
     case .sandbox(let number, let fault, let length):
       "executor \(number) sandbox \(fault.rawValue) for \(written(nanoseconds: length))"
+    case .executorLie(let number, let lie, let length):
+      "executor \(number) lies \(lie.rawValue) for \(written(nanoseconds: length))"
     case .restrict(let kind, let target, let length):
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .transfer(let node): "transfer to \(node)"
@@ -130,6 +132,9 @@ extension AgentAct {
     case .inject(let request): "injects \(request)"
     case .trespass(let request): "trespasses \(request)"
     case .flood(let count, let request): "floods \(request) with \(count)"
+    case .borrow(let other, let request): "borrows \(request) from \(other)"
+    case .reuse(let known, let request): "reuses \(request) from \(known)"
+    case .snoop(let other, let request): "snoops \(request) of \(other)"
     }
   }
 }

@@ -38,6 +38,9 @@ public enum Act: Hashable, Sendable {
   case executorDrift(UInt64, millionths: Int64)
   case sandbox(UInt64, SandboxFault, length: UInt64)
 
+  /// It lies in this way.
+  case executorLie(UInt64, ExecutorLie, length: UInt64)
+
   // People.
 
   /// Operators restrict something, and lift it so long after they were told that it is in force.
@@ -123,6 +126,8 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   case unproven
   /// The action does not end before its wall clock does.
   case endless
+  /// The action leaves what it was given in its machine, and writes down what others have left there.
+  case leaky
 }
 
 /// What an agent does with one of its requests, each named by a number.
@@ -149,6 +154,13 @@ public enum AgentAct: Hashable, Sendable {
   case trespass(request: UInt64)
   /// Proposes many times the same.
   case flood(UInt64, request: UInt64)
+  /// Proposes to read another agent's file.
+  case borrow(from: UInt64, request: UInt64)
+  /// Proposes to read the file that one of its own requests has resulted in, and its own file; nothing where it knows
+  /// of none.
+  case reuse(of: UInt64, request: UInt64)
+  /// Asks for everything that another agent's request has left behind.
+  case snoop(on: UInt64, request: UInt64)
 
   /// The request that it is about.
   public var request: UInt64 {
@@ -156,7 +168,7 @@ public enum AgentAct: Hashable, Sendable {
     case .put, .check: 0
     case .propose(_, let request), .repeat_(let request), .read(let request), .withdraw(let request),
       .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
-      .flood(_, let request):
+      .flood(_, let request), .borrow(_, let request), .reuse(_, let request), .snoop(_, let request):
       request
     }
   }

@@ -39,6 +39,9 @@ private struct ScheduleDraw {
     drawLeft()
     drawUpgrade()
     drawChecks()
+    drawContamination()
+    drawMembers()
+    drawExecutorLies()
     return Schedule(conditions, items)
   }
 
@@ -83,6 +86,24 @@ private struct ScheduleDraw {
     for at in times(&random, from: second, every: every) {
       add(at, .agent(1 + random.below(2), .check, at: 1 + random.below(nodes)))
     }
+  }
+
+  private mutating func drawExecutorLies() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 114, log: nil)
+    for item in conditions.drawExecutorLies(using: &random) { add(item.at, item.act) }
+  }
+
+  private mutating func drawMembers() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 113, log: nil)
+    // A change ends when every new party has proven its share, and withstands one lie at least.
+    let schedule = Schedule(conditions, items)
+    guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.count <= 1 else { return }
+    for item in conditions.drawMembers(using: &random) { add(item.at, item.act) }
+  }
+
+  private mutating func drawContamination() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 111, log: nil)
+    for item in conditions.drawContamination(using: &random) { add(item.at, item.act) }
   }
 
   private var nodes: UInt64 { UInt64(conditions.nodes) }

@@ -1,0 +1,83 @@
+import ClawShield
+import Crypto
+import Records
+
+/// Labels as they follow from the leaves, worked out apart from ClawShield: an artifact has its own, and a result those of
+/// every input besides, as they were when it came. What an artifact really holds is known from its canaries.
+struct LabelModel: Sendable {
+  private struct Place: Hashable, Sendable {
+    let tenant: String
+    let workspace: String
+    let digest: Digest
+  }
+
+  private var artifacts: [(place: Place, labels: [String])] = []
+  private var proposals: [UInt64: Proposal] = [:]
+  /// The proposals of approving leaves.
+  private var approvals: [UInt64: UInt64] = [:]
+  /// Whose canaries a content holds.
+  private var origins: [Digest: [String]] = [:]
+  /// Whether something is new since the last comparison.
+  private(set) var isChanged = false
+
+  mutating func holds(_ digest: Digest, _ agents: [String]) { origins[digest] = agents }
+
+  /// Takes the next leaf up.
+  mutating func take(_ record: Record, at index: UInt64) {
+    switch record.body {
+    case .proposal(let signed): proposals[index] = signed.content
+    case .decision(let decision):
+      if decision.decisionType == .approve { approvals[index] = decision.proposal.value }
+    case .artifact(let signed): take(signed.content)
+    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot, .incident,
+      .derivedIncident, .members, .derivedMembers, .key:
+      break
+    }
+  }
+
+  private mutating func take(_ note: ArtifactNote) {
+    var labels = note.labels
+    if let decision = note.decision, let asked = approvals[decision.value], let proposal = proposals[asked] {
+      for digest in proposal.inputs {
+        let input = Place(tenant: proposal.tenantID, workspace: proposal.workspaceID, digest: digest)
+        labels += artifacts.first { $0.place == input }?.labels ?? []
+      }
+    }
+    isChanged = true
+    let place = Place(tenant: note.tenantID, workspace: note.workspaceID, digest: note.digest)
+    guard let position = artifacts.firstIndex(where: { $0.place == place }) else {
+      artifacts.append((place, Self.sorted(labels)))
+      return
+    }
+    artifacts[position].labels = Self.sorted(artifacts[position].labels + labels)
+  }
+
+  private static func sorted(_ labels: [String]) -> [String] {
+    var out: [String] = []
+    for label in labels.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) where out.last != label {
+      out.append(label)
+    }
+    return out
+  }
+
+  /// What differs in a state of the same size; nil where nothing does. A lying leader may have put leaves in the log that
+  /// mean nothing: then only what a state has too is compared, and no label may be missing of what it really holds.
+  mutating func objection(to state: ShieldState, isExact: Bool) -> String? {
+    isChanged = false
+    for (place, labels) in artifacts {
+      guard
+        let known = state.artifact(tenant: place.tenant, workspace: place.workspace, digest: place.digest)
+      else {
+        if isExact { return "artifact \(place.digest.hex.prefix(16)) is in the ledger and not in the state" }
+        continue
+      }
+      if isExact, known.labels != labels {
+        return "artifact \(place.digest.hex.prefix(16)) has labels \(known.labels), and they follow to be \(labels)"
+      }
+      if let missing = (origins[place.digest] ?? []).first(where: { !known.labels.contains($0) }) {
+        return "artifact \(place.digest.hex.prefix(16)) holds something of \(missing), and has labels \(known.labels)"
+      }
+    }
+    return nil
+  }
+}

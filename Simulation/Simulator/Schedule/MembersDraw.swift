@@ -1,0 +1,17 @@
+// Operators who change who the parties are, or their key, in one seed of four.
+extension Conditions {
+  /// One change, or two.
+  func drawMembers(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(250_000) else { return [] }
+    var items: [Schedule.Item] = []
+    var at = 2 * second + random.below(6 * second)
+    for _ in 0..<(1 + random.below(2)) {
+      // Now and then one or two are replaced at once.
+      let replaced = random.chance(200_000) ? 1 + random.below(2) : 0
+      items.append(Schedule.Item(at: at, .members(replaced * 1_000_000 + random.below(1_000_000))))
+      at += 3 * second + random.below(6 * second)
+    }
+    return items
+  }
+}
