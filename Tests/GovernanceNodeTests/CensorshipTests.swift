@@ -135,7 +135,7 @@ struct CensorshipTests {
       follower.step(.tick, at: world.time + 300_000_000, into: &effects)
       shown += effects.messages.count { $0.message.witnessCall != nil }
     }
-    let most = GovernanceNode<Ed25519SHA512, SimulatedDisk>.examined
+    let most = GovernanceNode<Ed25519SHA512>.examined
     #expect(shown > 0 && shown <= most * 3, "\(shown) shown to three peers")
   }
 

@@ -11,7 +11,7 @@ import Wire
 
 /// A cluster of one party, whose every write is durable at once: for what a party says to a checkpoint.
 final class Rig {
-  var node: GovernanceNode<Ed25519SHA512, SimulatedDisk>
+  var node: GovernanceNode<Ed25519SHA512>
   private let disk = SimulatedDisk()
   private var random: SeededRandom
   private var time: UInt64 = 0
@@ -69,7 +69,7 @@ final class Rig {
   /// Whatever else a test makes the node do, carried out like the effects of a step.
   func perform(
     _ body: (
-      inout GovernanceNode<Ed25519SHA512, SimulatedDisk>, inout SeededRandom, inout NodeEffects
+      inout GovernanceNode<Ed25519SHA512>, inout SeededRandom, inout NodeEffects
     ) throws -> Void
   ) rethrows {
     var effects = NodeEffects()
