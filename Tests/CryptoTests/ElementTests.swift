@@ -50,6 +50,21 @@ struct ElementTests {
     }
   }
 
+  @Test("what was found valid before says nothing of another encoding that begins alike")
+  func remembered() {
+    let good = Element.generator.value.bytes
+    var bad = good
+    bad[31] = 0xFF
+    bad[8] ^= 1
+    for _ in 0..<3 {
+      #expect(Element(good) != nil)
+      #expect(PublicKey(bad) == nil)
+      #expect(PublicKey(good) != nil)
+      #expect(Element(bad) == nil)
+    }
+    #expect(Element([UInt8](repeating: 0, count: 32)) == nil)
+  }
+
   @Test("lengths other than 32 and points off the curve are refused")
   func malformed() {
     #expect(Element([UInt8](repeating: 1, count: 31)) == nil)

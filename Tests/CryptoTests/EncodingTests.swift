@@ -42,6 +42,25 @@ struct EncodingTests {
     }
   }
 
+  @Test(
+    "a text's parts, empty ones too",
+    arguments: [
+      ("", [""]), (",", ["", ""]), ("a", ["a"]), ("a,b", ["a", "b"]), ("a,,é,", ["a", "", "é", ""]),
+    ])
+  func parts(text: String, parts: [String]) {
+    #expect(text.parts(separatedBy: UInt8(ascii: ",")) == parts)
+  }
+
+  @Test("what follows a prefix")
+  func rest() {
+    #expect("state abc".rest(after: "state ") == "abc")
+    #expect("state ".rest(after: "state ") == "")
+    #expect("stat".rest(after: "state ") == nil)
+    #expect("xtate abc".rest(after: "state ") == nil)
+    // A combining mark is a byte sequence like any other here.
+    #expect("state e\u{301}".rest(after: "state e") == "\u{301}")
+  }
+
   @Test("thirty-two bytes are exactly that many, and ordered as byte strings")
   func bytes32() {
     var random = SeededRandom(2)
