@@ -419,6 +419,13 @@ final class Station {
       note(.info, "final", [("size", .string(String(size))), ("consented", .integer(consented))])
     case .evidence(let what): note(.error, "evidence", [("what", .string(what))])
     case .warning(let what): note(.warning, "warning", [("what", .string(what))])
+    case .halted(let conflict):
+      note(
+        .error, "SEV-1",
+        [
+          ("reason", .string(conflict.reason)), ("first", .string(conflict.first)),
+          ("second", .string(conflict.second)),
+        ])
     case .members(let what): note(.info, "members", [("what", .string(what))])
     case .decided(let decision):
       note(

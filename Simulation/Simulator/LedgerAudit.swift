@@ -68,7 +68,7 @@ struct LedgerAudit: Sendable {
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .artifact, .members,
       .derivedMembers,
-      .key:
+      .key, .recovery:
       break
     }
     return nil

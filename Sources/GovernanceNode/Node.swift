@@ -107,6 +107,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var freshReads = FreshReads()
   var repairs = Repairs()
   var earlier = EarlierKeeper()
+  /// Why this party has halted; nil where it has not.
+  public internal(set) var conflict: Conflict?
+  var rulings: Rulings
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.
@@ -153,8 +156,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     genesis = start.genesis
     overlay = Overlay(final: start.state)
     self.epoch = epoch
-    links = KeyLinks(
-      ledger: recovered.ledger, cluster: start.cluster, genesisKey: start.genesis.groupKey)
+    links = KeyLinks(ledger: recovered.ledger, epochs: start.state.membership.epochs)
     vault = ShareVault(ledger: recovered.ledger, storageKey: identity.storageKey)
     var share = vault.share(of: epoch.publicKeys, party: party)
     usesFoundingShare = share == nil && foundingShare?.belongs(to: epoch.publicKeys, party: party) == true
@@ -164,6 +166,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
     restrictions = BoundRestrictions(ledger: recovered.ledger)
+    rulings = Rulings(ledger: recovered.ledger)
+    conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {
+      Conflict(parsing: $0)
+    }
     raft = RaftInstance(
       id: identity.id, configuration: start.state.configurationPoint.configuration,
       hardState: recovered.hardState, log: recovered.ledger,
@@ -175,7 +181,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     raft.log.clock = now.wall
     raft.log.assume(logTime: overlay.final.logTime)
     _ = overlay.follow(raft.log)
-    if memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
+    // What was signed with a share of a key that operators have put aside binds nobody any more.
+    if let began = continuedAt, memory.lock.time < began { signer.release() }
+    if signer.lock.size > 0, memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
       raft.setLocked(LogIndex(rawValue: memory.lock.size))
     }
     finality.resume(raft.log, overlay.final)
@@ -183,6 +191,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
 
   /// When the owner must step with `tick` at the latest.
   public var nextDeadline: Instant {
+    guard conflict == nil else { return now.monotonic + Self.pulse }
     var deadline = min(raft.nextDeadline, now.monotonic + Self.pulse)
     if clients.isStreaming { deadline = min(deadline, now.monotonic + .milliseconds(1)) }
     return deadline
@@ -198,6 +207,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   ) {
     self.now = now
     raft.log.clock = now.wall
+    guard conflict == nil else {
+      stepHalted(event, using: &random, into: &effects)
+      return
+    }
     switch event {
     case .tick:
       stepRaft(.tick, using: &random, into: &effects)
@@ -259,6 +272,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
       }
       for evidence in raised.evidence { effects.notices.append(.evidence("\(evidence)")) }
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      adoptContinuation(using: &random, into: &effects)
       if raised.configuration != nil {
         acks.follow(raft.configuration.members)
         effects.membersChanged = true
@@ -349,7 +363,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     for peer in peers { effects.messages.append((peer, message)) }
   }
 
-  private mutating func onWritten(
+  mutating func onWritten(
     _ name: WriteName, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     switch name {
@@ -366,6 +380,7 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     case .repair(let leaf): onMended(leaf, into: &effects)
     case .recovery: break
     case .earlier(let size): onEarlierDurable(size, into: &effects)
+    case .conflict: break
     }
   }
 
@@ -600,7 +615,8 @@ private struct Beginning {
     let state = try ShieldState(restoring: cells)
     if let note = recovered.lastNote {
       let checkpoint = try CheckpointNote(parsing: note.text)
-      guard state.stateRoot == checkpoint.stateRoot else {
+      let expected = recovered.standing.map(\.stateRoot) ?? checkpoint.stateRoot
+      guard state.stateRoot == expected else {
         throw LedgerFault.inconsistent("the stored state is not the one of the last note")
       }
     }

@@ -151,8 +151,8 @@ struct RecordTests {
       try Record(parsing: [UInt8](repeating: 0x20, count: 65_536))
     }
     let at = #""at":"2026-03-01T12:00:00.000000000Z""#
-    #expect(throws: RecordError.unknownType("recovery")) {
-      try Record(parsing: Array("{\(at),\"type\":\"recovery\"}".utf8))
+    #expect(throws: RecordError.unknownType("recover")) {
+      try Record(parsing: Array("{\(at),\"type\":\"recover\"}".utf8))
     }
     #expect(throws: RecordError.unknownType("other")) {
       try Record(parsing: Array("{\(at),\"type\":\"other\"}".utf8))
