@@ -225,6 +225,12 @@ final class Station {
     if Files.exists(founding) {
       share = PartyShare(try KeptFile(founding).share(storageKey, in: configuration.storageKey))
     }
+    let continuing = configuration.data + "/continuation.sealed"
+    var continuingShare: PartyShare<Ed25519SHA512>?
+    if Files.exists(continuing) {
+      continuingShare = PartyShare(
+        try KeptFile(continuing).share(storageKey, in: configuration.storageKey))
+    }
     let reports: Mailbox<Storage.Report> = try loop.mailbox(capacity: 1 << 16) { [unowned self] in
       take($0)
     }
@@ -235,7 +241,7 @@ final class Station {
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
         storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
-      foundingShare: share, settings: try Settings(),
+      foundingShare: share, continuingShare: continuingShare, settings: try Settings(),
       newestSemantics: configuration.newestSemantics, at: moment, using: &random)
     ceremony = nil
     joining = nil

@@ -168,6 +168,19 @@ extension GovernanceNode {
     }.map { $0 - 1 }
   }
 
+  /// The key from which on each is certified by the one before it, for who asks now: the genesis's, or the one to which
+  /// operators took the ledger last.
+  var anchorKey: PublicKey {
+    guard let last = continuations.last else { return genesis.groupKey }
+    return overlay.final.membership.key(signing: last + 1)
+  }
+
+  /// The links after that key but the first `known`.
+  func anchoredLinks(after known: Int) -> [String] {
+    let first = continuations.last ?? 0
+    return links.links.filter { $0.index.value >= first }.dropFirst(max(0, known)).map(\.encoded)
+  }
+
   /// The kept note of exactly a size; nil where there is none.
   func noteOfSize(_ size: UInt64) -> SignedNote? {
     guard size > 0 else { return nil }

@@ -85,7 +85,9 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var shownSeats: [PartySeat] = []
   /// Whether this node signs with the share of the ceremony that founded the cluster. Where not, and there is
   /// one, it is to be destroyed.
-  public private(set) var usesFoundingShare: Bool
+  public internal(set) var usesFoundingShare: Bool
+  /// A share of a key that operators may yet take the ledger to.
+  let continuingShare: PartyShare<Suite>?
   var raft: RaftInstance<Ledger<Store>>
   var overlay: Overlay
   var signer: PartySigner<Suite>
@@ -133,11 +135,12 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
   var now: Moment
 
   /// Starts a node from what its storage holds. `recovered` holds at least the genesis. `foundingShare` is the
-  /// one of the ceremony, where the party took part in it; later ones lie in the store.
+  /// one of the ceremony, where the party took part in it; later ones lie in the store. `continuingShare` is one of
+  /// a key to which operators take the ledger, or have taken it.
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
     recovered: consuming RecoveredLedger<Store>, foundingShare: PartyShare<Suite>?,
-    settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
+    continuingShare: PartyShare<Suite>? = nil, settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
     let start = try Beginning(recovered, identity, newestSemantics: newestSemantics)
@@ -161,6 +164,10 @@ public struct GovernanceNode<Suite: CipherSuite, Store: LogStore>: ~Copyable {
     var share = vault.share(of: epoch.publicKeys, party: party)
     usesFoundingShare = share == nil && foundingShare?.belongs(to: epoch.publicKeys, party: party) == true
     if usesFoundingShare { share = foundingShare }
+    if share == nil, continuingShare?.belongs(to: epoch.publicKeys, party: party) == true {
+      share = continuingShare
+    }
+    self.continuingShare = continuingShare
     acks = DurableAcks(parties: recovered.ledger.members)
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
