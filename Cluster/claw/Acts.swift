@@ -36,10 +36,11 @@ enum Acts {
       ])
     }
 
-    init(file path: String, cluster: Digest) throws {
+    /// `cluster`: the one that it must be for, where the caller knows.
+    init(file path: String, cluster: Digest? = nil) throws {
       var file = try ConfigurationSection(file: path)
       let named = try file.text("cluster")
-      guard named == cluster.hex else {
+      if let cluster, named != cluster.hex {
         throw Failure(.other, "\(path) is for cluster \(named); this identity's is \(cluster.hex)")
       }
       method = try file.text("method")
@@ -64,6 +65,7 @@ enum Acts {
     case .policy: ["Admin/Policy"]
     case .version: ["Admin/Version"]
     case .members: ["Admin/Members"]
+    case .recovery: ["Admin/Recover"]
     case .incident: ["Admin/Lift", "Admin/Kill", "Admin/Quarantine", "Admin/Revoke"]
     default: []
     }
@@ -141,6 +143,8 @@ enum Acts {
       case .version(let act): .version(try add(act))
       case .members(let act, let list): .members(try add(act), list)
       case .incident(let act): .incident(try add(act))
+      case .recovery(let record):
+        .recovery(RecoveryRecord(act: try add(record.act), approvals: record.approvals))
       default: throw Failure(.other, "\(path): a \(draft.body.type.rawValue) is not cosigned")
       }
     let signed = Draft(method: draft.method, body: body, attachment: draft.attachment)

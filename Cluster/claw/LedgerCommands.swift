@@ -199,6 +199,13 @@ enum LedgerCommands {
     }
   }
 
+  /// What certifies the keys of an export, in words.
+  private static func keys(_ export: VerifiedExport) -> String {
+    export.continuations.isEmpty
+      ? ", each certified by the one before it"
+      : ", each certified by the one before it but \(export.continuations.count)"
+  }
+
   private static func verify(_ call: Invocation) throws -> ExitCode {
     let export = try verified(call)
     let unconsented = export.approvals.filter { !$0.isConsented }.map(\.leaf.value)
@@ -206,12 +213,16 @@ enum LedgerCommands {
       verified: every record, note, signature and attachment agrees
       cluster   \(export.cluster.hex)\(call.parsed.has("--cluster") ? "" : " (by the file's own word; give --cluster)")
       parties   \(export.genesis.threshold) of \(export.genesis.parties.count)\(export.genesis.isCrashOnly ? ", crash-only" : "")
-      keys      \(export.keys.epochs.count), each certified by the one before it
+      keys      \(export.keys.epochs.count)\(keys(export))
       records   \(export.records.count), under \(export.notes.count) notes
       approvals \(export.approvals.count), of which the parties consented to \(export.approvals.count - unconsented.count)
       receipts  \(export.receipts.count), each by its executor and with the consent it ran on
 
       """
+    for (leaf, operators) in export.continuations {
+      text +=
+        "continued leaf \(leaf.value): under another key, by the word of \(operators.joined(separator: ", ")) alone\n"
+    }
     if !unconsented.isEmpty {
       text += "withheld  \(unconsented.map(String.init).joined(separator: ", "))\n"
     }
@@ -223,7 +234,16 @@ enum LedgerCommands {
           ("verified", true), ("cluster", .string(export.cluster.hex)),
           ("parties", .integer(export.genesis.parties.count)),
           ("threshold", .integer(export.genesis.threshold)),
-          ("keys", .integer(export.keys.epochs.count)), ("records", .integer(export.records.count)),
+          ("keys", .integer(export.keys.epochs.count)),
+          (
+            "continuations",
+            .array(
+              export.continuations.map { leaf, operators in
+                .object([
+                  ("leaf", .string(String(leaf.value))), ("operators", .array(operators.map(JSON.string))),
+                ])
+              })
+          ), ("records", .integer(export.records.count)),
           ("notes", .integer(export.notes.count)),
           ("approvals", .integer(export.approvals.count)), ("receipts", .integer(export.receipts.count)),
           ("approvals_without_consent", .array(unconsented.map { .string(String($0)) })),

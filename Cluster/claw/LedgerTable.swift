@@ -53,7 +53,7 @@ enum LedgerTable {
     case .genesis, .term, .tick, .members, .derivedMembers, .key, .version, .policy, .enrol, .artifact,
       .proposal,
       .ballot,
-      .withdrawal, .incident, .derivedIncident:
+      .withdrawal, .incident, .derivedIncident, .recovery:
       return nil
     }
   }
@@ -84,6 +84,9 @@ enum LedgerTable {
     case .receipt(let signed): "\(signed.content.status.rawValue) on \(signed.content.executorID.path)"
     case .incident(let act): "\(act.content.kind.rawValue) \(act.content.target.text)"
     case .derivedIncident(let incident): "\(incident.kind.rawValue): \(incident.message)"
+    case .recovery(let record):
+      "size \(record.act.content.size) stands"
+        + (record.key.map { ", and goes on under key \($0.content.groupKey.hex)" } ?? "")
     }
   }
 }

@@ -10,7 +10,7 @@ struct Program {
   static let commands: [Command] =
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
     + ApprovalCommands.all + StatusCommands.all + IncidentCommands.all + EnrolmentCommands.all
-    + MembersCommands.all + VersionCommands.all + BackupCommands.all
+    + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
     + ArtifactCommands.all + LedgerCommands.all + Bench.commands
 
   static func main() {

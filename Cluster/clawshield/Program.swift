@@ -11,6 +11,10 @@ struct Program {
     clawshield: one party's governance node
 
     usage: clawshield run --config FILE   runs the node until SIGTERM
+           clawshield approve --config FILE --share FILE KEY
+                                          takes a share that was made for another cluster over, for a ledger
+                                          that goes on under its key (claw recover key writes KEY), and prints
+                                          this party's approval
            clawshield --version
            clawshield --help
 
@@ -29,6 +33,17 @@ struct Program {
         fail("expected: clawshield run --config FILE", code: 2)
       }
       run(configuration: arguments[2])
+    case "approve":
+      guard arguments.count == 6, arguments[1] == "--config", arguments[3] == "--share" else {
+        fail("expected: clawshield approve --config FILE --share FILE KEY", code: 2)
+      }
+      do {
+        print(
+          try ContinuationApproval.make(
+            configuration: arguments[2], share: arguments[4], key: arguments[5]))
+      } catch {
+        fail("\(error)", code: 1)
+      }
     default:
       print(usage)
       exit(2)

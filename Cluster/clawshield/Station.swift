@@ -225,6 +225,12 @@ final class Station {
     if Files.exists(founding) {
       share = PartyShare(try KeptFile(founding).share(storageKey, in: configuration.storageKey))
     }
+    let continuing = configuration.data + "/continuation.sealed"
+    var continuingShare: PartyShare<Ed25519SHA512>?
+    if Files.exists(continuing) {
+      continuingShare = PartyShare(
+        try KeptFile(continuing).share(storageKey, in: configuration.storageKey))
+    }
     let reports: Mailbox<Storage.Report> = try loop.mailbox(capacity: 1 << 16) { [unowned self] in
       take($0)
     }
@@ -235,7 +241,7 @@ final class Station {
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
         storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
-      foundingShare: share, settings: try Settings(),
+      foundingShare: share, continuingShare: continuingShare, settings: try Settings(),
       newestSemantics: configuration.newestSemantics, at: moment, using: &random)
     ceremony = nil
     joining = nil
@@ -419,6 +425,13 @@ final class Station {
       note(.info, "final", [("size", .string(String(size))), ("consented", .integer(consented))])
     case .evidence(let what): note(.error, "evidence", [("what", .string(what))])
     case .warning(let what): note(.warning, "warning", [("what", .string(what))])
+    case .halted(let conflict):
+      note(
+        .error, "SEV-1",
+        [
+          ("reason", .string(conflict.reason)), ("first", .string(conflict.first)),
+          ("second", .string(conflict.second)),
+        ])
     case .members(let what): note(.info, "members", [("what", .string(what))])
     case .decided(let decision):
       note(

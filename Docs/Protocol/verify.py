@@ -9,7 +9,9 @@ Rebuilds the tree from the records and checks:
 - every note is signed by the group key that signs its size and its root is the tree's; no size has two states;
   the last note covers every record;
 - the group key is the genesis's, until a key record of parties that two operators named, approved by each of them;
-  the key before signs the size that ends in that record, and the new one alone what is above;
+  the key before signs the size that ends in that record, and the new one alone what is above; or until a recovery
+  record by which as many operators as signed for the parties take the ledger from what the key before signed last
+  to a key that its parties approved: it is said, since nothing but the operators' word stands for that step;
 - every attachment that was not erased has the salted hash that its record holds;
 - every approval is about a proposal that its agent signed, and the people it names voted for it (ballots
   and enrolments count only with the signatures that they need: of the voter, of two operators);
@@ -221,6 +223,7 @@ class Audit:
         self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
         self.artifacts, self.void, self.named = set(), [], {}
         self.keys = []  # (first size, key), ascending
+        self.continued = []  # leaves by which operators took the ledger to another key
 
     def run(self):
         genesis = self.leaves[0]
@@ -243,7 +246,7 @@ class Audit:
             "enrol": self.check_enrolment, "proposal": self.check_proposal, "ballot": self.check_ballot,
             "decision": self.check_decision, "receipt": self.check_receipt,
             "artifact": self.check_artifact,
-            "members": self.check_members, "key": self.check_key,
+            "members": self.check_members, "key": self.check_key, "recovery": self.check_recovery,
         }
         for leaf in self.leaves[1:]:
             try:
@@ -260,15 +263,18 @@ class Audit:
         return [key for first, key in self.keys if first <= size][-1]
 
     def follow_keys(self):
-        """A key record counts where the key before it signed the size that ends in it."""
+        """A key record counts where the key before it signed the size that ends in it; a recovery that brings one,
+        where the key before it signed what its operators say to stand. Who they are is checked with the records."""
         for leaf in self.leaves:
-            if not leaf.bytes.endswith(b'"type":"key"}'):
+            continues = leaf.bytes.endswith(b'"type":"recovery"}')
+            if not continues and not leaf.bytes.endswith(b'"type":"key"}'):
                 continue
             try:
                 content = json.loads(leaf.bytes)["content"]
+                key = content["key"]["group_key"] if continues else content["group_key"]
             except (ValueError, KeyError, TypeError):
                 continue
-            size, current = leaf.index + 1, self.keys[-1][1]
+            size, current = leaf.index if continues else leaf.index + 1, self.keys[-1][1]
             for number, line in self.note_lines:
                 if not line.startswith("note "):
                     raise Wrong(f"line {number}: expected a note")
@@ -276,11 +282,35 @@ class Audit:
                 if not text.startswith(f"openexec/{self.cluster}\n{size}\n"):
                     continue
                 try:
-                    Note(text, self.cluster, lambda _: current, f"note on line {number}")
+                    note = Note(text, self.cluster, lambda _: current, f"note on line {number}")
                 except Wrong:
                     continue
-                self.keys.append((size + 1, content["group_key"]))
+                if continues and not self.stands(content, note, size):
+                    continue
+                self.keys.append((size + 1, key))
                 break
+
+    def stands(self, content, note, size):
+        """Whether a note is of what operators say to stand."""
+        return (
+            content.get("size") == size and content.get("root") == note.root.hex()
+            and content.get("state_root") == base64.b64decode(note.state).hex()
+        )
+
+    def check_recovery(self, leaf):
+        """A recovery without a key says what stands to who halted. One that brings a key is the only thing that
+        certifies it: as many operators as signed for the parties, and the approval of each new party."""
+        key = leaf.content.get("key")
+        if key is None:
+            if self.operators(leaf) < max(2, self.threshold):
+                raise Void("a recovery without the signatures of enough operators")
+            return
+        if not any(first == leaf.index + 1 and known == key["group_key"] for first, known in self.keys):
+            raise Void("brings a key, and what it says to stand is not what the key before it signed")
+        if self.operators(leaf) < max(2, self.threshold):
+            raise Wrong(f"{leaf.where}: a key that {self.operators(leaf)} operators took the ledger to")
+        self.check_approvals(leaf, key, members(leaf.raw["content"])["key"])
+        self.continued.append(leaf.index)
 
     def check_members(self, leaf):
         """Who the parties are to be counts when two distinct operators have signed it."""
@@ -297,7 +327,11 @@ class Audit:
         ] == [(party["id"], party["key"]) for party in content["parties"]]
         if not same:
             raise Wrong(f"{leaf.where}: a key for parties that no two operators named")
-        message = f"openexec/v1/key\n{self.cluster}\n{leaf.raw['content']}".encode()
+        self.check_approvals(leaf, content, leaf.raw["content"])
+
+    def check_approvals(self, leaf, content, raw):
+        """Every party of a key has approved it; from here on they are the parties."""
+        message = f"openexec/v1/key\n{self.cluster}\n{raw}".encode()
         approvals = {line["party"]: line["signature"] for line in leaf.record["approvals"]}
         for party in content["parties"]:
             signature = unbase64(approvals.get(party["id"], ""), leaf.where)
@@ -478,7 +512,10 @@ def main(arguments):
     print(f"verified: {len(audit.leaves)} records under {len(audit.notes)} notes of {parties}")
     print(f"cluster   {audit.cluster}{'' if trusted else ' (by the word of the file: give --cluster)'}")
     if len(audit.keys) > 1:
-        print(f"keys      {len(audit.keys)}, each certified by the one before it")
+        but = f" but {len(audit.continued)}" if audit.continued else ""
+        print(f"keys      {len(audit.keys)}, each certified by the one before it{but}")
+    for index in audit.continued:
+        print(f"continued leaf {index}: under another key, by the word of operators alone")
     print(f"approvals {len(audit.approvals)}, with the consent of the parties {len(audit.approvals) - len(withheld)}")
     print(f"receipts  {audit.receipts}, each by its executor, on a decision that the parties consented to")
     for line in audit.void:

@@ -25,6 +25,14 @@ struct ConsensusShadow: Sendable {
 
   mutating func forget(_ id: NodeID) { seen[id] = nil }
 
+  /// Operators have said that no more than `size` entries stand: what was committed above is nobody's any more.
+  mutating func cut(to size: UInt64) {
+    seen.removeAll()
+    committed = committed.filter { $0.key <= size }
+    tails = tails.filter { $0.key.size <= size }
+    for position in largest.indices { largest[position].size = min(largest[position].size, size) }
+  }
+
   /// Looks at a node; returns the oracle that objects, and why.
   mutating func observe<Suite: CipherSuite>(
     _ host: NodeHost<Suite>, _ view: NodeView, counting counters: inout [(name: String, count: UInt64)]

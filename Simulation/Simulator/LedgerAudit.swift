@@ -73,7 +73,7 @@ struct LedgerAudit: Sendable {
     case .receipt(let signed): receipts[index] = signed
     case .genesis, .term, .tick, .withdrawal, .enrol, .policy, .version, .artifact, .members,
       .derivedMembers,
-      .key:
+      .key, .recovery:
       break
     }
     return nil

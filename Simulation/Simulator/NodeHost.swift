@@ -11,7 +11,7 @@ import Wire
 final class NodeHost<Suite: CipherSuite> {
   let id: NodeID
   let disk = SimulatedDisk()
-  private let keySeed: [UInt8]
+  let keySeed: [UInt8]
   /// The founding share; nil for a party that came later.
   private let share: SecretMemory?
   /// Nodes that it was told of by hand.

@@ -145,6 +145,9 @@ public struct Oracles: Sendable {
     consensus.forget(id)
   }
 
+  /// Operators have said that no more than `size` leaves stand.
+  mutating func cut(to size: UInt64) { consensus.cut(to: size) }
+
   /// The run is over: the whole history of clients is there.
   mutating func checkHistory(at time: UInt64) {
     guard liars.isEmpty else { return }

@@ -121,6 +121,12 @@ final class SimulatedOperators: SimulatedClient {
     add(.version(semantics), .version, statement(signed, Attachment()))
   }
 
+  /// What both of them have signed.
+  func signed<Content: StatementContent>(_ content: Content) -> Signed<Content> {
+    Signed.sign(content, cluster: first.cluster, as: principal, with: first.key)
+      .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
+  }
+
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
   }

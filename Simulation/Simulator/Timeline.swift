@@ -68,6 +68,7 @@ public final class Timeline {
     case .evidence(let what): add(.notice(node: id.rawValue, "evidence: " + what), at: time)
     case .warning(let what): add(.notice(node: id.rawValue, what), at: time)
     case .members(let what): add(.notice(node: id.rawValue, "members: " + what), at: time)
+    case .halted(let conflict): add(.notice(node: id.rawValue, "SEV-1: " + conflict.reason), at: time)
     case .role, .final, .decided: break
     }
   }

@@ -63,6 +63,8 @@ public final class World<Suite: CipherSuite> {
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
   var isIgnored: ((_ receiver: NodeID, PeerMessage) -> Bool)?
+  /// Whether more parties may have signed two stories than the threshold bears: then honest ones may halt.
+  var bearsConflicts = false
   /// For tests: hears answers to callers who are none of the world's.
   var overhears: ((Answer) -> Void)?
   /// For tests: changes what a node sends.
@@ -246,6 +248,9 @@ public final class World<Suite: CipherSuite> {
     observeLeadership(host)
     learnKeys(from: host)
     if let reason = host.fatal { stopped(host, reason) }
+    if let conflict = host.node?.conflict, isHonest(host), !bearsConflicts {
+      oracles.fail("nodes stay up", "node \(host.id.rawValue) halted: \(conflict.reason)", at: time)
+    }
   }
 
   /// Takes up the keys that have become final at an honest node.

@@ -62,6 +62,8 @@ public struct VerifiedExport: Sendable {
   public let genesis: Genesis
   /// Which key signed which size, each certified by the one before it.
   public let keys: KeyChain
+  /// Where operators took the ledger from one key to another, and who they were: nobody signed with the old key there.
+  public let continuations: [(leaf: LeafIndex, operators: [String])]
   /// Every leaf, read.
   public let records: [Record]
   /// Attachments by leaf; empty where none.
@@ -80,7 +82,8 @@ public struct VerifiedExport: Sendable {
 
 /// Verifies an export offline, from the cluster's id alone: the genesis is the leaf of that hash, every
 /// party signed it, its group key, or the one that followed it by a certified `key` record for parties that two
-/// operators named, signed every note, every note's root is the tree's, every attachment
+/// operators named, or the one to which as many operators as the threshold names parties took the ledger by a `recovery`
+/// record, signed every note, every note's root is the tree's, every attachment
 /// is its leaf's, and every approval that ran was consented to. A receipt that is not its executor's, and an enrolment
 /// that two operators did not sign, are void: they are listed, and nothing rests on them.
 ///
@@ -102,13 +105,13 @@ public struct ExportVerifier {
       throw .line(2, expected: "cluster \(trusted.hex), found \(cluster.hex)")
     }
     let genesis = try checkGenesis(cluster)
-    let keys = try followKeys(from: genesis, cluster)
+    let (keys, continuations) = try followKeys(from: genesis, cluster)
     let checkpoints = try checkNotes(keys)
     let (records, attachments) = try checkLeaves()
     try checkFounders(genesis, attachments, cluster)
     let acts = try checkActs(records, checkpoints, genesis, keys)
     return VerifiedExport(
-      cluster: cluster, genesis: genesis, keys: keys, records: records, attachments: attachments,
+      cluster: cluster, genesis: genesis, keys: keys, continuations: continuations, records: records, attachments: attachments,
       notes: checkpoints, signedNotes: notes, approvals: acts.approvals, receipts: acts.receipts,
       void: acts.void)
   }
@@ -178,13 +181,30 @@ public struct ExportVerifier {
   }
 
   /// The chain of keys: a `key` record counts where the key before it signed the size that ends in it, and nothing
-  /// above was signed but by the new one.
-  private func followKeys(from genesis: Genesis, _ cluster: Digest) throws(ExportFault) -> KeyChain {
+  /// above was signed but by the new one. Where none could sign any more, a `recovery` record counts by its operators.
+  private func followKeys(
+    from genesis: Genesis, _ cluster: Digest
+  ) throws(ExportFault) -> (KeyChain, [(leaf: LeafIndex, operators: [String])]) {
     var epochs = [KeyChain.Epoch(key: genesis.groupKey, firstSize: 0)]
+    var people = genesis.enrolments
+    var threshold = genesis.threshold
+    var continuations: [(leaf: LeafIndex, operators: [String])] = []
     for (index, leaf) in leaves.enumerated() {
-      guard RecordType(endOf: leaf.record) == .key,
-        let record = try? Record(parsing: leaf.record), case .key(let key) = record.body
+      let type = RecordType(endOf: leaf.record)
+      guard type == .key || type == .recovery || type == .enrol,
+        let record = try? Record(parsing: leaf.record)
       else { continue }
+      if case .enrol(let act) = record.body { Self.take(act, into: &people, at: record.at, cluster) }
+      if case .recovery(let recovery) = record.body, let key = recovery.key {
+        let operators = Self.operators(of: recovery.act, among: people, at: record.at, cluster)
+        guard operators.count >= max(2, threshold), key.unsigned(cluster: cluster) == nil,
+          isStanding(recovery.act.content, at: UInt64(index), epochs[epochs.count - 1].key, cluster)
+        else { continue }
+        epochs.append(KeyChain.Epoch(key: key.content.groupKey, firstSize: UInt64(index) + 1))
+        continuations.append((LeafIndex(UInt64(index)), operators))
+        threshold = key.content.threshold
+      }
+      guard case .key(let key) = record.body else { continue }
       let size = UInt64(index) + 1
       let current = epochs[epochs.count - 1].key
       let isCertified = notes.contains { note in
@@ -195,11 +215,37 @@ public struct ExportVerifier {
         throw .leaf(UInt64(index), "a key that party \(party.id), \(party.name), did not approve")
       }
       epochs.append(KeyChain.Epoch(key: key.content.groupKey, firstSize: size + 1))
+      threshold = key.content.threshold
     }
     guard let chain = KeyChain(cluster: cluster, verified: epochs) else {
       throw .leaf(0, "expected keys that follow each other")
     }
-    return chain
+    return (chain, continuations)
+  }
+
+  /// Whether what operators say to stand is what the last note of the key before said, right before their record.
+  private func isStanding(
+    _ act: RecoveryAct, at index: UInt64, _ key: PublicKey, _ cluster: Digest
+  ) -> Bool {
+    guard act.size == index else { return false }
+    return notes.contains { note in
+      guard let checkpoint = try? CheckpointNote.verified(note, cluster: cluster, groupKey: key) else {
+        return false
+      }
+      return checkpoint.size == index && checkpoint.root == act.root && checkpoint.stateRoot == act.stateRoot
+    }
+  }
+
+  /// Takes an enrolment up that two operators signed; false where it says nothing.
+  @discardableResult
+  private static func take(
+    _ act: Signed<EnrolmentAct>, into people: inout [Enrolment], at time: Timestamp, _ cluster: Digest
+  ) -> Bool {
+    guard operators(of: act, among: people, at: time, cluster).count >= 2 else { return false }
+    let principal = act.content.enrol?.principal ?? act.content.revoke
+    people.removeAll { $0.principal == principal }
+    if let enrolment = act.content.enrol { people.append(enrolment) }
+    return true
   }
 
   private mutating func checkNotes(_ keys: KeyChain) throws(ExportFault) -> [CheckpointNote] {
@@ -281,13 +327,10 @@ public struct ExportVerifier {
       let index = LeafIndex(UInt64(position))
       switch record.body {
       case .enrol(let act):
-        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else {
+        guard Self.take(act, into: &keys, at: record.at, cluster) else {
           acts.void.append((index, "an enrolment without the signatures of two operators"))
           continue
         }
-        let principal = act.content.enrol?.principal ?? act.content.revoke
-        keys.removeAll { $0.principal == principal }
-        if let enrolment = act.content.enrol { keys.append(enrolment) }
       case .members(let act, _):
         guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else {
           acts.void.append((index, "a change of members without the signatures of two operators"))
@@ -303,6 +346,10 @@ public struct ExportVerifier {
           act.parties.map(\.id) == key.content.parties.map(\.id),
           act.parties.map(\.key) == key.content.parties.map(\.key), act.threshold == key.content.threshold
         else { throw .leaf(index.value, "a key for parties that no two operators named") }
+      case .recovery(let recovery) where recovery.key != nil:
+        if !chain.epochs.contains(where: { $0.firstSize == index.value + 1 }) {
+          acts.void.append((index, "a key without the signatures of enough operators, or not where they say"))
+        }
       case .decision(let decision) where decision.decisionType == .approve:
         acts.approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):

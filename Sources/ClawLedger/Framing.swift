@@ -152,6 +152,8 @@ enum StoreKey {
   }
   static let hardState = Array("hard-state".utf8)
   static let snapshot = Array("snapshot".utf8)
+  /// What is final by operators' word, with no note of its size.
+  static let standing = Array("standing".utf8)
   /// How many leaves are here of those before the snapshot.
   static let filled = Array("filled".utf8)
   /// The log's end before entries were lost, until they are back.

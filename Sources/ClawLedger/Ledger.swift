@@ -123,6 +123,7 @@ public struct Ledger: RaftLog {
   public static func isJudged(_ body: RecordBody) -> Bool {
     switch body {
     case .members, .derivedMembers, .key, .version: true
+    case .recovery(let record): record.key != nil
     case .genesis, .term, .tick, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .decision,
       .receipt,
       .incident, .derivedIncident:

@@ -1,3 +1,4 @@
+import Crypto
 import Merkle
 import Raft
 import Records
@@ -7,6 +8,11 @@ extension Ledger {
   /// may consent to other approvals.
   public func keep(_ note: SignedNote, _ checkpoint: CheckpointNote, in batch: inout WriteBatch) {
     batch.put(.notes, StoreKey.note(checkpoint.size, checkpoint.time), Array(note.encoded.utf8))
+  }
+
+  /// Adds to `batch` that the first `size` leaves are final by the word of operators, though no note is of that size.
+  public func stand(at size: UInt64, root: Digest, state: Digest, in batch: inout WriteBatch) {
+    batch.put(.meta, StoreKey.standing, StoredStanding(size: size, root: root, stateRoot: state).bytes)
   }
 
   /// The first kept notes of a size above `leaf`, ascending, at most `limit`: each proves the leaf.
@@ -40,5 +46,30 @@ extension Ledger {
       let path = inclusionProof(of: leaf, size: checkpoint.size)
     else { return nil }
     return LedgerProof(leaf: bytes, index: leaf, path: path, note: note)
+  }
+}
+
+/// What is final by the word of operators, with no note of its size.
+///
+/// Bytes: size (8) ‖ root (32) ‖ state root (32) ‖ beginning of SHA-256 over all (8).
+public struct StoredStanding: Equatable, Sendable {
+  public let size: UInt64
+  public let root: Digest
+  public let stateRoot: Digest
+
+  init(size: UInt64, root: Digest, stateRoot: Digest) {
+    (self.size, self.root, self.stateRoot) = (size, root, stateRoot)
+  }
+
+  init?(parsing bytes: [UInt8]) {
+    guard bytes.count == 80, Array(SHA256.hash(Array(bytes[..<72])).bytes.prefix(8)) == Array(bytes[72...]),
+      let root = Digest(bytes[8..<40]), let stateRoot = Digest(bytes[40..<72])
+    else { return nil }
+    self.init(size: BigEndian.uint64(bytes[..<8]), root: root, stateRoot: stateRoot)
+  }
+
+  var bytes: [UInt8] {
+    let body = BigEndian.bytes(size) + root.bytes + stateRoot.bytes
+    return body + Array(SHA256.hash(body).bytes.prefix(8))
   }
 }

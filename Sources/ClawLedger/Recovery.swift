@@ -11,6 +11,8 @@ public struct RecoveredLedger {
   public let lastNote: SignedNote?
   /// Its size; the size of the snapshot or 0 where there is none.
   public let finalSize: UInt64
+  /// What is final by the word of operators, where no note reaches as far.
+  public let standing: StoredStanding?
   /// The log's end before storage lost some of it: the ledger ends where the loss begins.
   public let lost: LogEnd?
   /// To be made durable before anything else is: what was lost, and that nothing is left behind it. Nil where nothing was.
@@ -90,7 +92,8 @@ private struct Recovery {
         throw .inconsistent("the last note is corrupt: \(error)")
       }
     }
-    let finalSize = max(checkpoint?.size ?? 0, base.index.rawValue)
+    let standing = try standing(above: checkpoint?.size ?? 0)
+    let finalSize = max(checkpoint?.size ?? 0, base.index.rawValue, standing?.size ?? 0)
     guard finalSize <= size else {
       throw .inconsistent("the last note covers \(finalSize) leaves, the log has \(size)")
     }
@@ -99,6 +102,9 @@ private struct Recovery {
       frontier: try frontier(finalSize, baseFrontier), lastAt: baseTime)
     if let checkpoint, checkpoint.size == finalSize, finalSize > 0, ledger.rootHash != checkpoint.root {
       throw .inconsistent("the tree's root at \(finalSize) is not the one of its note")
+    }
+    if let standing, standing.size == finalSize, ledger.rootHash != standing.root {
+      throw .inconsistent("the tree's root at \(finalSize) is not the one that operators said to stand")
     }
     // Where it is damaged, log time is known from the state (``Ledger/assume(logTime:)``).
     if finalSize > base.index.rawValue, let record = ledger.record(at: LeafIndex(finalSize - 1)) {
@@ -117,7 +123,8 @@ private struct Recovery {
       repair = batch
     }
     return RecoveredLedger(
-      ledger: ledger, hardState: hardState, lastNote: note, finalSize: finalSize, lost: lost, repair: repair)
+      ledger: ledger, hardState: hardState, lastNote: note, finalSize: finalSize,
+      standing: standing, lost: lost, repair: repair)
   }
 
   /// The term of the last entry of all, where that one can still be read; else the latest that it can have been of.
@@ -126,6 +133,14 @@ private struct Recovery {
       let last = try? StoredRecord(parsing: bytes, at: LeafIndex(size - 1))
     else { return hardState.currentTerm }
     return last.term
+  }
+
+  private func standing(above size: UInt64) throws(LedgerFault) -> StoredStanding? {
+    guard let bytes = try read(.meta, StoreKey.standing) else { return nil }
+    guard let standing = StoredStanding(parsing: bytes) else {
+      throw .inconsistent("what operators said to stand cannot be read")
+    }
+    return standing.size > size ? standing : nil
   }
 
   /// The tree of the leaves that are here of those before the snapshot.

@@ -40,9 +40,13 @@ public struct RestorePlan: Sendable {
 
   /// What comes after the first `size` leaves; nil where nothing does.
   ///
-  /// A run never goes beyond the size that ends in a `key` record: whoever takes it in knows the key that signs
-  /// larger sizes only afterwards.
+  /// A run never goes beyond the size at which the key changes: whoever takes it in knows the key that signs larger
+  /// sizes only afterwards.
   public func run(after size: UInt64) -> Run? {
+    // The leaf by which operators took the ledger to another key comes alone: what it says vouches for it.
+    if export.continuations.contains(where: { $0.leaf.value == size }), let newest = notes.last {
+      return Run(first: size, payloads: [payload(size).bytes], note: newest.note)
+    }
     let turn = export.keys.epochs.map(\.firstSize).first { $0 > size + 1 }.map { $0 - 1 } ?? .max
     var chosen: (size: UInt64, note: SignedNote)?
     var payloads: [[UInt8]] = []

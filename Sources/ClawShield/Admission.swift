@@ -48,6 +48,7 @@ extension ShieldState {
       case .policy(let act): return try admit(act, attachment, at: time)
       case .members(let act, _): return try admit(act, at: time)
       case .artifact(let note): return try admit(note, at: time)
+      case .recovery(let record): return try admit(record, at: time)
       case .genesis, .term, .tick, .decision, .derivedIncident, .derivedMembers, .key:
         throw Refusal(.invalidArgument, "a \(body.type.rawValue) record is written by the leader alone")
       }

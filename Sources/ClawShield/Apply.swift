@@ -13,6 +13,11 @@ extension ShieldState {
     guard index.value == size else {
       return .void(reason: "expected leaf \(size), found leaf \(index.value)")
     }
+    let objection: String? =
+      if case .recovery(let recovery) = record.body, recovery.key != nil {
+        recovery.act.content.continuedAt == record.at
+          ? objection(toContinuing: recovery) : "the time that the operators signed"
+      } else { nil }
     let isInOrder = record.at >= logTime
     advance(to: size + 1, time: max(logTime, record.at))
     expire(cause: index)
@@ -29,7 +34,12 @@ extension ShieldState {
     case .derivedIncident(let incident): return take(incident, at: index)
     case .derivedMembers(let step): return take(step, at: index)
     case .key(let record): return take(record, at: index)
-    case .members, .version, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident:
+    case .recovery(let recovery) where recovery.key != nil:
+      if let objection { return .divergent(expected: objection) }
+      continueUnder(recovery, at: index)
+      return .effective
+    case .members, .version, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal, .receipt, .incident,
+      .recovery:
       break
     }
     switch admits(record.body, attachment: attachment, at: logTime) {
@@ -49,6 +59,7 @@ extension ShieldState {
     case .policy(let act): take(act, attachment, at: index)
     case .members(let act, let configuration): return take(act, configuration, at: index)
     case .artifact(let note): take(note, at: index)
+    case .recovery(let recovery): take(recovery, at: index)
     case .genesis, .term, .tick, .decision, .derivedIncident, .derivedMembers, .key: break
     }
     return .effective

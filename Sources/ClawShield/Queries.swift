@@ -201,7 +201,8 @@ extension ShieldState: CustomStringConvertible {
       case .principal(let principal): tenant(of: principal)
       case .all, .token: nil
       }
-    case .genesis, .term, .tick, .members, .derivedMembers, .key, .version, .policy, .ballot: nil
+    case .genesis, .term, .tick, .members, .derivedMembers, .key, .version, .policy, .ballot, .recovery:
+      nil
     }
   }
 

@@ -83,6 +83,8 @@ extension GovernanceNode {
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
     case .transfer: try onTransfer(call, TransferRequest(decoding: call.payload), into: &effects)
+    case .recover:
+      try onRecover(call, StatementRequest(decoding: call.payload), using: &random, into: &effects)
     case .keys:
       if try KeysRequest(decoding: call.payload).repair {
         beginRecovery(call, using: &random, into: &effects)
@@ -297,7 +299,10 @@ extension GovernanceNode {
       ("parties", .integer(members.parties.count)), ("threshold", .integer(members.threshold)),
       ("faults_tolerated", .integer(max(0, members.faultsTolerated))),
       ("crash_only", .bool(members.faultsTolerated < 1)), ("members", membersStatus),
-      ("semantics", semanticsStatus),
+      ("semantics", semanticsStatus), ("conflict", conflict.map { .string($0.reason) } ?? .null),
+      (
+        "history_from", raft.log.missing.map { .string(String($0.upperBound)) } ?? .string("0")
+      ),
       ("log_size", .string(String(raft.log.size))),
       ("commit_size", .string(String(raft.commitIndex.rawValue))),
       ("final_size", .string(String(finality.size))),

@@ -234,6 +234,7 @@ extension GovernanceNode {
     case (.version(let a), .version(let b)): a.content == b.content
     case (.policy(let a), .policy(let b)): a.content == b.content
     case (.members(let a, _), .members(let b, _)): a.content == b.content
+    case (.recovery(let a), .recovery(let b)): a.act.content == b.act.content
     case (.artifact(let a), .artifact(let b)):
       a.content.digest == b.content.digest && a.content.tenantID == b.content.tenantID
         && a.content.workspaceID == b.content.workspaceID

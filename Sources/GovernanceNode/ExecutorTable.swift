@@ -206,11 +206,11 @@ extension GovernanceNode {
     guard let shown = finality.lease, !executors.enlisting.isEmpty else { return }
     executors.leased(shown.leasedChallenges, at: now.monotonic)
     let bundle = overlay.final.bundle.json.canonicalBytes()
-    let links = links
+    let links = anchoredLinks(after: 0)
     executors.enlisting.removeAll { call in
       guard var lease = shown.lease(where: { $0 == call.challenge }) else { return false }
       lease.bundle = bundle
-      lease.links = links.missing(after: call.knownLinks)
+      lease.links = Array(links.dropFirst(max(0, call.knownLinks)))
       effects.answers.append(.respond(call.key, .ok, payload: lease.encode()))
       return true
     }
@@ -226,7 +226,7 @@ extension GovernanceNode {
     }
     executors.streams.append(ExecutorTable.Stream(key: call.key, executor: call.caller))
     // First the keys, then what they sign.
-    let missing = links.missing(after: Int(request.knownLinks))
+    let missing = anchoredLinks(after: Int(request.knownLinks))
     if !missing.isEmpty {
       effects.answers.append(.item(call.key, payload: JobOffer(links: missing).encode()))
     }

@@ -75,6 +75,9 @@ struct Finality: Sendable {
     }
   }
 
+  /// Operators have said that so many leaves are final; no note covers the last of them yet.
+  mutating func stand(at size: UInt64) { self.size = max(self.size, size) }
+
   /// Takes an older note in for what it consents to.
   mutating func admit(_ note: SignedNote, _ checkpoint: CheckpointNote) {
     recent.append((checkpoint, note))
@@ -139,12 +142,18 @@ extension GovernanceNode {
     }
     var shown = shown
     shown.note = note.encoded
+    guard !rulings.refutes(checkpoint) else {
+      effects.notices.append(
+        .evidence("a note of size \(checkpoint.size) was shown that operators have said not to stand"))
+      return
+    }
     if let last = finality.checkpoint, checkpoint.size == last.size,
       checkpoint.root != last.root || checkpoint.stateRoot != last.stateRoot
     {
-      effects.fatal =
-        "SEV-1: two notes of size \(checkpoint.size) conflict; this party halts. First: "
-        + "\(last.text.debugDescription) Second: \(note.text.debugDescription)"
+      halt(
+        Conflict(
+          size: checkpoint.size, reason: "two notes of size \(checkpoint.size) conflict",
+          first: finality.note?.encoded ?? last.text, second: note.encoded), into: &effects)
       return
     }
     guard checkpoint.size >= finality.size, checkpoint.time > (finality.checkpoint?.time ?? .epoch) else {
@@ -162,9 +171,13 @@ extension GovernanceNode {
     // Only the key in force signs the size that ends in another's record, and nothing above. That it signed more
     // is no note, whoever still holds shares of it.
     guard turn.map({ checkpoint.size <= $0 }) ?? true else { return }
-    guard let state = overlay.state(at: checkpoint.size), state.stateRoot == checkpoint.stateRoot else {
-      effects.fatal =
-        "SEV-1: the state at size \(checkpoint.size) is not the one that the note names; this party halts"
+    guard let state = overlay.state(at: checkpoint.size) else { return }
+    guard state.stateRoot == checkpoint.stateRoot else {
+      halt(
+        Conflict(
+          size: checkpoint.size,
+          reason: "the state at size \(checkpoint.size) is not the one that the note names",
+          first: state.stateRoot.hex, second: note.encoded), into: &effects)
       return
     }
     makeFinal(note, checkpoint, shown, using: &random, into: &effects)
@@ -209,9 +222,12 @@ extension GovernanceNode {
       return
     }
     guard root == checkpoint.root else {
-      effects.fatal =
-        "SEV-1: a note of size \(checkpoint.size) contradicts what is final here; this party halts. The note: "
-        + note.text.debugDescription
+      halt(
+        Conflict(
+          size: checkpoint.size,
+          reason: "a note of size \(checkpoint.size) contradicts what is final here",
+          first: raft.log.notes(covering: LeafIndex(checkpoint.size - 1), limit: 1).first?.encoded
+            ?? root.hex, second: note.encoded), into: &effects)
       return
     }
     guard let consent = checkpoint.consent else { return }
@@ -253,7 +269,10 @@ extension GovernanceNode {
       .warning("the note of size \(checkpoint.size) has another root; what it contradicts is discarded"))
     let size = LogIndex(rawValue: checkpoint.size)
     guard raft.discardContradicted(by: size, at: now.monotonic, into: &raftEffects) else {
-      effects.fatal = "SEV-1: a note conflicts with what is final here; this party halts"
+      halt(
+        Conflict(
+          size: checkpoint.size, reason: "a note of size \(checkpoint.size) conflicts with what is final here",
+          first: finality.note?.encoded ?? "", second: shown.note), into: &effects)
       return
     }
     finality.pending = shown
@@ -315,6 +334,7 @@ extension GovernanceNode {
         }
       }
       enterEpoch(note, using: &random, in: &batch, into: &effects)
+      bindRulings(in: first..<checkpoint.size, in: &batch)
       // What a change that was taken back has left.
       if overlay.final.membership.change == nil, vault.holdsMore(than: signer.share) {
         vault.destroy(but: signer.share, in: &batch)
@@ -344,6 +364,13 @@ extension GovernanceNode {
     // Who has not seen a key's record become final can check nothing that the key signed: that note comes first.
     if let link = links.next(after: wanted.size), link.index.value + 1 < finality.size {
       effects.messages.append((peer, PeerMessage(note: NoteShown(note: link.note.encoded))))
+      return
+    }
+    // Nor can who has not seen the size at which operators took the ledger from one key to another.
+    if let stand = continuations.first(where: { $0 > wanted.size }), stand < finality.size {
+      if let note = noteOfSize(stand) {
+        effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+      }
       return
     }
     guard finality.size > wanted.size, let note = finality.note, !shown.contains(note.text) else { return }

@@ -113,6 +113,16 @@ extension GovernanceNode {
       notes.removeAll { $0.size >= turn }
       if turn <= finality.size { notes.append((turn, link.note)) }
     }
+    if let stand = continuations.first(where: { $0 >= first }) {
+      // The leaf by which operators took the ledger from one key to another comes alone; what it says vouches for it.
+      if stand == first, let entry = raft.log.entries(from: LogIndex(rawValue: first + 1), through: LogIndex(rawValue: first + 1), maxBytes: 0).first,
+        let note = finality.note
+      {
+        return ([entry], note)
+      }
+      notes.removeAll { $0.size > stand }
+      if let note = noteOfSize(stand) { notes.append((stand, note)) }
+    }
     guard let next = notes.first else { return nil }
     func entries(through size: UInt64, _ bytes: Int) -> [Entry] {
       raft.log.entries(
@@ -151,11 +161,59 @@ extension GovernanceNode {
     askHistory(of: sender, into: &effects)
   }
 
+  /// The final sizes after which operators took the ledger from one key to another; ascending.
+  var continuations: [UInt64] {
+    overlay.final.membership.epochs.dropFirst().map(\.firstSize).filter { size in
+      !links.links.contains { $0.index.value + 2 == size }
+    }.map { $0 - 1 }
+  }
+
+  /// The key from which on each is certified by the one before it, for who asks now: the genesis's, or the one to which
+  /// operators took the ledger last.
+  var anchorKey: PublicKey {
+    guard let last = continuations.last else { return genesis.groupKey }
+    return overlay.final.membership.key(signing: last + 1)
+  }
+
+  /// The links after that key but the first `known`.
+  func anchoredLinks(after known: Int) -> [String] {
+    let first = continuations.last ?? 0
+    return links.links.filter { $0.index.value >= first }.dropFirst(max(0, known)).map(\.encoded)
+  }
+
+  /// The kept note of exactly a size; nil where there is none.
+  func noteOfSize(_ size: UInt64) -> SignedNote? {
+    guard size > 0 else { return nil }
+    return raft.log.notes(covering: LeafIndex(size - 1), limit: 1).first { note in
+      (try? CheckpointNote(parsing: note.text))?.size == size
+    }
+  }
+
+  /// Takes in the leaf that follows what is final by the operators' word; nil where it is none.
+  private mutating func adoptStanding(
+    _ incoming: HistoryKeeper.Incoming, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) -> Bool? {
+    guard incoming.payloads.count == 1, incoming.first == finality.size,
+      let payload = try? EntryPayload(parsing: incoming.payloads[0]),
+      RecordType(endOf: payload.record) == .recovery,
+      case .recovery(let record)? = (try? Record(parsing: payload.record))?.body, record.key != nil,
+      objection(toContinuing: record) == nil,
+      let term = raft.log.term(at: LogIndex(rawValue: incoming.first)),
+      let next = try? Continuation(
+        payloads: incoming.payloads, first: LeafIndex(incoming.first), after: term)
+    else { return nil }
+    guard raft.takeVouched(next.entries, at: now.monotonic, into: &raftEffects) else { return false }
+    takeUp(using: &random, into: &effects)
+    return finality.size > incoming.first
+  }
+
   /// Takes final entries into the log, where the note vouches for them.
   mutating func adopt(
     _ incoming: HistoryKeeper.Incoming, _ encoded: String, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) -> Bool {
+    if let taken = adoptStanding(incoming, using: &random, into: &effects) { return taken }
     let first = LogIndex(rawValue: incoming.first)
     guard let (note, checkpoint) = groupSigned(encoded), let term = raft.log.term(at: first),
       checkpoint.size == incoming.first + UInt64(incoming.payloads.count),

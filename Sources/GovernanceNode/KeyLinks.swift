@@ -11,14 +11,15 @@ struct KeyLinks: Sendable {
 
   private static let prefix = Array("link/".utf8)
 
-  /// The links that the store holds, as far as they are a chain.
-  init(ledger: Ledger, cluster: Digest, genesisKey: PublicKey) {
+  /// The links that the store holds, as far as they are of the keys that the final state names.
+  init(ledger: Ledger, epochs: [KeyChain.Epoch]) {
     guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: 1024) else { return }
-    var chain = KeyChain(cluster: cluster, genesisKey: genesisKey)
     for row in rows {
       guard row.key.starts(with: Self.prefix) else { break }
       guard let link = try? LedgerProof(parsing: String(decoding: row.value, as: UTF8.self)),
-        (try? chain.extend(link)) == true
+        case .key(let key)? = try? Record(parsing: link.leaf).body,
+        epochs.contains(
+          KeyChain.Epoch(key: key.content.groupKey, firstSize: link.index.value + 2))
       else { return }
       links.append(link)
     }

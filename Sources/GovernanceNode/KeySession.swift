@@ -305,7 +305,10 @@ extension GovernanceNode {
     waitingCall = nil
     keyChange = nil
     helps.removeAll()
-    let share = vault.share(of: next.publicKeys, party: signer.party)
+    var share = vault.share(of: next.publicKeys, party: signer.party)
+    if share == nil, continuingShare?.belongs(to: next.publicKeys, party: signer.party) == true {
+      share = continuingShare
+    }
     vault.destroy(but: share, in: &batch)
     effects.retiresFoundingShare = true
     signer.exchange(share, using: &random)
@@ -317,6 +320,7 @@ extension GovernanceNode {
       .members(
         "key \(members.groupKey.hex) in force from size \(next.firstSize) on, \(next.threshold) of "
           + "\(next.parties.count)\(isParty ? "" : "; this node is no party of it")"))
+    guard note != nil else { return }
     for message in executors.tell(links: links.missing(after: links.links.count - 1)) {
       effects.answers.append(message)
     }

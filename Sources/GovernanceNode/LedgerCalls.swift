@@ -8,8 +8,8 @@ import Wire
 extension GovernanceNode {
   func checkpoint(_ key: CallKey, into effects: inout NodeEffects) {
     let response = CheckpointResponse(
-      note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: genesis.groupKey.hex,
-      crashOnly: overlay.final.membership.faultsTolerated < 1, links: links.missing(after: 0))
+      note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: anchorKey.hex,
+      crashOnly: overlay.final.membership.faultsTolerated < 1, links: anchoredLinks(after: 0))
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 

@@ -124,12 +124,18 @@ extension GovernanceNode {
     case .void(let reason): return reason
     case .divergent(let expected): return "expected \(expected)"
     }
+    if case .recovery(let recovery) = entry.record.body {
+      guard recovery.act.content.root == raft.log.rootHash(ofSize: recovery.act.content.size) else {
+        return "expected a recovery of this history"
+      }
+      return recovery.key.flatMap { objection(to: $0, state) }
+    }
     guard case .key(let record) = entry.record.body else { return nil }
     return objection(to: record, state)
   }
 
   /// What is wrong with a key's group elements; the state has judged everything else.
-  private func objection(to record: KeyRecord, _ state: ShieldState) -> String? {
+  func objection(to record: KeyRecord, _ state: ShieldState) -> String? {
     guard let epoch = try? KeyEpoch<Suite>(state.membership, cluster: cluster), epoch.publicKeys.isConsistent
     else { return "expected public shares that lie on one polynomial with the group key" }
     let context = record.content.signedBytes(cluster: cluster)

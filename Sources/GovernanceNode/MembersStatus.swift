@@ -74,7 +74,7 @@ extension GovernanceNode {
       ), ("parties", .array(members.parties.map(\.json))),
       ("seats", .array(seats.map(\.json))), ("members", membersStatus),
     ])
-    let response = KeysResponse(json: value.canonicalBytes(), links: links.missing(after: 0))
+    let response = KeysResponse(json: value.canonicalBytes(), links: anchoredLinks(after: 0))
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 }

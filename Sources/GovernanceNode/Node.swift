@@ -85,7 +85,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var shownSeats: [PartySeat] = []
   /// Whether this node signs with the share of the ceremony that founded the cluster. Where not, and there is
   /// one, it is to be destroyed.
-  public private(set) var usesFoundingShare: Bool
+  public internal(set) var usesFoundingShare: Bool
+  /// A share of a key that operators may yet take the ledger to.
+  let continuingShare: PartyShare<Suite>?
   var raft: RaftInstance<Ledger>
   var overlay: Overlay
   var signer: PartySigner<Suite>
@@ -107,6 +109,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var freshReads = FreshReads()
   var repairs = Repairs()
   var earlier = EarlierKeeper()
+  /// Why this party has halted; nil where it has not.
+  public internal(set) var conflict: Conflict?
+  var rulings: Rulings
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.
@@ -130,11 +135,12 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var now: Moment
 
   /// Starts a node from what its storage holds. `recovered` holds at least the genesis. `foundingShare` is the
-  /// one of the ceremony, where the party took part in it; later ones lie in the store.
+  /// one of the ceremony, where the party took part in it; later ones lie in the store. `continuingShare` is one of
+  /// a key to which operators take the ledger, or have taken it.
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
     recovered: consuming RecoveredLedger, foundingShare: PartyShare<Suite>?,
-    settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
+    continuingShare: PartyShare<Suite>? = nil, settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
     let start = try Beginning(recovered, identity, newestSemantics: newestSemantics)
@@ -153,17 +159,24 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     genesis = start.genesis
     overlay = Overlay(final: start.state)
     self.epoch = epoch
-    links = KeyLinks(
-      ledger: recovered.ledger, cluster: start.cluster, genesisKey: start.genesis.groupKey)
+    links = KeyLinks(ledger: recovered.ledger, epochs: start.state.membership.epochs)
     vault = ShareVault(ledger: recovered.ledger, storageKey: identity.storageKey)
     var share = vault.share(of: epoch.publicKeys, party: party)
     usesFoundingShare = share == nil && foundingShare?.belongs(to: epoch.publicKeys, party: party) == true
     if usesFoundingShare { share = foundingShare }
+    if share == nil, continuingShare?.belongs(to: epoch.publicKeys, party: party) == true {
+      share = continuingShare
+    }
+    self.continuingShare = continuingShare
     acks = DurableAcks(parties: recovered.ledger.members)
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
     restrictions = BoundRestrictions(ledger: recovered.ledger)
+    rulings = Rulings(ledger: recovered.ledger)
+    conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {
+      Conflict(parsing: $0)
+    }
     raft = RaftInstance(
       id: identity.id, configuration: start.state.configurationPoint.configuration,
       hardState: recovered.hardState, log: recovered.ledger,
@@ -175,7 +188,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     raft.log.clock = now.wall
     raft.log.assume(logTime: overlay.final.logTime)
     _ = overlay.follow(raft.log)
-    if memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
+    // What was signed with a share of a key that operators have put aside binds nobody any more.
+    if let began = continuedAt, memory.lock.time < began { signer.release() }
+    if signer.lock.size > 0, memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
       raft.setLocked(LogIndex(rawValue: memory.lock.size))
     }
     finality.resume(raft.log, overlay.final)
@@ -183,6 +198,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
 
   /// When the owner must step with `tick` at the latest.
   public var nextDeadline: Instant {
+    guard conflict == nil else { return now.monotonic + Self.pulse }
     var deadline = min(raft.nextDeadline, now.monotonic + Self.pulse)
     if clients.isStreaming { deadline = min(deadline, now.monotonic + .milliseconds(1)) }
     return deadline
@@ -198,6 +214,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   ) {
     self.now = now
     raft.log.clock = now.wall
+    guard conflict == nil else {
+      stepHalted(event, using: &random, into: &effects)
+      return
+    }
     switch event {
     case .tick:
       stepRaft(.tick, using: &random, into: &effects)
@@ -259,6 +279,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       }
       for evidence in raised.evidence { effects.notices.append(.evidence("\(evidence)")) }
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
+      adoptContinuation(using: &random, into: &effects)
       if raised.configuration != nil {
         acks.follow(raft.configuration.members)
         effects.membersChanged = true
@@ -349,7 +370,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     for peer in peers { effects.messages.append((peer, message)) }
   }
 
-  private mutating func onWritten(
+  mutating func onWritten(
     _ name: WriteName, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     switch name {
@@ -366,6 +387,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .repair(let leaf): onMended(leaf, into: &effects)
     case .recovery: break
     case .earlier(let size): onEarlierDurable(size, into: &effects)
+    case .conflict: break
     }
   }
 
@@ -600,7 +622,8 @@ private struct Beginning {
     let state = try ShieldState(restoring: cells)
     if let note = recovered.lastNote {
       let checkpoint = try CheckpointNote(parsing: note.text)
-      guard state.stateRoot == checkpoint.stateRoot else {
+      let expected = recovered.standing.map(\.stateRoot) ?? checkpoint.stateRoot
+      guard state.stateRoot == expected else {
         throw LedgerFault.inconsistent("the stored state is not the one of the last note")
       }
     }

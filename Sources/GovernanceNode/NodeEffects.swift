@@ -67,6 +67,8 @@ public enum WriteName: Hashable, Sendable {
   case recovery
   /// Leaves from before a snapshot; `size` is how far they reach.
   case earlier(size: UInt64)
+  /// That this party has halted, or what operators say to stand.
+  case conflict
 }
 
 /// What happens to a node.
@@ -110,6 +112,8 @@ public enum Notice: Equatable, Sendable {
   /// A peer did what no honest peer does.
   case evidence(String)
   case warning(String)
+  /// SEV-1: this party takes part in nothing any more, until operators say what stands.
+  case halted(Conflict)
   /// A step of a change of members or keys.
   case members(String)
   /// A proposal's decision is final.

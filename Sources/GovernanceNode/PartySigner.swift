@@ -94,6 +94,9 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     renewPool(using: &random)
   }
 
+  /// Forgets what was signed: the key that it was signed with is put aside.
+  mutating func release() { lock = .none }
+
   /// The locks through `ticket` are durable: the shares that waited for them.
   mutating func locked(ticket: UInt64) -> [HeldShare] {
     let count = held.prefix { $0.ticket <= ticket }.count

@@ -47,6 +47,7 @@ public enum Method: String, Sendable, CaseIterable {
   case members = "Admin/Members"
   case transfer = "Admin/Transfer"
   case keys = "Admin/Keys"
+  case recover = "Admin/Recover"
   case enlist = "Executor/Enlist"
   case jobs = "Executor/Jobs"
   case report = "Executor/Report"
@@ -75,7 +76,8 @@ public enum Method: String, Sendable, CaseIterable {
     case .artifactGet: [.agent, .executor, .auditor]
     case .artifactStat, .artifactList: [.agent, .auditor]
     case .status: [.operator, .auditor]
-    case .enrol, .policy, .version, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys:
+    case .enrol, .policy, .version, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys,
+      .recover:
       [.operator]
     case .enlist, .jobs, .report: [.executor]
     }

@@ -114,7 +114,7 @@ public struct Attachment: Equatable, Sendable {
     case .receipt(let receipt): [("result", receipt.content.resultHash)]
     case .incident(let act): [("reason", act.content.reasonHash)]
     case .term, .tick, .members, .derivedMembers, .key, .version, .enrol, .artifact, .withdrawal, .decision,
-      .derivedIncident:
+      .derivedIncident, .recovery:
       []
     }
   }

@@ -34,6 +34,13 @@ public struct KeyContent: Hashable, Sendable, JSONWritable {
     self.transcriptHash = transcriptHash
   }
 
+  /// Reads a content that travels by itself, from party to party.
+  public init(_ value: JSON) throws(RecordError) {
+    var fields = try Fields(value)
+    try self.init(from: &fields)
+    try fields.finish()
+  }
+
   package init(from fields: inout Fields) throws(RecordError) {
     cause = try fields.leafIndex("cause")
     origin = try fields.choice("origin")
@@ -86,6 +93,13 @@ public struct KeyApproval: Hashable, Sendable, JSONWritable {
     self.party = party
     self.signature = signature
     self.shareProof = shareProof
+  }
+
+  /// Reads an approval that travels by itself.
+  public init(_ value: JSON) throws(RecordError) {
+    var fields = try Fields(value)
+    try self.init(from: &fields)
+    try fields.finish()
   }
 
   package init(from fields: inout Fields) throws(RecordError) {

@@ -24,12 +24,15 @@ public enum RecordBody: Equatable, Sendable {
   case receipt(Signed<Receipt>)
   case incident(Signed<IncidentAct>)
   case derivedIncident(DerivedIncident)
+  indirect case recovery(RecoveryRecord)
 
   /// Who takes part in consensus from this record on; nil where it does not say.
   public var configuration: MemberList? {
     switch self {
     case .members(_, let configuration): configuration
     case .derivedMembers(let step): step.configuration
+    case .recovery(let record):
+      record.act.content.key.map { MemberList(voters: $0.parties.map(\.id)) }
     case .genesis, .term, .tick, .version, .key, .policy, .enrol, .artifact, .proposal, .ballot, .withdrawal,
       .decision,
       .receipt, .incident, .derivedIncident:
@@ -55,6 +58,7 @@ public enum RecordBody: Equatable, Sendable {
     case .decision: .decision
     case .receipt: .receipt
     case .incident, .derivedIncident: .incident
+    case .recovery: .recovery
     }
   }
 }
@@ -103,6 +107,7 @@ public struct Record: Equatable, Sendable {
     case .receipt(let receipt): members = receipt.members
     case .incident(let act): members = act.members
     case .derivedIncident(let incident): members = incident.members
+    case .recovery(let record): members = record.members
     }
     members.append(("type", .string(body.type.rawValue)))
     members.append(("at", .time(at)))
@@ -181,7 +186,7 @@ public struct Record: Equatable, Sendable {
       } else {
         .incident(try Signed(from: &fields))
       }
-    case .recovery: throw .unknownType(type.rawValue)
+    case .recovery: .recovery(try RecoveryRecord(from: &fields))
     }
   }
 }

@@ -1,6 +1,7 @@
 import ClawLedger
 import Crypto
 import FROST
+import Merkle
 import Raft
 import Records
 import Testing
@@ -16,30 +17,65 @@ final class Rig {
   private var random: SeededRandom
   private var time: UInt64 = 0
   let operatorKey: SigningKey
-  /// What the node has said to callers.
+  let secondOperatorKey: SigningKey
+  /// What the node has said to callers, and to its operator.
   var answers: [Answer] = []
+  var notices: [Notice] = []
+  private let party: Foundation<Ed25519SHA512>.PartyMaterial
 
   init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
     random = SeededRandom(seed: 1)
     operatorKey = SigningKey.generate(using: &random)
+    secondOperatorKey = SigningKey.generate(using: &random)
     let cast = try Cast(using: &random)
     let person = Enrolment(
       principal: .operator("pat"), key: operatorKey.publicKey, owner: "pat", expiresAt: .distantFuture)
+    let other = Enrolment(
+      principal: .operator("sam"), key: secondOperatorKey.publicKey, owner: "sam", expiresAt: .distantFuture)
     let foundation = try Foundation<Ed25519SHA512>.generate(
-      nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person], using: &random)
+      nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person, other], using: &random)
     disk.sync(try foundation.genesis.batch())
-    let party = foundation.parties[0]
+    party = foundation.parties[0]
+    node = try Rig.start(party, disk, lock, at: 0, using: &random)
+    for _ in 0..<ticks { step(.tick) }
+  }
+
+  private static func start(
+    _ party: Foundation<Ed25519SHA512>.PartyMaterial, _ disk: SimulatedDisk, _ lock: SigningLock,
+    at time: UInt64, using random: inout SeededRandom
+  ) throws -> GovernanceNode<Ed25519SHA512> {
     var seed = party.keySeed
     var storage = [UInt8](repeating: 7, count: 32)
     guard let key = SigningKey(seed: &seed), let storageKey = SymmetricKey(consuming: &storage) else {
       throw SimulationError.setup("keys")
     }
-    node = try GovernanceNode(
+    return try GovernanceNode(
       identity: NodeIdentity(id: party.id, partyKey: key, storageKey: storageKey),
       memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk),
       foundingShare: PartyShare(KeyPackage(serialized: party.share)), settings: try Settings(),
-      at: Rig.moment(0), using: &random)
-    for _ in 0..<ticks { step(.tick) }
+      at: Rig.moment(time), using: &random)
+  }
+
+  /// The process ends, and starts again from its disk.
+  func restart() throws {
+    let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
+    node = try Rig.start(party, disk, lock, at: time, using: &random)
+  }
+
+  /// A note of any content under the group key: what parties sign who lie together.
+  func signed(_ note: CheckpointNote) throws -> SignedNote {
+    guard let share = node.signer.share else { throw SimulationError.setup("a share") }
+    var pool = NoncePool<Ed25519SHA512>(party: node.signer.party, boot: 99)
+    let commitments = pool.publish(1, for: share.key, using: &random)
+    let package = try SigningPackage(commitments: commitments, message: Array(note.text.utf8))
+    guard case .share(let part) = try pool.sign(share.key.prepare(package), with: share.key) else {
+      throw SimulationError.setup("a share")
+    }
+    let keys = node.epoch.publicKeys
+    let signature = try keys.aggregate([part], in: try keys.prepare(package))
+    return SignedNote(
+      text: note.text, name: CheckpointNote.origin(cluster: node.cluster), keyID: node.epoch.keyID,
+      signature: signature.encoding)
   }
 
   static func moment(_ time: UInt64) -> Moment {
@@ -55,6 +91,7 @@ final class Rig {
       var effects = NodeEffects()
       node.step(events.removeFirst(), at: Rig.moment(time), using: &random, into: &effects)
       answers += effects.answers
+      notices += effects.notices
       for write in effects.writes {
         disk.sync(write.batch)
         events.append(.written(write.name))
@@ -76,6 +113,7 @@ final class Rig {
     try body(&node, &random, &effects)
     node.takeUp(using: &random, into: &effects)
     answers += effects.answers
+    notices += effects.notices
     for write in effects.writes {
       disk.sync(write.batch)
       step(.written(write.name))

@@ -157,6 +157,17 @@ enum Samples {
       DerivedMembers(
         step: .joint, cause: LeafIndex(9), configuration: MemberList(voters: [1, 3], outgoing: [1, 2]))),
     .key(keyRecord),
+    .recovery(
+      RecoveryRecord(
+        act: signed(
+          RecoveryAct(actID: "act-6", size: 9, root: digest, stateRoot: digest, validUntil: later),
+          as: .operator("pat")))),
+    .recovery(
+      RecoveryRecord(
+        act: signed(
+          RecoveryAct(
+            actID: "act-7", size: 9, root: digest, stateRoot: digest, key: keyContent, continuedAt: time,
+            validUntil: later), as: .operator("pat")), approvals: keyRecord.approvals)),
   ]
 
   static let records = bodies.map { Record(at: time, body: $0) }

@@ -1,0 +1,93 @@
+import Canonical
+import Crypto
+
+/// What operators state where the parties' signatures do not decide: which history stands, and, where too few shares
+/// of the key are left, under which key it goes on. Signatures of as many distinct people as the threshold names parties.
+public struct RecoveryAct: StatementContent {
+  public static let type = RecordType.recovery
+
+  public var actID: String
+  /// How many leaves stand.
+  public var size: UInt64
+  /// The root of their tree.
+  public var root: Digest
+  /// The root of the governance state after them.
+  public var stateRoot: Digest
+  /// The key that signs every larger size; nil where the key in force goes on. Its `cause` is `size`: the leaf at which
+  /// the record stands.
+  public var key: KeyContent?
+  /// Log time of the record, where there is a key: every node appends the same bytes.
+  public var continuedAt: Timestamp?
+  public var validUntil: Timestamp
+
+  /// A statement of what stands.
+  public init(
+    actID: String, size: UInt64, root: Digest, stateRoot: Digest, key: KeyContent? = nil,
+    continuedAt: Timestamp? = nil, validUntil: Timestamp
+  ) {
+    self.actID = actID
+    self.size = size
+    self.root = root
+    self.stateRoot = stateRoot
+    self.key = key
+    self.continuedAt = continuedAt
+    self.validUntil = validUntil
+  }
+
+  public init(from fields: inout Fields) throws(RecordError) {
+    actID = try fields.identifier("act_id")
+    size = try fields.leafIndex("size").value
+    root = try fields.digest("root")
+    stateRoot = try fields.digest("state_root")
+    key = try fields.optionalNested("key") { (inner) throws(RecordError) in try KeyContent(from: &inner) }
+    continuedAt = try fields.optionalValue("continued_at", "a time") { json in
+      json.string.flatMap { Timestamp(text: $0) }
+    }
+    validUntil = try fields.time("valid_until")
+    guard size > 0 else { throw .field(fields.name("size"), expected: "at least the genesis") }
+    guard (key == nil) == (continuedAt == nil) else {
+      throw .field(fields.name("continued_at"), expected: "a time beside a key, and neither without the other")
+    }
+    if let key, key.cause.value != size || key.origin != .generation {
+      throw .field(fields.name("key"), expected: "a key that was generated, with the cause \(size)")
+    }
+  }
+
+  public var members: [(String, JSON)] {
+    var members: [(String, JSON)] = [
+      ("act_id", .string(actID)), ("size", .index(LeafIndex(size))), ("root", .digest(root)),
+      ("state_root", .digest(stateRoot)), ("valid_until", .time(validUntil)),
+    ]
+    if let key { members.append(("key", key.json)) }
+    if let continuedAt { members.append(("continued_at", .time(continuedAt))) }
+    return members
+  }
+}
+
+/// A statement of what stands, with the approvals of those who share its key; none where it has none.
+public struct RecoveryRecord: Equatable, Sendable {
+  public let act: Signed<RecoveryAct>
+  /// One of every party of the key, ascending.
+  public let approvals: [KeyApproval]
+
+  /// A record.
+  public init(act: Signed<RecoveryAct>, approvals: [KeyApproval] = []) {
+    self.act = act
+    self.approvals = approvals.sorted { $0.party < $1.party }
+  }
+
+  package init(from fields: inout Fields) throws(RecordError) {
+    act = try Signed(from: &fields)
+    approvals = try fields.objects("approvals", limit: MembersAct.maximumParties) {
+      (inner) throws(RecordError) in try KeyApproval(from: &inner)
+    }
+    guard approvals.map(\.party) == act.content.key?.parties.map(\.id) ?? [] else {
+      throw .field(fields.name("approvals"), expected: "one of every party of the key, ascending by party")
+    }
+  }
+
+  var members: [(String, JSON)] { act.members + [("approvals", .array(approvals.map(\.json)))] }
+
+  /// The key under which the ledger goes on, with its approvals; nil where the key in force does.
+  public var key: KeyRecord? { act.content.key.map { KeyRecord(content: $0, approvals: approvals) } }
+}
