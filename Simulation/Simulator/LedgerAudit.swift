@@ -21,6 +21,10 @@ struct LedgerAudit: Sendable {
   private var requests: [String: UInt64] = [:]
   /// Restrictions in force, and their targets.
   private var restrictions: [(id: String, target: IncidentTarget)] = []
+  /// Those of people alone.
+  private var acts: [RestrictionList.Entry] = []
+  /// Approvals by their leaves, ascending.
+  private var decisions: [(leaf: UInt64, decision: Decision)] = []
   private var lifted: [String] = []
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
   /// within two.
@@ -83,9 +87,11 @@ struct LedgerAudit: Sendable {
     guard people.count >= (act.kind == .lift ? 2 : 1) else { return }
     if act.kind == .lift {
       restrictions.removeAll { act.lifts.contains($0.id) }
+      acts.removeAll { act.lifts.contains($0.incidentID) }
       lifted += act.lifts
     } else if !lifted.contains(act.incidentID) {
       restrictions.append((act.incidentID, act.target))
+      acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
     }
   }
 
@@ -95,6 +101,22 @@ struct LedgerAudit: Sendable {
   private mutating func take(_ decision: Decision, at index: UInt64) -> String? {
     guard decision.decisionType == .approve, decision.grant != nil else { return nil }
     proposals[decision.proposal.value]?.approvals += 1
+    decisions.append((index, decision))
+    return nil
+  }
+
+  /// Why a note of everything so far may not consent to this; nil where it may.
+  func objection(to consent: ConsentLine) -> String? {
+    let list = RestrictionList(acts)
+    for (leaf, decision) in decisions where consent.covers(LeafIndex(leaf)) {
+      guard let grant = decision.grant,
+        list.isHalted
+          || list.forbids(
+            tokenID: grant.tokenID, tenant: decision.tenantID, agent: decision.requestedBy,
+            executor: grant.executorID) != nil
+      else { continue }
+      return "consents to approval \(leaf) of \(decision.requestedBy.path), which a restriction below it forbids"
+    }
     return nil
   }
 
