@@ -25,6 +25,9 @@ struct LedgerAudit: Sendable {
   private var requests: [String: UInt64] = [:]
   /// Restrictions in force, and their targets.
   private var restrictions: [(id: String, target: IncidentTarget)] = []
+  /// Those of people alone.
+  private var acts: [RestrictionList.Entry] = []
+  /// Approvals by their leaves, ascending.
   private var lifted: [String] = []
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
   /// within two.
@@ -88,9 +91,11 @@ struct LedgerAudit: Sendable {
     guard people.count >= (act.kind == .lift ? 2 : 1) else { return }
     if act.kind == .lift {
       restrictions.removeAll { act.lifts.contains($0.id) }
+      acts.removeAll { act.lifts.contains($0.incidentID) }
       lifted += act.lifts
     } else if !lifted.contains(act.incidentID) {
       restrictions.append((act.incidentID, act.target))
+      acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
     }
   }
 
@@ -124,6 +129,21 @@ struct LedgerAudit: Sendable {
       receipt.tenantID == approval.decision.tenantID,
       receipt.parametersHash == approval.decision.parametersHash
     else { return "the receipt at leaf \(leaf) counts, and is about something else than the approval" }
+    return nil
+  }
+
+  /// Why a note of everything so far may not consent to this; nil where it may.
+  func objection(to consent: ConsentLine) -> String? {
+    let list = RestrictionList(acts)
+    for (leaf, decision) in approvals where consent.covers(LeafIndex(leaf)) {
+      guard let grant = decision.grant,
+        list.isHalted
+          || list.forbids(
+            tokenID: grant.tokenID, tenant: decision.tenantID, agent: decision.requestedBy,
+            executor: grant.executorID) != nil
+      else { continue }
+      return "consents to approval \(leaf) of \(decision.requestedBy.path), which a restriction below it forbids"
+    }
     return nil
   }
 

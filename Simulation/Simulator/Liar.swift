@@ -32,6 +32,16 @@ public enum Lie: String, Sendable, CaseIterable {
   case invent
   /// Asks for two shares with the same nonces.
   case askTwice
+  /// Coordinates notes of a root that nobody has; this one and the next two in the build for mutants alone, since the
+  /// node itself has to lie.
+  case falseRoot
+  /// Coordinates notes of a state that nobody derives.
+  case falseState
+  /// Coordinates consent to every approval, void or not.
+  case falseConsent
+
+  /// What seeds draw.
+  static let drawn = allCases.filter { ![.falseRoot, .falseState, .falseConsent].contains($0) }
 
   /// What is counted when a lie is told.
   static let faultNames = [

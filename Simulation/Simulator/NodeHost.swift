@@ -33,6 +33,12 @@ final class NodeHost<Suite: CipherSuite> {
   var diskRandom: SeededRandom
   /// The newest semantics that its program applies.
   var newestSemantics = Semantics.newest
+  #if SIMULATION
+  /// How it lies as a coordinator.
+  fileprivate var falseNote: FalseNote?
+  #endif
+  /// Whether an older program has ever taken a newer one's place: what it said of itself before may still be believed.
+  var wasRolledBack = false
   /// Not to be started again before this time.
   var downUntil: UInt64 = 0
 
@@ -75,6 +81,9 @@ final class NodeHost<Suite: CipherSuite> {
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
       foundingShare: try founding(), settings: try Settings(snapshotLag: snapshotLag),
       newestSemantics: newestSemantics, at: moment(time), using: &random)
+    #if SIMULATION
+    node?.falseNote = falseNote
+    #endif
   }
 
   private func founding() throws -> PartyShare<Suite>? {
@@ -125,4 +134,31 @@ extension NodeHost {
   func logRoot(ofSize size: UInt64) -> Digest? { node?.logRoot(ofSize: size) }
   /// The term of the last of the first `size` entries.
   func logTerm(ofSize size: UInt64) -> Term? { node?.logTerm(ofSize: size) }
+}
+
+extension NodeHost {
+  /// Its node begins or ends to lie as a coordinator, where that is the lie; other builds have no such node.
+  func coordinates(_ lie: Lie, isLying: Bool) {
+    #if SIMULATION
+    let kind: FalseNote? =
+      switch lie {
+      case .falseRoot: .root
+      case .falseState: .state
+      case .falseConsent: .consent
+      case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
+        .falseAcknowledgements, .forge, .invent:
+        nil
+      }
+    guard let kind else { return }
+    falseNote = isLying ? kind : nil
+    node?.falseNote = falseNote
+    #endif
+  }
+
+  func endFalseNotes() {
+    #if SIMULATION
+    falseNote = nil
+    node?.falseNote = nil
+    #endif
+  }
 }

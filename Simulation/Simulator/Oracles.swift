@@ -14,9 +14,10 @@ import Records
 public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
-    "acknowledged outcomes", "acknowledged restrictions hold", "byte-equal state", "canonical final history",
-    "committed history", "contamination canaries", "election safety", "every run has an outcome",
-    "executed as proposed", "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
+    "acknowledged outcomes", "acknowledged restrictions hold", "attachments belong to their leaves",
+    "byte-equal state", "canonical final history", "committed history", "consent stops at restrictions",
+    "contamination canaries", "election safety", "every run has an outcome", "executed as proposed",
+    "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
@@ -135,8 +136,10 @@ public struct Oracles: Sendable {
       fail("byte-equal state", "two states at final size \(view.finalSize)", at: time)
     }
     states[view.finalSize] = state
+    checkAttachments(host, from: seen, to: view.finalSize, at: time)
     walk(host, to: view.finalSize, at: time)
     if walked == view.finalSize { holdLabels(view.finalState, at: time) }
+    checkConsent(of: host.node?.newestCheckpoint, at: time)
   }
 
   /// A node has crashed: what it had not made durable it may have to learn again.
@@ -175,6 +178,29 @@ public struct Oracles: Sendable {
     let words = what.split(whereSeparator: { $0 == " " || $0 == ":" })
     if words.first == "party", words.count > 1, let named = UInt64(words[1]), !liars.contains(named) {
       fail("only liars are named", "\(id) names an honest party: \(what)", at: time)
+    }
+  }
+
+  /// What a node keeps beside the leaves that became final at it is what the records name.
+  private mutating func checkAttachments<Suite>(
+    _ host: NodeHost<Suite>, from first: UInt64, to size: UInt64, at time: UInt64
+  ) {
+    guard first > 0 else { return }
+    for index in first..<size {
+      evaluated("attachments belong to their leaves")
+      guard let fault = host.node?.attachmentFault(at: LeafIndex(index)) else { continue }
+      fail(
+        "attachments belong to their leaves", "\(host.id) keeps beside leaf \(index) what is not its own: \(fault)",
+        at: time)
+    }
+  }
+
+  /// A note of all that was walked consents to no approval that people have restricted in it.
+  private mutating func checkConsent(of note: CheckpointNote?, at time: UInt64) {
+    guard let note, note.size == walked, let consent = note.consent else { return }
+    evaluated("consent stops at restrictions")
+    if let objection = audit?.objection(to: consent) {
+      fail("consent stops at restrictions", "the note of size \(note.size): \(objection)", at: time)
     }
   }
 

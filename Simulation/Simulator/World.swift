@@ -8,6 +8,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// What happens in the world.
 enum WorldEvent {
   // Boxed: a message is large, and the queue moves its events about.
@@ -303,6 +307,12 @@ public final class World<Suite: CipherSuite> {
       timeline?.sent(message, from: sender, to: receiver, at: time, arriving: times.first)
       for at in times { queue.schedule(.deliver(from: sender, to: receiver, message), at: at) }
     case .corrupted(let at):
+      #if SIMULATION
+      if Mutant.frameUnchecked.isActive, let spoiled = message.spoiled(at: time) {
+        queue.schedule(.deliver(from: sender, to: receiver, spoiled), at: at)
+        return
+      }
+      #endif
       timeline?.lost(message, from: sender, to: receiver, at: time)
       queue.schedule(.broken(from: sender, to: receiver), at: at)
     }
@@ -383,3 +393,15 @@ extension Answer {
   var connection: UInt64 { key.connection }
   var call: UInt64 { key.call }
 }
+
+#if SIMULATION
+extension PeerMessage {
+  /// What comes of it where one bit turns over on the way and nothing finds it; nil where it cannot be read any more.
+  fileprivate func spoiled(at time: UInt64) -> PeerMessage? {
+    var bytes = encode()
+    guard !bytes.isEmpty else { return nil }
+    bytes[Int(time % UInt64(bytes.count))] ^= 1 << UInt8(time / 7 % 8)
+    return try? PeerMessage(decoding: bytes)
+  }
+}
+#endif

@@ -148,7 +148,7 @@ extension World {
   /// A node has stopped itself. One whose store was damaged may; nobody else does.
   func stopped(_ host: NodeHost<Suite>, _ reason: String) {
     forget(host)
-    if isOutgrown(host) {
+    if isOutgrown(host), host.wasRolledBack {
       oracles.count(fault: "outgrown program stopped")
       return
     }
@@ -165,7 +165,7 @@ extension World {
       try host.start(at: time)
     } catch {
       if !isHonest(host) { return }
-      if isOutgrown(host) {
+      if isOutgrown(host), host.wasRolledBack {
         oracles.count(fault: "outgrown program stopped")
         return
       }

@@ -24,6 +24,7 @@ extension World {
   func beginLie(_ party: UInt64, _ lie: Lie) {
     guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
     let offset = liars[position].begin(lie)
+    host(party)?.coordinates(lie, isLying: true)
     guard lie == .falseTime else { return }
     oracles.count(fault: "lie: false time")
     host(party)?.clock.offset = offset
@@ -32,6 +33,7 @@ extension World {
   func endLie(_ party: UInt64, _ lie: Lie) {
     guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
     liars[position].end(lie)
+    host(party)?.coordinates(lie, isLying: false)
     if lie == .falseTime { host(party)?.clock.offset = 0 }
   }
 
@@ -60,7 +62,10 @@ extension World {
     for position in liars.indices {
       let isLeft =
         conditions.left.map { $0.fault == .lying && $0.node == liars[position].id.rawValue } ?? false
-      if !isLeft { liars[position].endAll() }
+      if !isLeft {
+        liars[position].endAll()
+        host(liars[position].id)?.endFalseNotes()
+      }
     }
   }
 

@@ -9,6 +9,7 @@ extension World {
     guard let host = host(node) else { return }
     oracles.count(
       fault: Int(semantics) < host.newestSemantics ? "program rolled back" : "program upgraded")
+    if Int(semantics) < host.newestSemantics { host.wasRolledBack = true }
     host.newestSemantics = Int(semantics)
     let start = time + 300_000_000
     if host.isUp {

@@ -7,6 +7,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// One attempt of a leader to have a checkpoint signed.
 struct CheckpointRound<Suite: CipherSuite>: Sendable {
   let number: UInt64
@@ -78,8 +82,16 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard raft.role == .leader, raft.mayPropose else { return }
+    #if SIMULATION
+    let needed = Mutant.allPartiesNeeded.isActive ? epoch.parties.count : epoch.threshold
+    let acknowledged =
+      Mutant.lockWithoutAcknowledgements.isActive
+      ? raft.commitIndex.rawValue
+      : acks.acknowledgedSize(by: needed, of: epoch.parties, term: raft.currentTerm, ledger: raft.log)
+    #else
     let acknowledged = acks.acknowledgedSize(
       by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log)
+    #endif
     let size = max(min(acknowledged, raft.commitIndex.rawValue, turn ?? .max), finality.size)
     let isLeaseDue = executors.isLeaseDue(at: now.monotonic, interval: Self.leaseInterval)
     let mayRetryConsent =
@@ -93,6 +105,9 @@ extension GovernanceNode {
     var note = CheckpointNote(
       cluster: cluster, size: size, root: root, stateRoot: state.stateRoot, time: time)
     note.consent = consentLine(size: size, state: state, time: time)
+    #if SIMULATION
+    falsify(&note, state)
+    #endif
     let list = restrictions.list(with: state, at: time)
     let challenges = executors.isServing ? executors.challenges : []
     if executors.isServing {
@@ -250,7 +265,12 @@ extension GovernanceNode {
     }
     round = current
     // With more than n − t declines this round cannot end; what was declined is excepted in the next.
-    if current.declines.count > epoch.parties.count - epoch.threshold {
+    #if SIMULATION
+    let tolerated = Mutant.oneDeclineEnds.isActive ? 0 : epoch.parties.count - epoch.threshold
+    #else
+    let tolerated = epoch.parties.count - epoch.threshold
+    #endif
+    if current.declines.count > tolerated {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       // This party's own answer comes at once, and would be the same: the next round waits for the pulse.
@@ -264,6 +284,9 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard var current = round else { return }
+    #if SIMULATION
+    if Mutant.latePartyAwaited.isActive { return }
+    #endif
     guard current.startedAt + Self.roundDeadline > now.monotonic else {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
@@ -293,3 +316,30 @@ extension GovernanceNode {
     onNoteShown(shown, using: &random, into: &effects)
   }
 }
+
+#if SIMULATION
+/// What a lying coordinator asks the others to sign: not a shell around a node can do that, since the node checks what
+/// it has signed.
+public enum FalseNote: String, Sendable, CaseIterable {
+  /// A root that nobody has.
+  case root
+  /// A state that nobody derives.
+  case state
+  /// Consent to every approval, void or not.
+  case consent
+}
+
+extension GovernanceNode {
+  fileprivate func falsify(_ note: inout CheckpointNote, _ state: ShieldState) {
+    switch falseNote {
+    case nil: break
+    case .root: note.root = SHA256.hash(note.root.bytes)
+    case .state: note.stateRoot = SHA256.hash(note.stateRoot.bytes)
+    case .consent:
+      let first = finality.unconsented.first?.value ?? finality.size
+      guard first < note.size, !state.approvals(in: first...(note.size - 1)).isEmpty else { return }
+      note.consent = ConsentLine(first: LeafIndex(first), last: LeafIndex(note.size - 1), exceptions: [])
+    }
+  }
+}
+#endif

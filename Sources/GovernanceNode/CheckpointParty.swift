@@ -134,7 +134,12 @@ extension GovernanceNode {
       return .refuse("this party signed another root for size \(lock.size), and no note covers that yet")
     }
     guard let state = overlay.state(at: note.size) else { return .wait }
-    guard state.stateRoot == note.stateRoot else {
+    #if SIMULATION
+    let isDerived = state.stateRoot == note.stateRoot || Mutant.divergenceIgnored.isActive
+    #else
+    let isDerived = state.stateRoot == note.stateRoot
+    #endif
+    guard isDerived else {
       return .refuse("the state root at size \(note.size) is not the one that this party derives")
     }
     guard note.time.since(now.wall) <= Self.allowedSkew, now.wall.since(note.time) <= Self.allowedSkew

@@ -115,6 +115,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.
+  #if SIMULATION
+  /// How this node lies as a coordinator; nil where it does not.
+  public var falseNote: FalseNote?
+  #endif
   var adverts: [(peer: NodeID, semantics: Int)] = []
   /// When this node last told all peers of its own.
   var lastAdvertised: Instant?

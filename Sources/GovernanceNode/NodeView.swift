@@ -45,4 +45,21 @@ extension GovernanceNode {
   public func finalRecord(at index: LeafIndex) -> Record? {
     index.value < finality.size ? raft.log.record(at: index) : nil
   }
+
+  /// The newest note, as it was read; nil before the first.
+  public var newestCheckpoint: CheckpointNote? { finality.checkpoint }
+
+  /// What is wrong with what this node keeps beside a final leaf; nil where that belongs to the record, or the node does
+  /// not have it.
+  public func attachmentFault(at index: LeafIndex) -> String? {
+    guard index.value < finality.size, let record = raft.log.record(at: index),
+      let attachment = raft.log.attachment(at: index)
+    else { return nil }
+    do {
+      try attachment.check(against: record.body)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
 }

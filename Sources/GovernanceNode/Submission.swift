@@ -6,6 +6,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// What someone wants in the log, and who waits for it.
 struct Submission: Sendable {
   let body: RecordBody
@@ -73,7 +77,12 @@ extension GovernanceNode {
       let configuration = overlay.head.configuration(for: act.content)
       return appendMembers(.members(act, configuration), configuration, into: &effects)
     }
+    #if SIMULATION
+    let record = Record(
+      at: Mutant.clockAlone.isActive ? now.wall : max(now.wall, raft.log.logTime), body: body)
+    #else
     let record = Record(at: max(now.wall, raft.log.logTime), body: body)
+    #endif
     let bytes = record.bytes
     guard bytes.count <= Record.maximumBytes else {
       return .failure(

@@ -60,12 +60,27 @@ public enum Mutant: String, CaseIterable, Sendable {
   case executorNotCompared = "gov-21-executor-not-compared"
   case signatureNotVerified = "gov-22-signature-not-verified"
   case declaredRiskBelieved = "gov-23-declared-risk-believed"
+  case divergenceIgnored = "gov-20-divergence-ignored"
   case secondRootSigned = "gov-25-second-root-signed"
   case aheadAccepted = "gov-27-ahead-accepted"
   case killForgotten = "gov-28-kill-forgotten"
   case voidLeafConsented = "gov-29-void-leaf-consented"
   case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
   case attachmentNotChecked = "gov-32-attachment-not-checked"
+  // Checks and tolerances that are taken away, where none of the above fits.
+  case aggregateUnverified = "without-aggregate-check"
+  case allPartiesNeeded = "without-spare-parties"
+  case latePartyAwaited = "without-passing-over"
+  case oneDeclineEnds = "without-outvoting-declines"
+  case rootNotCompared = "without-root-comparison"
+  case denialIgnored = "without-believing-denials"
+  case termsUncredited = "without-term-credits"
+  case frameUnchecked = "without-frame-check"
+  case checksumIgnored = "without-record-checksum"
+  case clockAlone = "without-log-time"
+  case neverProbedAgain = "without-probing-again"
+  case inputOfAnother = "without-input-comparison"
+  case activatedUnready = "without-readiness-check"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

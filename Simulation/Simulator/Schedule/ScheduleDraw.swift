@@ -226,7 +226,7 @@ private struct ScheduleDraw {
     var candidates = Array(1...nodes)
     for _ in 0..<(1 + random.below(UInt64(conditions.faultsTolerated))) {
       let party = candidates.remove(at: Int(random.below(UInt64(candidates.count))))
-      for lie in Lie.allCases where random.chance(250_000) {
+      for lie in Lie.drawn where random.chance(250_000) {
         let from = random.chance(500_000) ? 0 : random.below(8 * second)
         let length = random.chance(500_000) ? conditions.safety : second + random.below(10 * second)
         add(from, .lie(party, lie, length: length))
