@@ -17,7 +17,7 @@ extension World {
 
   /// Every agent asks once more what became of its requests.
   func readAll() {
-    let nodes = core.filter(\.isUp).map(\.id.rawValue)
+    let nodes = core.filter { $0.isUp && isParty($0) }.map(\.id.rawValue)
     for (position, client) in clients.enumerated() {
       guard let agent = client as? SimulatedAgent else { continue }
       send(agent.readAll(time: time, nodes: nodes), of: agent, position)

@@ -1,3 +1,4 @@
+import ClawShield
 import GovernanceNode
 import Raft
 import Records
@@ -71,9 +72,14 @@ extension World {
     serve(position)
   }
 
+  /// The final state by a party that is up: who is none any more is left behind.
+  private var witness: ShieldState? {
+    core.first { $0.isUp && isParty($0) }?.view?.finalState
+  }
+
   /// Whether some approval has neither a receipt nor an unknown outcome yet.
   var hasOutstanding: Bool {
-    guard let state = core.first(where: { $0.isUp })?.view?.finalState else { return true }
+    guard let state = witness else { return true }
     return state.nextExpiry != nil || !state.owed.isEmpty
   }
 
@@ -106,7 +112,7 @@ extension World {
 
   /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
   func checkOutcomes() {
-    guard let state = core.first(where: { $0.isUp })?.view?.finalState else { return }
+    guard let state = witness else { return }
     for proposal in oracles.audit?.approved ?? [] {
       guard let view = state.proposalView(at: LeafIndex(proposal)) else { continue }
       oracles.counts(view.receipt, for: proposal, at: time)

@@ -27,15 +27,18 @@ extension ExecutorInstance {
     }
   }
 
-  /// The nonce is durable. What forbade the run in the meantime still counts.
+  /// The nonce is durable. What forbade the run in the meantime still counts, and a slow disk may have taken longer than
+  /// the token lives.
   private mutating func begin(
     _ position: Int, _ admitted: AdmittedJob, at now: Uptime,
     using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
   ) {
-    if let reason = obstacle(admitted.token, at: now) {
-      let time = clock(now)
+    let time = clock(now)
+    let end = admitted.token.grant.expiresAt
+    let expired = time < end ? nil : GateReason.expired(at: end, now: time).code
+    if let reason = obstacle(admitted.token, at: now)?.rawValue ?? expired {
       let verdict = ReceiptWriter.Verdict(
-        status: .aborted, code: reason.rawValue, explanation: "stopped before it began")
+        status: .aborted, code: reason, explanation: "stopped before it began")
       let draft = writer.draft(
         jobs[position].burned, verdict: verdict, outcome: nil, ran: false, executedAt: time,
         finishedAt: time, cost: .zero, salt: random.bytes(16))
@@ -44,7 +47,7 @@ extension ExecutorInstance {
       return
     }
     start(
-      position, admitted, attempt: 1, executedAt: clock(now), costSoFar: .zero, at: now,
+      position, admitted, attempt: 1, executedAt: time, costSoFar: .zero, at: now,
       using: &random, into: &effects)
   }
 

@@ -75,6 +75,19 @@ struct ExecutorInstanceTests {
     #expect(shell.starts.count == 1)
   }
 
+  @Test("a token that ends while its nonce is on its way to the disk is not run, and its receipt says so")
+  func endsWhileBurning() throws {
+    var shell = try ready()
+    shell.step(offer { $0.grant.expiresAt = World.start.advanced(by: .seconds(7)) })
+    #expect(shell.unwritten.contains { $0.key == "token/t1" })
+    for _ in 0..<4 { shell.pass(2) }
+    // The lease is still good.
+    shell.flush()
+    #expect(shell.starts.isEmpty)
+    let receipt = try #require(shell.reports.first).receipt
+    #expect(receipt.status == .aborted && receipt.errorCode == "TOKEN_EXPIRED")
+  }
+
   @Test("a job that comes before the preflight is through waits for it, and is not refused")
   func waitsForPreflight() throws {
     var shell = try Shell(world, activeClasses: [])
