@@ -125,7 +125,7 @@ let testing: [Target] = [
       "GovernanceNode", "Simulator", "Raft", "ClawLedger", "ClawShield", "FROST", "Records",
       "Wire", "Merkle", "Canonical", "Crypto",
     ]),
-  tests("SimulatorTests", ["Simulator", "FROST", "Conformance"]),
+  tests("SimulatorTests", ["Simulator", "FROST", "Raft", "Conformance"]),
   tests(
     "ClusterTests",
     ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem"]),

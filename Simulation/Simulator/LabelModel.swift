@@ -30,7 +30,7 @@ struct LabelModel: Sendable {
       if decision.decisionType == .approve { approvals[index] = decision.proposal.value }
     case .artifact(let signed): take(signed.content)
     case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot, .incident,
-      .derivedIncident, .members, .derivedMembers, .key:
+      .derivedIncident, .members, .derivedMembers, .key, .recovery:
       break
     }
   }

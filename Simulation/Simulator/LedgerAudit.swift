@@ -27,7 +27,6 @@ struct LedgerAudit: Sendable {
   private var restrictions: [(id: String, target: IncidentTarget)] = []
   /// Those of people alone.
   private var acts: [RestrictionList.Entry] = []
-  /// Approvals by their leaves, ascending.
   private var lifted: [String] = []
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
   /// within two.

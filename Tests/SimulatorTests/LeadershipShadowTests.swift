@@ -5,9 +5,14 @@ import Testing
 
 /// Who may go on leading, by what the world knows of its links and its disk.
 struct LeadershipShadowTests {
-  private let leader: NodeID = 1
-  private let other: NodeID = 2
+  private let leader: NodeID
+  private let other: NodeID
   private static let millisecond: UInt64 = 1_000_000
+
+  init() throws {
+    leader = try #require(NodeID(rawValue: 1))
+    other = try #require(NodeID(rawValue: 2))
+  }
 
   /// Looks at the leader every 50 ms from `first` to `last`, both in milliseconds; the first objection, and when.
   private func watch(
