@@ -27,11 +27,13 @@ enum RecoverCommands {
         CommandOption("--out", "FILE", "where to write it"),
       ] + Command.session, run: key),
     Command(
-      "recover continue", "take the ledger to the key of new parties, where too few shares of its own are left",
+      "recover continue",
+      "take the ledger to the key of new parties, where too few shares of its own are left",
       options: [
         CommandOption("--ledger", "FILE", "the export of what is left"),
         CommandOption("--key", "FILE", "what claw recover key wrote"),
-        CommandOption("--approval", "FILE", "what clawshield approve printed at a new party", isRepeated: true),
+        CommandOption(
+          "--approval", "FILE", "what clawshield approve printed at a new party", isRepeated: true),
         node,
       ] + Acts.options + Command.session,
       details: """
@@ -58,7 +60,8 @@ enum RecoverCommands {
       throw Failure(.other, "\(path): expected a signed note: \(error)")
     }
     guard note.cluster == key.cluster else {
-      throw Failure(.other, "\(path) is of cluster \(note.cluster.hex); this identity's is \(key.cluster.hex)")
+      throw Failure(
+        .other, "\(path) is of cluster \(note.cluster.hex); this identity's is \(key.cluster.hex)")
     }
     let act = RecoveryAct(
       actID: "recovery-\(Environment.freshID())", size: note.size, root: note.root, stateRoot: note.stateRoot,

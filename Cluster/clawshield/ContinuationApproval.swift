@@ -9,7 +9,8 @@ import Records
 enum ContinuationApproval {
   /// Checks the share against the key of the file `keyPath`, keeps it for the node, and returns the approval: a line of
   /// canonical JSON.
-  static func make(configuration path: String, share sharePath: String, key keyPath: String) throws -> String {
+  static func make(configuration path: String, share sharePath: String, key keyPath: String) throws -> String
+  {
     let configuration = try NodeConfiguration(file: path)
     var file = try ConfigurationSection(file: keyPath)
     let cluster = try file.value("cluster", "a cluster's id") { $0.string.flatMap(Digest.init(hex:)) }
@@ -26,7 +27,8 @@ enum ContinuationApproval {
     let partyKey = try KeyFile.readSigningKey(configuration.partyKey)
     let id = Int(configuration.id.rawValue)
     guard let party = content.parties.first(where: { $0.id == id }), party.key == partyKey.publicKey else {
-      throw FileError(path: keyPath, reason: "party \(id) with the key of \(configuration.partyKey) has no part in it")
+      throw FileError(
+        path: keyPath, reason: "party \(id) with the key of \(configuration.partyKey) has no part in it")
     }
     guard let groupKey = share.groupKey.encoding, groupKey == content.groupKey.bytes,
       Int(share.identifier.value) == id, share.threshold == content.threshold,

@@ -111,7 +111,8 @@ public struct ExportVerifier {
     try checkFounders(genesis, attachments, cluster)
     let acts = try checkActs(records, checkpoints, genesis, keys)
     return VerifiedExport(
-      cluster: cluster, genesis: genesis, keys: keys, continuations: continuations, records: records, attachments: attachments,
+      cluster: cluster, genesis: genesis, keys: keys, continuations: continuations, records: records,
+      attachments: attachments,
       notes: checkpoints, signedNotes: notes, approvals: acts.approvals, receipts: acts.receipts,
       void: acts.void)
   }

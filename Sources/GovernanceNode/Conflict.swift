@@ -152,7 +152,8 @@ extension GovernanceNode {
     if let conflict, conflict.size == act.size {
       self.conflict = nil
       batch.delete(.meta, Conflict.key)
-      effects.notices.append(.warning("operators have said what stands at size \(act.size): this party goes on"))
+      effects.notices.append(
+        .warning("operators have said what stands at size \(act.size): this party goes on"))
     }
     effects.writes.append((.conflict, batch))
     submit(

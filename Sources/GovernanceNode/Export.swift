@@ -69,7 +69,8 @@ extension GovernanceNode {
       guard let leaf = raft.log.leaf(at: index) else {
         refuse(
           export.key, .unavailable,
-          "this node began with a snapshot and still fetches leaf \(export.next): ask another node", into: &effects)
+          "this node began with a snapshot and still fetches leaf \(export.next): ask another node",
+          into: &effects)
         return nil
       }
       text += ExportFormat.leaf(leaf, attachment: raft.log.attachment(at: index)?.bytes ?? [])

@@ -271,7 +271,8 @@ extension GovernanceNode {
     guard raft.discardContradicted(by: size, at: now.monotonic, into: &raftEffects) else {
       halt(
         Conflict(
-          size: checkpoint.size, reason: "a note of size \(checkpoint.size) conflicts with what is final here",
+          size: checkpoint.size,
+          reason: "a note of size \(checkpoint.size) conflicts with what is final here",
           first: finality.note?.encoded ?? "", second: shown.note), into: &effects)
       return
     }

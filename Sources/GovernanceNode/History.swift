@@ -115,7 +115,10 @@ extension GovernanceNode {
     }
     if let stand = continuations.first(where: { $0 >= first }) {
       // The leaf by which operators took the ledger from one key to another comes alone; what it says vouches for it.
-      if stand == first, let entry = raft.log.entries(from: LogIndex(rawValue: first + 1), through: LogIndex(rawValue: first + 1), maxBytes: 0).first,
+      if stand == first,
+        let entry = raft.log.entries(
+          from: LogIndex(rawValue: first + 1), through: LogIndex(rawValue: first + 1), maxBytes: 0
+        ).first,
         let note = finality.note
       {
         return ([entry], note)

@@ -144,7 +144,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
     recovered: consuming RecoveredLedger, foundingShare: PartyShare<Suite>?,
-    continuingShare: PartyShare<Suite>? = nil, settings: Settings, newestSemantics: Int = Semantics.newest, at now: Moment,
+    continuingShare: PartyShare<Suite>? = nil, settings: Settings, newestSemantics: Int = Semantics.newest,
+    at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
     let start = try Beginning(recovered, identity, newestSemantics: newestSemantics)
@@ -194,7 +195,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     _ = overlay.follow(raft.log)
     // What was signed with a share of a key that operators have put aside binds nobody any more.
     if let began = continuedAt, memory.lock.time < began { signer.release() }
-    if signer.lock.size > 0, memory.lock.size > finality.size, raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root {
+    if signer.lock.size > 0, memory.lock.size > finality.size,
+      raft.log.rootHash(ofSize: memory.lock.size) == memory.lock.root
+    {
       raft.setLocked(LogIndex(rawValue: memory.lock.size))
     }
     finality.resume(raft.log, overlay.final)

@@ -46,7 +46,8 @@ public struct RecoveryAct: StatementContent {
     validUntil = try fields.time("valid_until")
     guard size > 0 else { throw .field(fields.name("size"), expected: "at least the genesis") }
     guard (key == nil) == (continuedAt == nil) else {
-      throw .field(fields.name("continued_at"), expected: "a time beside a key, and neither without the other")
+      throw .field(
+        fields.name("continued_at"), expected: "a time beside a key, and neither without the other")
     }
     if let key, key.cause.value != size || key.origin != .generation {
       throw .field(fields.name("key"), expected: "a key that was generated, with the cause \(size)")

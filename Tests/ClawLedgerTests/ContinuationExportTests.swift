@@ -48,7 +48,8 @@ struct ContinuationExportTests {
     let message = GenesisSignature.bytes(leafHash: cluster)
     let signatures = try parties.map { ($0.id, try key(UInt8(20 + $0.id)).sign(message)) }
     attachment["signatures"] = Attachment.Item(
-      salt: Attachment.noSalt, value: GenesisSignature.json(signatures.map { (party: $0.0, signature: $0.1) }))
+      salt: Attachment.noSalt, value: GenesisSignature.json(signatures.map { (party: $0.0, signature: $0.1) })
+    )
     var frontier = Frontier()
     var lines = ""
     var notes = ""
@@ -82,7 +83,8 @@ struct ContinuationExportTests {
       Party(id: id, name: "p\(id)", key: try key(UInt8(20 + id)).publicKey, verifyingShare: "aa")
     }
     let content = KeyContent(
-      cause: LeafIndex(frontier.size), origin: .generation, groupKey: groupKey, parties: parties, threshold: 2,
+      cause: LeafIndex(frontier.size), origin: .generation, groupKey: groupKey, parties: parties,
+      threshold: 2,
       transcriptHash: SHA256.hash("u"))
     let act = RecoveryAct(
       actID: "r", size: frontier.size, root: flaw == .otherRoot ? SHA256.hash("x") : frontier.root,
@@ -118,7 +120,8 @@ struct ContinuationExportTests {
     #expect(runs.map { $0?.payloads.count } == [3, 1, 1], "the operators' leaf comes alone")
   }
 
-  @Test("without enough operators, the parties' approval, or what the old key signed, the new key signs nothing")
+  @Test(
+    "without enough operators, the parties' approval, or what the old key signed, the new key signs nothing")
   func flawed() throws {
     for flaw in Flaw.allCases {
       let (text, cluster) = try export(flaw)

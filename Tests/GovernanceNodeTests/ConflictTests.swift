@@ -68,7 +68,8 @@ struct ConflictTests {
   private func passTime() { for _ in 0..<40 { rig.step(.tick) } }
 
   @Test(
-    "a party that sees two notes of one size halts, over restarts too, and signs nothing", arguments: [false, true])
+    "a party that sees two notes of one size halts, over restarts too, and signs nothing",
+    arguments: [false, true])
   func halts(state: Bool) throws {
     let note = try contradiction(state: state)
     let final = rig.node.finality.note?.encoded
@@ -101,7 +102,8 @@ struct ConflictTests {
       rig.answers.contains { if case .respond(_, let status, _) = $0 { status.code == .ok } else { false } })
   }
 
-  @Test("operators release it: binding when handed over, logged after, and the other note is void from then on")
+  @Test(
+    "operators release it: binding when handed over, logged after, and the other note is void from then on")
   func released() throws {
     let note = try contradiction()
     show(note)

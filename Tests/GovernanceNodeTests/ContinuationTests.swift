@@ -16,7 +16,8 @@ extension NodeHost {
   fileprivate func keep(_ share: PartyShare<Ed25519SHA512>, using random: inout SeededRandom) throws {
     var storage = [UInt8](repeating: 7, count: 32)
     guard let key = SymmetricKey(consuming: &storage) else { throw SimulationError.setup("a key") }
-    guard let batch = node?.vault.keep(share, as: "continuation", beside: nil, storageKey: key, using: &random)
+    guard
+      let batch = node?.vault.keep(share, as: "continuation", beside: nil, storageKey: key, using: &random)
     else { throw SimulationError.setup("a node") }
     disk.sync(batch)
   }
@@ -115,7 +116,9 @@ struct ContinuationTests {
             id: Int(host.id.rawValue), name: "node\(host.id.rawValue)", key: key.publicKey,
             verifyingShare: Hex.encode(element.encoding ?? [])))
       }
-      guard let groupKey = keys.groupKey.encoding.flatMap({ PublicKey($0) }) else { throw SimulationError.setup("a key") }
+      guard let groupKey = keys.groupKey.encoding.flatMap({ PublicKey($0) }) else {
+        throw SimulationError.setup("a key")
+      }
       let content = KeyContent(
         cause: LeafIndex(cause), origin: .generation, groupKey: groupKey, parties: parties,
         threshold: threshold, transcriptHash: try chairs[0].ceremony.transcript())

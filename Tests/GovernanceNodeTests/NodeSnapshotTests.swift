@@ -129,7 +129,8 @@ struct NodeSnapshotTests {
     }
   }
 
-  @Test("state first, history after: the leaves before the snapshot come from peers, whole, over restarts too")
+  @Test(
+    "state first, history after: the leaves before the snapshot come from peers, whole, over restarts too")
   func historyAfter() throws {
     let (world, taken, behind) = try beginWithSnapshot(11)
     let final = size(taken)
@@ -207,7 +208,8 @@ struct NodeSnapshotTests {
     _ = behind
   }
 
-  @Test("a follower far behind gets the state, where its leader has the entries; one that is near gets entries")
+  @Test(
+    "a follower far behind gets the state, where its leader has the entries; one that is near gets entries")
   func farBehind() throws {
     let world = try world(13)
     for host in world.hosts { host.snapshotLag = 12 }
