@@ -58,6 +58,8 @@ final class NodeHost<Suite: CipherSuite> {
   var isUp: Bool { node != nil }
   /// How many final entries a peer may lack before it is sent a snapshot; counts from the next start on.
   var snapshotLag: UInt64 = 100_000
+  /// What it holds uncommitted as a leader; counts from the next start on.
+  var maxUncommittedBytes = 16 << 20
 
   func moment(_ time: UInt64) -> Moment {
     Moment(
@@ -79,7 +81,8 @@ final class NodeHost<Suite: CipherSuite> {
     node = try GovernanceNode(
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
-      foundingShare: try founding(), settings: try Settings(snapshotLag: snapshotLag),
+      foundingShare: try founding(), settings: try Settings(
+        maxUncommittedBytes: maxUncommittedBytes, snapshotLag: snapshotLag),
       newestSemantics: newestSemantics, at: moment(time), using: &random)
     #if SIMULATION
     node?.falseNote = falseNote
