@@ -36,6 +36,8 @@ struct NodeConfiguration: Sendable {
   let peers: [Peer]
   /// The newest semantics that this node says it applies: its program's, or fewer where an upgrade is rehearsed.
   let newestSemantics: Int
+  /// How many final entries a peer may lack before this node, as leader, sends it a snapshot instead.
+  let snapshotLag: UInt64
   let beginning: Beginning
 
   /// How the ledger begins.
@@ -101,6 +103,10 @@ struct NodeConfiguration: Sendable {
     newestSemantics = try file.value(
       "newest_semantics", "a whole number from 1 to \(Semantics.newest)", default: Semantics.newest
     ) { json in json.integer.flatMap { (1...Semantics.newest).contains($0) ? $0 : nil } }
+    snapshotLag = try file.value("snapshot_lag", "a whole number from 1 to 1000000000", default: 100_000) {
+      json in
+      json.integer.flatMap { (1...1_000_000_000).contains($0) ? UInt64($0) : nil }
+    }
     let cluster: Digest? = try file.value("joins", "a cluster id, 64 hexadecimal characters", default: nil) {
       json in json.string.flatMap { Digest(hex: $0) }
     }

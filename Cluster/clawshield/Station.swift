@@ -241,7 +241,8 @@ final class Station {
         id: configuration.id, partyKey: try KeyFile.readSigningKey(configuration.partyKey),
         storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
-      foundingShare: share, continuingShare: continuingShare, settings: try Settings(),
+      foundingShare: share, continuingShare: continuingShare,
+      settings: try Settings(snapshotLag: configuration.snapshotLag),
       newestSemantics: configuration.newestSemantics, at: moment, using: &random)
     ceremony = nil
     joining = nil

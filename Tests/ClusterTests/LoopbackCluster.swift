@@ -129,11 +129,16 @@ final class LoopbackCluster: @unchecked Sendable {
 
   /// Tells a node to say that it applies no newer semantics; nil, that it applies what its program does.
   func limit(node number: Int, to semantics: Int?) throws {
+    try configure(node: number, "newest_semantics", semantics.map(JSON.integer))
+  }
+
+  /// Sets, or with nil removes, a key of a node's configuration, which the node reads when it starts.
+  func configure(node number: Int, _ key: String, _ value: JSON?) throws {
     let file = "\(folder)/nodes/node-\(number)/node.json"
     guard case .object(var node) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
       throw CocoaError(.fileReadCorruptFile)
     }
-    node["newest_semantics"] = semantics.map(JSON.integer)
+    node[key] = value
     try JSON.object(node).canonical.write(toFile: file, atomically: true, encoding: .utf8)
   }
 
