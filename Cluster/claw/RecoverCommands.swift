@@ -50,8 +50,9 @@ enum RecoverCommands {
   }
 
   private static func stand(_ call: Invocation) throws -> ExitCode {
+    // Which cluster it is, several nodes say.
+    let key = try Session(call.parsed).cluster()
     let session = try session(call)
-    let key = try session.cluster()
     let path = call.parsed.operand(0) ?? ""
     let note: CheckpointNote
     do {

@@ -224,9 +224,10 @@ extension GovernanceNode {
   /// What may enter the log from outside a leader: what its originator signed, and artifacts.
   private static func isForwardable(_ type: RecordType) -> Bool {
     switch type {
-    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .version, .members, .artifact:
+    case .proposal, .ballot, .withdrawal, .receipt, .incident, .enrol, .policy, .version, .members, .artifact,
+      .recovery:
       true
-    case .genesis, .term, .tick, .key, .decision, .recovery: false
+    case .genesis, .term, .tick, .key, .decision: false
     }
   }
 

@@ -9,7 +9,7 @@ import Wire
 
 /// What a leader has taken and cannot commit is bounded, and whoever asks for more is told so at once.
 struct BackPressureTests {
-  @Test("a leader without a majority takes so many bytes, and tells callers that it takes no more; then it does again")
+  @Test("a leader without a majority takes so many bytes, tells callers so, and then it takes more")
   func callersAreTold() throws {
     let world = try World(seed: 21, nodes: 5, threshold: 3, faults: .none)
     for host in world.hosts {
