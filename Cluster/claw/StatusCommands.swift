@@ -59,7 +59,7 @@ enum StatusCommands {
       "rules     \(VersionCommands.line(value["semantics"]))",
       "policy    \(text("policy_bundle_hash"))",
       "executors \(executors.isEmpty ? "none enlisted" : executors.joined(separator: ", "))",
-      "state     \(value["halted"]?.bool == true ? "HALTED" : "running")",
+      "state     \(state(value))",
     ]
     for entry in value["readiness"]?.array ?? [] {
       let name = entry["executor"]?.string ?? "?"
@@ -96,6 +96,13 @@ enum StatusCommands {
   /// What everyone may know: the newest note, verified.
   private static func brief(_ session: Session, _ call: Invocation) throws -> ExitCode {
     try LedgerCommands.checkpoint(session, call)
+  }
+
+  private static func state(_ status: JSON) -> String {
+    if let conflict = status["conflict"]?.string {
+      return "SEV-1, this party has halted: \(VisibleText.line(conflict))"
+    }
+    return status["halted"]?.bool == true ? "HALTED" : "running"
   }
 
   private static func actions(_ call: Invocation) throws -> ExitCode {
