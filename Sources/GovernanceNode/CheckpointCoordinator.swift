@@ -223,6 +223,12 @@ extension GovernanceNode {
       let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
     let session = Int(truncatingIfNeeded: answer.session)
+    #if SIMULATION
+    if Mutant.oneDeclineEnds.isActive, answer.share.isEmpty {
+      round = nil
+      return
+    }
+    #endif
     switch answer.declined {
     case "":
       guard let share = try? SignatureShare<Suite>(encoding: answer.share) else {
@@ -265,12 +271,7 @@ extension GovernanceNode {
     }
     round = current
     // With more than n − t declines this round cannot end; what was declined is excepted in the next.
-    #if SIMULATION
-    let tolerated = Mutant.oneDeclineEnds.isActive ? 0 : epoch.parties.count - epoch.threshold
-    #else
-    let tolerated = epoch.parties.count - epoch.threshold
-    #endif
-    if current.declines.count > tolerated {
+    if current.declines.count > epoch.parties.count - epoch.threshold {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       // This party's own answer comes at once, and would be the same: the next round waits for the pulse.
@@ -284,9 +285,6 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard var current = round else { return }
-    #if SIMULATION
-    if Mutant.latePartyAwaited.isActive { return }
-    #endif
     guard current.startedAt + Self.roundDeadline > now.monotonic else {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil

@@ -68,18 +68,12 @@ public enum Mutant: String, CaseIterable, Sendable {
   case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
   case attachmentNotChecked = "gov-32-attachment-not-checked"
   // Checks and tolerances that are taken away, where none of the above fits.
-  case aggregateUnverified = "without-aggregate-check"
+  case sharesUnchecked = "without-share-check"
   case allPartiesNeeded = "without-spare-parties"
-  case latePartyAwaited = "without-passing-over"
   case oneDeclineEnds = "without-outvoting-declines"
-  case rootNotCompared = "without-root-comparison"
-  case denialIgnored = "without-believing-denials"
-  case termsUncredited = "without-term-credits"
+  case neverGivesWay = "without-giving-way"
   case frameUnchecked = "without-frame-check"
-  case checksumIgnored = "without-record-checksum"
   case clockAlone = "without-log-time"
-  case neverProbedAgain = "without-probing-again"
-  case inputOfAnother = "without-input-comparison"
   case activatedUnready = "without-readiness-check"
 
   /// The one that is active; nil for none. Set between runs, never during one.

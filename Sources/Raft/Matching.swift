@@ -94,13 +94,13 @@ extension RaftInstance {
       }
       return false
     }
-    #if SIMULATION
-    let isSame = root == request.previousRoot || Mutant.rootNotCompared.isActive
-    #else
-    let isSame = root == request.previousRoot
-    #endif
-    guard isSame else {
-      if term < currentTerm, previous > protectedIndex {
+    guard root == request.previousRoot else {
+      #if SIMULATION
+      let mayGiveWay = !Mutant.neverGivesWay.isActive
+      #else
+      let mayGiveWay = true
+      #endif
+      if term < currentTerm, previous > protectedIndex, mayGiveWay {
         // Two stories of an earlier term. Where they part is above what is protected: go on from there.
         report(.twoStories(index: previous, term: term, shownBy: sender), into: &effects)
         reject(request, hint: protectedIndex, to: sender)
@@ -193,7 +193,12 @@ extension RaftInstance {
   ) -> Bool {
     let index = entry.index
     if term == entry.term {
-      guard term == currentTerm || index <= protectedIndex else {
+      #if SIMULATION
+      let isKept = term == currentTerm || index <= protectedIndex || Mutant.neverGivesWay.isActive
+      #else
+      let isKept = term == currentTerm || index <= protectedIndex
+      #endif
+      guard isKept else {
         report(.twoStories(index: index, term: term, shownBy: sender), into: &effects)
         return true
       }

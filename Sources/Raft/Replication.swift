@@ -1,7 +1,3 @@
-#if SIMULATION
-import Mutants
-#endif
-
 // The leader's side of log replication (Raft §5.3).
 
 extension RaftInstance {
@@ -12,9 +8,6 @@ extension RaftInstance {
     leading.heartbeatDue = now + settings.heartbeatInterval
     leading.pace.mark(log.lastIndex, at: now, settings)
     for position in leading.progress.indices {
-      #if SIMULATION
-      if Mutant.neverProbedAgain.isActive, leading.progress[position].isProbing { continue }
-      #endif
       leading.progress[position].isProbing = false
       sendEmpty(to: position, into: &effects)
     }
@@ -168,9 +161,6 @@ extension RaftInstance {
   private mutating func believes(
     _ round: UInt64, denying previous: LogIndex, hint: LogIndex, position: Int, into effects: inout Effects
   ) -> Bool {
-    #if SIMULATION
-    if Mutant.denialIgnored.isActive { return false }
-    #endif
     let progress = leading.progress[position]
     guard previous <= progress.match, hint < progress.match, round == leading.round,
       round != progress.denials.round

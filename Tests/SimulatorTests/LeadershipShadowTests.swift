@@ -7,12 +7,13 @@ import Testing
 struct LeadershipShadowTests {
   private let leader: NodeID
   private let other: NodeID
-  private static let millisecond: UInt64 = 1_000_000
 
   init() throws {
     leader = try #require(NodeID(rawValue: 1))
     other = try #require(NodeID(rawValue: 2))
   }
+
+  private static let millisecond: UInt64 = 1_000_000
 
   /// Looks at the leader every 50 ms from `first` to `last`, both in milliseconds; the first objection, and when.
   private func watch(
