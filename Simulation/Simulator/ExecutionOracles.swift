@@ -111,6 +111,13 @@ extension Oracles {
           at: time)
       }
     }
+    evaluated("policy in force")
+    if let bundle = host.bundles[token], bundle != decision.policyBundleHash {
+      fail(
+        "policy in force",
+        "\(host.principal.path) starts \(token), approved under a bundle that its lease did not name any more",
+        at: time)
+    }
     execution.unaudited.append(
       .init(decision: decision, leaf: leaf, what: "\(host.principal.path) starts \(token)"))
     auditStarts(at: time)

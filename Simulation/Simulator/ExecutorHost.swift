@@ -69,6 +69,8 @@ final class ExecutorHost {
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
+  /// The bundle of the newest lease when each token was taken up.
+  private(set) var bundles: [String: Digest] = [:]
   /// How it lies.
   var liar: LyingExecutor
 
@@ -349,6 +351,10 @@ final class ExecutorHost {
     }
     for write in raised.writes where lives() {
       journal.append(write)
+      if write.key.hasPrefix("token/"), let bundle = shadow.newest?.bundle {
+        let token = String(write.key.dropFirst(6))
+        if bundles[token] == nil { bundles[token] = bundle }
+      }
       diskFree = max(diskFree, time) + conditions.journalDelay + random.below(conditions.journalDelay + 1)
       demands.append(.happening(.synced, after: diskFree - time))
     }

@@ -11,9 +11,9 @@ public enum FaultNames {
       "journal lost",
       "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
       "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped", "partial partition",
-      "partition", "pause", "program rolled back",
+      "partition", "pause", "policy change", "program rolled back",
       "program upgraded", "restriction", "result is a file", "result reused", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox leaky",
-      "sandbox unproven", "semantics activated", "slow disk",
+      "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
       "transfer", "write lost",
     ] + Lie.faultNames + ExecutorLie.faultNames).sorted()
 }

@@ -22,6 +22,7 @@ public struct Oracles: Sendable {
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
+    "policy in force",
     "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
   ]
 

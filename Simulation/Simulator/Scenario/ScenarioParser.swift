@@ -183,6 +183,10 @@ public struct ScenarioParser {
       try line.expect("semantics")
       return .activate(try semantics(&line))
     case "members": return .members(try line.number("a number that says how"))
+    case "policy": return .policy(try line.number("a bundle's number", in: 1...1_000_000))
+    case "snapshot":
+      try line.expect("to")
+      return .snapshot(to: try line.number("a node's number", in: 1...99))
     case "agent": return try agent(&line)
     case "approver":
       let approver = try line.number("an approver's number", in: 1...4)
@@ -195,7 +199,7 @@ public struct ScenarioParser {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, program, activate, agent or approver")
+          + "revoke, transfer, members, policy, snapshot, program, activate, agent or approver")
     }
   }
 
