@@ -31,8 +31,8 @@ struct ExecutionKnowledge: Sendable {
   var starts: [String: Start] = [:]
   var decisions: [String: Decision] = [:]
   var reported: [String: [Receipt]] = [:]
-  /// What each executor reported last.
-  var lastReport: [Receipt] = []
+  /// Under which approval each executor started last.
+  var lastStart: [(decision: Decision, leaf: LeafIndex)] = []
   /// Executors that have lied: what they say of their own runs nobody else can know.
   var liars: [Principal] = []
   /// Restrictions that an operator was told are in force, and since when.
@@ -100,6 +100,8 @@ extension Oracles {
       return
     }
     execution.decisions[token] = decision
+    execution.lastStart.removeAll { $0.decision.grant?.executorID == host.principal }
+    execution.lastStart.append((decision, leaf))
     if let grant = decision.grant {
       // Leases carry the time of day of a note; most clocks are right to within two seconds, and notes of liars to
       // within the five that honest parties allow.
@@ -267,8 +269,6 @@ extension Oracles {
   }
 
   mutating func reported(_ receipt: Receipt) {
-    execution.lastReport.removeAll { $0.executorID == receipt.executorID }
-    execution.lastReport.append(receipt)
     if execution.reported[receipt.tokenID]?.contains(receipt) != true {
       execution.reported[receipt.tokenID, default: []].append(receipt)
     }

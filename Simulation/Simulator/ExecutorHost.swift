@@ -293,6 +293,7 @@ final class ExecutorHost {
         }
         return
       }
+
       guard status.code == .ok else { return }
       if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
         take(lease.links, at: time, nodes: nodes, oracles: &oracles)
@@ -427,7 +428,7 @@ final class ExecutorHost {
   }
 
   private func send(_ draft: ReceiptDraft, _ nodes: [UInt64], oracles: inout Oracles) {
-    let overheard = oracles.execution.lastReport.first { $0.executorID != principal }
+    let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
     for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
       oracles.reported(draft.receipt)
       let signed = Signed.sign(

@@ -28,7 +28,7 @@ public struct Oracles: Sendable {
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted",
+    "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted"
   ]
 
   /// The first property that did not hold, in words.
@@ -254,7 +254,8 @@ public struct Oracles: Sendable {
     guard size < committed else { return }
     fail(
       "fresh reads are fresh",
-      "node \(node) shows \(size) entries for fresh, and \(committed) were committed when it was asked", at: time)
+      "node \(node) shows \(size) entries for fresh, and \(committed) were committed when it was asked",
+      at: time)
   }
 
   /// Tokens that ran.

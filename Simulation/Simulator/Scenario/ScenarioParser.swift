@@ -317,12 +317,14 @@ public struct ScenarioParser {
   private func agent(_ line: inout ScenarioLine) throws(ScenarioError) -> Act {
     let number = try line.number("an agent's number", in: 1...3)
     let verbs = [
-      "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects", "trespasses",
+      "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects",
+      "trespasses",
       "floods", "borrows", "reuses", "snoops",
     ]
     let verb = try line.choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try line.word("an action's name") : ""
-    let request = ["puts", "checks"].contains(verb) ? 0 : try line.number("a request's number", in: 1...1_000_000)
+    let request =
+      ["puts", "checks"].contains(verb) ? 0 : try line.number("a request's number", in: 1...1_000_000)
     let act: AgentAct
     switch verb {
     case "puts": act = .put
