@@ -293,7 +293,6 @@ final class ExecutorHost {
         }
         return
       }
-
       guard status.code == .ok else { return }
       if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
         take(lease.links, at: time, nodes: nodes, oracles: &oracles)

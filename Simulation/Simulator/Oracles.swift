@@ -28,7 +28,7 @@ public struct Oracles: Sendable {
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted"
+    "backups and restores: no seed draws one, and no ledger is compacted"
   ]
 
   /// The first property that did not hold, in words.
