@@ -152,7 +152,7 @@ extension NodeHost {
       case .falseState: .state
       case .falseConsent: .consent
       case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
-        .falseAcknowledgements, .forge, .invent:
+        .falseAcknowledgements, .forge, .invent, .askTwice:
         nil
       }
     guard let kind else { return }
