@@ -85,6 +85,7 @@ public enum Campaign {
       world.readAll()
     }
     let unsettled = world.oracles.violation == nil ? world.unsettled : []
+    if world.oracles.violation == nil { world.checkReceipts() }
     if unsettled.isEmpty {
       world.checkOutcomes()
       world.oracles.checkAudited(at: world.time)

@@ -68,7 +68,8 @@ struct Cast {
         principal: principal, key: key, cluster: cluster, keys: keys)
       switch principal {
       case .agent:
-        out.append(SimulatedAgent(credentials, number: UInt64(out.count) + 1, canaries: book, seed: seed, log: log))
+        out.append(
+          SimulatedAgent(credentials, number: UInt64(out.count) + 1, canaries: book, seed: seed, log: log))
       case .approver:
         approvers.append(
           SimulatedApprover(credentials, number: UInt64(approvers.count) + 1, seed: seed, log: log))

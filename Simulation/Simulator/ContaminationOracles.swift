@@ -23,7 +23,8 @@ extension Oracles {
     }
     if let found {
       fail(
-        Self.contamination, "\(reader.path) is told what is in the \(found.place.rawValue) of \(found.agent.path)",
+        Self.contamination,
+        "\(reader.path) is told what is in the \(found.place.rawValue) of \(found.agent.path)",
         at: time)
     }
   }
@@ -52,7 +53,8 @@ extension Oracles {
     for canary in canaries.found(in: output) where canary.agent != agent && !given.contains(canary.agent) {
       fail(
         Self.contamination,
-        "a run of \(agent.path) gives what is in the \(canary.place.rawValue) of \(canary.agent.path)", at: time)
+        "a run of \(agent.path) gives what is in the \(canary.place.rawValue) of \(canary.agent.path)",
+        at: time)
     }
   }
 
@@ -61,7 +63,8 @@ extension Oracles {
     evaluated(Self.contamination)
     if let found = canaries.found(in: bytes).first {
       fail(
-        Self.contamination, "\(what()) has what is in the \(found.place.rawValue) of \(found.agent.path)", at: time)
+        Self.contamination, "\(what()) has what is in the \(found.place.rawValue) of \(found.agent.path)",
+        at: time)
     }
   }
 

@@ -31,8 +31,8 @@ struct ExecutionKnowledge: Sendable {
   var starts: [String: Start] = [:]
   var decisions: [String: Decision] = [:]
   var reported: [String: [Receipt]] = [:]
-  /// What each executor reported last.
-  var lastReport: [Receipt] = []
+  /// Under which approval each executor started last.
+  var lastStart: [(decision: Decision, leaf: LeafIndex)] = []
   /// Executors that have lied: what they say of their own runs nobody else can know.
   var liars: [Principal] = []
   /// Restrictions that an operator was told are in force, and since when.
@@ -100,6 +100,8 @@ extension Oracles {
       return
     }
     execution.decisions[token] = decision
+    execution.lastStart.removeAll { $0.decision.grant?.executorID == host.principal }
+    execution.lastStart.append((decision, leaf))
     if let grant = decision.grant {
       // Leases carry the time of day of a note; most clocks are right to within two seconds, and notes of liars to
       // within the five that honest parties allow.
@@ -110,6 +112,13 @@ extension Oracles {
           "\(host.principal.path) starts \(token), which expired at \(grant.expiresAt.text), at \(wall(time).text)",
           at: time)
       }
+    }
+    evaluated("policy in force")
+    if let bundle = host.bundles[token], bundle != decision.policyBundleHash {
+      fail(
+        "policy in force",
+        "\(host.principal.path) starts \(token), approved under a bundle that its lease did not name any more",
+        at: time)
     }
     execution.unaudited.append(
       .init(decision: decision, leaf: leaf, what: "\(host.principal.path) starts \(token)"))
@@ -260,8 +269,6 @@ extension Oracles {
   }
 
   mutating func reported(_ receipt: Receipt) {
-    execution.lastReport.removeAll { $0.executorID == receipt.executorID }
-    execution.lastReport.append(receipt)
     if execution.reported[receipt.tokenID]?.contains(receipt) != true {
       execution.reported[receipt.tokenID, default: []].append(receipt)
     }

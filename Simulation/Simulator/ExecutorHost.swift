@@ -69,6 +69,8 @@ final class ExecutorHost {
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
+  /// The bundle of the newest lease when each token was taken up.
+  private(set) var bundles: [String: Digest] = [:]
   /// How it lies.
   var liar: LyingExecutor
 
@@ -349,6 +351,10 @@ final class ExecutorHost {
     }
     for write in raised.writes where lives() {
       journal.append(write)
+      if write.key.hasPrefix("token/"), let bundle = shadow.newest?.bundle {
+        let token = String(write.key.dropFirst(6))
+        if bundles[token] == nil { bundles[token] = bundle }
+      }
       diskFree = max(diskFree, time) + conditions.journalDelay + random.below(conditions.journalDelay + 1)
       demands.append(.happening(.synced, after: diskFree - time))
     }
@@ -421,7 +427,7 @@ final class ExecutorHost {
   }
 
   private func send(_ draft: ReceiptDraft, _ nodes: [UInt64], oracles: inout Oracles) {
-    let overheard = oracles.execution.lastReport.first { $0.executorID != principal }
+    let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
     for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
       oracles.reported(draft.receipt)
       let signed = Signed.sign(

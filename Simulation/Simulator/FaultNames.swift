@@ -3,17 +3,20 @@ public enum FaultNames {
   /// Those that a campaign is to see.
   public static let all =
     ([
-      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent snoops", "bit flip", "clock drift", "clock offset",
+      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent snoops",
+      "bit flip", "clock drift", "clock offset",
       "clock step", "clog", "corruption", "crash", "crash before fsync", "delay", "duplication",
       "executor clock drift", "executor crash", "executor crash between effects",
       "executor crash while running", "executor cut off", "executor needs a new incarnation",
       "executor write lost", "failed fsync", "full disk", "hung disk", "input not there", "journal corrupted",
       "journal lost",
       "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
-      "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped", "partial partition",
-      "partition", "pause", "program rolled back",
-      "program upgraded", "restriction", "result is a file", "result reused", "sandbox breaks", "sandbox endless", "sandbox fails", "sandbox leaky",
-      "sandbox unproven", "semantics activated", "slow disk",
+      "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped",
+      "partial partition",
+      "partition", "pause", "policy change", "program rolled back",
+      "program upgraded", "restriction", "result is a file", "result reused", "sandbox breaks",
+      "sandbox endless", "sandbox fails", "sandbox leaky",
+      "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
       "transfer", "write lost",
     ] + Lie.faultNames + ExecutorLie.faultNames).sorted()
 }

@@ -115,6 +115,13 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 enum SimulatedPolicy {
   /// The most of any action below.
   static let maximumRetries = 1
+  /// The bundle of a number.
+  static func bundle(_ number: UInt64) throws(RecordError) -> PolicyBundle {
+    let version = "{\"bundle_version\":\"\(number)\""
+    return try PolicyBundle(files: [
+      (PolicyBundle.registryPath, version + registry.drop { $0 != "," })
+    ])
+  }
   static let registry = """
     {"bundle_version":"1","constitution_version":"1.0.0",
      "actions":[

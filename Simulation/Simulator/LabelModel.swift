@@ -72,10 +72,11 @@ struct LabelModel: Sendable {
         continue
       }
       if isExact, known.labels != labels {
-        return "artifact \(place.digest.hex.prefix(16)) has labels \(known.labels), and they follow to be \(labels)"
+        return "artifact \(place.digest.hex.prefix(16)) has labels \(known.labels), and should have \(labels)"
       }
       if let missing = (origins[place.digest] ?? []).first(where: { !known.labels.contains($0) }) {
-        return "artifact \(place.digest.hex.prefix(16)) holds something of \(missing), and has labels \(known.labels)"
+        return
+          "artifact \(place.digest.hex.prefix(16)) holds something of \(missing), and has labels \(known.labels)"
       }
     }
     return nil

@@ -17,6 +17,7 @@ struct LeaseShadow {
     let end: Uptime
     let isHalted: Bool
     let restrictions: RestrictionList
+    let bundle: Digest
     /// Place of its challenge in the order of sending.
     let challenge: Int
   }
@@ -58,6 +59,7 @@ struct LeaseShadow {
     highest = mark
     newest = Held(
       mark: mark, end: end, isHalted: line.mode == .halted || list.isHalted, restrictions: list,
+      bundle: line.policyBundleHash,
       challenge: answered)
   }
 

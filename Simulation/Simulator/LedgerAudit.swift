@@ -122,7 +122,7 @@ struct LedgerAudit: Sendable {
     guard receipt.executorID == grant.executorID, receipt.executorIncarnation == grant.executorIncarnation,
       isSigned(signed, by: grant.executorID)
     else {
-      return "the receipt at leaf \(leaf) counts, and is not of \(grant.executorID.path), which the approval names"
+      return "the receipt at leaf \(leaf) counts, and the approval names \(grant.executorID.path)"
     }
     guard receipt.tokenID == grant.tokenID, receipt.requestID == approval.decision.requestID,
       receipt.tenantID == approval.decision.tenantID,

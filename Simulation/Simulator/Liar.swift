@@ -45,7 +45,8 @@ public enum Lie: String, Sendable, CaseIterable {
 
   /// What is counted when a lie is told.
   static let faultNames = [
-    "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement", "lie: false time",
+    "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement",
+    "lie: false time",
     "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: replay",
     "lie: spoiled job",
     "lie: spoiled lease",

@@ -81,9 +81,10 @@ struct LyingExecutor {
     return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item))
   }
 
-  /// What it reports instead of `draft`; `overheard` is what the other executor reported last.
+  /// What it reports instead of `draft`; `overheard` is the approval under which the other executor started last.
   mutating func reports(
-    _ draft: ReceiptDraft, as own: Principal, overheard: Receipt?, oracles: inout Oracles
+    _ draft: ReceiptDraft, as own: Principal, overheard: (decision: Decision, leaf: LeafIndex)?,
+    oracles: inout Oracles
   ) -> [ReceiptDraft] {
     guard !lies.isEmpty else { return [draft] }
     var sent = [draft]
@@ -98,7 +99,8 @@ struct LyingExecutor {
 
   /// Nil where this lie has nothing to say here.
   private mutating func rewrite(
-    _ sent: [ReceiptDraft], _ lie: ExecutorLie, _ own: Principal, _ overheard: Receipt?
+    _ sent: [ReceiptDraft], _ lie: ExecutorLie, _ own: Principal,
+    _ overheard: (decision: Decision, leaf: LeafIndex)?
   ) -> [ReceiptDraft]? {
     guard let draft = sent.first else { return nil }
     var receipt = draft.receipt
@@ -122,8 +124,15 @@ struct LyingExecutor {
       receipt.cost = .zero
       return [ReceiptDraft(receipt: receipt, attachment: draft.attachment)] + sent.dropFirst()
     case .claims:
-      guard let overheard, overheard.executorID != own else { return nil }
-      receipt = overheard
+      guard let overheard, let grant = overheard.decision.grant else { return nil }
+      receipt = Receipt(
+        receiptID: String(digest(lie).hex.prefix(32)), decision: overheard.decision,
+        decisionIndex: overheard.leaf, grant: grant, executedAt: receipt.executedAt,
+        finishedAt: receipt.finishedAt, status: .failed, errorCode: "EXIT_STATUS",
+        resultHash: receipt.resultHash, truncated: false, isolationClass: receipt.isolationClass,
+        guest: receipt.guest, imageDigest: receipt.imageDigest, cost: receipt.cost,
+        exfiltrationRisk: false, piiDetected: false, loopGuardTriggered: false,
+        approvalNote: receipt.approvalNote)
       if draw(lie, below: 2) == 0 { receipt.executorID = own }
       let stolen = ReceiptDraft(receipt: receipt, attachment: draft.attachment)
       return [other(stolen, lie)] + sent

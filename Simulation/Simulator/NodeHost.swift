@@ -133,6 +133,12 @@ public enum SimulationError: Error, Equatable, Sendable {
 }
 
 extension NodeHost {
+  /// What it sends to a peer as though that lacked what its own log has no more.
+  func offerSnapshot(to peer: NodeID) -> [(to: NodeID, message: PeerMessage)] {
+    var effects = NodeEffects()
+    node?.sendSnapshot(to: peer, into: &effects)
+    return effects.messages
+  }
   /// The root over the first `size` entries of its log; nil where it does not have them.
   func logRoot(ofSize size: UInt64) -> Digest? { node?.logRoot(ofSize: size) }
   /// The term of the last of the first `size` entries.

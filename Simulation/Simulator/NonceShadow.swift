@@ -88,7 +88,8 @@ extension World {
 
   /// An honest party is told something.
   func watchNonces(of host: NodeHost<Suite>, _ event: NodeEvent) {
-    guard case .peer(let sender, let message) = event, let call = message.signCall, isHonest(host) else { return }
+    guard case .peer(let sender, let message) = event, let call = message.signCall, isHonest(host)
+    else { return }
     nonces.asks(host.id, call, from: sender, Suite.self)
   }
 

@@ -22,12 +22,13 @@ public struct Oracles: Sendable {
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
+    "policy in force",
     "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "membership, rotation of keys, snapshots: no seed draws a change of members, and no ledger is compacted",
+    "backups and restores: no seed draws one, and no ledger is compacted"
   ]
 
   /// The first property that did not hold, in words.
@@ -253,7 +254,8 @@ public struct Oracles: Sendable {
     guard size < committed else { return }
     fail(
       "fresh reads are fresh",
-      "node \(node) shows \(size) entries for fresh, and \(committed) were committed when it was asked", at: time)
+      "node \(node) shows \(size) entries for fresh, and \(committed) were committed when it was asked",
+      at: time)
   }
 
   /// Tokens that ran.

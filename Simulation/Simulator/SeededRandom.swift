@@ -7,7 +7,8 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
 
   /// What a generator is for. What one purpose draws does not change what another gets.
   public enum Purpose: UInt8, Sendable, CaseIterable {
-    case schedule, keys, network, disk, node, liar, agent, approver, operators, executor, sandbox, other, canary
+    case schedule, keys, network, disk, node, liar, agent, approver, operators, executor, sandbox, other,
+      canary
   }
 
   /// A generator that always gives the same sequence for one seed.

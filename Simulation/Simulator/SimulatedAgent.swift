@@ -244,7 +244,8 @@ final class SimulatedAgent: SimulatedClient {
       requestedBy: author, action: action, parametersHash: item.hash,
       scopes: [action == "deploy" ? "production" : action == "shell" ? "root" : "text"],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
-      inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []), validUntil: wall.advanced(by: .seconds(3600)))
+      inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []),
+      validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(content, cluster: credentials.cluster, as: author, with: credentials.key)
     return Simulator.statement(signed, Attachment("parameters", item))
   }

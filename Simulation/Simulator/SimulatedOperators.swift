@@ -14,6 +14,7 @@ final class SimulatedOperators: SimulatedClient {
     case lift(String)
     case members(String)
     case version(Int)
+    case policy(String)
     /// One of them alone: nobody honest lifts anything for it.
     case liftAlone(String)
     case transfer(UInt64)
@@ -127,6 +128,18 @@ final class SimulatedOperators: SimulatedClient {
       .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
   }
 
+  /// Another bundle is to be in force: the same rules under another name.
+  func activate(bundle number: UInt64, wall: Timestamp) {
+    guard let bundle = try? SimulatedPolicy.bundle(number) else { return }
+    nextAct += 1
+    let item = Attachment.Item(salt: random.bytes(16), value: bundle.json)
+    let act = PolicyAct(
+      actID: "policy-\(nextAct)", policyBundleHash: bundle.hash, bundleHash: item.hash,
+      bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
+      killRunning: number % 2 == 1, validUntil: wall.advanced(by: .seconds(3600)))
+    add(.policy(act.actID), .policy, statement(signed(act), Attachment("bundle", item)))
+  }
+
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
   }
@@ -137,7 +150,7 @@ final class SimulatedOperators: SimulatedClient {
       switch call.purpose {
       case .transfer: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .liftAlone: call.askedAt != 0 && call.askedAt + 3_000_000_000 < time
-      case .enrol, .restrict, .lift, .members, .version: false
+      case .enrol, .restrict, .lift, .members, .version, .policy: false
       }
     }
     for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
@@ -209,6 +222,11 @@ final class SimulatedOperators: SimulatedClient {
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
     open[position].lastAnswer = "\(status)"
+    if case .policy = open[position].purpose, [.failedPrecondition, .alreadyExists].contains(status.code) {
+      // That one is in force already.
+      open.remove(at: position)
+      return
+    }
     if case .members = open[position].purpose, [.failedPrecondition, .alreadyExists].contains(status.code) {
       // Another change came before it.
       open.remove(at: position)
@@ -228,7 +246,7 @@ final class SimulatedOperators: SimulatedClient {
       oracles.acknowledged(entry, at: time)
       standing.append((entry, until: time + length))
       lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
-    case .lift, .liftAlone, .transfer, .members, .version: break
+    case .lift, .liftAlone, .transfer, .members, .version, .policy: break
     }
   }
 }

@@ -63,6 +63,8 @@ public final class World<Suite: CipherSuite> {
   public internal(set) var oracles = Oracles()
   var leadership = LeadershipShadow()
   var nonces = NonceShadow()
+  /// Nodes that are sent a state by the next leader whom they answer.
+  var awaitingSnapshot: [NodeID] = []
   /// Whether faults still happen; the liveness phase heals everything but what is left.
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
@@ -239,6 +241,8 @@ public final class World<Suite: CipherSuite> {
     }
     for (receiver, message) in raised.messages {
       watchNonces(of: id, message, to: receiver)
+      if message.appendAnswer != nil, awaitingSnapshot.contains(id) { sendSnapshot(to: id, by: receiver) }
+      if let taken = message.snapshotTaken, taken.accepted { oracles.count(fault: "snapshot installed") }
       send(message, from: id, to: receiver)
     }
     for answer in raised.answers { queue.schedule(.answer(from: id, answer), at: time + delay(id)) }

@@ -110,13 +110,18 @@ extension World {
     return out
   }
 
-  /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
-  func checkOutcomes() {
+  /// At the end, whether or not everything has come to rest: which receipts count.
+  func checkReceipts() {
     guard let state = witness else { return }
     for proposal in oracles.audit?.approved ?? [] {
       guard let view = state.proposalView(at: LeafIndex(proposal)) else { continue }
       oracles.counts(view.receipt, for: proposal, at: time)
     }
+  }
+
+  /// Once everything has come to rest: every token that ran has an outcome, be it that nobody knows.
+  func checkOutcomes() {
+    guard let state = witness else { return }
     for token in oracles.execution.decisions.keys.sorted() {
       guard let decision = oracles.execution.decisions[token],
         let view = state.proposalView(agent: decision.requestedBy, requestID: decision.requestID)

@@ -40,6 +40,11 @@ extension World {
       oracles.count(fault: "transfer")
       operators.transfer(to: node)
     case .members(let draw): changeMembers(draw)
+    case .policy(let number):
+      oracles.count(fault: "policy change")
+      operators.activate(bundle: number, wall: wall())
+    case .snapshot(let node):
+      if let id = host(node)?.id, !awaitingSnapshot.contains(id) { awaitingSnapshot.append(id) }
     case .program(let node, let semantics): replaceProgram(of: node, by: semantics)
     case .activate(let semantics): activate(semantics)
     case .agent(let number, let act, let node): perform(number, act, at: node)
@@ -63,11 +68,20 @@ extension World {
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
     case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members,
-      .program, .activate,
+      .policy, .snapshot, .program, .activate,
       .agent,
       .vote:
       break
     }
+  }
+
+  /// A node that is to be sent a state answers somebody who leads: it hears that one, and may take the state from it before
+  /// the entries that it lacks.
+  func sendSnapshot(to peer: NodeID, by leader: NodeID) {
+    guard let host = host(leader), isHonest(host), host.view?.role == .leader else { return }
+    awaitingSnapshot.removeAll { $0 == peer }
+    oracles.count(fault: "snapshot sent")
+    for (receiver, message) in host.offerSnapshot(to: peer) { send(message, from: leader, to: receiver) }
   }
 
   // MARK: Network
@@ -257,6 +271,7 @@ extension World {
     guard !isCalm else { return }
     timeline?.healed(at: time)
     isCalm = true
+    awaitingSnapshot = []
     calmExecutors()
     healLiars()
     sideOne = []

@@ -3,7 +3,6 @@ enum MutantTable {
   static let pending: [(name: String, why: String)] = [
     ("raft-14-purged-is-conflict", "snapshots: no simulated ledger is compacted"),
     ("raft-31-snapshot-truncates", "snapshots: no simulated ledger is compacted"),
-    ("gov-03-policy-hash-not-compared", "governance: no operator changes a bundle"),
     (
       "gov-13-breaker-by-connection",
       "governance: simulated agents have one connection each, and no breaker counts spending"

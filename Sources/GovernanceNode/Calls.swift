@@ -185,10 +185,12 @@ extension GovernanceNode {
       let outcome = outcome(of: view.index) ?? Outcome(status: Self.undecided)
       // What has a receipt was consented to, and the note that says so is elsewhere: who was told by another node how it
       // ended is not told here that it is open.
-      if outcome.status == Self.undecided, view.receipt != nil {
+      // The same of a decision whose leaf is elsewhere.
+      let isUnproven = view.approval == nil && view.lastDecision != nil
+      if outcome.status == Self.undecided, view.receipt != nil || isUnproven {
         refuse(
           call.key, .unavailable,
-          "this has ended, and the note that consents to its approval is not here yet: try again, or ask another node",
+          "this is decided, and what proves it is not here yet: try again, or ask another node",
           into: &effects)
         return
       }

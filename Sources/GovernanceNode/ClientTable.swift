@@ -325,7 +325,12 @@ extension GovernanceNode {
       // What ended before the parties consented to it never will be approved: its agent is told how it ended,
       // without a proof of an approval that does not exist.
     } else if let decision = view.lastDecision {
-      outcome.decisionProof = self.proof(of: decision)?.encoded ?? ""
+      // A node that began with a state instead of the leaves before it cannot show them yet.
+      if let proof = self.proof(of: decision) {
+        outcome.decisionProof = proof.encoded
+      } else {
+        outcome.status = Self.undecided
+      }
     }
     if let receipt = view.receipt {
       outcome.receiptProof = self.proof(of: receipt)?.encoded ?? ""

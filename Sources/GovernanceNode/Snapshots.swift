@@ -95,7 +95,7 @@ struct SnapshotTransfers: Sendable {
 extension GovernanceNode {
   /// Begins to send the state at the last final size, in pieces, a few at a time. False where there is no note of it.
   @discardableResult
-  mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) -> Bool {
+  package mutating func sendSnapshot(to peer: NodeID, into effects: inout NodeEffects) -> Bool {
     snapshots.outgoing.removeAll { $0.peer == peer }
     guard let note = finality.note, let checkpoint = finality.checkpoint,
       checkpoint.size == overlay.final.size,

@@ -42,6 +42,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   // Governance and execution.
   case nonceNotLookedUp = "gov-01-nonce-not-looked-up"
   case nonceBurnedAfterRun = "gov-02-nonce-burned-after-run"
+  case policyNotCompared = "gov-03-policy-hash-not-compared"
   case expiryByOwnClock = "gov-04-expiry-by-own-clock"
   case selfApproval = "gov-05-self-approval"
   case ballotCountedTwice = "gov-06-ballot-counted-twice"
@@ -75,6 +76,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case frameUnchecked = "without-frame-check"
   case clockAlone = "without-log-time"
   case activatedUnready = "without-readiness-check"
+  case receiptOfAnyone = "without-receipt-executor"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

@@ -21,7 +21,8 @@ struct ContaminationTests {
       for before in 0..<6 {
         for after in 0..<4 {
           let bytes = [UInt8](repeating: 0xA5, count: before) + text + [UInt8](repeating: 0x5A, count: after)
-          #expect(book.found(in: Array(Base64.encode(bytes).utf8)) == [canary], "\(before) before, \(after) after")
+          #expect(
+            book.found(in: Array(Base64.encode(bytes).utf8)) == [canary], "\(before) before, \(after) after")
         }
       }
     }
@@ -40,7 +41,8 @@ struct ContaminationTests {
     #expect(Set(book.canaries.map(\.text)).count == book.canaries.count)
   }
 
-  @Test("an agent of another tenant, an operator, a leaf and a log must not have one; a tenant's own agents may")
+  @Test(
+    "an agent of another tenant, an operator, a leaf and a log must not have one; a tenant's own agents may")
   func readers() {
     func verdict(_ act: (inout Oracles) -> Void) -> String? {
       var oracles = Oracles()

@@ -183,6 +183,10 @@ public struct ScenarioParser {
       try line.expect("semantics")
       return .activate(try semantics(&line))
     case "members": return .members(try line.number("a number that says how"))
+    case "policy": return .policy(try line.number("a bundle's number", in: 1...1_000_000))
+    case "snapshot":
+      try line.expect("to")
+      return .snapshot(to: try line.number("a node's number", in: 1...99))
     case "agent": return try agent(&line)
     case "approver":
       let approver = try line.number("an approver's number", in: 1...4)
@@ -195,7 +199,7 @@ public struct ScenarioParser {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, program, activate, agent or approver")
+          + "revoke, transfer, members, policy, snapshot, program, activate, agent or approver")
     }
   }
 
@@ -313,12 +317,14 @@ public struct ScenarioParser {
   private func agent(_ line: inout ScenarioLine) throws(ScenarioError) -> Act {
     let number = try line.number("an agent's number", in: 1...3)
     let verbs = [
-      "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects", "trespasses",
+      "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects",
+      "trespasses",
       "floods", "borrows", "reuses", "snoops",
     ]
     let verb = try line.choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try line.word("an action's name") : ""
-    let request = ["puts", "checks"].contains(verb) ? 0 : try line.number("a request's number", in: 1...1_000_000)
+    let request =
+      ["puts", "checks"].contains(verb) ? 0 : try line.number("a request's number", in: 1...1_000_000)
     let act: AgentAct
     switch verb {
     case "puts": act = .put

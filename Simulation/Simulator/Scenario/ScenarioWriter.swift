@@ -62,6 +62,8 @@ extension Act {
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
+    case .policy(let number): "policy \(number)"
+    case .snapshot(let node): "snapshot to \(node)"
     case .program(let node, let semantics): "program \(node) semantics \(semantics)"
     case .activate(let semantics): "activate semantics \(semantics)"
     case .agent(let number, let act, let node): "agent \(number) \(act.text) at \(node)"

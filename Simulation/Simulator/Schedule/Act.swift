@@ -50,6 +50,11 @@ public enum Act: Hashable, Sendable {
   /// Operators change who the parties are: add, remove, replace or only make a new key, as the number has it. Nothing
   /// while another change is on its way.
   case members(UInt64)
+  /// Operators put another bundle in force, of this number; what runs under the old one is killed where it is odd.
+  case policy(UInt64)
+  /// The next leader whom this node answers sends it its state instead of entries, as a leader does whose log begins
+  /// with one.
+  case snapshot(to: UInt64)
   /// Operators put newer semantics in force, and ask until they are told that it is done.
   case activate(UInt64)
   /// An agent does something, at a node.

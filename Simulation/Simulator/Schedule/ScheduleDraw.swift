@@ -42,6 +42,7 @@ private struct ScheduleDraw {
     drawContamination()
     drawMembers()
     drawExecutorLies()
+    drawStates()
     return Schedule(conditions, items)
   }
 
@@ -86,6 +87,13 @@ private struct ScheduleDraw {
     for at in times(&random, from: second, every: every) {
       add(at, .agent(1 + random.below(2), .check, at: 1 + random.below(nodes)))
     }
+  }
+
+  private mutating func drawStates() {
+    var policies = SeededRandom(seed: conditions.seed, for: .schedule, named: 115, log: nil)
+    for item in conditions.drawPolicies(using: &policies) { add(item.at, item.act) }
+    var snapshots = SeededRandom(seed: conditions.seed, for: .schedule, named: 116, log: nil)
+    for item in conditions.drawSnapshots(using: &snapshots) { add(item.at, item.act) }
   }
 
   private mutating func drawExecutorLies() {

@@ -1,0 +1,26 @@
+// Other bundles, and states that come as a whole instead of entry by entry.
+extension Conditions {
+  /// One to three changes of the bundle, in one seed of five.
+  func drawPolicies(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(200_000) else { return [] }
+    return (0..<(1 + random.below(3))).map { step in
+      Schedule.Item(at: 2 * second + random.below(16 * second), .policy(2 + 10 * step + random.below(10)))
+    }
+  }
+
+  /// A node that is away for a while and is sent a state when it comes back, in one seed of four.
+  func drawSnapshots(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(250_000) else { return [] }
+    var items: [Schedule.Item] = []
+    for _ in 0..<(1 + random.below(3)) {
+      let node = 1 + random.below(UInt64(nodes))
+      let at = 2 * second + random.below(12 * second)
+      let length = second + random.below(4 * second)
+      items.append(Schedule.Item(at: at, .cut(from: [node], to: [], isBothWays: true, length: length)))
+      items.append(Schedule.Item(at: at + length - 1_000_000, .snapshot(to: node)))
+    }
+    return items
+  }
+}
