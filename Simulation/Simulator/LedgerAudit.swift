@@ -141,7 +141,8 @@ struct LedgerAudit: Sendable {
             tokenID: grant.tokenID, tenant: decision.tenantID, agent: decision.requestedBy,
             executor: grant.executorID) != nil
       else { continue }
-      return "consents to approval \(leaf) of \(decision.requestedBy.path), which a restriction below it forbids"
+      let agent = decision.requestedBy.path
+      return "consents to approval \(leaf) of \(agent), which a restriction below it forbids"
     }
     return nil
   }

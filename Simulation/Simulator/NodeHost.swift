@@ -81,7 +81,8 @@ final class NodeHost<Suite: CipherSuite> {
     node = try GovernanceNode(
       identity: NodeIdentity(id: id, partyKey: key, storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock, boot: random.next()), recovered: recovered,
-      foundingShare: try founding(), settings: try Settings(
+      foundingShare: try founding(),
+      settings: try Settings(
         maxUncommittedBytes: maxUncommittedBytes, snapshotLag: snapshotLag),
       newestSemantics: newestSemantics, at: moment(time), using: &random)
     #if SIMULATION

@@ -191,8 +191,8 @@ public struct Oracles: Sendable {
       evaluated("attachments belong to their leaves")
       guard let fault = host.node?.attachmentFault(at: LeafIndex(index)) else { continue }
       fail(
-        "attachments belong to their leaves", "\(host.id) keeps beside leaf \(index) what is not its own: \(fault)",
-        at: time)
+        "attachments belong to their leaves",
+        "\(host.id) keeps beside leaf \(index) what is not its own: \(fault)", at: time)
     }
   }
 

@@ -140,7 +140,8 @@ enum Worker {
     do {
       switch task {
       case .seed(let seed): return Report(try Campaign.run(Schedule.drawn(seed: seed, suite: suite)))
-      case .scenario(let path): return try report(try ScenarioParser.parse(try contents(of: path), file: path))
+      case .scenario(let path):
+        return try report(try ScenarioParser.parse(try contents(of: path), file: path))
       case .paced(let pace, let path):
         let scenario = try ScenarioParser.parse(try contents(of: path), file: path)
         return try report(scenario.paced(pace))

@@ -6,7 +6,9 @@ public enum RecordType: String, Sendable, CaseIterable {
   /// The type of a record by the end of its canonical text, without reading it: `type` is the last field, or the
   /// last before `workspace_id`. Nil where the end says none.
   public init?(endOf record: [UInt8]) {
-    guard record.last == UInt8(ascii: "}"), var last = EndMember(of: record, before: record.count - 1) else { return nil }
+    guard record.last == UInt8(ascii: "}"), var last = EndMember(of: record, before: record.count - 1) else {
+      return nil
+    }
     if last.isNamed(Self.workspaceName), let before = EndMember(of: record, before: last.start - 1) {
       last = before
     }

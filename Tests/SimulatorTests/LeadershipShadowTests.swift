@@ -17,8 +17,8 @@ struct LeadershipShadowTests {
 
   /// Looks at the leader every 50 ms from `first` to `last`, both in milliseconds; the first objection, and when.
   private func watch(
-    _ shadow: inout LeadershipShadow, from first: UInt64, to last: UInt64, life: UInt64 = 1, leads: Bool = true,
-    isDeaf: Bool = false, isHung: Bool = false
+    _ shadow: inout LeadershipShadow, from first: UInt64, to last: UInt64, life: UInt64 = 1,
+    leads: Bool = true, isDeaf: Bool = false, isHung: Bool = false
   ) -> (why: String, at: UInt64)? {
     for time in stride(from: first, through: last, by: 50) {
       let why = shadow.observe(
