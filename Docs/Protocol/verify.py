@@ -27,6 +27,7 @@ exit codes: 0 all of it holds, 1 it does not (the first record that is wrong is 
 
 import base64
 import binascii
+import datetime
 import hashlib
 import json
 import re
@@ -96,6 +97,16 @@ def members(text):
     if text != "{}" and (not found or at != len(text) or not text.endswith("}")):
         raise ValueError("expected one object without spaces")
     return dict(found)
+
+
+def in_force(leaf):
+    """Whether a leaf stands within its statement's validity, which is a day at most."""
+    at, until = leaf.record["at"], leaf.content["valid_until"]
+    try:
+        end = (datetime.datetime.fromisoformat(at[:19]) + datetime.timedelta(days=1)).isoformat() + at[19:]
+    except OverflowError:
+        end = until
+    return at < until <= end
 
 
 class Leaf:
@@ -222,6 +233,7 @@ class Audit:
         self.note_lines = [(number + 1, lines[number]) for number in range(count + 3, len(lines) - 1)]
         self.enrolled, self.proposed, self.votes, self.approvals, self.receipts = {}, {}, {}, {}, 0
         self.artifacts, self.void, self.named = set(), [], {}
+        self.taken = {}  # ids of the enrolments that counted, and until when they are valid
         self.keys = []  # (first size, key), ascending
         self.continued = []  # leaves by which operators took the ledger to another key
 
@@ -307,8 +319,11 @@ class Audit:
             return
         if not any(first == leaf.index + 1 and known == key["group_key"] for first, known in self.keys):
             raise Void("brings a key, and what it says to stand is not what the key before it signed")
-        if self.operators(leaf) < max(2, self.threshold):
-            raise Wrong(f"{leaf.where}: a key that {self.operators(leaf)} operators took the ledger to")
+        counted, signers = self.operators(leaf), [key for _, key, _ in leaf.signers(self.cluster)]
+        if counted != max(2, self.threshold) or len(signers) != counted or signers != sorted(signers):
+            raise Wrong(f"{leaf.where}: a key that {counted} operators took the ledger to, by {len(signers)} signatures")
+        if leaf.content["continued_at"] != leaf.record["at"] or not in_force(leaf):
+            raise Wrong(f"{leaf.where}: a key that operators took the ledger to at another time")
         self.check_approvals(leaf, key, members(leaf.raw["content"])["key"])
         self.continued.append(leaf.index)
 
@@ -413,9 +428,12 @@ class Audit:
         return len(owners)
 
     def check_enrolment(self, leaf):
-        """An enrolment counts when two distinct operators have signed it; else it enrols nobody."""
-        if self.operators(leaf) < 2:
+        """An enrolment counts when two distinct operators have signed it, in its time and once; else it enrols
+        nobody. Who was revoked does not come back with the act that enrolled them."""
+        act, until = leaf.content["act_id"], leaf.content["valid_until"]
+        if self.operators(leaf) < 2 or not in_force(leaf) or self.taken.get(act, "") > leaf.record["at"]:
             return
+        self.taken[act] = until
         if "enrol" in leaf.content:
             self.enrolled[leaf.content["enrol"]["principal"]] = leaf.content["enrol"]
         else:

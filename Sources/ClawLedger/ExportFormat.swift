@@ -187,7 +187,7 @@ public struct ExportVerifier {
     from genesis: Genesis, _ cluster: Digest
   ) throws(ExportFault) -> (KeyChain, [(leaf: LeafIndex, operators: [String])]) {
     var epochs = [KeyChain.Epoch(key: genesis.groupKey, firstSize: 0)]
-    var people = genesis.enrolments
+    var people = Roll(genesis)
     var threshold = genesis.threshold
     var continuations: [(leaf: LeafIndex, operators: [String])] = []
     for (index, leaf) in leaves.enumerated() {
@@ -195,14 +195,15 @@ public struct ExportVerifier {
       guard type == .key || type == .recovery || type == .enrol,
         let record = try? Record(parsing: leaf.record)
       else { continue }
-      if case .enrol(let act) = record.body { Self.take(act, into: &people, at: record.at, cluster) }
+      if case .enrol(let act) = record.body { people.take(act, at: record.at, cluster) }
       if case .recovery(let recovery) = record.body, let key = recovery.key {
-        let operators = Self.operators(of: recovery.act, among: people, at: record.at, cluster)
-        guard operators.count >= max(2, threshold), key.unsigned(cluster: cluster) == nil,
+        let operators = people.operators(of: recovery.act, at: record.at, cluster)
+        guard operators.count == max(2, threshold), recovery.act.signatures.count == operators.count,
+          recovery.act.content.isInForce(at: record.at), key.unsigned(cluster: cluster) == nil,
           isStanding(recovery.act.content, at: UInt64(index), epochs[epochs.count - 1].key, cluster)
         else { continue }
         epochs.append(KeyChain.Epoch(key: key.content.groupKey, firstSize: UInt64(index) + 1))
-        continuations.append((LeafIndex(UInt64(index)), operators))
+        continuations.append((LeafIndex(UInt64(index)), operators.sorted()))
         threshold = key.content.threshold
       }
       guard case .key(let key) = record.body else { continue }
@@ -235,18 +236,6 @@ public struct ExportVerifier {
       }
       return checkpoint.size == index && checkpoint.root == act.root && checkpoint.stateRoot == act.stateRoot
     }
-  }
-
-  /// Takes an enrolment up that two operators signed; false where it says nothing.
-  @discardableResult
-  private static func take(
-    _ act: Signed<EnrolmentAct>, into people: inout [Enrolment], at time: Timestamp, _ cluster: Digest
-  ) -> Bool {
-    guard operators(of: act, among: people, at: time, cluster).count >= 2 else { return false }
-    let principal = act.content.enrol?.principal ?? act.content.revoke
-    people.removeAll { $0.principal == principal }
-    if let enrolment = act.content.enrol { people.append(enrolment) }
-    return true
   }
 
   private mutating func checkNotes(_ keys: KeyChain) throws(ExportFault) -> [CheckpointNote] {
@@ -322,18 +311,18 @@ public struct ExportVerifier {
   ) throws(ExportFault) -> Acts {
     let cluster = chain.cluster
     var named: [(leaf: LeafIndex, act: MembersAct)] = []
-    var keys = genesis.enrolments
+    var people = Roll(genesis)
     var acts = Acts()
     for (position, record) in records.enumerated() {
       let index = LeafIndex(UInt64(position))
       switch record.body {
       case .enrol(let act):
-        guard Self.take(act, into: &keys, at: record.at, cluster) else {
-          acts.void.append((index, "an enrolment without the signatures of two operators"))
+        guard people.take(act, at: record.at, cluster) else {
+          acts.void.append((index, "an enrolment without the signatures of two operators, or out of its time"))
           continue
         }
       case .members(let act, _):
-        guard Self.operators(of: act, among: keys, at: record.at, cluster).count >= 2 else {
+        guard people.operators(of: act, at: record.at, cluster).count >= 2 else {
           acts.void.append((index, "a change of members without the signatures of two operators"))
           continue
         }
@@ -354,7 +343,7 @@ public struct ExportVerifier {
       case .decision(let decision) where decision.decisionType == .approve:
         acts.approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):
-        if let reason = Self.void(receipt, at: index, records, keys, cluster) {
+        if let reason = Self.void(receipt, at: index, records, people.people, cluster) {
           acts.void.append((index, reason))
         } else {
           try checkConsent(receipt.content, at: index, chain)
@@ -381,21 +370,6 @@ public struct ExportVerifier {
       grant.tokenID == content.tokenID, grant.executorID == content.executorID
     else { return "a receipt whose decision is not the one that granted its token" }
     return nil
-  }
-
-  /// The owners of the operators who signed an act.
-  private static func operators(
-    of act: Signed<some StatementContent>, among keys: [Enrolment], at time: Timestamp, _ cluster: Digest
-  ) -> [String] {
-    var owners: [String] = []
-    for line in act.verifiedSignatures(cluster: cluster) {
-      guard case .operator = line.by,
-        let known = keys.first(where: { $0.principal == line.by && $0.key == line.key }),
-        known.expiresAt > time, !owners.contains(known.owner)
-      else { continue }
-      owners.append(known.owner)
-    }
-    return owners
   }
 
   /// A receipt carries the note that approved it; what ran was consented to.

@@ -61,7 +61,7 @@ public struct Ledger: RaftLog {
   private let awaited = Awaited()
 
   /// How far an entry's log time may be ahead of this node's clock.
-  static var allowedLead: Interval { .seconds(2) }
+  public static var allowedLead: Interval { .seconds(2) }
   /// Entries that stay in memory for replication, though durable.
   static var tailLength: Int { 4096 }
 

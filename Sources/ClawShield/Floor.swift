@@ -7,7 +7,7 @@ enum Floor {
   /// No token outlives this, in seconds.
   static let maximumTokenSeconds = 900
   /// Statements live at most this long.
-  static let maximumValidity = Interval.seconds(86_400)
+  static let maximumValidity = Statement.maximumValidity
   /// How long people have where the floor asks for one, in seconds.
   static let deadlineSeconds = 3600
   /// The role whose holders the floor asks.

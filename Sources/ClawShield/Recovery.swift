@@ -45,12 +45,13 @@ extension ShieldState {
       return "expected what stands to be size \(size) with the state root \(stateRoot.hex); "
         + "found size \(act.size), \(act.stateRoot.hex)"
     }
-    guard time >= logTime, act.validUntil > time, act.validUntil <= time.advanced(by: Floor.maximumValidity)
+    guard time >= logTime, act.isInForce(at: time)
     else { return "expected a time from \(logTime.text) on, valid for at most a day after it" }
     let people = operators(of: record.act, at: time)
-    guard people.count >= recoveryOperators else {
-      return "expected signatures of \(recoveryOperators) distinct operators with enrolled keys, "
-        + "found \(people.count)"
+    // No more either: from a statement with more of them anybody makes several leaves, each of which counts.
+    guard people.count == recoveryOperators, record.act.signatures.count == people.count else {
+      return "expected signatures of exactly \(recoveryOperators) distinct operators with enrolled keys, "
+        + "found \(record.act.signatures.count), of which \(people.count) count"
     }
     guard membership.epochs.count < MembersCell.maximumEpochs, key.content.groupKey != membership.groupKey
     else { return "expected another key than before" }

@@ -23,6 +23,14 @@ extension GovernanceNode {
       answerContinued(call.key, act, into: &effects)
       return
     }
+    // A statement that was never handed over does not lie ready for whoever finds it later.
+    guard act.validUntil > now.wall else {
+      throw Refusal(
+        .failedPrecondition, "valid until \(act.validUntil.text), and it is \(now.wall.text) here")
+    }
+    if let time = act.continuedAt, time > now.wall.advanced(by: Ledger.allowedLead) {
+      throw Refusal(.failedPrecondition, "of \(time.text), and it is \(now.wall.text) here")
+    }
     if let objection = objection(toContinuing: record) {
       throw Refusal(.failedPrecondition, objection)
     }

@@ -65,15 +65,24 @@ public struct RecoveryAct: StatementContent {
   }
 }
 
+extension RecoveryAct {
+  /// Whether a record of this time may hold it: the time that was signed, and within its validity.
+  public func isInForce(at time: Timestamp) -> Bool {
+    continuedAt == time && Statement.isInForce(until: validUntil, at: time)
+  }
+}
+
 /// A statement of what stands, with the approvals of those who share its key; none where it has none.
 public struct RecoveryRecord: Equatable, Sendable {
+  /// Where it brings a key, the signatures ascend by key: the leaf has the same bytes in whatever order people signed.
   public let act: Signed<RecoveryAct>
   /// One of every party of the key, ascending.
   public let approvals: [KeyApproval]
 
   /// A record.
   public init(act: Signed<RecoveryAct>, approvals: [KeyApproval] = []) {
-    self.act = act
+    let signatures = act.signatures.sorted { $0.key.hex < $1.key.hex }
+    self.act = act.content.key == nil ? act : Signed(content: act.content, signatures: signatures)
     self.approvals = approvals.sorted { $0.party < $1.party }
   }
 
@@ -84,6 +93,10 @@ public struct RecoveryRecord: Equatable, Sendable {
     }
     guard approvals.map(\.party) == act.content.key?.parties.map(\.id) ?? [] else {
       throw .field(fields.name("approvals"), expected: "one of every party of the key, ascending by party")
+    }
+    let signers = act.signatures.map(\.key.hex)
+    guard act.content.key == nil || signers == signers.sorted() else {
+      throw .field(fields.name("signatures"), expected: "signatures that ascend by key")
     }
   }
 

@@ -54,6 +54,14 @@ public struct StatementSignature: Hashable, Sendable, JSONWritable {
 /// ```
 /// without a newline at the end.
 public enum Statement {
+  /// The longest that an act may be valid, which bounds what must be remembered of it: a day.
+  public static let maximumValidity = Interval.seconds(86_400)
+
+  /// Whether what is valid until then counts at `time`.
+  public static func isInForce(until end: Timestamp, at time: Timestamp) -> Bool {
+    end > time && end <= time.advanced(by: maximumValidity)
+  }
+
   /// The bytes that are signed for `content`.
   public static func bytes(_ type: RecordType, cluster: Digest, content: JSON) -> [UInt8] {
     Array("openexec/v1/\(type.rawValue)\n\(cluster.hex)\n".utf8) + content.canonicalBytes()

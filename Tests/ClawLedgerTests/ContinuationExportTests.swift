@@ -10,6 +10,7 @@ struct ContinuationExportTests {
   /// What of the step is not as it should be.
   private enum Flaw: String, CaseIterable {
     case tooFew, stranger, onePersonTwice, otherRoot, otherState, unapproved, oldKeySignsOn
+    case tooMany, unverifiedBeside, otherTime, over, enrolledAgain, enrolledAgainLater
   }
 
   private let people: [(name: String, owner: String, seed: UInt8)] = [
@@ -69,11 +70,38 @@ struct ContinuationExportTests {
     for number in 1...3 as ClosedRange<UInt64> {
       append(Record(at: at, body: .term(number: number, leader: 1)).bytes)
     }
+    var time = at
+    if flaw == .enrolledAgain || flaw == .enrolledAgainLater {
+      let comes = try enrolment("comes", .operator("operator5"), cluster, at)
+      append(Record(at: at, body: .enrol(comes)).bytes)
+      append(Record(at: at, body: .enrol(try enrolment("goes", nil, cluster, at))).bytes)
+      // The same act once more, which the parties count for nothing: within its validity, and after it.
+      if flaw == .enrolledAgainLater { time = at.advanced(by: .seconds(3600)) }
+      append(Record(at: time, body: .enrol(comes)).bytes)
+    }
     note(old)
-    append(try Record(at: at, body: .recovery(recovery(flaw, cluster, frontier, new.publicKey, at))).bytes)
-    append(Record(at: at, body: .term(number: 4, leader: 5)).bytes)
+    let body = RecordBody.recovery(try recovery(flaw, cluster, frontier, new.publicKey, time))
+    append(Record(at: flaw == .otherTime ? time.advanced(by: .seconds(1)) : time, body: body).bytes)
+    append(Record(at: time.advanced(by: .seconds(1)), body: .term(number: 4, leader: 5)).bytes)
     if flaw == .oldKeySignsOn { note(old) } else { note(new) }
     return (ExportFormat.header(cluster: cluster, size: frontier.size) + lines + notes, cluster)
+  }
+
+  /// Two operators enrol a fifth, or revoke the fifth.
+  private func enrolment(
+    _ id: String, _ principal: Principal?, _ cluster: Digest, _ at: Timestamp
+  ) throws -> Signed<EnrolmentAct> {
+    let until = at.advanced(by: .seconds(60))
+    let act =
+      if let principal {
+        EnrolmentAct(
+          actID: id,
+          enrol: Enrolment(
+            principal: principal, key: try key(15).publicKey, owner: "eve", expiresAt: .distantFuture),
+          validUntil: until)
+      } else { EnrolmentAct(actID: id, revoke: .operator("operator5"), validUntil: until) }
+    return Signed.sign(act, cluster: cluster, as: .operator("operator1"), with: try key(11))
+      .cosigned(cluster: cluster, as: .operator("operator2"), with: try key(12))
   }
 
   private func recovery(
@@ -89,11 +117,14 @@ struct ContinuationExportTests {
     let act = RecoveryAct(
       actID: "r", size: frontier.size, root: flaw == .otherRoot ? SHA256.hash("x") : frontier.root,
       stateRoot: SHA256.hash(flaw == .otherState ? "x" : "s"), key: content, continuedAt: at,
-      validUntil: at.advanced(by: .seconds(60)))
+      validUntil: flaw == .over ? at : at.advanced(by: .seconds(60)))
     var signers = people.prefix(3).map { ($0.name, $0.seed) }
     if flaw == .tooFew { signers.removeLast() }
     if flaw == .stranger { signers[2] = ("operator3", 99) }
     if flaw == .onePersonTwice { signers[0] = ("operator4", 14) }
+    if flaw == .enrolledAgain || flaw == .enrolledAgainLater { signers[2] = ("operator5", 15) }
+    if flaw == .tooMany { signers.append(("operator4", 14)) }
+    if flaw == .unverifiedBeside { signers.append(("operator9", 99)) }
     var signed = Signed.sign(
       act, cluster: cluster, as: .operator(signers[0].0), with: try key(signers[0].1))
     for (name, seed) in signers.dropFirst() {

@@ -215,7 +215,18 @@ struct ContinuationTests {
     taken.key?.parties[2].id = 3
     var takenApprovals = approvals
     takenApprovals[2].party = 3
+    // Nor does a statement with a signature more, from which several leaves could be made, nor one out of its time.
+    let more = ruin.record(act, approvals).act.cosigned(
+      cluster: best.cluster, as: .operator("operator9"), with: SigningKey.generate(using: &ruin.random))
+    var over = act
+    over.continuedAt = try #require(best.view?.finalState.logTime)
+    over.validUntil = town.wall
+    var early = act
+    early.continuedAt = town.wall.advanced(by: .seconds(60))
     let refused = [
+      ruin.hand(RecoveryRecord(act: more, approvals: approvals), to: best),
+      ruin.hand(ruin.record(over, approvals), to: best),
+      ruin.hand(ruin.record(early, approvals), to: best),
       ruin.hand(ruin.record(act, approvals, people: 2), to: best),
       ruin.hand(ruin.record(other, approvals), to: best),
       ruin.hand(ruin.record(state, approvals), to: best),
