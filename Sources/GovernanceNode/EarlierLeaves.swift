@@ -29,8 +29,9 @@ struct EarlierKeeper: Sendable {
   static var servingPause: Nanoseconds { .milliseconds(20) }
   /// What a run has at most. Bytes of payload: one run is on its way at a time, so that much and its notes are in
   /// flight. Leaves: each may bring a note whose signature is to be checked.
-  var limit = (leaves: Self.runLeaves, bytes: 256 << 10)
+  var limit = (leaves: Self.runLeaves, bytes: Self.runBytes)
   static var runLeaves: Int { 512 }
+  static var runBytes: Int { 256 << 10 }
   /// Notes that are looked at, for one run.
   static var runNotes: Int { 4 * runLeaves }
 
@@ -132,6 +133,11 @@ extension GovernanceNode {
     }
     earlier.writing = backfill
     effects.writes.append((.earlier(size: backfill.size), backfill.batch))
+    // Who shows little of much is not asked again at once: one leaf at a time the history would never be here.
+    let shownBytes = shown.payloads.reduce(0) { $0 + $1.count }
+    if shown.payloads.count < EarlierKeeper.runLeaves / 2, shownBytes < EarlierKeeper.runBytes / 2 {
+      turnFromPeer()
+    }
   }
 
   /// A run is durable. With the last one the snapshot's point has gone: this node proves, exports and lists from the

@@ -162,6 +162,34 @@ struct NodeSnapshotTests {
     #expect(notes == 1, "and the notes that prove them")
   }
 
+  @Test("a peer that shows one leaf at a time does not keep the history from who asks: the next one is asked")
+  func miser() throws {
+    let (world, taken, behind) = try beginWithSnapshot(14)
+    let missing = try #require(taken.node?.raft.log.missing)
+    #expect(missing.count > 8)
+    var shown: [NodeID: Int] = [:]
+    for host in world.hosts where host.id != taken.id {
+      // The one that is asked first.
+      if shown.isEmpty { host.node?.earlier.limit = (leaves: 1, bytes: 1 << 20) }
+      shown[host.id] = 0
+    }
+    world.isIgnored = { receiver, message in
+      if receiver == taken.id, message.earlierShown != nil, let asked = taken.node?.earlier.asked {
+        shown[asked, default: 0] += 1
+      }
+      return false
+    }
+    world.sideOne = [behind.id]
+    world.reconnect()
+    for _ in 0..<200 where taken.node?.raft.log.missing != nil {
+      world.run(until: world.time + Self.second / 20)
+    }
+    let isWhole = taken.node?.raft.log.missing == nil
+    #expect(isWhole)
+    let runs = shown.values.reduce(0, +)
+    #expect(runs < 6, "\(runs) runs for \(missing.count) leaves")
+  }
+
   @Test("a peer that shows other leaves is named, and the next one asked; one that has none hinders nobody")
   func lyingPeer() throws {
     let (world, taken, behind) = try beginWithSnapshot(12)
