@@ -318,7 +318,8 @@ public struct ExportVerifier {
       switch record.body {
       case .enrol(let act):
         guard people.take(act, at: record.at, cluster) else {
-          acts.void.append((index, "an enrolment without the signatures of two operators, or out of its time"))
+          acts.void.append(
+            (index, "an enrolment without the signatures of two operators, or not in its time"))
           continue
         }
       case .members(let act, _):

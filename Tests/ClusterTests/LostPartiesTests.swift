@@ -113,7 +113,9 @@ struct LostPartiesTests {
     }
   }
 
-  @Test("two of four parties are lost, and three sign: operators take the ledger to a key of new parties, by the guide")
+  @Test(
+    "two of four parties are lost, and three sign: operators take the ledger to a key of new parties, by the guide"
+  )
   func wholeWay() throws {
     let parties = try Parties()
     let enrolments = try parties.enrolments(make: true)
@@ -166,7 +168,8 @@ struct LostPartiesTests {
     }
     // 3: those who are left have the ledger, the others take it in.
     let id = try #require(
-      try String(contentsOfFile: ledger, encoding: .utf8).split(separator: "\n")[1].split(separator: " ").last)
+      try String(contentsOfFile: ledger, encoding: .utf8).split(separator: "\n")[1].split(separator: " ").last
+    )
     for number in [1, 2] { try parties.move("p\(number)/data.ledger", to: "p\(number)/data") }
     for number in [5, 6] {
       try parties.run(
@@ -221,7 +224,9 @@ struct LostPartiesTests {
       let verified = try Programs.run("claw", ["ledger", "verify", parties.path("after.export")])
       return verified.code == 0 && verified.output.contains("continued leaf")
     }
-    let verified = try parties.run(["ledger", "verify", parties.path("after.export"), "--cluster", String(id)])
+    let verified = try parties.run([
+      "ledger", "verify", parties.path("after.export"), "--cluster", String(id),
+    ])
     #expect(verified.contains("by the word of ada, ben, cid alone"), "\(verified)")
     let audited = try parties.run(
       ["Docs/Protocol/verify.py", parties.path("after.export"), "--cluster", String(id)],
