@@ -1,6 +1,7 @@
 import Canonical
 import ClawLedger
 import Crypto
+import Foundation
 import Merkle
 import Records
 import Testing
@@ -160,6 +161,28 @@ struct ContinuationExportTests {
       #expect(throws: ExportFault.self, "\(flaw.rawValue)") {
         try verifier.verify(Array(text.utf8), cluster: cluster)
       }
+    }
+  }
+
+  @Test("the auditor's program says the same of each of them")
+  func audited() throws {
+    let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let path = FileManager.default.temporaryDirectory.path + "/continuation-\(UUID().uuidString).export"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    for flaw in [nil] + Flaw.allCases.map({ Optional($0) }) {
+      try export(flaw).text.write(toFile: path, atomically: true, encoding: .utf8)
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+      process.arguments = [repository.appendingPathComponent("Docs/Protocol/verify.py").path, path]
+      let said = Pipe()
+      process.standardOutput = said
+      process.standardError = said
+      try process.run()
+      let output = String(decoding: try said.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      process.waitUntilExit()
+      let isFound = process.terminationStatus != 0 && !output.contains("Traceback")
+      #expect(isFound == (flaw != nil), "\(flaw?.rawValue ?? "none"): \(output)")
     }
   }
 }
