@@ -55,7 +55,10 @@ enum Builtins {
 
   private static let table: [String: Builtin] = {
     var table: [String: Builtin] = [:]
-    for builtin in comparisons + arithmetic + collections + types { table[builtin.name] = builtin }
+    let all = [
+      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes,
+    ]
+    for builtin in all.flatMap(\.self) { table[builtin.name] = builtin }
     return table
   }()
 }

@@ -84,6 +84,7 @@ public struct Policy: Sendable {
     names = Names(ordered)
     var builder = RuleTreeBuilder()
     for module in ordered {
+      builder.add(package: module.package)
       for rule in module.rules { try builder.add(rule, of: module) }
     }
     var compiler = RuleCompiler(names: names)
@@ -102,6 +103,12 @@ private struct RuleTreeBuilder {
   }
 
   let root = Node()
+
+  /// A package is a document, without rules too.
+  func add(package: [String]) {
+    var node = root
+    for part in package { node = child(node, part) }
+  }
 
   mutating func add(_ rule: Rule, of module: Module) throws(RegoSyntaxError) {
     var node = root
@@ -330,7 +337,17 @@ extension Resolved {
     case .reference(let root, let path, _):
       switch root {
       case .data:
-        visit(path.map { if case .constant(.string(let text)) = $0 { text } else { nil } })
+        // No rule stands under a constant that is no string.
+        var names: [String?] = []
+        for part in path {
+          guard case .constant(let constant) = part else {
+            names.append(nil)
+            continue
+          }
+          guard case .string(let text) = constant else { return path.forEach { $0.forEachReference(visit) } }
+          names.append(text)
+        }
+        visit(names)
       case .term(let head): head.forEachReference(visit)
       case .input: break
       }
@@ -371,7 +388,7 @@ extension ResolvedExpression {
     case .every(_, _, let domain, let body):
       domain.forEachReference(visit)
       for expression in body { expression.forEachReference(visit) }
-    case .not(let body): for expression in body { expression.forEachReference(visit) }
+    case .not(let body, _): for expression in body { expression.forEachReference(visit) }
     }
     for modifier in with {
       switch modifier.value {

@@ -65,13 +65,13 @@ struct Ordering {
       inner.remove(value)
       if let key { inner.remove(key) }
       return body.allSatisfy { isClosed($0, bound, inner) }
-    case .not(let body):
+    case .not(let body, let isBody):
       // A name that nothing else binds is unsafe in a negation; `_` is not a name.
       return body.allSatisfy { expression in
         var closed = true
         expression.forEachSlot { slot, inClosure in
           guard !bound.contains(slot) else { return }
-          if bindable.contains(slot) || (slots[slot] != nil && !inClosure) { closed = false }
+          if bindable.contains(slot) || (slots[slot] != nil && !inClosure && !isBody) { closed = false }
         }
         return closed
       }
@@ -97,7 +97,22 @@ struct Ordering {
       for part in path where !isPattern(part, &bound, bindable) { return false }
       return true
     case .call(_, let terms, _), .array(let terms), .set(let terms):
-      for term in terms where !isValue(term, &bound, bindable) { return false }
+      // What one of them binds another may use, in whatever order they stand.
+      var rest = terms
+      while !rest.isEmpty {
+        var position = 0
+        var found = false
+        while position < rest.count, !found {
+          var after = bound
+          if isValue(rest[position], &after, bindable) {
+            bound = after
+            rest.remove(at: position)
+            found = true
+          }
+          position += 1
+        }
+        guard found else { return false }
+      }
       return true
     case .object(let members):
       for member in members

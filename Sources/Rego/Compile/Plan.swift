@@ -138,7 +138,7 @@ struct Planner {
         try inner.body(body)
       }
       steps.append(.every(source, key: key, value: value, block))
-    case .not(let body):
+    case .not(let body, _):
       let (block, _) = try separate { (inner) throws(RegoSyntaxError) in try inner.body(body) }
       steps.append(.not(block))
     }
@@ -186,9 +186,14 @@ struct Planner {
   }
 
   private mutating func values(_ terms: [Resolved]) throws(RegoSyntaxError) -> [Operand] {
-    var out: [Operand] = []
-    for term in terms { out.append(try value(term)) }
-    return out
+    var out = [Operand?](repeating: nil, count: terms.count)
+    var rest = Array(terms.indices)
+    while !rest.isEmpty {
+      let position = rest.firstIndex { hasValue(terms[$0]) } ?? 0
+      let index = rest.remove(at: position)
+      out[index] = try value(terms[index])
+    }
+    return out.compactMap(\.self)
   }
 
   private static func constants(_ operands: [Operand]) -> [Value]? {

@@ -48,7 +48,8 @@ struct ResolvedExpression: Sendable {
     case unify(Resolved, Resolved)
     case some(key: Resolved?, value: Resolved, domain: Resolved)
     case every(key: Int?, value: Int, domain: Resolved, [ResolvedExpression])
-    case not([ResolvedExpression])
+    /// Of one expression, all of whose names are bound outside, or of a body with names of its own.
+    case not([ResolvedExpression], isBody: Bool)
   }
 
   let kind: Kind
@@ -119,7 +120,7 @@ extension ResolvedExpression {
     case .every(_, _, let domain, let body):
       domain.forEachSlot(inClosure: inClosure, visit)
       for expression in body { expression.forEachSlot(inClosure: true, visit) }
-    case .not(let body):
+    case .not(let body, _):
       for expression in body { expression.forEachSlot(inClosure: true, visit) }
     }
     for modifier in with {

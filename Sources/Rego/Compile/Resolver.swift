@@ -114,8 +114,8 @@ struct Resolver {
         }
         return .every(key: slots[0], value: valueSlot, domain: domain, try inner.body(body))
       }
-    case .not(let boxed):
-      return try closure { (inner) throws(RegoSyntaxError) in .not([try inner.expression(boxed.expression)]) }
+    case .not(let body, let isBody):
+      return try closure { (inner) throws(RegoSyntaxError) in .not(try inner.body(body), isBody: isBody) }
     }
   }
 

@@ -388,7 +388,8 @@ final class Machine {
       guard !isReplaced(below) else { continue }
       if let group = child.group {
         if case .function = group.kind { continue }
-        if let value = try value(of: group) { object[key] = value }
+        // What is stored stands before what rules say.
+        if let value = try value(of: group) { object[key] = object[key].map { $0.merged(over: value) } ?? value }
       } else {
         object[key] = try document(child, stored?.member(key), below)
       }
@@ -468,9 +469,7 @@ final class Machine {
         try self.spend(bytes: 32)
         let path = clause.path.map { self.value($0, frame) }
         guard builder.put(self.value(clause.value, frame), at: path[...], isElement: rule.isElement) else {
-          throw .conflict(
-            path.count > 1 || rule.isElement
-              ? "object keys must be unique" : "complete rules must not produce multiple outputs")
+          throw .conflict("object keys must be unique")
         }
       }
     }

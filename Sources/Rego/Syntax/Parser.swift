@@ -243,7 +243,9 @@ struct Parser {
       let body = try body(until: "}")
       try expect("}", "after a body")
       // `{x} == y` is an expression that begins with a set.
-      if token.follows == .newline || token.kind == .end || isKeyword("else") || isMark("}") || isMark(";") {
+      if token.follows == .newline || token.kind == .end || isKeyword("else") || isKeyword("with") || isMark("}")
+        || isMark("]") || isMark(";")
+      {
         return body
       }
     } catch {
@@ -306,8 +308,9 @@ struct Parser {
       guard !isKeyword("some"), !isKeyword("every") || next.follows == .nothing else {
         throw error("expected an expression after 'not'")
       }
+      if isMark("{"), let body = try braced() { return .not(body, isBody: true) }
       let inner = Expression(kind: try expressionKind(), with: [], location: location(start))
-      return .not(Expression.Boxed(inner))
+      return .not(Body(expressions: [inner]), isBody: false)
     }
     if isKeyword("some") { return try some() }
     if isKeyword("every"), case .name = next.kind { return try every() }

@@ -33,14 +33,8 @@ struct Expression: Sendable {
     /// `some key, value in domain`.
     case some(key: Term?, value: Term, domain: Term)
     case every(key: Term?, value: Term, domain: Term, Body)
-    /// `not { … }` is no Rego; this is one expression.
-    case not(Expression.Boxed)
-  }
-
-  /// An expression inside another.
-  final class Boxed: Sendable {
-    let expression: Expression
-    init(_ expression: Expression) { self.expression = expression }
+    /// `not a`, or `not { a; b }`.
+    case not(Body, isBody: Bool)
   }
 
   let kind: Kind

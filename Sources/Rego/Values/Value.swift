@@ -80,6 +80,17 @@ public enum Value: Sendable {
   }
 }
 
+extension Value {
+  /// The members of two objects, this one's first where both have one; else this.
+  func merged(over other: Value) -> Value {
+    guard case .object(var object) = self, case .object(let below) = other else { return self }
+    for member in below.members {
+      object[member.key] = object[member.key].map { $0.merged(over: member.value) } ?? member.value
+    }
+    return .object(object)
+  }
+}
+
 extension Value: Hashable, Comparable {
   public static func == (left: Value, right: Value) -> Bool {
     switch (left, right) {
