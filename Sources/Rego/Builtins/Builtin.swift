@@ -20,6 +20,8 @@ enum BuiltinError: Error, Equatable {
   /// An argument of another kind, counted from 1.
   case operand(Int, expected: String, found: String)
   case failed(String)
+  /// An argument that is wrong in another way, counted from 1.
+  case argument(Int, String)
   case budget(String)
 }
 
@@ -56,7 +58,7 @@ enum Builtins {
   private static let table: [String: Builtin] = {
     var table: [String: Builtin] = [:]
     let all = [
-      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes,
+      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes, regexes,
     ]
     for builtin in all.flatMap(\.self) { table[builtin.name] = builtin }
     return table

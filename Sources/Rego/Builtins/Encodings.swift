@@ -98,7 +98,7 @@ extension Builtins {
         case (.string("pretty"), _): throw .operand(2, expected: "boolean", found: member.value.typeName)
         case (.string("indent"), _), (.string("prefix"), _):
           throw .operand(2, expected: "string", found: member.value.typeName)
-        default: throw .failed("object contained unknown key \(Format.rego(member.key))")
+        default: throw .argument(2, "object contained unknown key \(Format.rego(member.key))")
         }
       }
       // Indent or prefix alone ask for lines as well.

@@ -102,7 +102,8 @@ private enum Sprintf {
     case ("v", .number(let number)): return pad(verb, sign(verb, number.text))
     case ("v", _), ("s", .string): return pad(verb, cut(verb, Format.plain(value)))
     case ("s", .number), ("s", .bool), ("s", .null):
-      if case .number = value { return bad(letter, value) }
+      // A number beyond 64 bits is handed over as text.
+      if case .number(let number) = value, number.int != nil || number.exact == nil { return bad(letter, value) }
       return pad(verb, cut(verb, Format.plain(value)))
     case ("s", _): return pad(verb, cut(verb, Format.plain(value)))
     case ("q", .number): return bad(letter, value)

@@ -52,7 +52,7 @@ extension Builtins {
       case .bool(let flag): return .int(flag ? 1 : 0)
       case .number: return a.value(0)
       case .string(let text):
-        guard let number = toNumber(text) else { throw .failed("invalid syntax") }
+        guard let number = toNumber(text) else { throw .argument(1, "must be valid number string") }
         return .number(number)
       case .array, .object, .set:
         throw .operand(1, expected: "one of {boolean, null, number, string}", found: a.value(0).typeName)
@@ -184,13 +184,16 @@ enum Units {
   private static func amount(
     _ digits: String, _ power: (base: Int, exponent: Int)
   ) throws(BuiltinError) -> Value {
-    guard let decimal = ExactDecimal(digits) else { throw .failed("could not parse amount to a number") }
+    guard let decimal = ExactDecimal(digits) else {
+      let isLarge = digits.utf8.contains { $0 | 0x20 == UInt8(ascii: "e") }
+      throw .failed(isLarge ? "exponent too large" : "could not parse amount to a number")
+    }
     var numerator = decimal.digits
     var denominator = BigInteger(1)
     func raised(_ base: Int, _ exponent: Int) -> BigInteger {
       (0..<exponent).reduce(BigInteger(1)) { product, _ in product * BigInteger(base) }
     }
-    guard decimal.exponent.magnitude < 400 else { throw .failed("could not parse amount to a number") }
+    guard decimal.exponent.magnitude < 400 else { throw .failed("exponent too large") }
     if decimal.exponent >= 0 {
       numerator = numerator * raised(10, decimal.exponent)
     } else {

@@ -79,13 +79,10 @@ extension Builtins {
     },
     Builtin("array.flatten", 1) { (a, meter) throws(BuiltinError) in
       var out: [Value] = []
-      func flatten(_ values: [Value]) throws(BuiltinError) {
-        for value in values {
-          try meter.spend(bytes: 16)
-          if case .array(let inner) = value { try flatten(inner) } else { out.append(value) }
-        }
+      for value in try a.array(0) {
+        if case .array(let inner) = value { out += inner } else { out.append(value) }
+        try meter.spend(bytes: 16)
       }
-      try flatten(try a.array(0))
       return .array(out)
     },
     Builtin("object.keys", 1) { (a, _) throws(BuiltinError) in
@@ -214,7 +211,7 @@ extension Builtins {
       default:
         throw .operand(
           position + 1, expected: "one of {set, array} containing string paths or array of path segments",
-          found: "\(a.value(position).typeName) containing \(value.typeName)")
+          found: value.typeName)
       }
     }
     return out

@@ -78,8 +78,9 @@ extension Builtins {
       let text = try a.string(0)
       let count = try a.int(2)
       try meter.spend(bytes: 2 * text.utf8.count)
-      if count == 0 { return .array([]) }
-      return .array(split(text, try a.string(1), limit: count < 0 ? nil : count).map(Value.string))
+      let parts = split(text, try a.string(1), limit: nil).map(Value.string)
+      // The first so many parts; where negative, the last.
+      return .array(Array(count < 0 ? parts.suffix(-max(count, -parts.count)) : parts.prefix(count)))
     },
     Builtin("replace", 3) { (a, meter) throws(BuiltinError) in
       .string(try replace(try a.string(0), try a.string(1), try a.string(2), &meter))
@@ -89,10 +90,10 @@ extension Builtins {
       var pairs: [(old: [UInt8], new: [UInt8])] = []
       for member in patterns.members {
         guard case .string(let old) = member.key else {
-          throw .operand(1, expected: "object of string keys", found: member.key.typeName)
+          throw .argument(1, "non-string key found in pattern object")
         }
         guard case .string(let new) = member.value else {
-          throw .operand(1, expected: "object of string values", found: member.value.typeName)
+          throw .argument(1, "non-string value found in pattern object")
         }
         pairs.append((Array(old.utf8), Array(new.utf8)))
       }

@@ -335,7 +335,10 @@ final class Machine {
     switch part {
     case .bound(let operand):
       let key = value(operand, frame)
-      guard case .string(let name) = key else { return true }
+      guard case .string(let name) = key else {
+        guard let found = stored?.member(key) else { return true }
+        return try follow(rest, found, frame, then)
+      }
       return try walk(rest, node.child(name), stored?.member(key), path + [name], frame, then)
     case .free(let slot):
       for key in keys(node, stored) {
@@ -530,6 +533,9 @@ final class Machine {
       case .operand(let position, let expected, let found):
         guard isStrict else { return nil }
         throw .type("\(builtin.name): operand \(position) must be \(expected) but got \(found)")
+      case .argument(let position, let what):
+        guard isStrict else { return nil }
+        throw .type("\(builtin.name): operand \(position) \(what)")
       case .failed(let why):
         guard isStrict else { return nil }
         throw .builtin("\(builtin.name): \(why)")

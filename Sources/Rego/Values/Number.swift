@@ -29,7 +29,13 @@ public enum Number: Sendable {
       return
     }
     guard let value = Double(text) else { return nil }
-    self.init(value)
+    guard !value.isFinite else {
+      self.init(value)
+      return
+    }
+    // Beyond every double, and whole: exact as any other.
+    guard let decimal = ExactDecimal(text), decimal.exponent >= 0, decimal.exponent < 4096 else { return nil }
+    self.init((0..<decimal.exponent).reduce(decimal.digits) { product, _ in product * BigInteger(10) })
   }
 
   /// The nearest double.
