@@ -58,7 +58,7 @@ enum Builtins {
   private static let table: [String: Builtin] = {
     var table: [String: Builtin] = [:]
     let all = [
-      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes, regexes,
+      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes, regexes, networks, identifiers,
     ]
     for builtin in all.flatMap(\.self) { table[builtin.name] = builtin }
     return table

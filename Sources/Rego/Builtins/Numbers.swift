@@ -52,7 +52,11 @@ extension Builtins {
       case .bool(let flag): return .int(flag ? 1 : 0)
       case .number: return a.value(0)
       case .string(let text):
-        guard let number = toNumber(text) else { throw .argument(1, "must be valid number string") }
+        guard let number = toNumber(text) else {
+          let name = text.lowercased().drop { $0 == "-" || $0 == "+" }
+          if ["inf", "infinity", "nan"].contains(name) { throw .argument(1, "must be a finite number") }
+          throw .failed("invalid syntax")
+        }
         return .number(number)
       case .array, .object, .set:
         throw .operand(1, expected: "one of {boolean, null, number, string}", found: a.value(0).typeName)

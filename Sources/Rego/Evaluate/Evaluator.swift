@@ -506,9 +506,11 @@ final class Machine {
       switch mock {
       case .value(let value): return value
       case .callee(let other):
-        // What replaces something sees the thing itself.
-        let kept = around.mocks.removeValue(forKey: callee.name)
-        defer { around.mocks[callee.name] = kept }
+        // What replaces something sees everything as it is, and nothing that was found with replacements.
+        let outer = around
+        defer { around = outer }
+        around.mocks = [:]
+        around.known = Array(repeating: .unknown, count: policy.groupCount)
         return try call(other, arguments, location)
       }
     }

@@ -63,9 +63,17 @@ public enum Number: Sendable {
   public var text: String {
     switch self {
     case .small(let value): String(value)
-    case .big(let value): value.description
+    case .big(let value): Number.text(value)
     case .real(let value): Number.text(value)
     }
+  }
+
+  /// In full; beyond every double with an exponent, as only such a literal makes it.
+  private static func text(_ value: BigInteger) -> String {
+    let digits = value.description
+    guard digits.utf8.count > 308, !value.double.isFinite else { return digits }
+    let zeros = digits.utf8.reversed().prefix { $0 == UInt8(ascii: "0") }.count
+    return zeros == 0 ? digits : "\(digits.dropLast(zeros))e\(zeros)"
   }
 
   /// As Go's `strconv` writes a JSON number: an exponent below 1e-6 and from 1e21 on.
