@@ -23,19 +23,25 @@ enum BuiltinError: Error, Equatable {
   /// An argument that is wrong in another way, counted from 1.
   case argument(Int, String)
   case budget(String)
+  /// Never answered, whatever is passed.
+  case refused(String)
 }
 
-/// What an evaluation may use, counted: the same on every machine.
+/// What an evaluation may use, counted, and the time that it is evaluated at: the same on every machine.
 public struct Meter: Sendable {
   /// Steps left.
   public private(set) var steps: Int
   /// Bytes left that values may be made of.
   public private(set) var bytes: Int
 
+  /// The time that the policy sees, in nanoseconds since 1970: a record's, not a clock's.
+  public let now: Int
+
   /// A budget.
-  public init(steps: Int, bytes: Int) {
+  public init(steps: Int, bytes: Int, now: Int = 0) {
     self.steps = steps
     self.bytes = bytes
+    self.now = now
   }
 
   /// Takes steps.
@@ -59,6 +65,7 @@ enum Builtins {
     var table: [String: Builtin] = [:]
     let all = [
       comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes, regexes, networks, identifiers,
+      times, refused,
     ]
     for builtin in all.flatMap(\.self) { table[builtin.name] = builtin }
     return table

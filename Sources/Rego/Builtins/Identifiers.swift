@@ -196,7 +196,7 @@ private struct URIText {
       rest = String(authority[end...])
     }
     path = try URIText.unescape(rest)
-    rawPath = URIText.escapedPath(rest, path)
+    rawPath = URIText.escapedPath(rest)
   }
 
   private mutating func takeAuthority(_ text: String) throws(URIError) {
@@ -277,22 +277,22 @@ private struct URIText {
     return String(decoding: out, as: UTF8.self)
   }
 
-  /// The path as it was written, where its escapes are needed; else as Go would write it.
-  private static func escapedPath(_ written: String, _ path: String) -> String {
-    let plain = Array("-_.~$&+,/:;=@".utf8)
-    let kept = Array("!'()*".utf8)
-    var out = ""
-    for byte in path.utf8 {
-      if Lexer.isNameStart(byte) || Lexer.isDigit(byte) || plain.contains(byte) {
-        out.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        out += "%\(Hex.encode([byte]).uppercased())"
+  /// The path as it was written, but for escapes of what needs none there.
+  private static func escapedPath(_ written: String) -> String {
+    let plain = Array("-_.~!$&'()*+,;=:@".utf8)
+    func isPlain(_ byte: UInt8) -> Bool { Lexer.isNameStart(byte) || Lexer.isDigit(byte) || plain.contains(byte) }
+    var out: [UInt8] = []
+    var bytes = Array(written.utf8)[...]
+    while let byte = bytes.first {
+      if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: bytes.dropFirst().prefix(2), as: UTF8.self), radix: 16) {
+        out += isPlain(value) ? [value] : Array("%\(Hex.encode([value]).uppercased())".utf8)
+        bytes = bytes.dropFirst(3)
+        continue
       }
+      out += isPlain(byte) || byte == UInt8(ascii: "/") ? [byte] : Array("%\(Hex.encode([byte]).uppercased())".utf8)
+      bytes = bytes.dropFirst()
     }
-    if out == written || written.isEmpty { return out }
-    let allowed = plain + kept + [UInt8(ascii: "%"), UInt8(ascii: "["), UInt8(ascii: "]")]
-    let isValid = written.utf8.allSatisfy { Lexer.isNameStart($0) || Lexer.isDigit($0) || allowed.contains($0) }
-    return isValid ? written : out
+    return String(decoding: out, as: UTF8.self)
   }
 
   var described: ObjectValue {

@@ -58,7 +58,9 @@ extension Builtins {
           ranges.append(range)
         } else if let address = IPAddress(text) {
           guard address.isV4 else { throw .failed("IPv6 invalid: needs prefix length") }
-          ranges.append(IPNetwork(address, prefix: 32))
+          // The prefix of its class.
+          let prefix = address.bytes[0] < 128 ? 8 : address.bytes[0] < 192 ? 16 : 24
+          ranges.append(IPNetwork(address, prefix: prefix))
         } else {
           throw .failed("invalid CIDR address: \(text)")
         }

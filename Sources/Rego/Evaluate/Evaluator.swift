@@ -535,6 +535,7 @@ final class Machine {
       case .operand(let position, let expected, let found):
         guard isStrict else { return nil }
         throw .type("\(builtin.name): operand \(position) must be \(expected) but got \(found)")
+      case .refused(let why): throw .builtin("\(builtin.name): refused: \(why)")
       case .argument(let position, let what):
         guard isStrict else { return nil }
         throw .type("\(builtin.name): operand \(position) \(what)")

@@ -2,7 +2,7 @@ import Canonical
 
 extension Value {
   /// Reads JSON text with exact numbers; nil where it is none. The last of two members with one name stays, as in Go.
-  static func parse(json text: String, maximumDepth: Int = 128) -> Value? {
+  public static func parse(json text: String, maximumDepth: Int = 128) -> Value? {
     var reader = JSONReader(text: Array(text.utf8), maximumDepth: maximumDepth)
     reader.skipSpace()
     guard let value = reader.value(depth: 0) else { return nil }
