@@ -3,14 +3,17 @@ public struct Builtin: Sendable {
   /// How it is called.
   public let name: String
   let arity: Int
+  /// What it gives where `with` puts it in another's place, instead of what it answers when it is called.
+  let standIn: Value?
   let body: @Sendable (ArraySlice<Value>, inout Meter) throws(BuiltinError) -> Value?
 
   init(
-    _ name: String, _ arity: Int,
+    _ name: String, _ arity: Int, standIn: Value? = nil,
     _ body: @escaping @Sendable (ArraySlice<Value>, inout Meter) throws(BuiltinError) -> Value?
   ) {
     self.name = name
     self.arity = arity
+    self.standIn = standIn
     self.body = body
   }
 }
@@ -64,8 +67,9 @@ enum Builtins {
   private static let table: [String: Builtin] = {
     var table: [String: Builtin] = [:]
     let all = [
-      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes, regexes, networks, identifiers,
-      times, refused,
+      comparisons, arithmetic, collections, types, strings, numbers, objects, encodings, formats, hashes,
+      regexes, networks, identifiers,
+      times, yaml, refused, absent,
     ]
     for builtin in all.flatMap(\.self) { table[builtin.name] = builtin }
     return table

@@ -32,7 +32,8 @@ enum Calendar {
   static func weekday(_ days: Int) -> Int { (days + 4) - 7 * (days + 4).dividedDown(by: 7) }
 
   static let months = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November",
     "December",
   ]
   static let weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
@@ -125,7 +126,8 @@ struct TimeZone: Sendable {
     var last = 0
     for change in parts[2].parts(separatedBy: UInt8(ascii: " ")) {
       let pair = change.parts(separatedBy: UInt8(ascii: "."))
-      guard pair.count == 2, let delta = Int(pair[0], radix: 36), let kind = Int(pair[1]), kind < kinds.count else { continue }
+      guard pair.count == 2, let delta = Int(pair[0], radix: 36), let kind = Int(pair[1]), kind < kinds.count
+      else { continue }
       last += delta
       changes.append((last, kind))
     }
@@ -135,7 +137,10 @@ struct TimeZone: Sendable {
   }
 
   private static func line(_ name: String) -> String? {
-    guard !name.utf8.contains(where: { $0 == UInt8(ascii: "|") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") })
+    guard
+      !name.utf8.contains(where: {
+        $0 == UInt8(ascii: "|") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n")
+      })
     else { return nil }
     for line in lines {
       let names = line.utf8.prefix { $0 != UInt8(ascii: "|") }
@@ -190,7 +195,9 @@ private struct PosixRule: Sendable {
     }
     let summerOffset = reader.peek.map { $0 != UInt8(ascii: ",") } == true ? reader.offset() : nil
     summer = (summerName, summerOffset.map { -$0 } ?? standard.offset + 3600)
-    guard reader.take(","), let first = reader.day(), reader.take(","), let second = reader.day() else { return nil }
+    guard reader.take(","), let first = reader.day(), reader.take(","), let second = reader.day() else {
+      return nil
+    }
     start = first
     end = second
   }
@@ -214,7 +221,9 @@ private struct PosixRule: Sendable {
         guard take(">") else { return nil }
         return String(decoding: bytes[(start + 1)..<(position - 1)], as: UTF8.self)
       }
-      while let byte = peek, byte | 0x20 >= UInt8(ascii: "a"), byte | 0x20 <= UInt8(ascii: "z") { position += 1 }
+      while let byte = peek, byte | 0x20 >= UInt8(ascii: "a"), byte | 0x20 <= UInt8(ascii: "z") {
+        position += 1
+      }
       return position > start ? String(decoding: bytes[start..<position], as: UTF8.self) : nil
     }
 
@@ -236,7 +245,9 @@ private struct PosixRule: Sendable {
     mutating func day() -> Day? {
       let form: Day.Form
       if take("M") {
-        guard let month = number(), take("."), let week = number(), take("."), let day = number() else { return nil }
+        guard let month = number(), take("."), let week = number(), take("."), let day = number() else {
+          return nil
+        }
         form = .week(month: month, week: week, day: day)
       } else if take("J") {
         guard let day = number() else { return nil }

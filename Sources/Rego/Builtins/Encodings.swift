@@ -33,10 +33,13 @@ extension Builtins {
       .string(Hex.encode(Array(try a.string(0).utf8)))
     },
     Builtin("hex.decode", 1) { (a, _) throws(BuiltinError) in
-      guard let bytes = Hex.decode(try a.string(0).lowercased()) else { throw .failed("invalid hexadecimal text") }
+      guard let bytes = Hex.decode(try a.string(0).lowercased()) else {
+        throw .failed("invalid hexadecimal text")
+      }
       return .string(String(decoding: bytes, as: UTF8.self))
     },
-    Builtin("urlquery.encode", 1) { (a, _) throws(BuiltinError) in .string(URLQuery.encode(try a.string(0))) },
+    Builtin("urlquery.encode", 1) { (a, _) throws(BuiltinError) in .string(URLQuery.encode(try a.string(0)))
+    },
     Builtin("urlquery.decode", 1) { (a, _) throws(BuiltinError) in
       guard let text = URLQuery.decode(try a.string(0)) else { throw .failed("invalid URL escape") }
       return .string(text)
@@ -67,9 +70,13 @@ extension Builtins {
     Builtin("urlquery.decode_object", 1) { (a, _) throws(BuiltinError) in
       var members: [(key: String, values: [Value])] = []
       for pair in split(try a.string(0), "&", limit: nil) where !pair.isEmpty {
-        guard !pair.utf8.contains(UInt8(ascii: ";")) else { throw .failed("invalid semicolon separator in query") }
+        guard !pair.utf8.contains(UInt8(ascii: ";")) else {
+          throw .failed("invalid semicolon separator in query")
+        }
         let parts = split(pair, "=", limit: 2)
-        guard let name = URLQuery.decode(parts[0]), let value = URLQuery.decode(parts.count > 1 ? parts[1] : "") else {
+        guard let name = URLQuery.decode(parts[0]),
+          let value = URLQuery.decode(parts.count > 1 ? parts[1] : "")
+        else {
           throw .failed("invalid URL escape")
         }
         if let position = members.firstIndex(where: { $0.key == name }) {
@@ -102,7 +109,8 @@ extension Builtins {
         }
       }
       // Indent or prefix alone ask for lines as well.
-      let text = isPretty ?? !options.isEmpty
+      let text =
+        isPretty ?? !options.isEmpty
         ? prefix + a.value(0).prettyJSON(indent: indent, prefix: prefix, level: 0) : a.value(0).jsonText
       try meter.spend(bytes: text.utf8.count)
       return .string(text)
@@ -125,8 +133,12 @@ extension Builtins {
 enum LooseBase64 {
   static func decode(_ text: String, isURL: Bool) -> [UInt8]? {
     var characters = Array(text.utf8).filter { $0 != 0x0A && $0 != 0x0D }
-    if isURL, characters.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }) { return nil }
-    if !isURL, characters.contains(where: { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }) { return nil }
+    if isURL, characters.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }) {
+      return nil
+    }
+    if !isURL, characters.contains(where: { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }) {
+      return nil
+    }
     if isURL {
       // With padding or without.
       while characters.count % 4 != 0 { characters.append(UInt8(ascii: "=")) }
@@ -183,7 +195,8 @@ enum URLQuery {
   static func encode(_ text: String) -> String {
     var out: [UInt8] = []
     for byte in text.utf8 {
-      if Lexer.isNameStart(byte) || Lexer.isDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+      if Lexer.isNameStart(byte) || Lexer.isDigit(byte) || byte == UInt8(ascii: "-")
+        || byte == UInt8(ascii: ".")
         || byte == UInt8(ascii: "~")
       {
         out.append(byte)
@@ -204,7 +217,8 @@ enum URLQuery {
       switch byte {
       case UInt8(ascii: "+"): out.append(UInt8(ascii: " "))
       case UInt8(ascii: "%"):
-        guard bytes.count >= 2, let value = UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16),
+        guard bytes.count >= 2,
+          let value = UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16),
           bytes.prefix(2).allSatisfy({ $0 != UInt8(ascii: "+") })
         else { return nil }
         out.append(value)
@@ -229,12 +243,14 @@ extension Value {
     case .array(let values):
       return lines(values.map { $0.prettyJSON(indent: indent, prefix: prefix, level: level + 1) }, "[", "]")
     case .set(let set):
-      return lines(set.elements.map { $0.prettyJSON(indent: indent, prefix: prefix, level: level + 1) }, "[", "]")
+      return lines(
+        set.elements.map { $0.prettyJSON(indent: indent, prefix: prefix, level: level + 1) }, "[", "]")
     case .object(let object):
       return lines(
         object.members.map { member in
           let key = if case .string(let text) = member.key { text } else { member.key.jsonText }
-          return "\(Format.quoted(key)): \(member.value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
+          return
+            "\(Format.quoted(key)): \(member.value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
         }, "{", "}")
     case .null, .bool, .number, .string: return jsonText
     }

@@ -103,7 +103,9 @@ private enum Sprintf {
     case ("v", _), ("s", .string): return pad(verb, cut(verb, Format.plain(value)))
     case ("s", .number), ("s", .bool), ("s", .null):
       // A number beyond 64 bits is handed over as text.
-      if case .number(let number) = value, number.int != nil || number.exact == nil { return bad(letter, value) }
+      if case .number(let number) = value, number.int != nil || number.exact == nil {
+        return bad(letter, value)
+      }
       return pad(verb, cut(verb, Format.plain(value)))
     case ("s", _): return pad(verb, cut(verb, Format.plain(value)))
     case ("q", .number): return bad(letter, value)
@@ -157,7 +159,9 @@ private enum Sprintf {
     if verb.minus { return text + String(repeating: " ", count: missing) }
     guard verb.zero else { return String(repeating: " ", count: missing) + text }
     let zeros = String(repeating: "0", count: missing)
-    if isNumber, let first = text.first, first == "-" || first == "+" { return "\(first)\(zeros)\(text.dropFirst())" }
+    if isNumber, let first = text.first, first == "-" || first == "+" {
+      return "\(first)\(zeros)\(text.dropFirst())"
+    }
     return zeros + text
   }
 }

@@ -58,7 +58,8 @@ struct SemanticVersion {
     guard parts.count == 3 else { return nil }
     var numbers: [BigInteger] = []
     for part in parts {
-      guard !part.isEmpty, part.utf8.allSatisfy(Lexer.isDigit), part.utf8.count < 64, let value = BigInteger(part.utf8)
+      guard !part.isEmpty, part.utf8.allSatisfy(Lexer.isDigit), part.utf8.count < 64,
+        let value = BigInteger(part.utf8)
       else { return nil }
       numbers.append(value)
     }
@@ -69,7 +70,9 @@ struct SemanticVersion {
   private static func areNames(_ text: String) -> Bool {
     Builtins.split(text, ".", limit: nil).allSatisfy { name in
       !name.isEmpty
-        && name.utf8.allSatisfy { Lexer.isDigit($0) || Lexer.isNameStart($0) && $0 != UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+        && name.utf8.allSatisfy {
+          Lexer.isDigit($0) || Lexer.isNameStart($0) && $0 != UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+        }
     }
   }
 
@@ -238,7 +241,9 @@ private struct URIText {
       let byte = bytes[position]
       if byte == UInt8(ascii: "%") {
         // Only what is no ASCII may be escaped in a host.
-        guard position + 2 < bytes.count, let value = UInt8(String(decoding: bytes[(position + 1)...(position + 2)], as: UTF8.self), radix: 16),
+        guard position + 2 < bytes.count,
+          let value = UInt8(
+            String(decoding: bytes[(position + 1)...(position + 2)], as: UTF8.self), radix: 16),
           value >= 0x80 || value == UInt8(ascii: "%")
         else {
           let shown = String(decoding: bytes[position..<min(position + 3, bytes.count)], as: UTF8.self)
@@ -249,7 +254,8 @@ private struct URIText {
       }
       let marks = Array("!$&'()*+,;=:[]<>\"-_.~".utf8)
       guard byte >= 0x80 || Lexer.isNameStart(byte) || Lexer.isDigit(byte) || marks.contains(byte) else {
-        throw URIError(message: "invalid character \(Format.quoted(String(decoding: [byte], as: UTF8.self))) in host name")
+        throw URIError(
+          message: "invalid character \(Format.quoted(String(decoding: [byte], as: UTF8.self))) in host name")
       }
       position += 1
     }
@@ -269,7 +275,8 @@ private struct URIText {
       guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16),
         !digits.contains(UInt8(ascii: "+"))
       else {
-        throw URIError(message: "invalid URL escape \(Format.quoted(String(decoding: bytes.prefix(3), as: UTF8.self)))")
+        throw URIError(
+          message: "invalid URL escape \(Format.quoted(String(decoding: bytes.prefix(3), as: UTF8.self)))")
       }
       out.append(value)
       bytes = bytes.dropFirst(3)
@@ -280,16 +287,22 @@ private struct URIText {
   /// The path as it was written, but for escapes of what needs none there.
   private static func escapedPath(_ written: String) -> String {
     let plain = Array("-_.~!$&'()*+,;=:@".utf8)
-    func isPlain(_ byte: UInt8) -> Bool { Lexer.isNameStart(byte) || Lexer.isDigit(byte) || plain.contains(byte) }
+    func isPlain(_ byte: UInt8) -> Bool {
+      Lexer.isNameStart(byte) || Lexer.isDigit(byte) || plain.contains(byte)
+    }
     var out: [UInt8] = []
     var bytes = Array(written.utf8)[...]
     while let byte = bytes.first {
-      if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: bytes.dropFirst().prefix(2), as: UTF8.self), radix: 16) {
+      if byte == UInt8(ascii: "%"),
+        let value = UInt8(String(decoding: bytes.dropFirst().prefix(2), as: UTF8.self), radix: 16)
+      {
         out += isPlain(value) ? [value] : Array("%\(Hex.encode([value]).uppercased())".utf8)
         bytes = bytes.dropFirst(3)
         continue
       }
-      out += isPlain(byte) || byte == UInt8(ascii: "/") ? [byte] : Array("%\(Hex.encode([byte]).uppercased())".utf8)
+      out +=
+        isPlain(byte) || byte == UInt8(ascii: "/")
+        ? [byte] : Array("%\(Hex.encode([byte]).uppercased())".utf8)
       bytes = bytes.dropFirst()
     }
     return String(decoding: out, as: UTF8.self)

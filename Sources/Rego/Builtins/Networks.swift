@@ -113,7 +113,8 @@ extension Builtins {
       for member in object.members { out.append((member.key, try text(member.value))) }
       return out
     case .null, .bool, .number:
-      throw .operand(position + 1, expected: "one of {string, array, set, object}", found: a.value(position).typeName)
+      throw .operand(
+        position + 1, expected: "one of {string, array, set, object}", found: a.value(position).typeName)
     }
   }
 }
@@ -146,7 +147,8 @@ struct IPAddress: Hashable, Comparable, Sendable {
     guard parts.count == 4 else { return nil }
     var out: [UInt8] = []
     for part in parts {
-      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(Lexer.isDigit), part == "0" || part.first != "0",
+      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy(Lexer.isDigit),
+        part == "0" || part.first != "0",
         let value = UInt8(part)
       else { return nil }
       out.append(value)
@@ -233,7 +235,8 @@ struct IPNetwork: Hashable, Sendable {
 
   init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, let address = IPAddress(String(parts[0])), parts[1].utf8.allSatisfy(Lexer.isDigit),
+    guard parts.count == 2, let address = IPAddress(String(parts[0])),
+      parts[1].utf8.allSatisfy(Lexer.isDigit),
       parts[1] == "0" || parts[1].first != "0", let prefix = Int(parts[1])
     else { return nil }
     // The text of an IPv4 address in IPv6 counts its bits from the front of all 128.

@@ -32,7 +32,9 @@ extension Builtins {
       try range(a, step: 1, &meter)
     },
     Builtin("numbers.range_step", 3) { (a, meter) throws(BuiltinError) in
-      guard let step = try integer(a, 2).small, step > 0 else { throw .failed("step must be a positive integer") }
+      guard let step = try integer(a, 2).small, step > 0 else {
+        throw .failed("step must be a positive integer")
+      }
       return try range(a, step: step, &meter)
     },
     Builtin("format_int", 2) { (a, _) throws(BuiltinError) in
@@ -42,7 +44,11 @@ extension Builtins {
         throw .operand(2, expected: "one of {2, 8, 10, 16}", found: "number")
       }
       let whole: BigInteger?
-      if case .real(let value) = number { whole = BigInteger(exactly: value.rounded(.towardZero)) } else { whole = number.integer }
+      if case .real(let value) = number {
+        whole = BigInteger(exactly: value.rounded(.towardZero))
+      } else {
+        whole = number.integer
+      }
       guard let whole else { throw .failed("number out of range") }
       return .string(whole.text(radix: UInt32(radix)))
     },
@@ -68,7 +74,9 @@ extension Builtins {
 
   private static func shift(_ a: ArraySlice<Value>) throws(BuiltinError) -> Int {
     let value = try integer(a, 1)
-    guard !value.isNegative else { throw .operand(2, expected: "an unsigned integer number", found: "a negative integer") }
+    guard !value.isNegative else {
+      throw .operand(2, expected: "an unsigned integer number", found: "a negative integer")
+    }
     guard let count = value.small else { throw .failed("number out of range") }
     return count
   }
@@ -79,7 +87,8 @@ extension Builtins {
     if digits.first == UInt8(ascii: "-") { digits.removeFirst() }
     guard let first = digits.first, Lexer.isDigit(first), digits.count < 400,
       digits.allSatisfy({
-        Lexer.isDigit($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: "+")
+        Lexer.isDigit($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e")
+          || $0 == UInt8(ascii: "+")
           || $0 == UInt8(ascii: "-")
       })
     else { return nil }
@@ -160,7 +169,9 @@ enum Units {
     default: throw .failed("byte unit \(unit) not recognized")
     }
     let value = try amount(digits, power)
-    guard case .number(.real(let real)) = value, let whole = Number(real.rounded(.towardZero)) else { return value }
+    guard case .number(.real(let real)) = value, let whole = Number(real.rounded(.towardZero)) else {
+      return value
+    }
     return .number(whole)
   }
 
@@ -173,7 +184,8 @@ enum Units {
       let scalar = text[end]
       let isExponent =
         (scalar == "e" || scalar == "E") && end + 1 < text.count
-        && (text[end + 1].isDigit || ((text[end + 1] == "+" || text[end + 1] == "-") && end + 2 < text.count && text[end + 2].isDigit))
+        && (text[end + 1].isDigit
+          || ((text[end + 1] == "+" || text[end + 1] == "-") && end + 2 < text.count && text[end + 2].isDigit))
       if isExponent {
         end += 2
         continue
@@ -210,7 +222,9 @@ enum Units {
     }
     let (quotient, remainder) = numerator.divided(by: denominator)
     if remainder.isZero { return .number(Number(quotient)) }
-    guard let number = Number(numerator.double / denominator.double) else { throw .failed("number out of range") }
+    guard let number = Number(numerator.double / denominator.double) else {
+      throw .failed("number out of range")
+    }
     return .number(number)
   }
 }
@@ -234,7 +248,9 @@ struct ExactDecimal {
         guard !afterPoint else { return nil }
         afterPoint = true
       case UInt8(ascii: "e"), UInt8(ascii: "E"):
-        guard let written = Int(String(decoding: bytes, as: UTF8.self)), written.magnitude < 1000 else { return nil }
+        guard let written = Int(String(decoding: bytes, as: UTF8.self)), written.magnitude < 1000 else {
+          return nil
+        }
         exponent += written
         bytes = []
       case UInt8(ascii: "0")...UInt8(ascii: "9"):

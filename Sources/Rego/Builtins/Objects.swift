@@ -17,7 +17,9 @@ extension Builtins {
       for value in try elements(a, 0) {
         try meter.spend(steps: 1)
         guard case .number(let number) = value else {
-          throw .operand(1, expected: "\(a.value(0).typeName) of numbers", found: "\(a.value(0).typeName) containing \(value.typeName)")
+          throw .operand(
+            1, expected: "\(a.value(0).typeName) of numbers",
+            found: "\(a.value(0).typeName) containing \(value.typeName)")
         }
         guard let next = work(result, number) else { throw .failed("number out of range") }
         result = next
@@ -107,11 +109,13 @@ extension Builtins {
     },
     Builtin("object.remove", 2) { (a, _) throws(BuiltinError) in
       let gone = SetValue(try keys(a, 1))
-      return .object(ObjectValue(try a.object(0).members.filter { !gone.contains($0.key) }.map { ($0.key, $0.value) }))
+      return .object(
+        ObjectValue(try a.object(0).members.filter { !gone.contains($0.key) }.map { ($0.key, $0.value) }))
     },
     Builtin("object.filter", 2) { (a, _) throws(BuiltinError) in
       let kept = SetValue(try keys(a, 1))
-      return .object(ObjectValue(try a.object(0).members.filter { kept.contains($0.key) }.map { ($0.key, $0.value) }))
+      return .object(
+        ObjectValue(try a.object(0).members.filter { kept.contains($0.key) }.map { ($0.key, $0.value) }))
     },
     Builtin("object.subset", 2) { (a, meter) throws(BuiltinError) in
       switch (a.value(0), a.value(1)) {
@@ -186,7 +190,9 @@ extension Builtins {
     Builtin("walk", 1) { (_, _) throws(BuiltinError) in nil },
   ]
 
-  private static func isSubset(_ big: Value, _ small: Value, _ meter: inout Meter) throws(BuiltinError) -> Bool {
+  private static func isSubset(_ big: Value, _ small: Value, _ meter: inout Meter) throws(BuiltinError)
+    -> Bool
+  {
     try meter.spend(steps: 1)
     switch (big, small) {
     case (.object(let a), .object(let b)):
@@ -267,7 +273,9 @@ private final class PathTree {
   private func child(_ key: Value) -> PathTree? { children.first { $0.key == key }?.tree }
 
   /// An array's position may be written as text.
-  private func child(_ position: Int) -> PathTree? { child(.int(position)) ?? child(.string(String(position))) }
+  private func child(_ position: Int) -> PathTree? {
+    child(.int(position)) ?? child(.string(String(position)))
+  }
 
   func filter(_ value: Value) -> Value? {
     if isEnd { return value }
@@ -294,20 +302,25 @@ private final class PathTree {
     if isEnd { return nil }
     switch value {
     case .object(let object):
-      return .object(ObjectValue(object.members.compactMap { member in
-        guard let tree = child(member.key) else { return (member.key, member.value) }
-        return tree.remove(member.value).map { (member.key, $0) }
-      }))
+      return .object(
+        ObjectValue(
+          object.members.compactMap { member in
+            guard let tree = child(member.key) else { return (member.key, member.value) }
+            return tree.remove(member.value).map { (member.key, $0) }
+          }))
     case .array(let values):
-      return .array(values.enumerated().compactMap { position, value in
-        guard let tree = child(position) else { return value }
-        return tree.remove(value)
-      })
+      return .array(
+        values.enumerated().compactMap { position, value in
+          guard let tree = child(position) else { return value }
+          return tree.remove(value)
+        })
     case .set(let set):
-      return .set(SetValue(set.elements.compactMap { element in
-        guard let tree = child(element) else { return element }
-        return tree.remove(element)
-      }))
+      return .set(
+        SetValue(
+          set.elements.compactMap { element in
+            guard let tree = child(element) else { return element }
+            return tree.remove(element)
+          }))
     case .null, .bool, .number, .string: return value
     }
   }
@@ -324,7 +337,8 @@ private enum Patch {
       guard case .object(let object) = operation else {
         throw .operand(2, expected: "array of objects", found: "array containing \(operation.typeName)")
       }
-      guard case .string(let name)? = object[.string("op")], let path = object[.string("path")].flatMap(parts) else {
+      guard case .string(let name)? = object[.string("op")], let path = object[.string("path")].flatMap(parts)
+      else {
         return nil
       }
       guard let next = apply(name, path, object, to: result) else { return nil }
@@ -414,9 +428,13 @@ private enum Patch {
       }
       return .object(object)
     case .array(var values):
-      guard let position = position(key, values.count), position >= 0, position <= values.count else { return nil }
+      guard let position = position(key, values.count), position >= 0, position <= values.count else {
+        return nil
+      }
       guard rest.isEmpty else {
-        guard position < values.count, let edited = Patch.edit(values[position], rest, edit) else { return nil }
+        guard position < values.count, let edited = Patch.edit(values[position], rest, edit) else {
+          return nil
+        }
         values[position] = edited
         return .array(values)
       }

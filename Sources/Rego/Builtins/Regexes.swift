@@ -123,7 +123,8 @@ extension Builtins {
       var parser = GlobParser(pattern, delimiters: delimiters)
       let program: RegexProgram
       do throws(RegexError) {
-        program = try RegexProgram(.concat([.assert(.textStart), try parser.parse(), .assert(.textEnd)]), captures: 0)
+        program = try RegexProgram(
+          .concat([.assert(.textStart), try parser.parse(), .assert(.textEnd)]), captures: 0)
       } catch {
         throw .failed(error.message)
       }
@@ -343,7 +344,10 @@ private enum GlobIntersection {
     // One or more is one, and then any number.
     return out.flatMap { part in
       part.isMany && part.least == 1
-        ? [Part(characters: part.characters, least: 1, isMany: false), Part(characters: part.characters, least: 0, isMany: true)]
+        ? [
+          Part(characters: part.characters, least: 1, isMany: false),
+          Part(characters: part.characters, least: 0, isMany: true),
+        ]
         : [part]
     }
   }

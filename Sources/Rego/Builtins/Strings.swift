@@ -17,7 +17,8 @@ extension Builtins {
   }
 
   private static func trims(
-    _ name: String, _ work: @escaping @Sendable ([Unicode.Scalar], Set<Unicode.Scalar>) -> ArraySlice<Unicode.Scalar>
+    _ name: String,
+    _ work: @escaping @Sendable ([Unicode.Scalar], Set<Unicode.Scalar>) -> ArraySlice<Unicode.Scalar>
   ) -> Builtin {
     Builtin(name, 2) { (a, _) throws(BuiltinError) in
       let text = Array(try a.string(0).unicodeScalars)
@@ -43,7 +44,8 @@ extension Builtins {
     Builtin("trim_prefix", 2) { (a, _) throws(BuiltinError) in
       let text = Array(try a.string(0).utf8)
       let prefix = Array(try a.string(1).utf8)
-      return .string(String(decoding: text.starts(with: prefix) ? text[prefix.count...] : text[...], as: UTF8.self))
+      return .string(
+        String(decoding: text.starts(with: prefix) ? text[prefix.count...] : text[...], as: UTF8.self))
     },
     Builtin("trim_suffix", 2) { (a, _) throws(BuiltinError) in
       let text = Array(try a.string(0).utf8)
@@ -62,7 +64,9 @@ extension Builtins {
       var texts: [String] = []
       for part in parts {
         guard case .string(let text) = part else {
-          throw .operand(2, expected: "\(a.value(1).typeName) of strings", found: "\(a.value(1).typeName) containing \(part.typeName)")
+          throw .operand(
+            2, expected: "\(a.value(1).typeName) of strings",
+            found: "\(a.value(1).typeName) containing \(part.typeName)")
         }
         try meter.spend(bytes: text.utf8.count + separator.utf8.count)
         texts.append(text)

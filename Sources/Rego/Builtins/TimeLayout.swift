@@ -22,21 +22,28 @@ struct TimeLayout {
 
   private static let named = [
     "ANSIC": "Mon Jan _2 15:04:05 2006", "UnixDate": "Mon Jan _2 15:04:05 MST 2006",
-    "RubyDate": "Mon Jan 02 15:04:05 -0700 2006", "RFC822": "02 Jan 06 15:04 MST", "RFC822Z": "02 Jan 06 15:04 -0700",
+    "RubyDate": "Mon Jan 02 15:04:05 -0700 2006", "RFC822": "02 Jan 06 15:04 MST",
+    "RFC822Z": "02 Jan 06 15:04 -0700",
     "RFC850": "Monday, 02-Jan-06 15:04:05 MST", "RFC1123": "Mon, 02 Jan 2006 15:04:05 MST",
     "RFC1123Z": "Mon, 02 Jan 2006 15:04:05 -0700", "RFC3339": "2006-01-02T15:04:05Z07:00",
     "RFC3339Nano": "2006-01-02T15:04:05.999999999Z07:00",
   ]
 
   private static let tokens: [(String, Part)] = [
-    ("January", .month("January")), ("Jan", .month("Jan")), ("Monday", .weekday("Monday")), ("Mon", .weekday("Mon")),
-    ("MST", .zoneName), ("2006", .year(4)), ("__2", .yearDay("__2")), ("002", .yearDay("002")), ("01", .month("01")),
-    ("02", .day("02")), ("03", .hour("03")), ("04", .minute(2)), ("05", .second(2)), ("06", .year(2)), ("_2", .day("_2")),
-    ("15", .hour("15")), ("1", .month("1")), ("2", .day("2")), ("3", .hour("3")), ("4", .minute(1)), ("5", .second(1)),
+    ("January", .month("January")), ("Jan", .month("Jan")), ("Monday", .weekday("Monday")),
+    ("Mon", .weekday("Mon")),
+    ("MST", .zoneName), ("2006", .year(4)), ("__2", .yearDay("__2")), ("002", .yearDay("002")),
+    ("01", .month("01")),
+    ("02", .day("02")), ("03", .hour("03")), ("04", .minute(2)), ("05", .second(2)), ("06", .year(2)),
+    ("_2", .day("_2")),
+    ("15", .hour("15")), ("1", .month("1")), ("2", .day("2")), ("3", .hour("3")), ("4", .minute(1)),
+    ("5", .second(1)),
     ("PM", .half("PM")), ("pm", .half("pm")), ("-07:00:00", .offset(z: false, colon: true, pairs: 3)),
-    ("-070000", .offset(z: false, colon: false, pairs: 3)), ("-07:00", .offset(z: false, colon: true, pairs: 2)),
+    ("-070000", .offset(z: false, colon: false, pairs: 3)),
+    ("-07:00", .offset(z: false, colon: true, pairs: 2)),
     ("-0700", .offset(z: false, colon: false, pairs: 2)), ("-07", .offset(z: false, colon: false, pairs: 1)),
-    ("Z07:00:00", .offset(z: true, colon: true, pairs: 3)), ("Z070000", .offset(z: true, colon: false, pairs: 3)),
+    ("Z07:00:00", .offset(z: true, colon: true, pairs: 3)),
+    ("Z070000", .offset(z: true, colon: false, pairs: 3)),
     ("Z07:00", .offset(z: true, colon: true, pairs: 2)), ("Z0700", .offset(z: true, colon: false, pairs: 2)),
     ("Z07", .offset(z: true, colon: false, pairs: 1)),
   ]
@@ -65,7 +72,9 @@ struct TimeLayout {
       }
       for (token, part) in TimeLayout.tokens where rest.starts(with: token.utf8) {
         // "Jan" in "January" alone, not in another word that begins so.
-        if token == "Jan" || token == "Mon", let next = rest.dropFirst(3).first, next >= UInt8(ascii: "a"), next <= UInt8(ascii: "z") {
+        if token == "Jan" || token == "Mon", let next = rest.dropFirst(3).first, next >= UInt8(ascii: "a"),
+          next <= UInt8(ascii: "z")
+        {
           continue
         }
         flush()
@@ -101,7 +110,8 @@ struct TimeLayout {
       case .day: out += String(date.day)
       case .yearDay(let form):
         let day = time.days - Calendar.days(year: date.year, month: 1, day: 1) + 1
-        out += form == "002" ? padded(day, 3) : String(repeating: " ", count: 3 - String(day).count) + String(day)
+        out +=
+          form == "002" ? padded(day, 3) : String(repeating: " ", count: 3 - String(day).count) + String(day)
       case .hour("15"): out += padded(clock.hour, 2)
       case .hour(let form):
         let hour = clock.hour % 12 == 0 ? 12 : clock.hour % 12
@@ -122,7 +132,9 @@ struct TimeLayout {
           continue
         }
         let size = time.offset.magnitude
-        let groups = [Int(size / 3600), Int(size / 60 % 60), Int(size % 60)].prefix(pairs).map { padded($0, 2) }
+        let groups = [Int(size / 3600), Int(size / 60 % 60), Int(size % 60)].prefix(pairs).map {
+          padded($0, 2)
+        }
         out += (time.offset < 0 ? "-" : "+") + groups.joined(separator: colon ? ":" : "")
       }
     }
@@ -193,7 +205,9 @@ struct TimeLayout {
         guard let value = reader.name(of: Calendar.months, length: 3) else { return nil }
         month = value + 1
       case .month(let form):
-        guard let value = reader.number(least: form == "01" ? 2 : 1, most: 2), (1...12).contains(value) else { return nil }
+        guard let value = reader.number(least: form == "01" ? 2 : 1, most: 2), (1...12).contains(value) else {
+          return nil
+        }
         month = value
       case .weekday(let form):
         guard reader.name(of: Calendar.weekdays, length: form == "Mon" ? 3 : nil) != nil else { return nil }
@@ -206,7 +220,8 @@ struct TimeLayout {
         guard let value = reader.number(least: form == "002" ? 3 : 1, most: 3), value >= 1 else { return nil }
         yearDay = value
       case .hour(let form):
-        guard let value = reader.number(least: form == "3" ? 1 : 2, most: 2), value < (form == "15" ? 24 : 13) else { return nil }
+        guard let value = reader.number(least: form == "3" ? 1 : 2, most: 2), value < (form == "15" ? 24 : 13)
+        else { return nil }
         hour = value
       case .minute(let digits):
         guard let value = reader.number(least: digits, most: 2), value < 60 else { return nil }
@@ -243,12 +258,16 @@ struct TimeLayout {
           offset = 0
           continue
         }
-        guard let sign = reader.rest.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") else { return nil }
+        guard let sign = reader.rest.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") else {
+          return nil
+        }
         reader.rest = reader.rest.dropFirst()
         var total = 0
         for (position, unit) in [3600, 60, 1].prefix(pairs).enumerated() {
           if position > 0, colon, !reader.take(":") { return nil }
-          guard let value = reader.number(least: 2, most: 2), value < (position == 0 ? 25 : 60) else { return nil }
+          guard let value = reader.number(least: 2, most: 2), value < (position == 0 ? 25 : 60) else {
+            return nil
+          }
           total += value * unit
         }
         offset = sign == UInt8(ascii: "-") ? -total : total

@@ -37,9 +37,12 @@ extension Builtins {
       let start = try time(a, 0)
       let date = start.date
       let counts = [try a.int(1), try a.int(2), try a.int(3)]
-      guard counts.allSatisfy({ $0.magnitude < 1 << 32 }) else { throw .failed("time outside of valid range") }
-      let days = Calendar.days(
-        year: date.year + counts[0], month: date.month + counts[1], day: 1) + date.day - 1 + counts[2]
+      guard counts.allSatisfy({ $0.magnitude < 1 << 32 }) else {
+        throw .failed("time outside of valid range")
+      }
+      let days =
+        Calendar.days(
+          year: date.year + counts[0], month: date.month + counts[1], day: 1) + date.day - 1 + counts[2]
       let clock = start.clock
       let local = days * 86_400 + clock.hour * 3600 + clock.minute * 60 + clock.second
       // The same time of day in the zone, as it is there then.

@@ -78,10 +78,11 @@ public struct Policy: Sendable {
   let groupCount: Int
   let names: Names
 
-  /// Checks and plans modules, in any order. Throws the first fault by file and line.
-  public init(_ modules: [Module]) throws(RegoSyntaxError) {
+  /// Checks and plans modules, in any order. Throws the first fault by file and line. `builtins` are known besides the
+  /// language's own, whose names stay theirs.
+  public init(_ modules: [Module], builtins: [Builtin] = []) throws(RegoSyntaxError) {
     let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
-    names = Names(ordered)
+    names = Names(ordered, builtins: builtins)
     var builder = RuleTreeBuilder()
     for module in ordered {
       builder.add(package: module.package)
@@ -153,7 +154,9 @@ private struct RuleCompiler {
     return RuleNode(group: group, children: children)
   }
 
-  private mutating func group(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError) -> RuleGroup {
+  private mutating func group(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
+    -> RuleGroup
+  {
     let number = groups
     groups += 1
     var kind: RuleGroup.Kind?
@@ -162,14 +165,16 @@ private struct RuleCompiler {
     for (rule, module, _) in node.rules {
       let own = RuleCompiler.kind(of: rule)
       if let kind, !RuleCompiler.isAlike(kind, own) {
-        throw fault(.type, "conflicting rules data.\(path.joined(separator: ".")) found", rule.location, module)
+        throw fault(
+          .type, "conflicting rules data.\(path.joined(separator: ".")) found", rule.location, module)
       }
       kind = own
       locations[number] = locations[number] ?? (rule.location, module.source)
       let planned = try plan(rule, of: module, prefix: [], group: number)
       if rule.isDefault {
         guard fallback == nil else {
-          throw fault(.type, "multiple default rules data.\(path.joined(separator: ".")) found", rule.location, module)
+          throw fault(
+            .type, "multiple default rules data.\(path.joined(separator: ".")) found", rule.location, module)
         }
         fallback = planned
       } else {
@@ -180,7 +185,9 @@ private struct RuleCompiler {
   }
 
   /// All rules at a node and below it, as members of one object.
-  private mutating func object(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError) -> RuleGroup {
+  private mutating func object(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
+    -> RuleGroup
+  {
     let number = groups
     groups += 1
     var rules: [PlannedRule] = []
@@ -285,15 +292,9 @@ private struct RuleCompiler {
   }
 
   func checkRecursion(_ root: RuleNode) throws(RegoSyntaxError) {
-    var all: [RuleGroup] = []
-    func collect(_ node: RuleNode) {
-      if let group = node.group { all.append(group) }
-      for child in node.children { collect(child.node) }
-    }
-    collect(root)
     var edges = [[Int]](repeating: [], count: groups)
     for (group, path) in references {
-      for target in all where RuleCompiler.mayMean(path, target.path) { edges[group].append(target.number) }
+      RuleCompiler.forEachGroup(path[...], root) { edges[group].append($0.number) }
     }
     var state = [UInt8](repeating: 0, count: groups)
     for start in 0..<groups where state[start] == 0 {
@@ -308,8 +309,10 @@ private struct RuleCompiler {
         stack[stack.count - 1].next += 1
         let target = edges[top.group][top.next]
         if state[target] == 1 {
-          let (location, source) = locations[target] ?? (Location(file: "", line: 1, column: 1), SourceLines([]))
-          let name = all.first { $0.number == target }?.path.joined(separator: ".") ?? ""
+          let (location, source) =
+            locations[target] ?? (Location(file: "", line: 1, column: 1), SourceLines([]))
+          var name = ""
+          RuleCompiler.forEachGroup([], root) { if $0.number == target { name = $0.path.joined(separator: ".") } }
           throw RegoSyntaxError(
             code: .recursion, location: location, message: "rule data.\(name) is recursive",
             line: source.line(location.line))
@@ -322,10 +325,14 @@ private struct RuleCompiler {
     }
   }
 
-  /// Whether a reference may lead to, into or over rules at a place; nil is any name.
-  private static func mayMean(_ reference: [String?], _ path: [String]) -> Bool {
-    for (part, name) in zip(reference, path) where part != nil && part != name { return false }
-    return true
+  /// Rules that a reference may lead to, into or over; nil is any name.
+  private static func forEachGroup(_ reference: ArraySlice<String?>, _ node: RuleNode, _ visit: (RuleGroup) -> Void) {
+    if let group = node.group { visit(group) }
+    if let part = reference.first, let name = part {
+      if let child = node.child(name) { forEachGroup(reference.dropFirst(), child, visit) }
+      return
+    }
+    for child in node.children { forEachGroup(reference.dropFirst(), child.node, visit) }
   }
 }
 

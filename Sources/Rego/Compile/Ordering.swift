@@ -116,7 +116,9 @@ struct Ordering {
       return true
     case .object(let members):
       for member in members
-      where !isValue(member.key, &bound, bindable) || !isValue(member.value, &bound, bindable) { return false }
+      where !isValue(member.key, &bound, bindable) || !isValue(member.value, &bound, bindable) {
+        return false
+      }
       return true
     case .comprehension, .template:
       var closed = true
@@ -138,7 +140,9 @@ struct Ordering {
       return true
     case .object(let members):
       for member in members
-      where !isValue(member.key, &bound, bindable) || !isPattern(member.value, &bound, bindable) { return false }
+      where !isValue(member.key, &bound, bindable) || !isPattern(member.value, &bound, bindable) {
+        return false
+      }
       return true
     case .constant, .reference, .call, .set, .comprehension, .template:
       return isValue(term, &bound, bindable)

@@ -210,7 +210,8 @@ struct Planner {
   ) throws(RegoSyntaxError) -> Operand {
     var operands: [(key: Operand, value: Operand)] = []
     for member in members { operands.append((try value(member.key), try value(member.value))) }
-    if let keys = Planner.constants(operands.map(\.key)), let values = Planner.constants(operands.map(\.value)),
+    if let keys = Planner.constants(operands.map(\.key)),
+      let values = Planner.constants(operands.map(\.value)),
       Set(keys).count == keys.count
     {
       return .constant(.object(ObjectValue(Array(zip(keys, values)))))
@@ -240,7 +241,9 @@ struct Planner {
 
   // MARK: References
 
-  private mutating func reference(_ root: Resolved.Root, _ path: [Resolved]) throws(RegoSyntaxError) -> Operand {
+  private mutating func reference(_ root: Resolved.Root, _ path: [Resolved]) throws(RegoSyntaxError)
+    -> Operand
+  {
     switch root {
     case .data: return try walk(path)
     case .input:
@@ -277,7 +280,9 @@ struct Planner {
     return .slot(slot)
   }
 
-  private mutating func follow(_ head: Operand, _ path: ArraySlice<Resolved>) throws(RegoSyntaxError) -> Operand {
+  private mutating func follow(_ head: Operand, _ path: ArraySlice<Resolved>) throws(RegoSyntaxError)
+    -> Operand
+  {
     var current = head
     for part in path {
       if isBound(part) {

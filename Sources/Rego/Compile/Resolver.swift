@@ -97,7 +97,9 @@ struct Resolver {
       let domain = try term(domain)
       if let key { try declareAll(in: key, expression.location) }
       try declareAll(in: value, expression.location)
-      return .some(key: try key.map { (term) throws(RegoSyntaxError) in try self.term(term) }, value: try term(value), domain: domain)
+      return .some(
+        key: try key.map { (term) throws(RegoSyntaxError) in try self.term(term) }, value: try term(value),
+        domain: domain)
     case .every(let key, let value, let domain, let body):
       let domain = try term(domain)
       return try closure { (inner) throws(RegoSyntaxError) in
@@ -132,7 +134,8 @@ struct Resolver {
     case .variable(let name, _): if name != "_" { _ = declare(name) }
     case .array(let terms): for term in terms { try declareAll(in: term, location) }
     case .object(let members): for member in members { try declareAll(in: member.value, location) }
-    case .value, .reference, .call, .set, .arrayComprehension, .setComprehension, .objectComprehension, .template:
+    case .value, .reference, .call, .set, .arrayComprehension, .setComprehension, .objectComprehension,
+      .template:
       break
     }
   }
@@ -165,8 +168,9 @@ struct Resolver {
       case .term: break
       }
     }
-    guard Builtins.named(whole) != nil else {
-      throw error(.type, "expected input, data or a function after 'with', found \(whole)", at: modifier.location)
+    guard world.builtin(whole) != nil else {
+      throw error(
+        .type, "expected input, data or a function after 'with', found \(whole)", at: modifier.location)
     }
     return .builtin(whole)
   }
@@ -192,7 +196,7 @@ struct Resolver {
       guard case .data = root, world.isFunction(prefix + path) else { return nil }
       return .function(prefix + path)
     }
-    return Builtins.named(([name] + path).joined(separator: ".")).map(Callee.builtin)
+    return world.builtin(([name] + path).joined(separator: ".")).map(Callee.builtin)
   }
 
   // MARK: Terms
@@ -211,11 +215,20 @@ struct Resolver {
       }
       return .reference(.term(try self.term(head)), path, location)
     case .call(let name, let arguments, let location): return try call(name, arguments, location)
-    case .array(let elements): return .array(try terms(elements))
-    case .set(let elements): return .set(try terms(elements))
+    case .array(let elements):
+      let resolved = try terms(elements)
+      return Self.constants(resolved).map { .constant(.array($0)) } ?? .array(resolved)
+    case .set(let elements):
+      let resolved = try terms(elements)
+      return Self.constants(resolved).map { .constant(.set(SetValue($0))) } ?? .set(resolved)
     case .object(let members):
       var out: [(key: Resolved, value: Resolved)] = []
       for member in members { out.append((try self.term(member.key), try self.term(member.value))) }
+      // Two values of one key are a conflict when they meet, not here.
+      if let keys = Self.constants(out.map(\.key)), let values = Self.constants(out.map(\.value)) {
+        let object = ObjectValue(Array(zip(keys, values)))
+        if object.count == keys.count { return .constant(.object(object)) }
+      }
       return .object(out)
     case .arrayComprehension(let head, let body, let location):
       return try comprehension(.array, .value(.null), head, body, location)
@@ -225,6 +238,15 @@ struct Resolver {
       return try comprehension(.object, key, value, body, location)
     case .template(let pieces, let location): return .template(try template(pieces, location), location)
     }
+  }
+
+  private static func constants(_ terms: [Resolved]) -> [Value]? {
+    var out: [Value] = []
+    for term in terms {
+      guard case .constant(let value) = term else { return nil }
+      out.append(value)
+    }
+    return out
   }
 
   private mutating func terms(_ terms: [Term]) throws(RegoSyntaxError) -> [Resolved] {
@@ -283,7 +305,7 @@ struct Resolver {
       let path = prefix + parts.dropFirst()
       if world.isFunction(path) { callee = .function(path) }
     }
-    if callee == nil, let builtin = Builtins.named(name) { callee = .builtin(builtin) }
+    if callee == nil, let builtin = world.builtin(name) { callee = .builtin(builtin) }
     guard let callee else {
       throw error(.type, "undefined function \(name)", at: location)
     }
@@ -308,8 +330,11 @@ struct Resolver {
 struct Names: Sendable {
   private var rules: Set<[String]> = []
   private var functions: [[String]: Int] = [:]
+  /// Builtins besides the language's own.
+  private var extra: [String: Builtin] = [:]
 
-  init(_ modules: [Module]) {
+  init(_ modules: [Module], builtins: [Builtin]) {
+    for builtin in builtins { extra[builtin.name] = builtin }
     for module in modules {
       for rule in module.rules {
         var path = module.package
@@ -325,6 +350,8 @@ struct Names: Sendable {
 
   func isRule(_ name: String, in package: [String]) -> Bool { rules.contains(package + [name]) }
   func isFunction(_ path: [String]) -> Bool { functions[path] != nil }
+
+  func builtin(_ name: String) -> Builtin? { Builtins.named(name) ?? extra[name] }
 
   func arity(of callee: Callee) -> Int? {
     switch callee {

@@ -6,7 +6,8 @@ public struct Evaluation {
   ///   - input: nil where there is none.
   ///   - isStrict: whether a builtin that fails ends the evaluation; else it gives nothing.
   public init(
-    _ policy: Policy, data: Value = .object(ObjectValue()), input: Value?, meter: Meter, isStrict: Bool = false
+    _ policy: Policy, data: Value = .object(ObjectValue()), input: Value?, meter: Meter,
+    isStrict: Bool = false
   ) {
     machine = Machine(policy, data: data, input: input, meter: meter, isStrict: isStrict)
   }
@@ -100,8 +101,15 @@ final class Machine {
   var meter: Meter
   private let isStrict: Bool
   private var depth = 0
+  /// Runs inside of runs: every step with several outcomes is one.
+  private var runs = 0
+  /// Collections made so far.
+  private var made = 0
 
   static let maximumDepth = 256
+  static let maximumRuns = 1024
+  /// Of values that a policy makes.
+  static let maximumValueDepth = 1024
 
   init(_ policy: Policy, data: Value, input: Value?, meter: Meter, isStrict: Bool) {
     self.policy = policy
@@ -116,7 +124,9 @@ final class Machine {
   // MARK: Steps
 
   private func tick() throws(EvaluationError) {
-    do throws(BuiltinError) { try meter.spend(steps: 1) } catch { throw .budget("more steps than the budget has") }
+    do throws(BuiltinError) { try meter.spend(steps: 1) } catch {
+      throw .budget("more steps than the budget has")
+    }
   }
 
   private func value(_ operand: Operand, _ frame: Frame) -> Value {
@@ -130,6 +140,9 @@ final class Machine {
   func run(
     _ block: Block, _ first: Int, _ frame: Frame, _ then: Continuation
   ) throws(EvaluationError) -> Bool {
+    guard runs < Self.maximumRuns else { throw .budget("more than \(Self.maximumRuns) choices open in each other") }
+    runs += 1
+    defer { runs -= 1 }
     var next = first
     while next < block.steps.count {
       try tick()
@@ -172,15 +185,15 @@ final class Machine {
         frame.values[slot] = result
       case .array(let operands, let slot):
         try spend(bytes: 16 * operands.count)
-        frame.values[slot] = .array(operands.map { value($0, frame) })
+        frame.values[slot] = try checked(.array(operands.map { value($0, frame) }))
       case .set(let operands, let slot):
         try spend(bytes: 16 * operands.count)
-        frame.values[slot] = .set(SetValue(operands.map { value($0, frame) }))
+        frame.values[slot] = try checked(.set(SetValue(operands.map { value($0, frame) })))
       case .object(let members, let slot):
         try spend(bytes: 32 * members.count)
         guard let object = try object(members.map { (value($0.key, frame), value($0.value, frame)) })
         else { return true }
-        frame.values[slot] = object
+        frame.values[slot] = try checked(object)
       case .copy(let source, let slot): frame.values[slot] = value(source, frame)
       case .equal(let left, let right):
         guard value(left, frame) == value(right, frame) else { return true }
@@ -201,7 +214,7 @@ final class Machine {
         guard try every(value(domain, frame), key, slot, inner, frame) else { return true }
       case .comprehension(let kind, let inner, let key, let result, let slot):
         guard let made = try comprehension(kind, inner, key, result, frame) else { return true }
-        frame.values[slot] = made
+        frame.values[slot] = try checked(made)
       case .template(let parts, let slot): frame.values[slot] = .string(try template(parts, frame))
       case .with(let replacements, let inner):
         let rest = next
@@ -214,7 +227,36 @@ final class Machine {
   }
 
   private func spend(bytes: Int) throws(EvaluationError) {
-    do throws(BuiltinError) { try meter.spend(bytes: bytes) } catch { throw .budget("more bytes than the budget has") }
+    do throws(BuiltinError) { try meter.spend(bytes: bytes) } catch {
+      throw .budget("more bytes than the budget has")
+    }
+  }
+
+  /// A collection that was just made. While there are few of them none can be deep; from then on each is looked at, for
+  /// rules could put one into the other without end.
+  private func checked(_ value: Value) throws(EvaluationError) -> Value {
+    made += 1
+    if made > Self.maximumValueDepth, try !isShallow(value, Self.maximumValueDepth) {
+      throw .budget("values deeper than \(Self.maximumValueDepth)")
+    }
+    return value
+  }
+
+  private func isShallow(_ value: Value, _ limit: Int) throws(EvaluationError) -> Bool {
+    guard limit > 0 else { return false }
+    switch value {
+    case .null, .bool, .number, .string: return true
+    case .array(let values):
+      for value in values where try !isShallow(value, limit - 1) { return false }
+    case .set(let set):
+      for value in set.elements where try !isShallow(value, limit - 1) { return false }
+    case .object(let object):
+      for member in object.members {
+        guard try isShallow(member.key, limit - 1), try isShallow(member.value, limit - 1) else { return false }
+      }
+    }
+    try tick()
+    return true
   }
 
   private func hasSolution(_ block: Block, _ frame: Frame) throws(EvaluationError) -> Bool {
@@ -321,14 +363,14 @@ final class Machine {
   ) throws(EvaluationError) -> Bool {
     guard let node, !isReplaced(path) else {
       guard let stored else { return true }
-      return try follow(parts, stored, frame, then)
+      return try follow(parts, stored, frame, isStored: true, then)
     }
     try tick()
     if let group = node.group {
       if case .function = group.kind { return true }
       if let value = try value(of: group) { return try follow(parts, value, frame, then) }
       guard let stored else { return true }
-      return try follow(parts, stored, frame, then)
+      return try follow(parts, stored, frame, isStored: true, then)
     }
     guard let part = parts.first else { return try then(try document(node, stored, path)) }
     let rest = parts.dropFirst()
@@ -336,8 +378,8 @@ final class Machine {
     case .bound(let operand):
       let key = value(operand, frame)
       guard case .string(let name) = key else {
-        guard let found = stored?.member(key) else { return true }
-        return try follow(rest, found, frame, then)
+        guard let found = stored?.storedMember(key) else { return true }
+        return try follow(rest, found, frame, isStored: true, then)
       }
       return try walk(rest, node.child(name), stored?.member(key), path + [name], frame, then)
     case .free(let slot):
@@ -363,25 +405,27 @@ final class Machine {
   }
 
   private func follow(
-    _ parts: ArraySlice<WalkPart>, _ source: Value, _ frame: Frame,
+    _ parts: ArraySlice<WalkPart>, _ source: Value, _ frame: Frame, isStored: Bool = false,
     _ then: (Value) throws(EvaluationError) -> Bool
   ) throws(EvaluationError) -> Bool {
     guard let part = parts.first else { return try then(source) }
     switch part {
     case .bound(let operand):
-      guard let next = source.member(value(operand, frame)) else { return true }
-      return try follow(parts.dropFirst(), next, frame, then)
+      let key = value(operand, frame)
+      guard let next = isStored ? source.storedMember(key) : source.member(key) else { return true }
+      return try follow(parts.dropFirst(), next, frame, isStored: isStored, then)
     case .free(let slot):
       return try scan(source) { (key, value) throws(EvaluationError) in
         try self.tick()
         frame.values[slot] = key
-        return try self.follow(parts.dropFirst(), value, frame, then)
+        return try self.follow(parts.dropFirst(), value, frame, isStored: isStored, then)
       }
     }
   }
 
   /// All that stands below a node: stored members, and rules over them.
-  private func document(_ node: RuleNode, _ stored: Value?, _ path: [String]) throws(EvaluationError) -> Value {
+  private func document(_ node: RuleNode, _ stored: Value?, _ path: [String]) throws(EvaluationError) -> Value
+  {
     guard !isReplaced(path) else { return stored ?? .object(ObjectValue()) }
     var object = ObjectValue()
     if case .object(let members)? = stored { object = members }
@@ -392,7 +436,9 @@ final class Machine {
       if let group = child.group {
         if case .function = group.kind { continue }
         // What is stored stands before what rules say.
-        if let value = try value(of: group) { object[key] = object[key].map { $0.merged(over: value) } ?? value }
+        if let value = try value(of: group) {
+          object[key] = object[key].map { $0.merged(over: value) } ?? value
+        }
       } else {
         object[key] = try document(child, stored?.member(key), below)
       }
@@ -408,7 +454,9 @@ final class Machine {
   // MARK: Rules
 
   private func deeper<T>(_ body: () throws(EvaluationError) -> T) throws(EvaluationError) -> T {
-    guard depth < Self.maximumDepth else { throw .budget("rules deeper in each other than \(Self.maximumDepth)") }
+    guard depth < Self.maximumDepth else {
+      throw .budget("rules deeper in each other than \(Self.maximumDepth)")
+    }
     depth += 1
     defer { depth -= 1 }
     return try body()
@@ -462,7 +510,7 @@ final class Machine {
         elements.append(self.value(clause.value, frame))
       }
     }
-    return .set(SetValue(elements))
+    return try checked(.set(SetValue(elements)))
   }
 
   private func members(_ group: RuleGroup) throws(EvaluationError) -> Value {
@@ -476,7 +524,7 @@ final class Machine {
         }
       }
     }
-    return builder.value
+    return try checked(builder.value)
   }
 
   /// Hands each solution of the first clause that has one to `take`.
@@ -511,6 +559,7 @@ final class Machine {
         defer { around = outer }
         around.mocks = [:]
         around.known = Array(repeating: .unknown, count: policy.groupCount)
+        if case .builtin(let builtin) = other, let standIn = builtin.standIn { return standIn }
         return try call(other, arguments, location)
       }
     }
@@ -599,6 +648,15 @@ final class Machine {
     let key = Value.string(name)
     object[key] = put(value, at: path.dropFirst(), into: object[key])
     return .object(object)
+  }
+}
+
+extension Value {
+  /// What a reference finds in stored data, where a number names a member too: the paths of a store are texts.
+  fileprivate func storedMember(_ key: Value) -> Value? {
+    if let found = member(key) { return found }
+    guard case .object = self, case .number(let number) = key else { return nil }
+    return member(.string(number.text))
   }
 }
 

@@ -99,7 +99,9 @@ final class RegexProgram: Sendable {
   }
 
   /// The leftmost match from `start` on: pairs of bounds by group, -1 where a group took no part. Nil where there is none.
-  func match(_ text: [Unicode.Scalar], from start: Int = 0, _ meter: inout Meter) throws(BuiltinError) -> [Int]? {
+  func match(_ text: [Unicode.Scalar], from start: Int = 0, _ meter: inout Meter) throws(BuiltinError)
+    -> [Int]?
+  {
     var current = Threads(count: instructions.count)
     var next = Threads(count: instructions.count)
     var found: [Int]?
@@ -184,7 +186,8 @@ final class RegexProgram: Sendable {
         out.append(found)
       }
       lastEnd = found[1]
-      position = found[1] > position ? found[1] : found[1] == found[0] ? max(position, found[1]) + 1 : found[1]
+      position =
+        found[1] > position ? found[1] : found[1] == found[0] ? max(position, found[1]) + 1 : found[1]
     }
     return out
   }

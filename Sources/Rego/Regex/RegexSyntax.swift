@@ -183,7 +183,8 @@ struct RegexParser {
         position = mark
         return nil
       }
-      guard least <= Self.maximumRepeat, most ?? 0 <= Self.maximumRepeat, most.map({ $0 >= least }) ?? true else {
+      guard least <= Self.maximumRepeat, most ?? 0 <= Self.maximumRepeat, most.map({ $0 >= least }) ?? true
+      else {
         throw fault("invalid repeat count")
       }
       return (least, most)
@@ -444,7 +445,10 @@ struct RegexParser {
   }
 
   private mutating func posixClass() throws(RegexError) -> CharacterClass? {
-    guard let end = pattern[position...].indices.first(where: { pattern[$0] == ":" && $0 + 1 < pattern.count && pattern[$0 + 1] == "]" && $0 > position + 1 })
+    guard
+      let end = pattern[position...].indices.first(where: {
+        pattern[$0] == ":" && $0 + 1 < pattern.count && pattern[$0 + 1] == "]" && $0 > position + 1
+      })
     else { return nil }
     var name = String(scalars: pattern[(position + 2)..<end])
     let isInverted = name.hasPrefix("^")
@@ -479,7 +483,9 @@ enum UnicodeClasses {
     guard let categories = categories[name] else { return nil }
     var ranges: [ClosedRange<UInt32>] = []
     for value in UInt32(0)...CharacterClass.last {
-      guard let scalar = Unicode.Scalar(value), categories.contains(scalar.properties.generalCategory) else { continue }
+      guard let scalar = Unicode.Scalar(value), categories.contains(scalar.properties.generalCategory) else {
+        continue
+      }
       if let last = ranges.last, last.upperBound + 1 == value {
         ranges[ranges.count - 1] = last.lowerBound...value
       } else {
@@ -492,11 +498,13 @@ enum UnicodeClasses {
   private static let categories: [String: [Unicode.GeneralCategory]] = {
     let single: [String: Unicode.GeneralCategory] = [
       "Lu": .uppercaseLetter, "Ll": .lowercaseLetter, "Lt": .titlecaseLetter, "Lm": .modifierLetter,
-      "Lo": .otherLetter, "Mn": .nonspacingMark, "Mc": .spacingMark, "Me": .enclosingMark, "Nd": .decimalNumber,
+      "Lo": .otherLetter, "Mn": .nonspacingMark, "Mc": .spacingMark, "Me": .enclosingMark,
+      "Nd": .decimalNumber,
       "Nl": .letterNumber, "No": .otherNumber, "Pc": .connectorPunctuation, "Pd": .dashPunctuation,
       "Ps": .openPunctuation, "Pe": .closePunctuation, "Pi": .initialPunctuation, "Pf": .finalPunctuation,
       "Po": .otherPunctuation, "Sm": .mathSymbol, "Sc": .currencySymbol, "Sk": .modifierSymbol,
-      "So": .otherSymbol, "Zs": .spaceSeparator, "Zl": .lineSeparator, "Zp": .paragraphSeparator, "Cc": .control,
+      "So": .otherSymbol, "Zs": .spaceSeparator, "Zl": .lineSeparator, "Zp": .paragraphSeparator,
+      "Cc": .control,
       "Cf": .format, "Cs": .surrogate, "Co": .privateUse,
     ]
     var out = single.mapValues { [$0] }

@@ -5,6 +5,8 @@ struct Lexer {
   private var position = 0
   private var line = 1
   private var lineStart = 0
+  /// A place on this line and its column.
+  private var known = (position: 0, column: 1)
   /// How deep template strings stand in each other.
   private let depth: Int
 
@@ -35,7 +37,7 @@ struct Lexer {
       let gap = try skipSpace()
       let start = position
       let startLine = line
-      let column = column(of: start)
+      let column = nextColumn(start)
       func token(_ kind: Token.Kind) -> Token {
         Token(kind: kind, start: start, end: position, line: startLine, column: column, follows: gap)
       }
@@ -139,15 +141,27 @@ struct Lexer {
     return String(decoding: text[start..<position], as: UTF8.self)
   }
 
-  private static let marks = [
-    ":=", "==", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "(", ")", "[", "]",
-    "{", "}", ",", ";", ":", ".",
-  ].map { Array($0.utf8) }
+  /// Marks of two characters, by the first, and those that stand alone too.
+  private static let marks: [UInt8: (alone: String?, doubled: String?)] = [
+    UInt8(ascii: ":"): (":", ":="), UInt8(ascii: "="): ("=", "=="), UInt8(ascii: "!"): (nil, "!="),
+    UInt8(ascii: "<"): ("<", "<="), UInt8(ascii: ">"): (">", ">="), UInt8(ascii: "+"): ("+", nil),
+    UInt8(ascii: "-"): ("-", nil), UInt8(ascii: "*"): ("*", nil), UInt8(ascii: "/"): ("/", nil),
+    UInt8(ascii: "%"): ("%", nil), UInt8(ascii: "&"): ("&", nil), UInt8(ascii: "|"): ("|", nil),
+    UInt8(ascii: "("): ("(", nil), UInt8(ascii: ")"): (")", nil), UInt8(ascii: "["): ("[", nil),
+    UInt8(ascii: "]"): ("]", nil), UInt8(ascii: "{"): ("{", nil), UInt8(ascii: "}"): ("}", nil),
+    UInt8(ascii: ","): (",", nil), UInt8(ascii: ";"): (";", nil), UInt8(ascii: "."): (".", nil),
+  ]
 
   private mutating func mark() throws(RegoSyntaxError) -> String {
-    for mark in Self.marks where text[position...].starts(with: mark) {
-      position += mark.count
-      return String(decoding: mark, as: UTF8.self)
+    if let byte = peek(), let (alone, doubled) = Self.marks[byte] {
+      if let doubled, position + 1 < text.count, text[position + 1] == UInt8(ascii: "=") {
+        position += 2
+        return doubled
+      }
+      if let alone {
+        position += 1
+        return alone
+      }
     }
     throw error("expected a token of Rego, found \(shown(position))", at: position)
   }
@@ -269,6 +283,14 @@ struct Lexer {
 
   // MARK: Errors
 
+  /// The column of a place that is not before the last one asked for: each byte is looked at once.
+  private mutating func nextColumn(_ position: Int) -> Int {
+    if known.position < lineStart { known = (lineStart, 1) }
+    known.column += text[known.position..<max(known.position, position)].count { $0 & 0xC0 != 0x80 }
+    known.position = max(known.position, position)
+    return known.column
+  }
+
   private func column(of position: Int) -> Int {
     1 + text[lineStart..<max(lineStart, position)].count { $0 & 0xC0 != 0x80 }
   }
@@ -281,7 +303,8 @@ struct Lexer {
 
   private func error(_ message: String, at position: Int) -> RegoSyntaxError {
     RegoSyntaxError(
-      code: .parse, location: Location(file: file, line: line, column: column(of: position)), message: message,
+      code: .parse, location: Location(file: file, line: line, column: column(of: position)),
+      message: message,
       line: SourceLines(text).line(line))
   }
 }
@@ -289,18 +312,20 @@ struct Lexer {
 /// The lines of a text, for messages.
 struct SourceLines: Sendable {
   private let text: [UInt8]
-  init(_ text: [UInt8]) { self.text = text }
+  /// Where each line starts, and one past the end.
+  private let starts: [Int]
+
+  init(_ text: [UInt8]) {
+    self.text = text
+    var starts = [0]
+    for position in text.indices where text[position] == UInt8(ascii: "\n") { starts.append(position + 1) }
+    self.starts = starts + [text.count + 1]
+  }
 
   /// One line, cut where it is long; counted from 1.
   func line(_ number: Int) -> String {
-    var current = 1
-    var start = 0
-    for position in text.indices where text[position] == UInt8(ascii: "\n") {
-      if current == number { return shown(start..<position) }
-      current += 1
-      start = position + 1
-    }
-    return current == number ? shown(start..<text.count) : ""
+    guard number > 0, number < starts.count else { return "" }
+    return shown(starts[number - 1]..<(starts[number] - 1))
   }
 
   private func shown(_ range: Range<Int>) -> String {

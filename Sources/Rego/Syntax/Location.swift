@@ -30,7 +30,8 @@ public struct RegoSyntaxError: Error, Equatable, Sendable, CustomStringConvertib
   public var description: String {
     let head = "\(location.file):\(location.line):\(location.column): \(code.rawValue): \(message)"
     guard !line.isEmpty else { return head }
-    let indent = String(line.unicodeScalars.prefix(location.column - 1).map { $0 == "\t" ? "\t" : " " as Character })
+    let indent = String(
+      line.unicodeScalars.prefix(location.column - 1).map { $0 == "\t" ? "\t" : " " as Character })
     return "\(head)\n\t\(line)\n\t\(indent)^"
   }
 }

@@ -5,8 +5,20 @@ struct Parser {
   private let source: SourceLines
   private var position = 0
   private var depth = 0
+  /// What braces after `not` and `if` turned out to be, by their place: nothing is tried more than once there.
+  private var braces: [Int: Braces] = [:]
 
-  static let maximumDepth = 128
+  private enum Braces {
+    case body
+    case term
+    case fault(RegoSyntaxError)
+  }
+
+  static let maximumDepth = 96
+  /// Operators of one kind side by side.
+  static let maximumOperators = 128
+  /// Of one body: to put them into order takes the square of their number.
+  static let maximumExpressions = 512
   private static let keywords: Set<String> = [
     "as", "contains", "data", "default", "else", "every", "false", "if", "import", "in", "input", "not",
     "null", "package", "some", "true", "with",
@@ -60,13 +72,9 @@ struct Parser {
       line: source.line(place.line))
   }
 
-  private mutating func nested<T>(
-    _ body: (inout Parser) throws(RegoSyntaxError) -> T
-  ) throws(RegoSyntaxError) -> T {
+  private mutating func enter() throws(RegoSyntaxError) {
     guard depth < Self.maximumDepth else { throw error("expected terms no deeper than \(Self.maximumDepth)") }
     depth += 1
-    defer { depth -= 1 }
-    return try body(&self)
   }
 
   // MARK: Modules
@@ -104,11 +112,16 @@ struct Parser {
     return term
   }
 
+  private func limit(_ count: Int) throws(RegoSyntaxError) {
+    guard count < Self.maximumDepth else { throw error("expected at most \(Self.maximumDepth) parts of a path") }
+  }
+
   private mutating func constantPath(_ what: String) throws(RegoSyntaxError) -> [String] {
     guard case .name(let first) = token.kind else { throw error("expected \(what)") }
     position += 1
     var path = [first]
     while token.follows == .nothing {
+      try limit(path.count)
       if take(".") {
         guard case .name(let part) = token.kind else { throw error("expected a name after '.'") }
         position += 1
@@ -214,6 +227,7 @@ struct Parser {
     position += 1
     var path = [Term.value(.string(first))]
     while token.follows == .nothing {
+      try limit(path.count)
       if take(".") {
         guard case .name(let part) = token.kind else { throw error("expected a name after '.'") }
         position += 1
@@ -238,14 +252,22 @@ struct Parser {
   /// A body in braces; nil where the braces are a set, an object or a comprehension.
   private mutating func braced() throws(RegoSyntaxError) -> Body? {
     let start = position
+    let place = token.start
+    switch braces[place] {
+    case .fault(let error): throw error
+    case .term: return nil
+    case .body, nil: break
+    }
     position += 1
     do throws(RegoSyntaxError) {
       let body = try body(until: "}")
       try expect("}", "after a body")
       // `{x} == y` is an expression that begins with a set.
-      if token.follows == .newline || token.kind == .end || isKeyword("else") || isKeyword("with") || isMark("}")
+      if token.follows == .newline || token.kind == .end || isKeyword("else") || isKeyword("with")
+        || isMark("}")
         || isMark("]") || isMark(";")
       {
+        braces[place] = .body
         return body
       }
     } catch {
@@ -254,12 +276,15 @@ struct Parser {
       // Where it reads as a term, it is one; else the body's fault is the one to tell.
       if (try? infix()) != nil {
         position = start
+        braces[place] = .term
         return nil
       }
       position = failed
+      braces[place] = .fault(error)
       throw error
     }
     position = start
+    braces[place] = .term
     return nil
   }
 
@@ -276,17 +301,20 @@ struct Parser {
       }
     }
     guard !expressions.isEmpty else { throw error("expected an expression") }
+    guard expressions.count <= Self.maximumExpressions else {
+      throw error("expected at most \(Self.maximumExpressions) expressions in a body")
+    }
     return Body(expressions: expressions)
   }
 
   // MARK: Expressions
 
   private mutating func expression() throws(RegoSyntaxError) -> Expression {
-    try nested { (parser) throws(RegoSyntaxError) in
-      let start = parser.token
-      let kind = try parser.expressionKind()
-      return Expression(kind: kind, with: try parser.modifiers(), location: parser.location(start))
-    }
+    try enter()
+    defer { depth -= 1 }
+    let start = token
+    let kind = try expressionKind()
+    return Expression(kind: kind, with: try modifiers(), location: location(start))
   }
 
   private mutating func modifiers() throws(RegoSyntaxError) -> [With] {
@@ -309,7 +337,10 @@ struct Parser {
         throw error("expected an expression after 'not'")
       }
       if isMark("{"), let body = try braced() { return .not(body, isBody: true) }
-      let inner = Expression(kind: try expressionKind(), with: [], location: location(start))
+      try enter()
+      defer { depth -= 1 }
+      let kind = try expressionKind()
+      let inner = Expression(kind: kind, with: [], location: location(start))
       return .not(Body(expressions: [inner]), isBody: false)
     }
     if isKeyword("some") { return try some() }
@@ -361,55 +392,64 @@ struct Parser {
 
   /// A term with operators. Outside of lists `a, b in c` is a membership of key and value.
   private mutating func infix(inList: Bool = true) throws(RegoSyntaxError) -> Term {
-    try nested { (parser) throws(RegoSyntaxError) in
-      let start = parser.token
-      let mark = parser.position
-      var left = try parser.relation()
-      if !inList, parser.isMark(",") {
-        parser.position += 1
-        let value = try parser.relation()
-        guard parser.takeKeyword("in") else {
-          parser.position = mark
-          _ = try parser.relation()
-          throw parser.error("expected the end of the expression")
-        }
-        left = .call("internal.member_3", [left, value, try parser.relation()], parser.location(start))
+    try enter()
+    defer { depth -= 1 }
+    let start = token
+    let mark = position
+    var left = try relation()
+    if !inList, isMark(",") {
+      position += 1
+      let value = try relation()
+      guard takeKeyword("in") else {
+        position = mark
+        _ = try relation()
+        throw error("expected the end of the expression")
       }
-      while parser.isKeyword("in") {
-        parser.position += 1
-        left = .call("internal.member_2", [left, try parser.relation()], parser.location(start))
-      }
-      return left
+      left = .call("internal.member_3", [left, value, try relation()], location(start))
     }
+    return try memberships(left, start)
   }
 
-  private static let relations = [
-    "==": "equal", "!=": "neq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte",
-  ]
-  /// By strength, weakest first.
-  private static let operators: [[String: String]] = [
-    ["|": "or"], ["&": "and"], ["+": "plus", "-": "minus"], ["*": "mul", "/": "div", "%": "rem"],
-  ]
-
-  private mutating func relation(union: Bool = true) throws(RegoSyntaxError) -> Term {
-    let start = token
-    var left = try operation(union ? 0 : 1)
-    while case .mark(let mark) = token.kind, let name = Self.relations[mark] {
+  /// `… in domain`, as often as it stands there.
+  private mutating func memberships(_ first: Term, _ start: Token) throws(RegoSyntaxError) -> Term {
+    var left = first
+    var count = 0
+    while isKeyword("in") {
+      try limit(&count)
       position += 1
-      left = .call(name, [left, try operation(union ? 0 : 1)], location(start))
+      left = .call("internal.member_2", [left, try relation()], location(start))
     }
     return left
   }
 
-  private mutating func operation(_ level: Int) throws(RegoSyntaxError) -> Term {
-    guard level < Self.operators.count else { return try postfix() }
+  /// Operators with their functions and how strongly they bind.
+  private static let operators: [String: (name: String, strength: Int)] = [
+    "==": ("equal", 0), "!=": ("neq", 0), "<": ("lt", 0), "<=": ("lte", 0), ">": ("gt", 0), ">=": ("gte", 0),
+    "|": ("or", 1), "&": ("and", 2), "+": ("plus", 3), "-": ("minus", 3), "*": ("mul", 4), "/": ("div", 4),
+    "%": ("rem", 4),
+  ]
+
+  /// Terms with operators that bind at least so strongly; without `union` a '|' ends them.
+  private mutating func relation(union: Bool = true, strength: Int = 0) throws(RegoSyntaxError) -> Term {
     let start = token
-    var left = try operation(level + 1)
-    while case .mark(let mark) = token.kind, let name = Self.operators[level][mark] {
+    var left = try postfix()
+    var count = 0
+    while case .mark(let mark) = token.kind, let found = Self.operators[mark], found.strength >= strength,
+      union || mark != "|"
+    {
+      try limit(&count)
       position += 1
-      left = .call(name, [left, try operation(level + 1)], location(start))
+      let right = try relation(union: union, strength: found.strength + 1)
+      left = .call(found.name, [left, right], location(start))
     }
     return left
+  }
+
+  private func limit(_ count: inout Int) throws(RegoSyntaxError) {
+    count += 1
+    guard count <= Self.maximumOperators else {
+      throw error("expected at most \(Self.maximumOperators) operators side by side")
+    }
   }
 
   // MARK: Terms
@@ -421,6 +461,7 @@ struct Parser {
     func joined() -> Term { path.isEmpty ? head : .reference(head, path, location(start)) }
     guard canBeFollowed(head) else { return head }
     while token.follows == .nothing {
+      try limit(path.count)
       if isMark("."), case .name(let part) = next.kind {
         position += 2
         path.append(.value(.string(part)))
@@ -470,10 +511,8 @@ struct Parser {
   }
 
   private mutating func primary() throws(RegoSyntaxError) -> Term {
-    try nested { (parser) throws(RegoSyntaxError) in try parser.primaryTerm() }
-  }
-
-  private mutating func primaryTerm() throws(RegoSyntaxError) -> Term {
+    try enter()
+    defer { depth -= 1 }
     let start = token
     switch token.kind {
     case .number(let text):
@@ -537,12 +576,8 @@ struct Parser {
   /// in parentheses there. Nothing is read twice, whatever stands in what.
   private mutating func firstTerm() throws(RegoSyntaxError) -> Term {
     let start = token
-    var term = try relation(union: false)
-    while isKeyword("in") {
-      position += 1
-      term = .call("internal.member_2", [term, try relation()], location(start))
-    }
-    return term
+    let term = try relation(union: false)
+    return try memberships(term, start)
   }
 
   private mutating func comprehensionBody(_ closing: String) throws(RegoSyntaxError) -> Body {
@@ -595,7 +630,7 @@ struct Parser {
     return .object(members)
   }
 
-  private func template(_ pieces: [TemplatePiece]) throws(RegoSyntaxError) -> [TemplateTerm] {
+  private mutating func template(_ pieces: [TemplatePiece]) throws(RegoSyntaxError) -> [TemplateTerm] {
     var out: [TemplateTerm] = []
     for piece in pieces {
       switch piece {
@@ -603,9 +638,13 @@ struct Parser {
       case .expression(let tokens):
         var parser = Parser(tokens, file: file, source: source)
         parser.depth = depth + 1
+        parser.braces = braces
+        defer { braces = parser.braces }
         let term = try parser.infix(inList: false)
         let modifiers = try parser.modifiers()
-        guard parser.token.kind == .end else { throw parser.error("expected '}' after a template's expression") }
+        guard parser.token.kind == .end else {
+          throw parser.error("expected '}' after a template's expression")
+        }
         out.append(.expression(term, modifiers))
       }
     }

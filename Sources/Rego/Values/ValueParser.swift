@@ -98,7 +98,8 @@ private struct JSONReader {
     guard peek() == UInt8(ascii: "\"") else { return nil }
     position += 1
     guard isEscaped else { return String(validating: text[(start + 1)..<(position - 1)], as: UTF8.self) }
-    guard case .string(let value)? = try? JSON.parse(Array(text[start..<position]), limits: .interchange) else {
+    guard case .string(let value)? = try? JSON.parse(Array(text[start..<position]), limits: .interchange)
+    else {
       return nil
     }
     return value
