@@ -28,7 +28,8 @@ struct RegoConformanceTests {
     let cases = try ConformanceCase.all(class: "3-refuse")
     #expect(cases.count == 22)
     for each in cases {
-      let builtins = Builtins.refused.map(\.name).filter { name in each.modules.contains { $0.contains(name) } }
+      let builtins = Builtins.refused.map(\.name).filter { name in each.modules.contains { $0.contains(name) }
+      }
       #expect(builtins.count == 1, "\(each.note) names \(builtins)")
       #expect(throws: EvaluationError.self, "\(each.note)") {
         do {

@@ -312,7 +312,9 @@ private struct RuleCompiler {
           let (location, source) =
             locations[target] ?? (Location(file: "", line: 1, column: 1), SourceLines([]))
           var name = ""
-          RuleCompiler.forEachGroup([], root) { if $0.number == target { name = $0.path.joined(separator: ".") } }
+          RuleCompiler.forEachGroup([], root) {
+            if $0.number == target { name = $0.path.joined(separator: ".") }
+          }
           throw RegoSyntaxError(
             code: .recursion, location: location, message: "rule data.\(name) is recursive",
             line: source.line(location.line))
@@ -326,7 +328,9 @@ private struct RuleCompiler {
   }
 
   /// Rules that a reference may lead to, into or over; nil is any name.
-  private static func forEachGroup(_ reference: ArraySlice<String?>, _ node: RuleNode, _ visit: (RuleGroup) -> Void) {
+  private static func forEachGroup(
+    _ reference: ArraySlice<String?>, _ node: RuleNode, _ visit: (RuleGroup) -> Void
+  ) {
     if let group = node.group { visit(group) }
     if let part = reference.first, let name = part {
       if let child = node.child(name) { forEachGroup(reference.dropFirst(), child, visit) }

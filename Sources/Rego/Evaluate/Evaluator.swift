@@ -106,8 +106,8 @@ final class Machine {
   /// Collections made so far.
   private var made = 0
 
-  static let maximumDepth = 256
-  static let maximumRuns = 1024
+  static let maximumDepth = 128
+  static let maximumRuns = 384
   /// Of values that a policy makes.
   static let maximumValueDepth = 1024
 
@@ -140,7 +140,9 @@ final class Machine {
   func run(
     _ block: Block, _ first: Int, _ frame: Frame, _ then: Continuation
   ) throws(EvaluationError) -> Bool {
-    guard runs < Self.maximumRuns else { throw .budget("more than \(Self.maximumRuns) choices open in each other") }
+    guard runs < Self.maximumRuns else {
+      throw .budget("more than \(Self.maximumRuns) choices open in each other")
+    }
     runs += 1
     defer { runs -= 1 }
     var next = first
@@ -252,7 +254,9 @@ final class Machine {
       for value in set.elements where try !isShallow(value, limit - 1) { return false }
     case .object(let object):
       for member in object.members {
-        guard try isShallow(member.key, limit - 1), try isShallow(member.value, limit - 1) else { return false }
+        guard try isShallow(member.key, limit - 1), try isShallow(member.value, limit - 1) else {
+          return false
+        }
       }
     }
     try tick()

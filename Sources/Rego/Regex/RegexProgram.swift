@@ -110,7 +110,7 @@ final class RegexProgram: Sendable {
     while true {
       try meter.spend(steps: 1 + current.order.count / 8)
       if found == nil { add(0, Array(repeating: -1, count: width), position, text, &current) }
-      if current.order.isEmpty { break }
+      if current.order.isEmpty, found != nil { break }
       next.order.removeAll(keepingCapacity: true)
       for thread in current.order {
         switch instructions[thread.place] {

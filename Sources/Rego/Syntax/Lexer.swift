@@ -189,7 +189,7 @@ struct Lexer {
   }
 
   private mutating func raw() throws(RegoSyntaxError) -> String {
-    let start = position
+    let (start, startLine, startOfLine) = (position, line, lineStart)
     position += 1
     let first = position
     while let byte = peek() {
@@ -200,6 +200,7 @@ struct Lexer {
         lineStart = position
       }
     }
+    (line, lineStart) = (startLine, startOfLine)
     throw error("expected a closing backquote", at: start)
   }
 

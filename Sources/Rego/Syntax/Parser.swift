@@ -113,7 +113,9 @@ struct Parser {
   }
 
   private func limit(_ count: Int) throws(RegoSyntaxError) {
-    guard count < Self.maximumDepth else { throw error("expected at most \(Self.maximumDepth) parts of a path") }
+    guard count < Self.maximumDepth else {
+      throw error("expected at most \(Self.maximumDepth) parts of a path")
+    }
   }
 
   private mutating func constantPath(_ what: String) throws(RegoSyntaxError) -> [String] {
@@ -245,6 +247,9 @@ struct Parser {
   }
 
   private mutating func ruleBody() throws(RegoSyntaxError) -> Body {
+    if isMark("{"), next.kind == .mark("}") {
+      throw error("expected an expression in a rule's body", at: next)
+    }
     if isMark("{"), let body = try braced() { return body }
     return Body(expressions: [try expression()])
   }
@@ -344,7 +349,9 @@ struct Parser {
       return .not(Body(expressions: [inner]), isBody: false)
     }
     if isKeyword("some") { return try some() }
-    if isKeyword("every"), case .name = next.kind { return try every() }
+    if isKeyword("every"), next.follows != .nothing, next.kind != .mark(":="), next.kind != .mark("=") {
+      return try every()
+    }
     let left = try infix(inList: false)
     if take(":=") { return .assign(left, try infix()) }
     if take("=") { return .unify(left, try infix()) }

@@ -99,7 +99,8 @@ extension YAMLReader {
     while let byte = peek(), !Self.isBlank(byte) {
       switch byte {
       case UInt8(ascii: "+") where chomping == nil, UInt8(ascii: "-") where chomping == nil: chomping = byte
-      case UInt8(ascii: "1")...UInt8(ascii: "9") where explicit == nil: explicit = Int(byte - UInt8(ascii: "0"))
+      case UInt8(ascii: "1")...UInt8(ascii: "9") where explicit == nil:
+        explicit = Int(byte - UInt8(ascii: "0"))
       default: throw error("did not find expected comment or line break after '|' or '>'")
       }
       position += 1

@@ -84,7 +84,8 @@ enum YAMLWriter {
 
   /// Whether a text of several lines may stand as it is.
   private static func isBlock(_ text: String) -> Bool {
-    guard text.utf8.contains(0x0A), let first = text.utf8.first, first != 0x20, first != 0x0A, first != 0x09 else {
+    guard text.utf8.contains(0x0A), let first = text.utf8.first, first != 0x20, first != 0x0A, first != 0x09
+    else {
       return false
     }
     return text.unicodeScalars.allSatisfy { $0 == "\n" || isPrintable($0) }
@@ -98,8 +99,9 @@ enum YAMLWriter {
   }
 
   private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value >= 0x20 && scalar.value < 0x7F || scalar.value >= 0xA0 && scalar.value != 0xFEFF
-      && scalar.value != 0x2028 && scalar.value != 0x2029
+    scalar.value >= 0x20 && scalar.value < 0x7F
+      || scalar.value >= 0xA0 && scalar.value != 0xFEFF
+        && scalar.value != 0x2028 && scalar.value != 0x2029
   }
 
   private static func isPlainText(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isPrintable) }
@@ -107,12 +109,15 @@ enum YAMLWriter {
   /// Whether a reader could take the text for something else than a string, readers of YAML 1.1 too.
   private static func isAmbiguous(_ text: String) -> Bool {
     switch text.lowercased() {
-    case "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "<<", ".inf", "+.inf", "-.inf", ".nan":
+    case "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "<<", ".inf", "+.inf", "-.inf",
+      ".nan":
       return true
     default: break
     }
     guard let first = text.utf8.first else { return true }
-    let begins = Lexer.isDigit(first) || first == UInt8(ascii: "-") || first == UInt8(ascii: "+") || first == UInt8(ascii: ".")
+    let begins =
+      Lexer.isDigit(first) || first == UInt8(ascii: "-") || first == UInt8(ascii: "+")
+      || first == UInt8(ascii: ".")
     // Numbers, dates and times of day.
     return begins
       && text.utf8.allSatisfy { byte in
@@ -122,7 +127,9 @@ enum YAMLWriter {
 
   private static func isPlain(_ text: String) -> Bool {
     let bytes = Array(text.utf8)
-    guard let first = bytes.first, let last = bytes.last, first != 0x20, last != 0x20, last != UInt8(ascii: ":") else {
+    guard let first = bytes.first, let last = bytes.last, first != 0x20, last != 0x20,
+      last != UInt8(ascii: ":")
+    else {
       return false
     }
     guard !Array("-?:,[]{}#&*!|>'\"%@`=".utf8).contains(first) else { return false }
