@@ -46,6 +46,7 @@ let modules: [Target] = [
   module("EventLoop", ["CSystem"]),
   // Floor 3
   module("Schema", ["Canonical"]),
+  module("Rego", ["Canonical", "Crypto"]),
   module("Archive", ["Crypto"]),
   module("Records", ["Canonical", "Merkle", "Crypto"]),
   module("Network", ["Wire", "EventLoop", "COpenSSL", "CSystem"]),
@@ -109,6 +110,7 @@ let testing: [Target] = [
   tests("MerkleTests", ["Merkle", "Crypto", "Conformance"]),
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
+  tests("RegoTests", ["Rego", "Canonical", "Conformance"]),
   tests("RecordsTests", ["Records", "Canonical", "Merkle", "Crypto"]),
   tests("HostTests", ["Host", "Canonical", "Crypto"]),
   tests("NetworkTests", ["Network", "Wire", "EventLoop", "CSystem"]),

@@ -1,0 +1,412 @@
+/// One alternative of a rule, ready to run.
+struct PlannedClause: Sendable {
+  let block: Block
+  /// Below the group's place: parts of the key under which the value stands.
+  let path: [Operand]
+  let value: Operand
+}
+
+/// A rule, ready to run: the first clause that has a solution counts.
+final class PlannedRule: Sendable {
+  /// In its own frame each.
+  let clauses: [(clause: PlannedClause, slots: Int)]
+  let isElement: Bool
+  let location: Location
+
+  init(clauses: [(clause: PlannedClause, slots: Int)], isElement: Bool, location: Location) {
+    self.clauses = clauses
+    self.isElement = isElement
+    self.location = location
+  }
+}
+
+/// Rules of one name.
+final class RuleGroup: Sendable {
+  enum Kind: Sendable {
+    /// One value.
+    case complete
+    /// Elements of a set.
+    case set
+    /// Members of an object, deep ones too.
+    case object
+    case function(arity: Int)
+  }
+
+  let number: Int
+  let path: [String]
+  let kind: Kind
+  let rules: [PlannedRule]
+  /// Where nothing else gives a value.
+  let fallback: PlannedRule?
+
+  init(number: Int, path: [String], kind: Kind, rules: [PlannedRule], fallback: PlannedRule?) {
+    self.number = number
+    self.path = path
+    self.kind = kind
+    self.rules = rules
+    self.fallback = fallback
+  }
+}
+
+/// Where rules stand under `data`.
+final class RuleNode: Sendable {
+  let group: RuleGroup?
+  /// Ascending by name.
+  let children: [(name: String, node: RuleNode)]
+
+  init(group: RuleGroup?, children: [(name: String, node: RuleNode)]) {
+    self.group = group
+    self.children = children
+  }
+
+  func child(_ name: String) -> RuleNode? {
+    var low = 0
+    var high = children.count
+    while low < high {
+      let middle = (low + high) / 2
+      let order = Value.compare(children[middle].name, name)
+      if order == 0 { return children[middle].node }
+      if order < 0 { low = middle + 1 } else { high = middle }
+    }
+    return nil
+  }
+}
+
+/// Modules that have been checked and planned.
+public struct Policy: Sendable {
+  let root: RuleNode
+  let groupCount: Int
+  let names: Names
+
+  /// Checks and plans modules, in any order. Throws the first fault by file and line. `builtins` are known besides the
+  /// language's own, whose names stay theirs.
+  public init(_ modules: [Module], builtins: [Builtin] = []) throws(RegoSyntaxError) {
+    let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
+    names = Names(ordered, builtins: builtins)
+    var builder = RuleTreeBuilder()
+    for module in ordered {
+      builder.add(package: module.package)
+      for rule in module.rules { try builder.add(rule, of: module) }
+    }
+    var compiler = RuleCompiler(names: names)
+    root = try compiler.node(builder.root, path: [])
+    groupCount = compiler.groups
+    try compiler.checkRecursion(root)
+  }
+}
+
+/// Rules as they are written, by their place.
+private struct RuleTreeBuilder {
+  final class Node {
+    var rules: [(rule: Rule, module: Module, rest: [Term])] = []
+    var children: [String: Node] = [:]
+    var isOpen = false
+  }
+
+  let root = Node()
+
+  /// A package is a document, without rules too.
+  func add(package: [String]) {
+    var node = root
+    for part in package { node = child(node, part) }
+  }
+
+  mutating func add(_ rule: Rule, of module: Module) throws(RegoSyntaxError) {
+    var node = root
+    for part in module.package { node = child(node, part) }
+    var rest = rule.head.path[...]
+    while case .value(.string(let text))? = rest.first {
+      node = child(node, text)
+      rest = rest.dropFirst()
+    }
+    if !rest.isEmpty { node.isOpen = true }
+    node.rules.append((rule, module, Array(rest)))
+  }
+
+  private func child(_ node: Node, _ name: String) -> Node {
+    if let known = node.children[name] { return known }
+    let new = Node()
+    node.children[name] = new
+    return new
+  }
+}
+
+private struct RuleCompiler {
+  let names: Names
+  private(set) var groups = 0
+  /// What each group refers to.
+  private var references: [(group: Int, path: [String?])] = []
+  private var locations: [Int: (Location, SourceLines)] = [:]
+
+  init(names: Names) { self.names = names }
+
+  mutating func node(_ node: RuleTreeBuilder.Node, path: [String]) throws(RegoSyntaxError) -> RuleNode {
+    let hasChildren = !node.children.isEmpty
+    if node.isOpen || (!node.rules.isEmpty && hasChildren) {
+      return RuleNode(group: try object(node, path), children: [])
+    }
+    var children: [(name: String, node: RuleNode)] = []
+    for name in node.children.keys.sorted(by: { Value.compare($0, $1) < 0 }) {
+      guard let child = node.children[name] else { continue }
+      children.append((name, try self.node(child, path: path + [name])))
+    }
+    let group = node.rules.isEmpty ? nil : try self.group(node, path)
+    return RuleNode(group: group, children: children)
+  }
+
+  private mutating func group(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
+    -> RuleGroup
+  {
+    let number = groups
+    groups += 1
+    var kind: RuleGroup.Kind?
+    var rules: [PlannedRule] = []
+    var fallback: PlannedRule?
+    for (rule, module, _) in node.rules {
+      let own = RuleCompiler.kind(of: rule)
+      if let kind, !RuleCompiler.isAlike(kind, own) {
+        throw fault(
+          .type, "conflicting rules data.\(path.joined(separator: ".")) found", rule.location, module)
+      }
+      kind = own
+      locations[number] = locations[number] ?? (rule.location, module.source)
+      let planned = try plan(rule, of: module, prefix: [], group: number)
+      if rule.isDefault {
+        guard fallback == nil else {
+          throw fault(
+            .type, "multiple default rules data.\(path.joined(separator: ".")) found", rule.location, module)
+        }
+        fallback = planned
+      } else {
+        rules.append(planned)
+      }
+    }
+    return RuleGroup(number: number, path: path, kind: kind ?? .complete, rules: rules, fallback: fallback)
+  }
+
+  /// All rules at a node and below it, as members of one object.
+  private mutating func object(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
+    -> RuleGroup
+  {
+    let number = groups
+    groups += 1
+    var rules: [PlannedRule] = []
+    try collect(node, [], number, &rules)
+    return RuleGroup(number: number, path: path, kind: .object, rules: rules, fallback: nil)
+  }
+
+  private mutating func collect(
+    _ node: RuleTreeBuilder.Node, _ prefix: [String], _ group: Int, _ rules: inout [PlannedRule]
+  ) throws(RegoSyntaxError) {
+    for (rule, module, rest) in node.rules {
+      locations[group] = locations[group] ?? (rule.location, module.source)
+      let constants = prefix.map { Term.value(.string($0)) }
+      rules.append(try plan(rule, of: module, prefix: constants + rest, group: group))
+    }
+    for name in node.children.keys.sorted(by: { Value.compare($0, $1) < 0 }) {
+      guard let child = node.children[name] else { continue }
+      try collect(child, prefix + [name], group, &rules)
+    }
+  }
+
+  private static func kind(of rule: Rule) -> RuleGroup.Kind {
+    if let arguments = rule.head.arguments { return .function(arity: arguments.count) }
+    if case .contains = rule.head.kind { return .set }
+    return .complete
+  }
+
+  private static func isAlike(_ a: RuleGroup.Kind, _ b: RuleGroup.Kind) -> Bool {
+    switch (a, b) {
+    case (.complete, .complete), (.set, .set), (.object, .object): true
+    case (.function(let x), .function(let y)): x == y
+    case (.complete, _), (.set, _), (.object, _), (.function, _): false
+    }
+  }
+
+  private func fault(
+    _ code: RegoSyntaxError.Code, _ message: String, _ location: Location, _ module: Module
+  ) -> RegoSyntaxError {
+    RegoSyntaxError(code: code, location: location, message: message, line: module.source.line(location.line))
+  }
+
+  // MARK: Rules
+
+  private mutating func plan(
+    _ rule: Rule, of module: Module, prefix: [Term], group: Int
+  ) throws(RegoSyntaxError) -> PlannedRule {
+    var clauses: [(clause: PlannedClause, slots: Int)] = []
+    var isElement = false
+    let value: Term
+    switch rule.head.kind {
+    case .value(let term): value = term
+    case .contains(let term):
+      value = term
+      isElement = true
+    }
+    for (value, body) in [(value, rule.body)] + rule.alternatives.map({ ($0.value, $0.body) }) {
+      clauses.append(try clause(rule, module, prefix, value, body, group))
+    }
+    return PlannedRule(clauses: clauses, isElement: isElement, location: rule.location)
+  }
+
+  private mutating func clause(
+    _ rule: Rule, _ module: Module, _ prefix: [Term], _ value: Term, _ body: Body, _ group: Int
+  ) throws(RegoSyntaxError) -> (clause: PlannedClause, slots: Int) {
+    var resolver = Resolver(world: names, module: module)
+    let arguments = rule.head.arguments ?? []
+    let frame = arguments.map { _ in resolver.fresh() }
+    let patterns = try resolver.arguments(arguments, rule.location)
+    // An argument's pattern may need what the body binds.
+    var expressions = zip(frame, patterns).map { slot, pattern in
+      ResolvedExpression(kind: .unify(.slot(slot), pattern), with: [], location: rule.location)
+    }
+    expressions += try resolver.body(body)
+    var path: [Resolved] = []
+    for part in prefix { path.append(try resolver.term(part)) }
+    let result = try resolver.term(value)
+    // What the head takes is bound by the body, or by itself.
+    let slot = resolver.fresh()
+    var head = expressions
+    head.append(ResolvedExpression(kind: .unify(.slot(slot), result), with: [], location: rule.location))
+    var pathSlots: [Int] = []
+    for part in path {
+      let partSlot = resolver.fresh()
+      pathSlots.append(partSlot)
+      head.append(ResolvedExpression(kind: .unify(.slot(partSlot), part), with: [], location: rule.location))
+    }
+    note(head, group)
+    var planner = Planner(slots: resolver.slots, source: module.source)
+    planner.bound = Set(frame)
+    try planner.body(head)
+    let clause = PlannedClause(
+      block: planner.take(), path: pathSlots.map(Operand.slot), value: .slot(slot))
+    return (clause, planner.slotCount)
+  }
+
+  // MARK: Recursion
+
+  private mutating func note(_ body: [ResolvedExpression], _ group: Int) {
+    var found: [[String?]] = []
+    for expression in body { expression.forEachReference { found.append($0) } }
+    for path in found { references.append((group, path)) }
+  }
+
+  func checkRecursion(_ root: RuleNode) throws(RegoSyntaxError) {
+    var edges = [[Int]](repeating: [], count: groups)
+    for (group, path) in references {
+      RuleCompiler.forEachGroup(path[...], root) { edges[group].append($0.number) }
+    }
+    var state = [UInt8](repeating: 0, count: groups)
+    for start in 0..<groups where state[start] == 0 {
+      var stack: [(group: Int, next: Int)] = [(start, 0)]
+      state[start] = 1
+      while let top = stack.last {
+        guard top.next < edges[top.group].count else {
+          state[top.group] = 2
+          stack.removeLast()
+          continue
+        }
+        stack[stack.count - 1].next += 1
+        let target = edges[top.group][top.next]
+        if state[target] == 1 {
+          let (location, source) =
+            locations[target] ?? (Location(file: "", line: 1, column: 1), SourceLines([]))
+          var name = ""
+          RuleCompiler.forEachGroup([], root) {
+            if $0.number == target { name = $0.path.joined(separator: ".") }
+          }
+          throw RegoSyntaxError(
+            code: .recursion, location: location, message: "rule data.\(name) is recursive",
+            line: source.line(location.line))
+        }
+        if state[target] == 0 {
+          state[target] = 1
+          stack.append((target, 0))
+        }
+      }
+    }
+  }
+
+  /// Rules that a reference may lead to, into or over; nil is any name.
+  private static func forEachGroup(
+    _ reference: ArraySlice<String?>, _ node: RuleNode, _ visit: (RuleGroup) -> Void
+  ) {
+    if let group = node.group { visit(group) }
+    if let part = reference.first, let name = part {
+      if let child = node.child(name) { forEachGroup(reference.dropFirst(), child, visit) }
+      return
+    }
+    for child in node.children { forEachGroup(reference.dropFirst(), child.node, visit) }
+  }
+}
+
+extension Resolved {
+  /// Calls `visit` with every path under `data` that the term refers to.
+  func forEachReference(_ visit: ([String?]) -> Void) {
+    switch self {
+    case .constant, .slot: break
+    case .reference(let root, let path, _):
+      switch root {
+      case .data:
+        // No rule stands under a constant that is no string.
+        var names: [String?] = []
+        for part in path {
+          guard case .constant(let constant) = part else {
+            names.append(nil)
+            continue
+          }
+          guard case .string(let text) = constant else { return path.forEach { $0.forEachReference(visit) } }
+          names.append(text)
+        }
+        visit(names)
+      case .term(let head): head.forEachReference(visit)
+      case .input: break
+      }
+      for part in path { part.forEachReference(visit) }
+    case .call(let callee, let terms, _):
+      if case .function(let path) = callee { visit(path) }
+      for term in terms { term.forEachReference(visit) }
+    case .array(let terms), .set(let terms): for term in terms { term.forEachReference(visit) }
+    case .object(let members):
+      for member in members {
+        member.key.forEachReference(visit)
+        member.value.forEachReference(visit)
+      }
+    case .comprehension(_, let body, let key, let value, _):
+      for expression in body { expression.forEachReference(visit) }
+      key.forEachReference(visit)
+      value.forEachReference(visit)
+    case .template(let pieces, _):
+      for case .expression(let body, let term) in pieces {
+        for expression in body { expression.forEachReference(visit) }
+        term.forEachReference(visit)
+      }
+    }
+  }
+}
+
+extension ResolvedExpression {
+  func forEachReference(_ visit: ([String?]) -> Void) {
+    switch kind {
+    case .term(let term): term.forEachReference(visit)
+    case .unify(let left, let right):
+      left.forEachReference(visit)
+      right.forEachReference(visit)
+    case .some(let key, let value, let domain):
+      key?.forEachReference(visit)
+      value.forEachReference(visit)
+      domain.forEachReference(visit)
+    case .every(_, _, let domain, let body):
+      domain.forEachReference(visit)
+      for expression in body { expression.forEachReference(visit) }
+    case .not(let body, _): for expression in body { expression.forEachReference(visit) }
+    }
+    for modifier in with {
+      switch modifier.value {
+      case .term(let term): term.forEachReference(visit)
+      case .callee(.function(let path)): visit(path)
+      case .callee(.builtin): break
+      }
+    }
+  }
+}

@@ -1,0 +1,362 @@
+/// Finds out what the names of one rule, or one query, stand for.
+struct Resolver {
+  /// What all modules define.
+  let world: Names
+  /// The package whose names are known here; nil for a query.
+  let module: Module?
+
+  /// Names of local variables, the rule's own first, then those of closures around the place that is looked at.
+  private var scopes: [[String: Int]] = [[:]]
+  /// The name of each slot, for messages; nil for those that have none.
+  private(set) var slots: [String?] = []
+
+  init(world: Names, module: Module?) {
+    self.world = world
+    self.module = module
+  }
+
+  // MARK: Names
+
+  mutating func fresh(_ name: String? = nil) -> Int {
+    slots.append(name)
+    return slots.count - 1
+  }
+
+  private mutating func declare(_ name: String) -> Int {
+    let slot = fresh(name == "_" ? nil : name)
+    if name != "_" { scopes[scopes.count - 1][name] = slot }
+    return slot
+  }
+
+  private func local(_ name: String) -> Int? {
+    for scope in scopes.reversed() {
+      if let slot = scope[name] { return slot }
+    }
+    return nil
+  }
+
+  /// The path under `data` or `input` that a name stands for; nil for a variable.
+  private func global(_ name: String) -> (root: Resolved.Root, path: [String])? {
+    guard let module else { return name == "input" ? (.input, []) : name == "data" ? (.data, []) : nil }
+    if let found = module.imports.last(where: { $0.alias == name }) {
+      return (found.path[0] == "input" ? .input : .data, Array(found.path.dropFirst()))
+    }
+    if world.isRule(name, in: module.package) { return (.data, module.package + [name]) }
+    if name == "input" { return (.input, []) }
+    return name == "data" ? (.data, []) : nil
+  }
+
+  func error(
+    _ code: RegoSyntaxError.Code, _ message: String, at location: Location
+  ) -> RegoSyntaxError {
+    RegoSyntaxError(
+      code: code, location: location, message: message, line: module?.source.line(location.line) ?? "")
+  }
+
+  // MARK: Bodies
+
+  mutating func body(_ body: Body) throws(RegoSyntaxError) -> [ResolvedExpression] {
+    var out: [ResolvedExpression] = []
+    for expression in body.expressions {
+      if case .declare(let names) = expression.kind {
+        for name in names { _ = declare(name) }
+        continue
+      }
+      out.append(try self.expression(expression))
+    }
+    return out
+  }
+
+  private mutating func closure<T>(
+    _ inner: (inout Resolver) throws(RegoSyntaxError) -> T
+  ) throws(RegoSyntaxError) -> T {
+    scopes.append([:])
+    let result = try inner(&self)
+    scopes.removeLast()
+    return result
+  }
+
+  private mutating func expression(_ expression: Expression) throws(RegoSyntaxError) -> ResolvedExpression {
+    // What replaces something is looked at where the expression stands, before it declares anything.
+    var modifiers: [ResolvedWith] = []
+    for modifier in expression.with { modifiers.append(try self.modifier(modifier)) }
+    let kind = try self.kind(expression)
+    return ResolvedExpression(kind: kind, with: modifiers, location: expression.location)
+  }
+
+  private mutating func kind(_ expression: Expression) throws(RegoSyntaxError) -> ResolvedExpression.Kind {
+    switch expression.kind {
+    case .term(let term): return try statement(try self.term(term))
+    case .unify(let left, let right): return .unify(try term(left), try term(right))
+    case .assign(let left, let right):
+      let value = try term(right)
+      try declareAll(in: left, expression.location)
+      return .unify(try term(left), value)
+    case .declare: return .term(.constant(.bool(true)))
+    case .some(let key, let value, let domain):
+      let domain = try term(domain)
+      if let key { try declareAll(in: key, expression.location) }
+      try declareAll(in: value, expression.location)
+      return .some(
+        key: try key.map { (term) throws(RegoSyntaxError) in try self.term(term) }, value: try term(value),
+        domain: domain)
+    case .every(let key, let value, let domain, let body):
+      let domain = try term(domain)
+      return try closure { (inner) throws(RegoSyntaxError) in
+        var slots: [Int?] = []
+        for name in [key, value] {
+          guard case .variable(let text, _)? = name else {
+            slots.append(nil)
+            continue
+          }
+          slots.append(inner.declare(text))
+        }
+        guard let valueSlot = slots[1] else {
+          throw inner.error(.compile, "expected a name after 'every'", at: expression.location)
+        }
+        return .every(key: slots[0], value: valueSlot, domain: domain, try inner.body(body))
+      }
+    case .not(let body, let isBody):
+      return try closure { (inner) throws(RegoSyntaxError) in .not(try inner.body(body), isBody: isBody) }
+    }
+  }
+
+  /// A call with one argument too many says what its result is.
+  private func statement(_ term: Resolved) throws(RegoSyntaxError) -> ResolvedExpression.Kind {
+    guard case .call(let callee, let arguments, let location) = term, let arity = world.arity(of: callee),
+      arguments.count == arity + 1, let result = arguments.last
+    else { return .term(term) }
+    return .unify(.call(callee, Array(arguments.dropLast()), location), result)
+  }
+
+  private mutating func declareAll(in term: Term, _ location: Location) throws(RegoSyntaxError) {
+    switch term {
+    case .variable(let name, _): if name != "_" { _ = declare(name) }
+    case .array(let terms): for term in terms { try declareAll(in: term, location) }
+    case .object(let members): for member in members { try declareAll(in: member.value, location) }
+    case .value, .reference, .call, .set, .arrayComprehension, .setComprehension, .objectComprehension,
+      .template:
+      break
+    }
+  }
+
+  // MARK: With
+
+  private mutating func modifier(_ modifier: With) throws(RegoSyntaxError) -> ResolvedWith {
+    let target = try self.target(modifier)
+    let isFunction: Bool
+    switch target {
+    case .builtin, .function: isFunction = true
+    case .input, .data: isFunction = false
+    }
+    if isFunction, let callee = callee(modifier.value) {
+      return ResolvedWith(target: target, value: .callee(callee))
+    }
+    return ResolvedWith(target: target, value: .term(try term(modifier.value)))
+  }
+
+  private func target(_ modifier: With) throws(RegoSyntaxError) -> ResolvedWith.Target {
+    guard let (name, path) = constantPath(modifier.target) else {
+      throw error(.type, "expected input, data or a function after 'with'", at: modifier.location)
+    }
+    let whole = ([name] + path).joined(separator: ".")
+    if let (root, prefix) = global(name) {
+      let full = prefix + path
+      switch root {
+      case .input: return .input(full)
+      case .data: return world.isFunction(full) ? .function(full) : .data(full)
+      case .term: break
+      }
+    }
+    guard world.builtin(whole) != nil else {
+      throw error(
+        .type, "expected input, data or a function after 'with', found \(whole)", at: modifier.location)
+    }
+    return .builtin(whole)
+  }
+
+  private func constantPath(_ term: Term) -> (name: String, path: [String])? {
+    switch term {
+    case .variable(let name, _): return (name, [])
+    case .reference(.variable(let name, _), let path, _):
+      var texts: [String] = []
+      for part in path {
+        guard case .value(.string(let text)) = part else { return nil }
+        texts.append(text)
+      }
+      return (name, texts)
+    default: return nil
+    }
+  }
+
+  /// The function that a term names, where it names one and no value.
+  private func callee(_ term: Term) -> Callee? {
+    guard let (name, path) = constantPath(term), local(name) == nil else { return nil }
+    if let (root, prefix) = global(name) {
+      guard case .data = root, world.isFunction(prefix + path) else { return nil }
+      return .function(prefix + path)
+    }
+    return world.builtin(([name] + path).joined(separator: ".")).map(Callee.builtin)
+  }
+
+  // MARK: Terms
+
+  mutating func term(_ term: Term) throws(RegoSyntaxError) -> Resolved {
+    switch term {
+    case .value(let value): return .constant(value)
+    case .variable(let name, let location): return try variable(name, location)
+    case .reference(let head, let path, let location):
+      let path = try terms(path)
+      if case .variable(let name, let place) = head {
+        switch try variable(name, place) {
+        case .reference(let root, let prefix, _): return .reference(root, prefix + path, location)
+        case let other: return .reference(.term(other), path, location)
+        }
+      }
+      return .reference(.term(try self.term(head)), path, location)
+    case .call(let name, let arguments, let location): return try call(name, arguments, location)
+    case .array(let elements):
+      let resolved = try terms(elements)
+      return Self.constants(resolved).map { .constant(.array($0)) } ?? .array(resolved)
+    case .set(let elements):
+      let resolved = try terms(elements)
+      return Self.constants(resolved).map { .constant(.set(SetValue($0))) } ?? .set(resolved)
+    case .object(let members):
+      var out: [(key: Resolved, value: Resolved)] = []
+      for member in members { out.append((try self.term(member.key), try self.term(member.value))) }
+      // Two values of one key are a conflict when they meet, not here.
+      if let keys = Self.constants(out.map(\.key)), let values = Self.constants(out.map(\.value)) {
+        let object = ObjectValue(Array(zip(keys, values)))
+        if object.count == keys.count { return .constant(.object(object)) }
+      }
+      return .object(out)
+    case .arrayComprehension(let head, let body, let location):
+      return try comprehension(.array, .value(.null), head, body, location)
+    case .setComprehension(let head, let body, let location):
+      return try comprehension(.set, .value(.null), head, body, location)
+    case .objectComprehension(let key, let value, let body, let location):
+      return try comprehension(.object, key, value, body, location)
+    case .template(let pieces, let location): return .template(try template(pieces, location), location)
+    }
+  }
+
+  private static func constants(_ terms: [Resolved]) -> [Value]? {
+    var out: [Value] = []
+    for term in terms {
+      guard case .constant(let value) = term else { return nil }
+      out.append(value)
+    }
+    return out
+  }
+
+  private mutating func terms(_ terms: [Term]) throws(RegoSyntaxError) -> [Resolved] {
+    var out: [Resolved] = []
+    for term in terms { out.append(try self.term(term)) }
+    return out
+  }
+
+  private mutating func variable(_ name: String, _ location: Location) throws(RegoSyntaxError) -> Resolved {
+    if name == "_" { return .slot(fresh()) }
+    if let slot = local(name) { return .slot(slot) }
+    if let (root, path) = global(name) {
+      return .reference(root, path.map { .constant(.string($0)) }, location)
+    }
+    // Nobody declared it: it belongs to the whole rule.
+    let slot = fresh(name)
+    scopes[0][name] = slot
+    return .slot(slot)
+  }
+
+  private mutating func comprehension(
+    _ kind: Comprehension, _ key: Term, _ value: Term, _ body: Body, _ location: Location
+  ) throws(RegoSyntaxError) -> Resolved {
+    try closure { (inner) throws(RegoSyntaxError) in
+      let body = try inner.body(body)
+      return .comprehension(kind, body, key: try inner.term(key), value: try inner.term(value), location)
+    }
+  }
+
+  private mutating func template(
+    _ pieces: [TemplateTerm], _ location: Location
+  ) throws(RegoSyntaxError) -> [ResolvedPiece] {
+    var out: [ResolvedPiece] = []
+    for piece in pieces {
+      switch piece {
+      case .text(let text): out.append(.text(text))
+      case .expression(let term, let modifiers):
+        let slot = fresh()
+        var resolved: [ResolvedWith] = []
+        for modifier in modifiers { resolved.append(try self.modifier(modifier)) }
+        let value = try self.term(term)
+        let expression = ResolvedExpression(
+          kind: .unify(.slot(slot), value), with: resolved, location: location)
+        out.append(.expression([expression], .slot(slot)))
+      }
+    }
+    return out
+  }
+
+  private mutating func call(
+    _ name: String, _ arguments: [Term], _ location: Location
+  ) throws(RegoSyntaxError) -> Resolved {
+    let parts = name.split(separator: ".").map(String.init)
+    var callee: Callee?
+    if let first = parts.first, let (root, prefix) = global(first), case .data = root {
+      let path = prefix + parts.dropFirst()
+      if world.isFunction(path) { callee = .function(path) }
+    }
+    if callee == nil, let builtin = world.builtin(name) { callee = .builtin(builtin) }
+    guard let callee else {
+      throw error(.type, "undefined function \(name)", at: location)
+    }
+    guard let arity = world.arity(of: callee), arguments.count == arity || arguments.count == arity + 1 else {
+      let expected = world.arity(of: callee) ?? 0
+      throw error(
+        .type, "\(name) takes \(expected) arguments, found \(arguments.count)", at: location)
+    }
+    return .call(callee, try terms(arguments), location)
+  }
+
+  // MARK: Heads
+
+  /// The arguments of a function, as patterns: their names are new.
+  mutating func arguments(_ arguments: [Term], _ location: Location) throws(RegoSyntaxError) -> [Resolved] {
+    for term in arguments { try declareAll(in: term, location) }
+    return try terms(arguments)
+  }
+}
+
+/// What all modules define, by path.
+struct Names: Sendable {
+  private var rules: Set<[String]> = []
+  private var functions: [[String]: Int] = [:]
+  /// Builtins besides the language's own.
+  private var extra: [String: Builtin] = [:]
+
+  init(_ modules: [Module], builtins: [Builtin]) {
+    for builtin in builtins { extra[builtin.name] = builtin }
+    for module in modules {
+      for rule in module.rules {
+        var path = module.package
+        for part in rule.head.path {
+          guard case .value(.string(let text)) = part else { break }
+          path.append(text)
+        }
+        rules.insert(Array(path.prefix(module.package.count + 1)))
+        if let arguments = rule.head.arguments { functions[path] = arguments.count }
+      }
+    }
+  }
+
+  func isRule(_ name: String, in package: [String]) -> Bool { rules.contains(package + [name]) }
+  func isFunction(_ path: [String]) -> Bool { functions[path] != nil }
+
+  func builtin(_ name: String) -> Builtin? { Builtins.named(name) ?? extra[name] }
+
+  func arity(of callee: Callee) -> Int? {
+    switch callee {
+    case .builtin(let builtin): builtin.arity
+    case .function(let path): functions[path]
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Testing
+
+@testable import Rego
+
+/// What is refused before anything is evaluated: with its file, line and column, and what was expected there.
+struct SyntaxErrorTests {
+  /// The error of one module, or of planning it.
+  private func fault(_ text: String) -> RegoSyntaxError? {
+    do throws(RegoSyntaxError) {
+      _ = try Policy([try Module.parse(text, file: "policy/main.rego")])
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("a fault is shown with its file, line and column, what was expected, the line and a caret")
+  func caret() {
+    #expect(
+      fault("package a\n\nallow if {\n\tinput.x ==\n}\n")?.description == """
+        policy/main.rego:5:1: rego_parse_error: expected a term, found '}'
+        \t}
+        \t^
+        """)
+    #expect(
+      fault("package a\n\nallow if\tα.β[1\n")?.description.contains("policy/main.rego:3:10: rego_parse_error")
+        == true)
+    #expect(
+      fault("package a\n\np := \"é\" + )\n")?.description == """
+        policy/main.rego:3:12: rego_parse_error: expected a term, found ')'
+        \tp := "é" + )
+        \t           ^
+        """)
+  }
+
+  @Test(
+    "what does not read says what was expected, and where",
+    arguments: [
+      ("", 1, 1, "expected 'package', found the end of the text"),
+      ("package 1", 1, 9, "expected a package's name, found '1'"),
+      ("package a b", 1, 11, "expected a new line before the next rule, found 'b'"),
+      ("package a\nimport foo.bar", 2, 1, "expected data, input, rego or future, found 'import'"),
+      (
+        "package a\np", 2, 2,
+        "expected ':=', 'contains' or 'if' after a rule's name, found the end of the text"
+      ),
+      ("package a\np { true }", 2, 3, "expected 'if' before a rule's body, found '{'"),
+      ("package a\np := [1, 2", 2, 11, "expected ']' after an element, found the end of the text"),
+      ("package a\np := {\"a\" 1}", 2, 11, "expected '}' after an element, found '1'"),
+      ("package a\np := f(1", 2, 9, "expected ')' after an argument, found the end of the text"),
+      (
+        "package a\np if { x := 1 y := 2 }", 2, 15,
+        "expected a new line or ';' between expressions, found 'y'"
+      ),
+      ("package a\np if {}\n", 2, 7, "expected an expression in a rule's body, found '}'"),
+      ("package a\np := 01", 2, 6, "expected a number without leading zeros"),
+      ("package a\np := 1e", 2, 8, "expected digits in an exponent"),
+      ("package a\np := \"a\nb\"", 2, 6, "expected a closing quote on this line"),
+      ("package a\np := `a\nb", 2, 6, "expected a closing backquote"),
+      ("package a\np := \"\\x\"", 2, 7, "expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u"),
+      ("package a\np := 'a'", 2, 6, "expected a token of Rego, found '''"),
+      ("package a\np if not some x in [1]", 2, 10, "expected an expression after 'not', found 'some'"),
+      ("package a\np if some 1\n", 2, 6, "expected names after 'some', or 'in' after them, found 'some'"),
+      ("package a\np if every 1 in [1] { true }", 2, 6, "expected names after 'every', found 'every'"),
+      ("package a\np if input.x with input.y\n", 3, 1, "expected 'as' after what 'with' replaces"),
+      ("package a\np contains 1 if true else := 2", 2, 1, "expected no 'else' with 'contains', found 'p'"),
+      ("package a\ndefault p", 2, 10, "expected ':=' after a default rule's name, found the end of the text"),
+      ("package a\np := $\"{1", 2, 10, "expected '}' after a template's expression"),
+      ("package a\np := 1e999999999", 2, 6, "expected a number in the range of a double"),
+    ])
+  func parse(text: String, line: Int, column: Int, message: String) {
+    let error = fault(text)
+    #expect(error?.code == .parse, "\(text)")
+    #expect(error?.message.hasPrefix(message) == true, "\(text): \(error?.description ?? "no error")")
+    #expect(
+      error?.location == Location(file: "policy/main.rego", line: line, column: column),
+      "\(text): \(error?.description ?? "no error")")
+  }
+
+  @Test(
+    "what reads and has no meaning says why, and where",
+    arguments: [
+      ("package a\np if x > 1", RegoSyntaxError.Code.unsafe, 2, 6, "var x is unsafe"),
+      ("package a\np := x if true", .unsafe, 2, 1, "var x is unsafe"),
+      ("package a\np if not x", .unsafe, 2, 6, "var x is unsafe"),
+      ("package a\np if {\n\ty := x + 1\n\tx := y - 1\n}", .unsafe, 3, 2, "var y is unsafe"),
+      ("package a\np contains x if not data.q[x]", .unsafe, 2, 17, "var x is unsafe"),
+      ("package a\nf(x) := y if x", .unsafe, 2, 1, "var y is unsafe"),
+      ("package a\np if q\n\nq if p", .recursion, 2, 1, "rule data.a.p is recursive"),
+      ("package a\nf(x) := f(x)", .recursion, 2, 1, "rule data.a.f is recursive"),
+      ("package a\np if data.a[x]", .recursion, 2, 1, "rule data.a.p is recursive"),
+      (
+        "package a\np if { q with input as 1 }\nq if { not p }", .recursion, 2, 1,
+        "rule data.a.p is recursive"
+      ),
+      ("package a\np := count(1, 2, 3)", .type, 2, 6, "count takes 1 arguments, found 3"),
+      ("package a\nf(x) := x\np := f(1, 2, 3)", .type, 3, 6, "f takes 1 arguments, found 3"),
+      ("package a\np := nothing(1)", .type, 2, 6, "undefined function nothing"),
+      ("package a\np := data.b.f(1)", .type, 2, 6, "undefined function data.b.f"),
+      ("package a\ndefault p := 1\ndefault p := 2", .type, 3, 1, "multiple default rules data.a.p found"),
+      ("package a\np := 1\np contains 2", .type, 3, 1, "conflicting rules data.a.p found"),
+      ("package a\nf(x) := 1\nf(x, y) := 2", .type, 3, 1, "conflicting rules data.a.f found"),
+      ("package a\nf(x) := 1\nf := 2", .type, 3, 1, "conflicting rules data.a.f found"),
+      (
+        "package a\np if true with foo as 1", .type, 2, 11,
+        "expected input, data or a function after 'with', found foo"
+      ),
+    ])
+  func compile(text: String, code: RegoSyntaxError.Code, line: Int, column: Int, message: String) {
+    let error = fault(text)
+    #expect(error?.code == code, "\(text): \(error?.description ?? "no error")")
+    #expect(error?.message == message, "\(text)")
+    #expect(error?.location == Location(file: "policy/main.rego", line: line, column: column), "\(text)")
+  }
+
+  @Test("the first fault by file is told, in whatever order the modules come")
+  func order() throws {
+    let a = try Module.parse("package a\np if x", file: "a.rego")
+    let b = try Module.parse("package b\np if y", file: "b.rego")
+    for modules in [[a, b], [b, a]] {
+      do throws(RegoSyntaxError) {
+        _ = try Policy(modules)
+        Issue.record("it was accepted")
+      } catch {
+        #expect(error.location.file == "a.rego")
+      }
+    }
+  }
+}
