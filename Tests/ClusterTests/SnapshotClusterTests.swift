@@ -25,6 +25,9 @@ struct SnapshotClusterTests {
       let text = try #require(shown.note.components(separatedBy: "\n\n").first)
       return try CheckpointNote(parsing: text + "\n")
     }
+    for number in 1...3 {
+      try cluster.waitUntil("node \(number) answers", seconds: 20) { (try? checkpoint(number)) != nil }
+    }
     func propose(_ count: Int, named name: String) throws {
       let proposals = try Proposals(agent, try agent.connect(to: cluster.clients(1)))
       for number in 0..<count {
