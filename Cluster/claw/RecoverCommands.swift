@@ -133,7 +133,8 @@ enum RecoverCommands {
     }
     let act = RecoveryAct(
       actID: "recovery-\(Environment.freshID())", size: last.size, root: last.root, stateRoot: last.stateRoot,
-      key: content, continuedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
+      key: content, continuedAt: Environment.now, approvals: approvals,
+      validUntil: try Statements.validity(call.parsed))
     let draft = Acts.Draft(
       method: "Admin/Recover",
       body: .recovery(

@@ -322,6 +322,8 @@ class Audit:
         counted, signers = self.operators(leaf), [key for _, key, _ in leaf.signers(self.cluster)]
         if counted != max(2, self.threshold) or len(signers) != counted or signers != sorted(signers):
             raise Wrong(f"{leaf.where}: a key that {counted} operators took the ledger to, by {len(signers)} signatures")
+        if sha256(leaf.raw["approvals"].encode()).hex() != leaf.content["approvals_hash"]:
+            raise Wrong(f"{leaf.where}: other approvals than those whose hash the operators signed")
         if leaf.content["continued_at"] != leaf.record["at"] or not in_force(leaf):
             raise Wrong(f"{leaf.where}: a key that operators took the ledger to at another time")
         self.check_approvals(leaf, key, members(leaf.raw["content"])["key"])

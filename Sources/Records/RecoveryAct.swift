@@ -18,12 +18,14 @@ public struct RecoveryAct: StatementContent {
   public var key: KeyContent?
   /// Log time of the record, where there is a key: every node appends the same bytes.
   public var continuedAt: Timestamp?
+  /// Of the new parties' approvals, where there is a key: whoever of them approves twice makes no second leaf.
+  public var approvalsHash: Digest?
   public var validUntil: Timestamp
 
   /// A statement of what stands.
   public init(
     actID: String, size: UInt64, root: Digest, stateRoot: Digest, key: KeyContent? = nil,
-    continuedAt: Timestamp? = nil, validUntil: Timestamp
+    continuedAt: Timestamp? = nil, approvals: [KeyApproval] = [], validUntil: Timestamp
   ) {
     self.actID = actID
     self.size = size
@@ -31,6 +33,7 @@ public struct RecoveryAct: StatementContent {
     self.stateRoot = stateRoot
     self.key = key
     self.continuedAt = continuedAt
+    approvalsHash = key == nil ? nil : Self.hash(of: approvals)
     self.validUntil = validUntil
   }
 
@@ -43,11 +46,15 @@ public struct RecoveryAct: StatementContent {
     continuedAt = try fields.optionalValue("continued_at", "a time") { json in
       json.string.flatMap { Timestamp(text: $0) }
     }
+    approvalsHash = try fields.optionalValue("approvals_hash", "a hash") { json in
+      json.string.flatMap(Digest.init(hex:))
+    }
     validUntil = try fields.time("valid_until")
     guard size > 0 else { throw .field(fields.name("size"), expected: "at least the genesis") }
-    guard (key == nil) == (continuedAt == nil) else {
+    guard (key == nil) == (continuedAt == nil), (key == nil) == (approvalsHash == nil) else {
       throw .field(
-        fields.name("continued_at"), expected: "a time beside a key, and neither without the other")
+        fields.name("continued_at"),
+        expected: "a time and a hash of approvals beside a key, and none without the others")
     }
     if let key, key.cause.value != size || key.origin != .generation {
       throw .field(fields.name("key"), expected: "a key that was generated, with the cause \(size)")
@@ -61,11 +68,17 @@ public struct RecoveryAct: StatementContent {
     ]
     if let key { members.append(("key", key.json)) }
     if let continuedAt { members.append(("continued_at", .time(continuedAt))) }
+    if let approvalsHash { members.append(("approvals_hash", .digest(approvalsHash))) }
     return members
   }
 }
 
 extension RecoveryAct {
+  /// Of approvals, ascending by party.
+  public static func hash(of approvals: [KeyApproval]) -> Digest {
+    JSON.array(approvals.sorted { $0.party < $1.party }.map(\.json)).contentHash
+  }
+
   /// Whether a record of this time may hold it: the time that was signed, and within its validity.
   public func isInForce(at time: Timestamp) -> Bool {
     continuedAt == time && Statement.isInForce(until: validUntil, at: time)
@@ -93,6 +106,9 @@ public struct RecoveryRecord: Equatable, Sendable {
     }
     guard approvals.map(\.party) == act.content.key?.parties.map(\.id) ?? [] else {
       throw .field(fields.name("approvals"), expected: "one of every party of the key, ascending by party")
+    }
+    guard act.content.approvalsHash.map({ $0 == RecoveryAct.hash(of: approvals) }) ?? true else {
+      throw .field(fields.name("approvals"), expected: "those whose hash the operators signed")
     }
     let signers = act.signatures.map(\.key.hex)
     guard act.content.key == nil || signers == signers.sorted() else {

@@ -115,9 +115,15 @@ struct ContinuationExportTests {
       cause: LeafIndex(frontier.size), origin: .generation, groupKey: groupKey, parties: parties,
       threshold: 2,
       transcriptHash: SHA256.hash("u"))
+    let bytes = content.signedBytes(cluster: cluster)
+    let approvals = try parties.map { party in
+      let seed = flaw == .unapproved && party.id == 6 ? 99 : UInt8(20 + party.id)
+      return KeyApproval(party: party.id, signature: try key(seed).sign(bytes), shareProof: "00")
+    }
     let act = RecoveryAct(
       actID: "r", size: frontier.size, root: flaw == .otherRoot ? SHA256.hash("x") : frontier.root,
       stateRoot: SHA256.hash(flaw == .otherState ? "x" : "s"), key: content, continuedAt: at,
+      approvals: approvals,
       validUntil: flaw == .over ? at : at.advanced(by: .seconds(60)))
     var signers = people.prefix(3).map { ($0.name, $0.seed) }
     if flaw == .tooFew { signers.removeLast() }
@@ -130,11 +136,6 @@ struct ContinuationExportTests {
       act, cluster: cluster, as: .operator(signers[0].0), with: try key(signers[0].1))
     for (name, seed) in signers.dropFirst() {
       signed = signed.cosigned(cluster: cluster, as: .operator(name), with: try key(seed))
-    }
-    let bytes = content.signedBytes(cluster: cluster)
-    let approvals = try parties.map { party in
-      let seed = flaw == .unapproved && party.id == 6 ? 99 : UInt8(20 + party.id)
-      return KeyApproval(party: party.id, signature: try key(seed).sign(bytes), shareProof: "00")
     }
     return RecoveryRecord(act: signed, approvals: approvals)
   }

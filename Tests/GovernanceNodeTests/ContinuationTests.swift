@@ -148,7 +148,12 @@ struct ContinuationTests {
         validUntil: town.wall.advanced(by: .seconds(3600)))
     }
 
-    func record(_ act: RecoveryAct, _ approvals: [KeyApproval], people: Int = 3) -> RecoveryRecord {
+    /// `signed`: the approvals that the operators saw; nil for those that are handed over.
+    func record(
+      _ act: RecoveryAct, _ approvals: [KeyApproval], signed seen: [KeyApproval]? = nil, people: Int = 3
+    ) -> RecoveryRecord {
+      var act = act
+      act.approvalsHash = RecoveryAct.hash(of: seen ?? approvals)
       var signed = town.world.operators.signed(act)
       if people > 2 {
         signed = signed.cosigned(cluster: town.world.cluster, as: .operator("operator3"), with: third)
@@ -223,6 +228,12 @@ struct ContinuationTests {
     over.validUntil = town.wall
     var early = act
     early.continuedAt = town.wall.advanced(by: .seconds(60))
+    // Another proof of the same share is as good as the first, and makes another leaf: operators signed one of them.
+    var another = approvals
+    another[3] = try ruin.approvals(content, hosts, shares)[3]
+    #expect(another[3].shareProof != approvals[3].shareProof)
+    let otherLeaf = ruin.hand(ruin.record(act, another, signed: approvals), to: best)
+    #expect(otherLeaf == .invalidArgument)
     let refused = [
       ruin.hand(RecoveryRecord(act: more, approvals: approvals), to: best),
       ruin.hand(ruin.record(over, approvals), to: best),
