@@ -167,7 +167,8 @@ enum Samples {
         act: signed(
           RecoveryAct(
             actID: "act-7", size: 9, root: digest, stateRoot: digest, key: keyContent, continuedAt: time,
-            approvals: keyRecord.approvals, validUntil: later), as: .operator("pat")), approvals: keyRecord.approvals)),
+            approvals: keyRecord.approvals, validUntil: later), as: .operator("pat")),
+        approvals: keyRecord.approvals)),
   ]
 
   static let records = bodies.map { Record(at: time, body: $0) }
