@@ -111,6 +111,7 @@ let testing: [Target] = [
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
   tests("RegoTests", ["Rego", "Canonical", "Conformance"]),
+  program("Benchmarks", at: "Tests/Benchmarks", ["Rego"]),
   tests("RecordsTests", ["Records", "Canonical", "Merkle", "Crypto"]),
   tests("HostTests", ["Host", "Canonical", "Crypto"]),
   tests("NetworkTests", ["Network", "Wire", "EventLoop", "CSystem"]),

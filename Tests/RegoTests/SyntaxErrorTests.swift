@@ -95,6 +95,20 @@ struct SyntaxErrorTests {
       ),
       ("package a\np := count(1, 2, 3)", .type, 2, 6, "count takes 1 arguments, found 3"),
       ("package a\nf(x) := x\np := f(1, 2, 3)", .type, 3, 6, "f takes 1 arguments, found 3"),
+      ("package a\np := count([1], 1)", .type, 2, 6, "count takes 1 arguments, found 2"),
+      ("package a\nf(x) := x\np := f(1, 2) + 1", .type, 3, 6, "f takes 1 arguments, found 2"),
+      (
+        "package a\np if count([1]) with count as startswith", .type, 2, 17,
+        "expected a function of 1 arguments after 'as', found startswith of 2"
+      ),
+      (
+        "package a\nf(x) := x\np if f(1) with f as count\ng(x, y) := 1\nq if f(1) with f as g", .type, 5, 11,
+        "expected a function of 1 arguments after 'as', found data.a.g of 2"
+      ),
+      (
+        "package a\np if 1 < 2 with lt as gt", .type, 2, 12,
+        "expected input, data or a function after 'with', found lt"
+      ),
       ("package a\np := nothing(1)", .type, 2, 6, "undefined function nothing"),
       ("package a\np := data.b.f(1)", .type, 2, 6, "undefined function data.b.f"),
       ("package a\ndefault p := 1\ndefault p := 2", .type, 3, 1, "multiple default rules data.a.p found"),

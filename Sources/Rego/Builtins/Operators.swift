@@ -129,6 +129,16 @@ extension Builtins {
 }
 
 extension Value {
+  /// Whether a collection has an element; an object its values.
+  func contains(_ element: Value) -> Bool {
+    switch self {
+    case .array(let values): values.contains(element)
+    case .set(let set): set.contains(element)
+    case .object(let object): object.members.contains { $0.value == element }
+    case .null, .bool, .number, .string: false
+    }
+  }
+
   /// What stands at `key`: an array's element, an object's member, a set's element itself.
   func member(_ key: Value) -> Value? {
     switch self {

@@ -1,6 +1,7 @@
 /// One alternative of a rule, ready to run.
 struct PlannedClause: Sendable {
   let block: Block
+  let guards: [Guard]
   /// Below the group's place: parts of the key under which the value stands.
   let path: [Operand]
   let value: Operand
@@ -48,6 +49,57 @@ final class RuleGroup: Sendable {
   }
 }
 
+/// The numbers of groups, by where they stand.
+struct GroupNumbers: Sendable {
+  fileprivate(set) var numbers: [[String]: Int] = [:]
+
+  /// The group that a walk comes to first, as far as its parts are known.
+  func group(on parts: [WalkPart]) -> (number: Int, depth: Int)? {
+    var path: [String] = []
+    for part in parts {
+      guard case .bound(.constant(.string(let name))) = part else { return nil }
+      path.append(name)
+      if let number = numbers[path] { return (number, path.count) }
+    }
+    return nil
+  }
+}
+
+/// What has to hold before a clause is looked at further: its first steps, where they need no variables of their own.
+enum Guard: Sendable {
+  /// A member of the input, by path, is a constant.
+  case input([Value], Value)
+  /// Rules have a value that is not false.
+  case group(Int)
+
+  /// The guards that stand at a block's beginning.
+  static func leading(_ block: Block) -> [Guard] {
+    var out: [Guard] = []
+    var paths: [Int: [Value]] = [:]
+    var groups: [Int: Int] = [:]
+    for step in block.steps {
+      switch step {
+      case .input(let slot): paths[slot] = []
+      case .dot(.slot(let source), key: .constant(let key), let slot):
+        guard let path = paths[source] else { return out }
+        paths[slot] = path + [key]
+      case .compare(.equal, .slot(let slot), .constant(let value)), .compare(.equal, .constant(let value), .slot(let slot)),
+        .equal(.slot(let slot), .constant(let value)), .equal(.constant(let value), .slot(let slot)):
+        guard let path = paths[slot] else { return out }
+        out.append(.input(path, value))
+      case .walk(let path, let slot):
+        guard let (number, depth) = path.group, depth == path.parts.count else { return out }
+        groups[slot] = number
+      case .holds(.slot(let slot)):
+        guard let number = groups[slot] else { return out }
+        out.append(.group(number))
+      default: return out
+      }
+    }
+    return out
+  }
+}
+
 /// Where rules stand under `data`.
 final class RuleNode: Sendable {
   let group: RuleGroup?
@@ -75,7 +127,9 @@ final class RuleNode: Sendable {
 /// Modules that have been checked and planned.
 public struct Policy: Sendable {
   let root: RuleNode
-  let groupCount: Int
+  /// By their numbers.
+  let groups: [RuleGroup]
+  let numbers: GroupNumbers
   let names: Names
 
   /// Checks and plans modules, in any order. Throws the first fault by file and line. `builtins` are known besides the
@@ -88,9 +142,12 @@ public struct Policy: Sendable {
       builder.add(package: module.package)
       for rule in module.rules { try builder.add(rule, of: module) }
     }
-    var compiler = RuleCompiler(names: names)
+    var numbers = GroupNumbers()
+    builder.number(builder.root, path: [], &numbers)
+    self.numbers = numbers
+    var compiler = RuleCompiler(names: names, numbers: numbers)
     root = try compiler.node(builder.root, path: [])
-    groupCount = compiler.groups
+    groups = compiler.all
     try compiler.checkRecursion(root)
   }
 }
@@ -101,9 +158,22 @@ private struct RuleTreeBuilder {
     var rules: [(rule: Rule, module: Module, rest: [Term])] = []
     var children: [String: Node] = [:]
     var isOpen = false
+
+    /// Whether all that stands here and below is one object.
+    var isObject: Bool { isOpen || !rules.isEmpty && !children.isEmpty }
   }
 
   let root = Node()
+
+  /// Gives groups their numbers, in the order in which they are planned.
+  func number(_ node: Node, path: [String], _ numbers: inout GroupNumbers) {
+    if !node.isObject {
+      for name in node.children.keys.sorted(by: { Value.compare($0, $1) < 0 }) {
+        if let child = node.children[name] { number(child, path: path + [name], &numbers) }
+      }
+    }
+    if node.isObject || !node.rules.isEmpty { numbers.numbers[path] = numbers.numbers.count }
+  }
 
   /// A package is a document, without rules too.
   func add(package: [String]) {
@@ -133,16 +203,19 @@ private struct RuleTreeBuilder {
 
 private struct RuleCompiler {
   let names: Names
-  private(set) var groups = 0
+  let numbers: GroupNumbers
+  private(set) var all: [RuleGroup] = []
   /// What each group refers to.
   private var references: [(group: Int, path: [String?])] = []
   private var locations: [Int: (Location, SourceLines)] = [:]
 
-  init(names: Names) { self.names = names }
+  init(names: Names, numbers: GroupNumbers) {
+    self.names = names
+    self.numbers = numbers
+  }
 
   mutating func node(_ node: RuleTreeBuilder.Node, path: [String]) throws(RegoSyntaxError) -> RuleNode {
-    let hasChildren = !node.children.isEmpty
-    if node.isOpen || (!node.rules.isEmpty && hasChildren) {
+    if node.isObject {
       return RuleNode(group: try object(node, path), children: [])
     }
     var children: [(name: String, node: RuleNode)] = []
@@ -157,8 +230,7 @@ private struct RuleCompiler {
   private mutating func group(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
     -> RuleGroup
   {
-    let number = groups
-    groups += 1
+    let number = all.count
     var kind: RuleGroup.Kind?
     var rules: [PlannedRule] = []
     var fallback: PlannedRule?
@@ -181,18 +253,23 @@ private struct RuleCompiler {
         rules.append(planned)
       }
     }
-    return RuleGroup(number: number, path: path, kind: kind ?? .complete, rules: rules, fallback: fallback)
+    let made = RuleGroup(number: number, path: path, kind: kind ?? .complete, rules: rules, fallback: fallback)
+    precondition(numbers.numbers[path] == number && all.count == number)
+    all.append(made)
+    return made
   }
 
   /// All rules at a node and below it, as members of one object.
   private mutating func object(_ node: RuleTreeBuilder.Node, _ path: [String]) throws(RegoSyntaxError)
     -> RuleGroup
   {
-    let number = groups
-    groups += 1
+    let number = all.count
     var rules: [PlannedRule] = []
     try collect(node, [], number, &rules)
-    return RuleGroup(number: number, path: path, kind: .object, rules: rules, fallback: nil)
+    let made = RuleGroup(number: number, path: path, kind: .object, rules: rules, fallback: nil)
+    precondition(numbers.numbers[path] == number && all.count == number)
+    all.append(made)
+    return made
   }
 
   private mutating func collect(
@@ -275,11 +352,12 @@ private struct RuleCompiler {
       head.append(ResolvedExpression(kind: .unify(.slot(partSlot), part), with: [], location: rule.location))
     }
     note(head, group)
-    var planner = Planner(slots: resolver.slots, source: module.source)
+    var planner = Planner(slots: resolver.slots, source: module.source, groups: numbers)
     planner.bound = Set(frame)
     try planner.body(head)
+    let block = planner.take()
     let clause = PlannedClause(
-      block: planner.take(), path: pathSlots.map(Operand.slot), value: .slot(slot))
+      block: block, guards: Guard.leading(block), path: pathSlots.map(Operand.slot), value: .slot(slot))
     return (clause, planner.slotCount)
   }
 
@@ -292,12 +370,12 @@ private struct RuleCompiler {
   }
 
   func checkRecursion(_ root: RuleNode) throws(RegoSyntaxError) {
-    var edges = [[Int]](repeating: [], count: groups)
+    var edges = [[Int]](repeating: [], count: all.count)
     for (group, path) in references {
       RuleCompiler.forEachGroup(path[...], root) { edges[group].append($0.number) }
     }
-    var state = [UInt8](repeating: 0, count: groups)
-    for start in 0..<groups where state[start] == 0 {
+    var state = [UInt8](repeating: 0, count: all.count)
+    for start in all.indices where state[start] == 0 {
       var stack: [(group: Int, next: Int)] = [(start, 0)]
       state[start] = 1
       while let top = stack.last {

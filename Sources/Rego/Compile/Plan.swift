@@ -16,7 +16,7 @@ enum WalkPart: Sendable {
 indirect enum Step: Sendable {
   case input(into: Int)
   /// A reference under `data`, through modules' rules and stored documents.
-  case walk([WalkPart], into: Int)
+  case walk(WalkPath, into: Int)
   case dot(Operand, key: Operand, into: Int)
   /// Each key and value of a collection.
   case scan(Operand, key: Int?, value: Int)
@@ -32,11 +32,58 @@ indirect enum Step: Sendable {
   /// An object of exactly these keys, into slots.
   case unpackObject(Operand, keys: [Operand], into: [Int])
   case holds(Operand)
+  /// Two values in an order. An operator of the language, which nothing replaces.
+  case compare(Comparison, Operand, Operand)
+  /// An element of a collection.
+  case contains(Operand, in: Operand)
+  /// Every path in a value, and what is there.
+  case everyPath(Operand, into: Int)
   case not(Block)
   case every(Operand, key: Int?, value: Int, Block)
   case comprehension(Comprehension, Block, key: Operand, value: Operand, into: Int)
   case template([TemplatePart], into: Int)
   case with([(target: ResolvedWith.Target, replacement: PlannedReplacement)], Block)
+}
+
+/// A reference under `data`.
+final class WalkPath: Sendable {
+  let parts: [WalkPart]
+  /// The rules at its beginning, where that is known, and how many parts lead to them.
+  let group: (number: Int, depth: Int)?
+
+  init(_ parts: [WalkPart], group: (number: Int, depth: Int)? = nil) {
+    self.parts = parts
+    self.group = group
+  }
+}
+
+/// An operator between two values.
+enum Comparison: Sendable {
+  case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+
+  /// By the name of the operator's function.
+  init?(function name: String) {
+    switch name {
+    case "equal": self = .equal
+    case "neq": self = .notEqual
+    case "lt": self = .less
+    case "lte": self = .lessOrEqual
+    case "gt": self = .greater
+    case "gte": self = .greaterOrEqual
+    default: return nil
+    }
+  }
+
+  func holds(_ left: Value, _ right: Value) -> Bool {
+    switch self {
+    case .equal: left == right
+    case .notEqual: left != right
+    case .less: Value.compare(left, right) < 0
+    case .lessOrEqual: Value.compare(left, right) <= 0
+    case .greater: Value.compare(left, right) > 0
+    case .greaterOrEqual: Value.compare(left, right) >= 0
+    }
+  }
 }
 
 /// What `with` puts in a target's place.
@@ -63,9 +110,11 @@ struct Planner {
   private var steps: [Step] = []
   var bound: Set<Int> = []
   private let ordering: Ordering
+  private let groups: GroupNumbers
 
-  init(slots: [String?], source: SourceLines?) {
+  init(slots: [String?], source: SourceLines?, groups: GroupNumbers) {
     slotCount = slots.count
+    self.groups = groups
     ordering = Ordering(slots: slots, source: source)
   }
 
@@ -121,7 +170,7 @@ struct Planner {
 
   private mutating func kind(_ kind: ResolvedExpression.Kind) throws(RegoSyntaxError) {
     switch kind {
-    case .term(let term): steps.append(.holds(try value(term)))
+    case .term(let term): try condition(term)
     case .unify(let left, let right): try unify(left, right)
     case .some(let key, let value, let domain):
       let source = try self.value(domain)
@@ -144,6 +193,23 @@ struct Planner {
     }
   }
 
+  /// A term that has to be true: operators are steps of their own.
+  private mutating func condition(_ term: Resolved) throws(RegoSyntaxError) {
+    guard case .call(.builtin(let builtin), let arguments, _) = term, arguments.count == 2 else {
+      steps.append(.holds(try value(term)))
+      return
+    }
+    if let comparison = Comparison(function: builtin.name) {
+      let operands = try values(arguments)
+      steps.append(.compare(comparison, operands[0], operands[1]))
+    } else if builtin.name == "internal.member_2" {
+      let operands = try values(arguments)
+      steps.append(.contains(operands[0], in: operands[1]))
+    } else {
+      steps.append(.holds(try value(term)))
+    }
+  }
+
   // MARK: Values
 
   /// Plans a term that has a value; what its references bind is bound after it.
@@ -156,6 +222,7 @@ struct Planner {
       let operands = try values(arguments)
       let slot = fresh()
       switch callee {
+      case .builtin(let builtin) where builtin.name == "walk": steps.append(.everyPath(operands[0], into: slot))
       case .builtin(let builtin): steps.append(.call(builtin, operands, into: slot, location))
       case .function(let path): steps.append(.function(path: path, operands, into: slot, location))
       }
@@ -275,7 +342,7 @@ struct Planner {
       }
     }
     let slot = fresh()
-    steps.append(.walk(parts, into: slot))
+    steps.append(.walk(WalkPath(parts, group: groups.group(on: parts)), into: slot))
     for (pattern, key) in patterns { try match(pattern, .slot(key)) }
     return .slot(slot)
   }

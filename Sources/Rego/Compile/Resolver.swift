@@ -86,7 +86,9 @@ struct Resolver {
 
   private mutating func kind(_ expression: Expression) throws(RegoSyntaxError) -> ResolvedExpression.Kind {
     switch expression.kind {
-    case .term(let term): return try statement(try self.term(term))
+    case .term(.call(let name, let arguments, let location)):
+      return try statement(try call(name, arguments, location, isStatement: true))
+    case .term(let term): return .term(try self.term(term))
     case .unify(let left, let right): return .unify(try term(left), try term(right))
     case .assign(let left, let right):
       let value = try term(right)
@@ -150,9 +152,23 @@ struct Resolver {
     case .input, .data: isFunction = false
     }
     if isFunction, let callee = callee(modifier.value) {
+      let (expected, found) = (arity(of: target), world.arity(of: callee))
+      guard expected == found else {
+        throw error(
+          .type, "expected a function of \(expected ?? 0) arguments after 'as', found \(callee.name) of \(found ?? 0)",
+          at: modifier.location)
+      }
       return ResolvedWith(target: target, value: .callee(callee))
     }
     return ResolvedWith(target: target, value: .term(try term(modifier.value)))
+  }
+
+  private func arity(of target: ResolvedWith.Target) -> Int? {
+    switch target {
+    case .builtin(let name): world.builtin(name)?.arity
+    case .function(let path): world.arity(of: .function(path))
+    case .input, .data: nil
+    }
   }
 
   private func target(_ modifier: With) throws(RegoSyntaxError) -> ResolvedWith.Target {
@@ -168,7 +184,7 @@ struct Resolver {
       case .term: break
       }
     }
-    guard world.builtin(whole) != nil else {
+    guard world.builtin(whole) != nil, Comparison(function: whole) == nil, whole != "walk" else {
       throw error(
         .type, "expected input, data or a function after 'with', found \(whole)", at: modifier.location)
     }
@@ -297,7 +313,7 @@ struct Resolver {
   }
 
   private mutating func call(
-    _ name: String, _ arguments: [Term], _ location: Location
+    _ name: String, _ arguments: [Term], _ location: Location, isStatement: Bool = false
   ) throws(RegoSyntaxError) -> Resolved {
     let parts = name.split(separator: ".").map(String.init)
     var callee: Callee?
@@ -309,7 +325,7 @@ struct Resolver {
     guard let callee else {
       throw error(.type, "undefined function \(name)", at: location)
     }
-    guard let arity = world.arity(of: callee), arguments.count == arity || arguments.count == arity + 1 else {
+    guard let arity = world.arity(of: callee), arguments.count == arity || isStatement && arguments.count == arity + 1 else {
       let expected = world.arity(of: callee) ?? 0
       throw error(
         .type, "\(name) takes \(expected) arguments, found \(arguments.count)", at: location)

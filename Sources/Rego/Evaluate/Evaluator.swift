@@ -16,7 +16,7 @@ public struct Evaluation {
   public func value(of path: [String]) throws(EvaluationError) -> Value? {
     var found: Value?
     let parts = path.map { WalkPart.bound(.constant(.string($0))) }
-    _ = try machine.walk(parts, Frame(count: 0)) { (value) throws(EvaluationError) in
+    _ = try machine.walk(WalkPath(parts), Frame(count: 0)) { (value) throws(EvaluationError) in
       found = value
       return false
     }
@@ -53,7 +53,7 @@ public struct Query: Sendable {
     let body = try parser.query()
     var resolver = Resolver(world: policy.names, module: nil)
     let expressions = try resolver.body(body)
-    var planner = Planner(slots: resolver.slots, source: source)
+    var planner = Planner(slots: resolver.slots, source: source, groups: policy.numbers)
     var named: Set<Int> = []
     for expression in expressions {
       expression.forEachSlot { slot, inClosure in if !inClosure { named.insert(slot) } }
@@ -116,7 +116,7 @@ final class Machine {
     self.meter = meter
     self.isStrict = isStrict
     around = Surroundings(
-      input: input, data: data, known: Array(repeating: .unknown, count: policy.groupCount))
+      input: input, data: data, known: Array(repeating: .unknown, count: policy.groups.count))
   }
 
   typealias Continuation = () throws(EvaluationError) -> Bool
@@ -170,14 +170,17 @@ final class Machine {
           frame.values[slot] = v
           return try self.run(block, rest, frame, then)
         }
-      case .call(let builtin, let operands, let slot, let location):
-        if builtin.name == "walk" {
-          let rest = next
-          return try walkAll(value(operands[0], frame), []) { (pair) throws(EvaluationError) in
-            frame.values[slot] = pair
-            return try self.run(block, rest, frame, then)
-          }
+      case .everyPath(let source, let slot):
+        let rest = next
+        return try walkAll(value(source, frame), []) { (pair) throws(EvaluationError) in
+          frame.values[slot] = pair
+          return try self.run(block, rest, frame, then)
         }
+      case .compare(let comparison, let left, let right):
+        guard comparison.holds(value(left, frame), value(right, frame)) else { return true }
+      case .contains(let element, let collection):
+        guard value(collection, frame).contains(value(element, frame)) else { return true }
+      case .call(let builtin, let operands, let slot, let location):
         guard let result = try call(.builtin(builtin), operands.map { value($0, frame) }, location)
         else { return true }
         frame.values[slot] = result
@@ -356,9 +359,15 @@ final class Machine {
 
   /// Follows a path through rules and stored documents, and hands each value at its end to `then`.
   func walk(
-    _ parts: [WalkPart], _ frame: Frame, _ then: (Value) throws(EvaluationError) -> Bool
+    _ path: WalkPath, _ frame: Frame, _ then: (Value) throws(EvaluationError) -> Bool
   ) throws(EvaluationError) -> Bool {
-    try walk(parts[...], policy.root, around.data, [], frame, then)
+    // The rules that a reference names are known, but for where a document stands in their place.
+    if let (number, depth) = path.group, around.replaced.isEmpty {
+      let group = policy.groups[number]
+      if case .function = group.kind { return true }
+      if let value = try value(of: group) { return try follow(path.parts[depth...], value, frame, then) }
+    }
+    return try walk(path.parts[...], policy.root, around.data, [], frame, then)
   }
 
   private func walk(
@@ -537,6 +546,8 @@ final class Machine {
     _ take: (PlannedClause, Frame) throws(EvaluationError) -> Void
   ) throws(EvaluationError) {
     for (clause, slots) in rule.clauses {
+      // No frame for what is looked at and not taken.
+      guard try holds(clause.guards) else { continue }
       let frame = Frame(count: slots)
       for (position, argument) in arguments.enumerated() { frame.values[position] = argument }
       var found = false
@@ -547,6 +558,39 @@ final class Machine {
       }
       if found { return }
     }
+  }
+
+  private func holds(_ guards: [Guard]) throws(EvaluationError) -> Bool {
+    for condition in guards {
+      try tick()
+      switch condition {
+      case .input(let path, let constant):
+        guard var found = around.input else { return false }
+        for key in path {
+          guard let next = found.member(key) else { return false }
+          found = next
+        }
+        guard found == constant else { return false }
+      case .group(let number):
+        // Where documents stand in the place of rules, the body finds out.
+        guard around.replaced.isEmpty else { return true }
+        let group = policy.groups[number]
+        if case .function = group.kind { return false }
+        guard let value = try value(of: group) else { return !isStored(group.path) ? false : true }
+        guard !value.isFalse else { return false }
+      }
+    }
+    return true
+  }
+
+  /// Whether data stands where rules do.
+  private func isStored(_ path: [String]) -> Bool {
+    var found = around.data
+    for name in path {
+      guard let next = found.member(.string(name)) else { return false }
+      found = next
+    }
+    return true
   }
 
   // MARK: Calls
@@ -562,7 +606,7 @@ final class Machine {
         let outer = around
         defer { around = outer }
         around.mocks = [:]
-        around.known = Array(repeating: .unknown, count: policy.groupCount)
+        around.known = Array(repeating: .unknown, count: policy.groups.count)
         if case .builtin(let builtin) = other, let standIn = builtin.standIn { return standIn }
         return try call(other, arguments, location)
       }
@@ -635,7 +679,7 @@ final class Machine {
       case (.input, .callee), (.data, .callee): break
       }
     }
-    around.known = Array(repeating: .unknown, count: policy.groupCount)
+    around.known = Array(repeating: .unknown, count: policy.groups.count)
     var inside = around
     return try run(inner, 0, frame) { () throws(EvaluationError) in
       inside = self.around

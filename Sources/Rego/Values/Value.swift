@@ -1,3 +1,5 @@
+import Glibc
+
 /// A value of Rego: JSON's, and sets.
 ///
 /// Strings are compared by their bytes. Sets and objects are kept in order, so equal values are equal bytes and every
@@ -63,8 +65,9 @@ public enum Value: Sendable {
     var right = right
     return left.withUTF8 { a in
       right.withUTF8 { b in
-        for position in 0..<min(a.count, b.count) where a[position] != b[position] {
-          return a[position] < b[position] ? -1 : 1
+        if let first = a.baseAddress, let second = b.baseAddress {
+          let order = memcmp(first, second, min(a.count, b.count))
+          if order != 0 { return order < 0 ? -1 : 1 }
         }
         return a.count < b.count ? -1 : a.count == b.count ? 0 : 1
       }
@@ -94,7 +97,7 @@ extension Value {
 extension Value: Hashable, Comparable {
   public static func == (left: Value, right: Value) -> Bool {
     switch (left, right) {
-    case (.string(let a), .string(let b)): compare(a, b) == 0
+    case (.string(let a), .string(let b)): a.utf8.count == b.utf8.count && compare(a, b) == 0
     default: compare(left, right) == 0
     }
   }
