@@ -47,6 +47,12 @@ public struct Meter: Sendable {
     self.now = now
   }
 
+  /// Takes one step; false where none is left.
+  mutating func step() -> Bool {
+    steps -= 1
+    return steps >= 0
+  }
+
   /// Takes steps.
   mutating func spend(steps count: Int) throws(BuiltinError) {
     steps -= count

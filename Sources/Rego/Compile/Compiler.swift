@@ -79,11 +79,12 @@ enum Guard: Sendable {
     var groups: [Int: Int] = [:]
     for step in block.steps {
       switch step {
-      case .input(let slot): paths[slot] = []
+      case .input(let path, let slot): paths[slot] = path
       case .dot(.slot(let source), key: .constant(let key), let slot):
         guard let path = paths[source] else { return out }
         paths[slot] = path + [key]
-      case .compare(.equal, .slot(let slot), .constant(let value)), .compare(.equal, .constant(let value), .slot(let slot)),
+      case .compare(.equal, .slot(let slot), .constant(let value)),
+        .compare(.equal, .constant(let value), .slot(let slot)),
         .equal(.slot(let slot), .constant(let value)), .equal(.constant(let value), .slot(let slot)):
         guard let path = paths[slot] else { return out }
         out.append(.input(path, value))
@@ -253,7 +254,8 @@ private struct RuleCompiler {
         rules.append(planned)
       }
     }
-    let made = RuleGroup(number: number, path: path, kind: kind ?? .complete, rules: rules, fallback: fallback)
+    let made = RuleGroup(
+      number: number, path: path, kind: kind ?? .complete, rules: rules, fallback: fallback)
     precondition(numbers.numbers[path] == number && all.count == number)
     all.append(made)
     return made

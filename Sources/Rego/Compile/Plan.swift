@@ -14,7 +14,8 @@ enum WalkPart: Sendable {
 /// What a body does, one step after the other: a step that has several outcomes goes on with the rest for each, one that has none
 /// ends this way.
 indirect enum Step: Sendable {
-  case input(into: Int)
+  /// A member of the input, by path.
+  case input([Value], into: Int)
   /// A reference under `data`, through modules' rules and stored documents.
   case walk(WalkPath, into: Int)
   case dot(Operand, key: Operand, into: Int)
@@ -222,7 +223,8 @@ struct Planner {
       let operands = try values(arguments)
       let slot = fresh()
       switch callee {
-      case .builtin(let builtin) where builtin.name == "walk": steps.append(.everyPath(operands[0], into: slot))
+      case .builtin(let builtin) where builtin.name == "walk":
+        steps.append(.everyPath(operands[0], into: slot))
       case .builtin(let builtin): steps.append(.call(builtin, operands, into: slot, location))
       case .function(let path): steps.append(.function(path: path, operands, into: slot, location))
       }
@@ -314,9 +316,14 @@ struct Planner {
     switch root {
     case .data: return try walk(path)
     case .input:
+      var constants: [Value] = []
+      for part in path {
+        guard case .constant(let value) = part else { break }
+        constants.append(value)
+      }
       let slot = fresh()
-      steps.append(.input(into: slot))
-      return try follow(.slot(slot), path[...])
+      steps.append(.input(constants, into: slot))
+      return try follow(.slot(slot), path.dropFirst(constants.count))
     case .term(let head): return try follow(try value(head), path[...])
     }
   }

@@ -155,7 +155,8 @@ struct Resolver {
       let (expected, found) = (arity(of: target), world.arity(of: callee))
       guard expected == found else {
         throw error(
-          .type, "expected a function of \(expected ?? 0) arguments after 'as', found \(callee.name) of \(found ?? 0)",
+          .type,
+          "expected a function of \(expected ?? 0) arguments after 'as', found \(callee.name) of \(found ?? 0)",
           at: modifier.location)
       }
       return ResolvedWith(target: target, value: .callee(callee))
@@ -325,7 +326,9 @@ struct Resolver {
     guard let callee else {
       throw error(.type, "undefined function \(name)", at: location)
     }
-    guard let arity = world.arity(of: callee), arguments.count == arity || isStatement && arguments.count == arity + 1 else {
+    guard let arity = world.arity(of: callee),
+      arguments.count == arity || isStatement && arguments.count == arity + 1
+    else {
       let expected = world.arity(of: callee) ?? 0
       throw error(
         .type, "\(name) takes \(expected) arguments, found \(arguments.count)", at: location)

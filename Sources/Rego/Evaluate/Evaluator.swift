@@ -96,7 +96,8 @@ private struct Surroundings {
 }
 
 final class Machine {
-  private let policy: Policy
+  private let root: RuleNode
+  private let groups: [RuleGroup]
   private var around: Surroundings
   var meter: Meter
   private let isStrict: Bool
@@ -112,11 +113,12 @@ final class Machine {
   static let maximumValueDepth = 1024
 
   init(_ policy: Policy, data: Value, input: Value?, meter: Meter, isStrict: Bool) {
-    self.policy = policy
+    root = policy.root
+    groups = policy.groups
     self.meter = meter
     self.isStrict = isStrict
     around = Surroundings(
-      input: input, data: data, known: Array(repeating: .unknown, count: policy.groups.count))
+      input: input, data: data, known: Array(repeating: .unknown, count: groups.count))
   }
 
   typealias Continuation = () throws(EvaluationError) -> Bool
@@ -124,9 +126,7 @@ final class Machine {
   // MARK: Steps
 
   private func tick() throws(EvaluationError) {
-    do throws(BuiltinError) { try meter.spend(steps: 1) } catch {
-      throw .budget("more steps than the budget has")
-    }
+    guard meter.step() else { throw .budget("more steps than the budget has") }
   }
 
   private func value(_ operand: Operand, _ frame: Frame) -> Value {
@@ -151,9 +151,9 @@ final class Machine {
       let step = block.steps[next]
       next += 1
       switch step {
-      case .input(let slot):
-        guard let input = around.input else { return true }
-        frame.values[slot] = input
+      case .input(let path, let slot):
+        guard let found = input(at: path) else { return true }
+        frame.values[slot] = found
       case .walk(let parts, let slot):
         let rest = next
         return try walk(parts, frame) { (value) throws(EvaluationError) in
@@ -363,11 +363,11 @@ final class Machine {
   ) throws(EvaluationError) -> Bool {
     // The rules that a reference names are known, but for where a document stands in their place.
     if let (number, depth) = path.group, around.replaced.isEmpty {
-      let group = policy.groups[number]
+      let group = groups[number]
       if case .function = group.kind { return true }
       if let value = try value(of: group) { return try follow(path.parts[depth...], value, frame, then) }
     }
-    return try walk(path.parts[...], policy.root, around.data, [], frame, then)
+    return try walk(path.parts[...], root, around.data, [], frame, then)
   }
 
   private func walk(
@@ -466,13 +466,11 @@ final class Machine {
 
   // MARK: Rules
 
-  private func deeper<T>(_ body: () throws(EvaluationError) -> T) throws(EvaluationError) -> T {
+  private func enter() throws(EvaluationError) {
     guard depth < Self.maximumDepth else {
       throw .budget("rules deeper in each other than \(Self.maximumDepth)")
     }
     depth += 1
-    defer { depth -= 1 }
-    return try body()
   }
 
   private func value(of group: RuleGroup) throws(EvaluationError) -> Value? {
@@ -481,12 +479,13 @@ final class Machine {
     case .undefined: return nil
     case .unknown: break
     }
-    let value = try deeper { () throws(EvaluationError) -> Value? in
-      switch group.kind {
-      case .complete, .function: try complete(group, [])
-      case .set: try elements(group)
-      case .object: try members(group)
-      }
+    try enter()
+    defer { depth -= 1 }
+    let value: Value?
+    switch group.kind {
+    case .complete, .function: value = try complete(group, [])
+    case .set: value = try elements(group)
+    case .object: value = try members(group)
     }
     around.known[group.number] = value.map(Surroundings.GroupValue.value) ?? .undefined
     return value
@@ -565,22 +564,26 @@ final class Machine {
       try tick()
       switch condition {
       case .input(let path, let constant):
-        guard var found = around.input else { return false }
-        for key in path {
-          guard let next = found.member(key) else { return false }
-          found = next
-        }
-        guard found == constant else { return false }
+        guard let found = input(at: path), found == constant else { return false }
       case .group(let number):
         // Where documents stand in the place of rules, the body finds out.
         guard around.replaced.isEmpty else { return true }
-        let group = policy.groups[number]
+        let group = groups[number]
         if case .function = group.kind { return false }
         guard let value = try value(of: group) else { return !isStored(group.path) ? false : true }
         guard !value.isFalse else { return false }
       }
     }
     return true
+  }
+
+  private func input(at path: [Value]) -> Value? {
+    guard var found = around.input else { return nil }
+    for key in path {
+      guard let next = found.member(key) else { return nil }
+      found = next
+    }
+    return found
   }
 
   /// Whether data stands where rules do.
@@ -606,7 +609,7 @@ final class Machine {
         let outer = around
         defer { around = outer }
         around.mocks = [:]
-        around.known = Array(repeating: .unknown, count: policy.groups.count)
+        around.known = Array(repeating: .unknown, count: groups.count)
         if case .builtin(let builtin) = other, let standIn = builtin.standIn { return standIn }
         return try call(other, arguments, location)
       }
@@ -614,10 +617,12 @@ final class Machine {
     switch callee {
     case .builtin(let builtin): return try call(builtin, arguments, location)
     case .function(let path):
-      var node: RuleNode? = policy.root
+      var node: RuleNode? = root
       for name in path { node = node?.child(name) }
       guard let group = node?.group, !isReplaced(path) else { return nil }
-      return try deeper { () throws(EvaluationError) in try complete(group, arguments) }
+      try enter()
+      defer { depth -= 1 }
+      return try complete(group, arguments)
     }
   }
 
@@ -679,7 +684,7 @@ final class Machine {
       case (.input, .callee), (.data, .callee): break
       }
     }
-    around.known = Array(repeating: .unknown, count: policy.groups.count)
+    around.known = Array(repeating: .unknown, count: groups.count)
     var inside = around
     return try run(inner, 0, frame) { () throws(EvaluationError) in
       inside = self.around
