@@ -173,6 +173,10 @@ enum Decimals {
     if let whole = number.integer {
       return whole.description + (digits > 0 ? "." + String(repeating: "0", count: digits) : "")
     }
+    // No double has more decimals than this; what follows are zeros.
+    guard digits <= 1100 else {
+      return fixed(number, digits: 1100) + String(repeating: "0", count: digits - 1100)
+    }
     let value = number.double
     let (numerator, denominator) = fraction(value.magnitude)
     var scaled = numerator

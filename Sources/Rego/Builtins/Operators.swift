@@ -19,6 +19,12 @@ extension Builtins {
     }
   }
 
+  /// A division takes the product of the lengths.
+  private static func spend(_ left: Number, _ right: Number, _ meter: inout Meter) throws(BuiltinError) {
+    guard case .big(let a) = left, case .big(let b) = right else { return }
+    try meter.spend(steps: a.magnitude.count * b.magnitude.count / 4)
+  }
+
   static let arithmetic: [Builtin] = [
     calculates("plus", +), calculates("mul", *),
     Builtin("minus", 2) { (a, _) throws(BuiltinError) in
@@ -29,14 +35,16 @@ extension Builtins {
       guard let result = left - (try a.number(1)) else { throw .failed("number out of range") }
       return .number(result)
     },
-    Builtin("div", 2) { (a, _) throws(BuiltinError) in
+    Builtin("div", 2) { (a, meter) throws(BuiltinError) in
       let left = try a.number(0)
       let right = try a.number(1)
+      try spend(left, right, &meter)
       guard right != .small(0) else { throw .failed("divide by zero") }
       guard let result = left / right else { throw .failed("number out of range") }
       return .number(result)
     },
-    Builtin("rem", 2) { (a, _) throws(BuiltinError) in
+    Builtin("rem", 2) { (a, meter) throws(BuiltinError) in
+      try spend(try a.number(0), try a.number(1), &meter)
       guard let left = try a.number(0).integer, let right = try a.number(1).integer else {
         throw .failed("modulo on floating-point number")
       }

@@ -5,8 +5,9 @@ public struct BigInteger: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// False for zero.
   var isNegative: Bool
 
-  /// The most limbs of any number that arithmetic makes: 64 KiB of digits are no use to a policy.
-  static let maximumLimbs = 1 << 14
+  /// The most limbs of any number that arithmetic makes, some five thousand digits: to write one, or to divide it, takes
+  /// the square of them.
+  static let maximumLimbs = 1 << 9
 
   init(magnitude: [UInt32], isNegative: Bool) {
     var limbs = magnitude
