@@ -56,6 +56,11 @@ struct BudgetTests {
     #expect(throws: EvaluationError.budget("more bytes than the budget has")) {
       try evaluate(body, bytes: 100)
     }
+    let loop = "p := [x + y | some x in [1, 2, 3, 4, 5, 6]; some y in [1, 2, 3, 4, 5, 6]]"
+    #expect(try evaluate(loop, steps: 200) != nil)
+    #expect(throws: EvaluationError.budget("more steps than the budget has")) {
+      try evaluate(loop, steps: 50)
+    }
     let chain = (0..<300).map { "r\($0) if r\($0 + 1)" }.joined(separator: "\n")
     #expect(throws: EvaluationError.budget("rules deeper in each other than 128")) {
       try evaluate("p if r0\n\(chain)\nr300 := true")

@@ -127,10 +127,10 @@ struct SyntaxErrorTests {
     #expect(error?.location == Location(file: "policy/main.rego", line: line, column: column), "\(text)")
   }
 
-  @Test("the first fault by file is told, in whatever order the modules come")
+  @Test("of one rule the first fault by file is told, in whatever order the modules come")
   func order() throws {
     let a = try Module.parse("package a\np if x", file: "a.rego")
-    let b = try Module.parse("package b\np if y", file: "b.rego")
+    let b = try Module.parse("package a\np if y", file: "b.rego")
     for modules in [[a, b], [b, a]] {
       do throws(RegoSyntaxError) {
         _ = try Policy(modules)

@@ -133,7 +133,8 @@ public struct Policy: Sendable {
   let numbers: GroupNumbers
   let names: Names
 
-  /// Checks and plans modules, in any order. Throws the first fault by file and line. `builtins` are known besides the
+  /// Checks and plans modules, in any order. Throws the first fault, by the name of its
+  /// rule and then by file. `builtins` are known besides the
   /// language's own, whose names stay theirs.
   public init(_ modules: [Module], builtins: [Builtin] = []) throws(RegoSyntaxError) {
     let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
