@@ -40,7 +40,8 @@ extension ExecutorStation {
   /// Brings a result into the workspace; `done` once governance has its record. The statement is signed
   /// anew for each try, so that it never comes too late.
   func put(
-    _ artifact: ResultArtifact, of receipt: Receipt, cluster: Digest, done: @escaping () -> Void
+    _ artifact: ResultArtifact, of receipt: Receipt, cluster: Digest, to link: NodeLink,
+    done: @escaping () -> Void
   ) {
     let content = artifact.note(
       by: configuration.executor, validUntil: wallTime.advanced(by: .seconds(Self.validity)))
@@ -49,7 +50,6 @@ extension ExecutorStation {
       ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),
     ])
     let request = ArtifactPutRequest(statement: statement.canonicalBytes(), content: artifact.content)
-    guard let link = anyLink() else { return }
     link.call("Artifact/Put", request.encode(), timeout: .seconds(10)) { [unowned self] result in
       switch result {
       case .success: done()

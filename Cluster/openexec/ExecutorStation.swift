@@ -232,12 +232,12 @@ final class ExecutorStation {
     }
     for fetch in effects.fetches { self.fetch(fetch) }
     for challenge in effects.challenges { enlist(challenge) }
-    for draft in effects.reports { report(draft) }
+    for report in effects.reports { send(report) }
     for notice in effects.notices { tell(notice) }
   }
 
   /// The next node that answers, in turn.
-  func anyLink() -> NodeLink? {
+  private func anyLink() -> NodeLink? {
     for _ in links {
       nextNode = (nextNode + 1) % links.count
       if links[nextNode].isConnected { return links[nextNode] }
@@ -265,16 +265,22 @@ final class ExecutorStation {
     }
   }
 
-  private func report(_ draft: ReceiptDraft) {
-    guard let pin else { return }
+  /// The node that takes the artifact gets the receipt as well: another may not have its record yet.
+  private func send(_ report: ReceiptReport) {
+    let connected = links.filter(\.isConnected)
+    guard let pin, !connected.isEmpty else { return }
+    let link = connected[report.node(of: connected.count)]
+    let draft = report.draft
     if let artifact = draft.artifact {
-      put(artifact, of: draft.receipt, cluster: pin.cluster) { [unowned self] in send(draft, pin) }
+      put(artifact, of: draft.receipt, cluster: pin.cluster, to: link) { [unowned self] in
+        send(draft, pin, to: link)
+      }
     } else {
-      send(draft, pin)
+      send(draft, pin, to: link)
     }
   }
 
-  private func send(_ draft: ReceiptDraft, _ pin: ClusterPin) {
+  private func send(_ draft: ReceiptDraft, _ pin: ClusterPin, to link: NodeLink) {
     let signed = Signed.sign(
       draft.receipt, cluster: pin.cluster, as: configuration.executor, with: signingKey)
     let statement = JSON.object([
@@ -282,7 +288,7 @@ final class ExecutorStation {
     ])
     let request = StatementRequest(
       statement: statement.canonicalBytes(), attachment: draft.attachment.bytes)
-    anyLink()?.call("Executor/Report", request.encode(), timeout: .seconds(10)) { [unowned self] result in
+    link.call("Executor/Report", request.encode(), timeout: .seconds(10)) { [unowned self] result in
       switch result {
       case .success(let payload):
         guard let response = try? ReportResponse(decoding: payload),

@@ -284,7 +284,7 @@ final class ExecutorHost {
       }
       if let put {
         if status.code == .ok {
-          send(put.draft, nodes, oracles: &oracles)
+          send(put.draft, to: put.node, oracles: &oracles)
         } else {
           step(
             .resultRefused(
@@ -380,12 +380,12 @@ final class ExecutorHost {
         isolationClasses: ["microvm-tcg"])
       if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
     }
-    for draft in raised.reports where lives() {
-      if let artifact = draft.artifact {
+    for report in raised.reports where lives() {
+      if let artifact = report.draft.artifact {
         oracles.count(fault: "result is a file")
         oracles.puts(artifact.content)
       }
-      report(draft, nodes, at: time, oracles: &oracles)
+      send(report, nodes, at: time, oracles: &oracles)
     }
     for notice in raised.notices {
       oracles.publishes(Array("\(notice)".utf8), "a log line of \(principal.path)", at: time)
@@ -408,9 +408,13 @@ final class ExecutorHost {
     }
   }
 
-  private func report(_ draft: ReceiptDraft, _ nodes: [UInt64], at time: UInt64, oracles: inout Oracles) {
+  private func send(_ report: ReceiptReport, _ nodes: [UInt64], at time: UInt64, oracles: inout Oracles) {
+    let reachable = nodes.filter { !isCutOff(from: $0) }
+    guard !reachable.isEmpty else { return }
+    let node = reachable[report.node(of: reachable.count)]
+    let draft = report.draft
     guard let artifact = draft.artifact else {
-      send(draft, nodes, oracles: &oracles)
+      send(draft, to: node, oracles: &oracles)
       return
     }
     if liar.tells(.silent) { return }
@@ -421,18 +425,16 @@ final class ExecutorHost {
     }
     let signed = Signed.sign(
       note, cluster: credentials.cluster, as: principal, with: credentials.key)
-    guard let node = anyNode(nodes) else { return }
     let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
     putting.append((call(.artifactPut, request.encode(), to: node), node, draft))
   }
 
-  private func send(_ draft: ReceiptDraft, _ nodes: [UInt64], oracles: inout Oracles) {
+  private func send(_ draft: ReceiptDraft, to node: UInt64, oracles: inout Oracles) {
     let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
     for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
       oracles.reported(draft.receipt)
       let signed = Signed.sign(
         draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
-      guard let node = anyNode(nodes) else { return }
       reporting.append(call(.report, statement(signed, draft.attachment), to: node))
     }
   }

@@ -20,9 +20,8 @@ extension ExecutorInstance {
     if queue.contains(where: { $0.token.id == token.id }) { return }
     if let position = position(of: token.id) {
       // Governance offers again what it has no receipt of.
-      if case .pending(let draft, let since, _) = jobs[position].phase {
-        effects.reports.append(draft)
-        jobs[position].phase = .pending(draft, since: since, reportedAt: now)
+      if case .pending(let report, let since, _) = jobs[position].phase {
+        send(report.next, of: position, since: since, at: now, into: &effects)
       }
       return
     }

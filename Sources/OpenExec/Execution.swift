@@ -20,8 +20,7 @@ extension ExecutorInstance {
         #if SIMULATION
         if Mutant.receiptLost.isActive, draft.receipt.status != .succeeded { continue }
         #endif
-        effects.reports.append(draft)
-        jobs[position].phase = .pending(draft, since: now, reportedAt: now)
+        send(ReceiptReport(draft), of: position, since: now, at: now, into: &effects)
       case .burning, .concluding, .starting, .running, .stopping, .pending: break
       }
     }
@@ -205,12 +204,19 @@ extension ExecutorInstance {
 
   mutating func reportAgain(at now: Uptime, into effects: inout ExecutorEffects) {
     for position in jobs.indices {
-      guard case .pending(let draft, let since, let last) = jobs[position].phase,
+      guard case .pending(let report, let since, let last) = jobs[position].phase,
         now.since(last) >= settings.reportInterval
       else { continue }
-      effects.reports.append(draft)
-      jobs[position].phase = .pending(draft, since: since, reportedAt: now)
+      send(report.next, of: position, since: since, at: now, into: &effects)
     }
+  }
+
+  mutating func send(
+    _ report: ReceiptReport, of position: Int, since: Uptime, at now: Uptime,
+    into effects: inout ExecutorEffects
+  ) {
+    effects.reports.append(report)
+    jobs[position].phase = .pending(report, since: since, reportedAt: now)
   }
 
   /// Governance does not take the artifact of a result, for good or for too long: the receipt then says
@@ -222,7 +228,7 @@ extension ExecutorInstance {
     using random: inout some RandomNumberGenerator, into effects: inout ExecutorEffects
   ) {
     guard let position = position(of: token),
-      case .pending(let draft, let since, _) = jobs[position].phase, draft.artifact != nil
+      case .pending(let report, let since, _) = jobs[position].phase, report.draft.artifact != nil
     else { return }
     jobs[position].refusals.removeAll { $0.node == node }
     jobs[position].refusals.append((node, isFinal))
@@ -230,7 +236,7 @@ extension ExecutorInstance {
     guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= settings.resultRefusals else {
       return
     }
-    conclude(position, writer.withoutArtifact(draft, why, salt: random.bytes(16)), into: &effects)
+    conclude(position, writer.withoutArtifact(report.draft, why, salt: random.bytes(16)), into: &effects)
   }
 
   /// A receipt is in the ledger for good (RT-12). Its nonce stays used.
@@ -249,7 +255,7 @@ extension ExecutorInstance {
     }
     guard known.signs(size: checkpoint.size), case .receipt(let signed) = record.body,
       let position = position(of: signed.content.tokenID),
-      case .pending(let draft, _, _) = jobs[position].phase, draft.receipt == signed.content
+      case .pending(let report, _, _) = jobs[position].phase, report.draft.receipt == signed.content
     else {
       effects.notices.append(.proofRefused("not a receipt that is waited for"))
       return

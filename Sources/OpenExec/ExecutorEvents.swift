@@ -47,7 +47,7 @@ public struct ExecutorEffects: Sendable {
   /// To be sent at once, as the call that asks for a lease.
   public var challenges: [Challenge] = []
   /// Receipts to be signed with the executor's key and sent, each after the artifact that it names.
-  public var reports: [ReceiptDraft] = []
+  public var reports: [ReceiptReport] = []
   /// For the log, and for whoever sent what is refused.
   public var notices: [ExecutorNotice] = []
 

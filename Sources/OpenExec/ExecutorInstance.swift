@@ -163,8 +163,9 @@ public struct ExecutorInstance: Sendable {
       switch record {
       case .proven: break
       case .reported(let burned, let draft):
-        effects.reports.append(draft)
-        insert(Job(burned: burned, phase: .pending(draft, since: now, reportedAt: now)))
+        let report = ReceiptReport(draft)
+        effects.reports.append(report)
+        insert(Job(burned: burned, phase: .pending(report, since: now, reportedAt: now)))
       case .burned(let burned):
         let verdict = ReceiptWriter.Verdict(
           status: .unknown, code: "EXECUTOR_RESTARTED",

@@ -19,7 +19,7 @@ struct Job {
     /// The receipt is being written. Can transition to: pending.
     case concluding(Ticket, ReceiptDraft)
     /// Governance is told until it proves the receipt. Can transition to: gone.
-    case pending(ReceiptDraft, since: Uptime, reportedAt: Uptime)
+    case pending(ReceiptReport, since: Uptime, reportedAt: Uptime)
   }
 
   /// One try.

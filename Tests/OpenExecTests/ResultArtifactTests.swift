@@ -92,4 +92,14 @@ struct ResultArtifactTests {
     let draft = try #require(try finished(ResultArtifact.maximumBytes + 1).reports.last)
     #expect(draft.receipt.errorCode == "RESULT_TOO_LARGE" && draft.artifact == nil)
   }
+
+  @Test("each try of a receipt goes to another node, whatever number of nodes there is")
+  func everyNode() throws {
+    for count in 1...7 {
+      var shell = try finished(100_000, refusals: 3)
+      shell.sent = []
+      for _ in 0..<count { shell.pass(5) }
+      #expect(Set(shell.sent.map { $0.node(of: count) }) == Set(0..<count))
+    }
+  }
 }

@@ -258,6 +258,8 @@ struct Shell {
   var fetches: [InputFetch] = []
   var kills: [(run: RunID, reason: KillReason)] = []
   var reports: [ReceiptDraft] = []
+  /// The same as they were sent, with the number of each try.
+  var sent: [ReceiptReport] = []
   var notices: [ExecutorNotice] = []
   var challenges: [Challenge] = []
 
@@ -280,7 +282,8 @@ struct Shell {
     unwritten += effects.writes
     starts += effects.starts
     fetches += effects.fetches
-    reports += effects.reports
+    reports += effects.reports.map(\.draft)
+    sent += effects.reports
     notices += effects.notices
     challenges += effects.challenges
   }
