@@ -106,15 +106,7 @@ extension GovernanceNode {
     finality.stand(at: size)
     finality.lastAdvance = now.monotonic
     var batch = WriteBatch()
-    let known = finality.isStateStored ? earlier.cells : MerkleMap()
-    finality.isStateStored = true
-    overlay.final.cells.forEachChange(since: known) { name, cell in
-      if let cell {
-        batch.put(.state, Array(name.utf8), cell.merkleBytes())
-      } else {
-        batch.delete(.state, Array(name.utf8))
-      }
-    }
+    keepState(since: earlier, in: &batch)
     raft.log.stand(at: size, root: root, state: state.stateRoot, in: &batch)
     batch.delete(.meta, Conflict.key)
     enterEpoch(nil, using: &random, in: &batch, into: &effects)

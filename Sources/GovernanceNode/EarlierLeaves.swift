@@ -20,8 +20,7 @@ struct EarlierKeeper: Sendable {
   var writing: Backfill?
   /// Peers that have shown what is not in the tree; asked again only where nobody else is left.
   var named: [NodeID] = []
-  /// When each peer was last served.
-  var served: [(peer: NodeID, at: Instant)] = []
+  var turns = Turns()
 
   /// How long a peer may take to answer.
   static var patience: Nanoseconds { .seconds(2) }
@@ -34,17 +33,6 @@ struct EarlierKeeper: Sendable {
   static var runBytes: Int { 256 << 10 }
   /// Notes that are looked at, for one run.
   static var runNotes: Int { 4 * runLeaves }
-
-  /// Whether `peer` may be served again; if so, it has been.
-  mutating func serves(_ peer: NodeID, at now: Instant) -> Bool {
-    if let position = served.firstIndex(where: { $0.peer == peer }) {
-      guard served[position].at + Self.servingPause <= now else { return false }
-      served[position].at = now
-    } else {
-      served.append((peer, now))
-    }
-    return true
-  }
 }
 
 extension GovernanceNode {
@@ -82,7 +70,9 @@ extension GovernanceNode {
   mutating func onEarlierWanted(
     _ wanted: EarlierWanted, from sender: NodeID, into effects: inout NodeEffects
   ) {
-    guard wanted.first < wanted.end, earlier.serves(sender, at: now.monotonic) else { return }
+    guard wanted.first < wanted.end,
+      earlier.turns.serves(sender, at: now.monotonic, pause: EarlierKeeper.servingPause)
+    else { return }
     var shown = EarlierShown(first: wanted.first)
     if wanted.end <= finality.size,
       let leaves = raft.log.earlier(

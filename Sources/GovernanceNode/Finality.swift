@@ -116,6 +116,19 @@ struct Finality: Sendable {
 }
 
 extension GovernanceNode {
+  /// Writes down what the final state has that an earlier one had not, and forgets what it no longer has.
+  mutating func keepState(since earlier: ShieldState, in batch: inout WriteBatch) {
+    let known = finality.isStateStored ? earlier.cells : MerkleMap()
+    finality.isStateStored = true
+    overlay.final.cells.forEachChange(since: known) { name, cell in
+      if let cell {
+        batch.put(.state, Array(name.utf8), cell.merkleBytes())
+      } else {
+        batch.delete(.state, Array(name.utf8))
+      }
+    }
+  }
+
   /// A note that the key which signs its size has signed for this cluster; nil where it has not. It comes back with
   /// the group's line alone: what else a peer put beside it nobody has checked, and is neither kept nor shown on.
   func groupSigned(_ encoded: String) -> (note: SignedNote, checkpoint: CheckpointNote)? {
@@ -325,15 +338,7 @@ extension GovernanceNode {
     if isLarger || checkpoint.consent != nil {
       var batch = WriteBatch()
       raft.log.keep(note, checkpoint, in: &batch)
-      let known = finality.isStateStored ? earlier.cells : MerkleMap()
-      finality.isStateStored = true
-      overlay.final.cells.forEachChange(since: known) { name, cell in
-        if let cell {
-          batch.put(.state, Array(name.utf8), cell.merkleBytes())
-        } else {
-          batch.delete(.state, Array(name.utf8))
-        }
-      }
+      keepState(since: earlier, in: &batch)
       enterEpoch(note, using: &random, in: &batch, into: &effects)
       bindRulings(in: first..<checkpoint.size, in: &batch)
       // What a change that was taken back has left.

@@ -24,8 +24,7 @@ struct HistoryKeeper: Sendable {
   var askedAt = Instant(nanoseconds: 0)
   /// The log's size when it last looked: who grows is served.
   var lastSize: UInt64 = 0
-  /// When each peer was last served.
-  var served: [(peer: NodeID, at: Instant)] = []
+  var turns = Turns()
 
   /// How long nothing may have become final, nor the log have grown, before a node asks.
   static var patience: Nanoseconds { .seconds(2) }
@@ -40,17 +39,6 @@ struct HistoryKeeper: Sendable {
   static var entryBytes: Int { 64 }
   /// What an asking node holds at most; every entry that is true is longer than `entryBytes`.
   static var maximumHeldBytes: Int { 2 * maximumBytes }
-
-  /// Whether `peer` may be served again; if so, it has been.
-  mutating func serves(_ peer: NodeID, at now: Instant) -> Bool {
-    if let position = served.firstIndex(where: { $0.peer == peer }) {
-      guard served[position].at + Self.servingPause <= now else { return false }
-      served[position].at = now
-    } else {
-      served.append((peer, now))
-    }
-    return true
-  }
 }
 
 extension GovernanceNode {
@@ -83,7 +71,8 @@ extension GovernanceNode {
   mutating func onHistoryWanted(
     _ wanted: HistoryWanted, from sender: NodeID, into effects: inout NodeEffects
   ) {
-    guard wanted.first < finality.size, history.serves(sender, at: now.monotonic),
+    guard wanted.first < finality.size,
+      history.turns.serves(sender, at: now.monotonic, pause: HistoryKeeper.servingPause),
       let (entries, note) = history(from: wanted.first)
     else { return }
     var piece = HistoryShown(first: wanted.first, payloads: [])

@@ -18,8 +18,7 @@ struct Repairs: Sendable {
   /// Whom this node asked last, and when.
   var asked: NodeID?
   var askedAt = Instant(nanoseconds: 0)
-  /// When each peer was last served.
-  var served: [(peer: NodeID, at: Instant)] = []
+  var turns = Turns()
 
   /// Leaves looked at with each pulse: some hundred a second.
   static var perPulse: UInt64 { 16 }
@@ -40,17 +39,6 @@ struct Repairs: Sendable {
   }
 
   mutating func mended(_ leaf: UInt64) { damaged.removeAll { $0 == leaf } }
-
-  /// Whether `peer` may be shown leaves again; if so, it has been.
-  mutating func serves(_ peer: NodeID, at now: Instant) -> Bool {
-    if let position = served.firstIndex(where: { $0.peer == peer }) {
-      guard served[position].at + Self.pause <= now else { return false }
-      served[position].at = now
-    } else {
-      served.append((peer, now))
-    }
-    return true
-  }
 }
 
 extension GovernanceNode {
@@ -86,7 +74,7 @@ extension GovernanceNode {
 
   /// Shows final leaves, as many of those wanted as fit.
   mutating func onLeavesWanted(_ wanted: LeavesWanted, from sender: NodeID, into effects: inout NodeEffects) {
-    guard repairs.serves(sender, at: now.monotonic) else { return }
+    guard repairs.turns.serves(sender, at: now.monotonic, pause: Repairs.pause) else { return }
     var bytes = 0
     for leaf in wanted.leaves.prefix(Repairs.batch) where leaf < finality.size && bytes < Repairs.shownBytes {
       guard let payload = raft.log.payload(at: LeafIndex(leaf)) else { continue }

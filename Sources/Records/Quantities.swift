@@ -59,10 +59,11 @@ extension Timestamp {
   public var text: String {
     let seconds = nanoseconds / 1_000_000_000
     let fraction = nanoseconds % 1_000_000_000
-    let (year, month, day) = civil(days: seconds / 86_400)
+    let date = CivilCalendar.date(Int(seconds / 86_400))
     let second = seconds % 86_400
     let parts: [(value: Int64, width: Int, mark: UInt8)] = [
-      (year, 4, UInt8(ascii: "-")), (month, 2, UInt8(ascii: "-")), (day, 2, UInt8(ascii: "T")),
+      (Int64(date.year), 4, UInt8(ascii: "-")), (Int64(date.month), 2, UInt8(ascii: "-")),
+      (Int64(date.day), 2, UInt8(ascii: "T")),
       (second / 3600, 2, UInt8(ascii: ":")), (second / 60 % 60, 2, UInt8(ascii: ":")),
       (second % 60, 2, UInt8(ascii: ".")), (fraction, 9, UInt8(ascii: "Z")),
     ]
@@ -101,7 +102,7 @@ extension Timestamp {
     guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
       (1970...2261).contains(year), (1...12).contains(month), hour < 24, minute < 60, second < 60,
-      day >= 1, day <= daysIn(month: month, year: year)
+      day >= 1, day <= CivilCalendar.length(year: Int(year), month: Int(month))
     else { return nil }
     var fraction: Int64 = 0
     if bytes.count > 20 {
@@ -111,43 +112,13 @@ extension Timestamp {
       fraction = value
       for _ in digits..<9 { fraction *= 10 }
     }
-    let days = daysSinceEpoch(year: year, month: month, day: day)
+    let days = Int64(CivilCalendar.days(year: Int(year), month: Int(month), day: Int(day)))
     self.init(
       nanoseconds: (days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000_000 + fraction)
   }
 
   /// The day of this time, counted from the epoch, in UTC.
   public var day: Int64 { nanoseconds / 86_400_000_000_000 }
-}
-
-private func daysIn(month: Int64, year: Int64) -> Int64 {
-  switch month {
-  case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-  case 4, 6, 9, 11: 30
-  default: 31
-  }
-}
-
-/// Days of the proleptic Gregorian calendar, counted in 400-year eras that begin in March.
-private func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
-  let shifted = month <= 2 ? year - 1 : year
-  let era = shifted / 400
-  let yearOfEra = shifted - era * 400
-  let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-  return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-}
-
-private func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-  let shifted = days + 719_468
-  let era = shifted / 146_097
-  let dayOfEra = shifted - era * 146_097
-  let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-  let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-  let shiftedMonth = (5 * dayOfYear + 2) / 153
-  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-  return (
-    yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-  )
 }
 
 /// Money in millionths of a US dollar; never negative. In JSON a decimal string ("12.5").

@@ -105,11 +105,7 @@ struct LostPartiesTests {
     }
 
     func await(_ what: String, _ condition: () throws -> Bool) throws {
-      let deadline = ContinuousClock.now + .seconds(60)
-      while try !condition() {
-        try #require(ContinuousClock.now < deadline, "waited in vain: \(what)")
-        usleep(100_000)
-      }
+      try Patience.wait(for: what, seconds: 60, condition)
     }
   }
 

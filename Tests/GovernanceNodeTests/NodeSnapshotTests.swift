@@ -210,7 +210,7 @@ struct NodeSnapshotTests {
     #expect(taken.node?.earlier.asked == first, "it waits for an answer")
     var effects = NodeEffects()
     let honest = try #require(world.hosts.first { $0.id == first })
-    honest.node?.earlier.served = []
+    honest.node?.earlier.turns = Turns()
     honest.step(
       .peer(
         from: taken.id, PeerMessage(earlierWanted: EarlierWanted(first: missing.lowerBound, end: final))),

@@ -1,33 +1,7 @@
-/// The proleptic Gregorian calendar, by days since 1970-01-01.
+import Canonical
+
+/// Days and months by name, as Go writes them.
 enum Calendar {
-  static func days(year: Int, month: Int, day: Int) -> Int {
-    // Months beyond a year count on, as days beyond a month do.
-    var year = year + (month - 1).dividedDown(by: 12)
-    let month = (month - 1) - 12 * (month - 1).dividedDown(by: 12) + 1
-    if month <= 2 { year -= 1 }
-    let era = year.dividedDown(by: 400)
-    let yearOfEra = year - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-  }
-
-  static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
-    let shifted = days + 719_468
-    let era = shifted.dividedDown(by: 146_097)
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    return (
-      yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    )
-  }
-
-  static func length(year: Int, month: Int) -> Int {
-    days(year: year, month: month + 1, day: 1) - days(year: year, month: month, day: 1)
-  }
-
   /// 0 is Sunday.
   static func weekday(_ days: Int) -> Int { (days + 4) - 7 * (days + 4).dividedDown(by: 7) }
 
@@ -69,7 +43,7 @@ struct ZonedTime {
   let abbreviation: String
 
   var days: Int { (seconds + offset).dividedDown(by: 86_400) }
-  var date: (year: Int, month: Int, day: Int) { Calendar.civil(days) }
+  var date: (year: Int, month: Int, day: Int) { CivilCalendar.date(days) }
   var clock: (hour: Int, minute: Int, second: Int) {
     let second = seconds + offset - 86_400 * days
     return (second / 3600, second / 60 % 60, second % 60)
@@ -262,7 +236,7 @@ private struct PosixRule: Sendable {
 
   func offset(at seconds: Int) -> (Int, String) {
     guard let summer, let start, let end else { return (standard.offset, standard.name) }
-    let year = Calendar.civil((seconds + standard.offset).dividedDown(by: 86_400)).year
+    let year = CivilCalendar.date((seconds + standard.offset).dividedDown(by: 86_400)).year
     let begins = PosixRule.moment(start, year) - standard.offset
     let ends = PosixRule.moment(end, year) - summer.offset
     let isSummer = begins < ends ? seconds >= begins && seconds < ends : seconds >= begins || seconds < ends
@@ -270,18 +244,18 @@ private struct PosixRule: Sendable {
   }
 
   private static func moment(_ day: Day, _ year: Int) -> Int {
-    let first = Calendar.days(year: year, month: 1, day: 1)
+    let first = CivilCalendar.days(year: year, month: 1, day: 1)
     let days: Int
     switch day.form {
     case .zeroBased(let count): days = first + count
     case .julian(let count):
-      let isLeap = Calendar.length(year: year, month: 2) == 29
+      let isLeap = CivilCalendar.length(year: year, month: 2) == 29
       days = first + count - 1 + (isLeap && count >= 60 ? 1 : 0)
     case .week(let month, let week, let weekday):
-      let monthStart = Calendar.days(year: year, month: month, day: 1)
+      let monthStart = CivilCalendar.days(year: year, month: month, day: 1)
       let ahead = (weekday - Calendar.weekday(monthStart) + 7) % 7
       var day = monthStart + ahead + 7 * (week - 1)
-      while day >= monthStart + Calendar.length(year: year, month: month) { day -= 7 }
+      while day >= monthStart + CivilCalendar.length(year: year, month: month) { day -= 7 }
       days = day
     }
     return days * 86_400 + day.second

@@ -1,3 +1,5 @@
+import Canonical
+
 /// A layout as Go writes it: the way in which Mon Jan 2 15:04:05 MST 2006 would look.
 struct TimeLayout {
   private enum Part {
@@ -109,7 +111,7 @@ struct TimeLayout {
       case .day("_2"): out += (date.day < 10 ? " " : "") + String(date.day)
       case .day: out += String(date.day)
       case .yearDay(let form):
-        let day = time.days - Calendar.days(year: date.year, month: 1, day: 1) + 1
+        let day = time.days - CivilCalendar.days(year: date.year, month: 1, day: 1) + 1
         out +=
           form == "002" ? padded(day, 3) : String(repeating: " ", count: 3 - String(day).count) + String(day)
       case .hour("15"): out += padded(clock.hour, 2)
@@ -278,12 +280,12 @@ struct TimeLayout {
       if isAfternoon, hour < 12 { hour += 12 }
       if !isAfternoon, hour == 12 { hour = 0 }
     }
-    var days = Calendar.days(year: year, month: month, day: day)
+    var days = CivilCalendar.days(year: year, month: month, day: day)
     if let yearDay {
-      days = Calendar.days(year: year, month: 1, day: yearDay)
-      guard Calendar.civil(days).year == year else { return nil }
+      days = CivilCalendar.days(year: year, month: 1, day: yearDay)
+      guard CivilCalendar.date(days).year == year else { return nil }
     } else {
-      guard day >= 1, day <= Calendar.length(year: year, month: month) else { return nil }
+      guard day >= 1, day <= CivilCalendar.length(year: year, month: month) else { return nil }
     }
     let local = days * 86_400 + hour * 3600 + minute * 60 + second
     let zone = offset.map { TimeZone(offset: $0, abbreviation: $0 == 0 ? "UTC" : "") } ?? .utc

@@ -1,3 +1,5 @@
+import Canonical
+
 // Times are nanoseconds since 1970; a zone may stand beside one.
 extension Builtins {
   static let times: [Builtin] = [
@@ -41,7 +43,7 @@ extension Builtins {
         throw .failed("time outside of valid range")
       }
       let days =
-        Calendar.days(
+        CivilCalendar.days(
           year: date.year + counts[0], month: date.month + counts[1], day: 1) + date.day - 1 + counts[2]
       let clock = start.clock
       let local = days * 86_400 + clock.hour * 3600 + clock.minute * 60 + clock.second
@@ -104,7 +106,7 @@ extension Builtins {
       to.clock.minute - from.clock.minute, to.clock.second - from.clock.second,
     ]
     // What is less than nothing borrows from what stands before it.
-    let sizes = [12, Calendar.length(year: a.year, month: a.month), 24, 60, 60]
+    let sizes = [12, CivilCalendar.length(year: a.year, month: a.month), 24, 60, 60]
     for position in (1...5).reversed() where parts[position] < 0 {
       parts[position] += sizes[position - 1]
       parts[position - 1] -= 1
