@@ -15,7 +15,7 @@ enum Environment {
   /// The clock.
   static var now: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
 
-  /// Waits.
+  /// Waits between two looks at what other processes bring about; `claw` has nothing else to do meanwhile.
   static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
   /// A fresh name: 32 hexadecimal characters.

@@ -34,7 +34,8 @@ struct NoncesUnderLossTests {
     let before = size(world)
     world.run(until: world.time + 30 * Self.second)
     #expect(size(world) > before + 50, "from \(before) to \(size(world))")
-    #expect(lost > 50)
+    // How many are sent depends on how many sizes a round covers; what counts is that loss was in most of them.
+    #expect(lost > 30)
     // Nothing is left of it: what waited is signed at once.
     world.isIgnored = nil
     let waiting = world.hosts.compactMap { $0.view?.logSize }.max() ?? .max
