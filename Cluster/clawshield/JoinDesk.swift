@@ -20,7 +20,7 @@ final class JoinDesk {
   func tick() {
     guard !isOver else { return }
     // What a party says that generates its key: to one that has it, a laggard.
-    let question = PeerMessage(keyRoundOne: KeyRoundOne(configuration: cluster.bytes))
+    let question = PeerMessage.keyRoundOne(KeyRoundOne(configuration: cluster.bytes))
     for peer in station.configuration.peers { station.send(question, to: peer.id) }
     do {
       _ = try station.loop.schedule(after: .milliseconds(500)) { [weak self] in self?.tick() }

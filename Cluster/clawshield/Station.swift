@@ -62,8 +62,8 @@ final class Station {
     Moment(monotonic: Instant(nanoseconds: loop.now.nanoseconds), wall: wall)
   }
 
-  func note(_ level: StructuredLog.Level, _ event: String, _ fields: [(String, JSON)] = []) {
-    log.write(level, event, at: wall.text, fields)
+  func note(_ level: LogLine.Level, _ event: String, _ fields: [(String, JSON)] = []) {
+    log.write(LogLine(level, event, fields), at: wall.text)
   }
 
   // MARK: Start and stop
@@ -376,7 +376,7 @@ final class Station {
     for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
     for (peer, message) in effects.messages { send(message, to: peer) }
     for answer in effects.answers { give(answer) }
-    for notice in effects.notices { report(notice) }
+    for notice in effects.notices { log.write(notice.line, at: wall.text) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
     if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
@@ -416,34 +416,6 @@ final class Station {
       }
     } catch {
       fail("\(error)")
-    }
-  }
-
-  private func report(_ notice: Notice) {
-    switch notice {
-    case .role(let role): note(.info, "role", [("role", .string(role))])
-    case .final(let size, let consented):
-      note(.info, "final", [("size", .string(String(size))), ("consented", .integer(consented))])
-    case .evidence(let what): note(.error, "evidence", [("what", .string(what))])
-    case .warning(let what): note(.warning, "warning", [("what", .string(what))])
-    case .halted(let conflict):
-      note(
-        .error, "SEV-1",
-        [
-          ("reason", .string(conflict.reason)), ("first", .string(conflict.first)),
-          ("second", .string(conflict.second)),
-        ])
-    case .members(let what): note(.info, "members", [("what", .string(what))])
-    case .decided(let decision):
-      note(
-        .info, "decision",
-        [
-          ("trace_id", .string(decision.traceID)), ("request_id", .string(decision.requestID)),
-          ("action", .string(decision.action)),
-          ("parameters_hash", .string(decision.parametersHash.hex)),
-          ("decision", .string(decision.decisionType.rawValue)),
-          ("token_id", .string(decision.grant?.tokenID ?? "")),
-        ])
     }
   }
 }

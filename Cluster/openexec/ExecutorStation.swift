@@ -38,8 +38,8 @@ final class ExecutorStation {
     signingKey = try KeyFile.readSigningKey(configuration.signingKey)
   }
 
-  func note(_ level: StructuredLog.Level, _ event: String, _ fields: [(String, JSON)] = []) {
-    log.write(level, event, at: wallTime.text, fields)
+  func note(_ level: LogLine.Level, _ event: String, _ fields: [(String, JSON)] = []) {
+    log.write(LogLine(level, event, fields), at: wallTime.text)
   }
 
   var wallTime: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -233,7 +233,7 @@ final class ExecutorStation {
     for fetch in effects.fetches { self.fetch(fetch) }
     for challenge in effects.challenges { enlist(challenge) }
     for report in effects.reports { send(report) }
-    for notice in effects.notices { tell(notice) }
+    for notice in effects.notices { log.write(notice.line, at: wallTime.text) }
   }
 
   /// The next node that answers, in turn.
@@ -300,34 +300,6 @@ final class ExecutorStation {
           .warning, "report_failed",
           [("token_id", .string(draft.receipt.tokenID)), ("status", .string("\(status)"))])
       }
-    }
-  }
-
-  private func tell(_ notice: ExecutorNotice) {
-    switch notice {
-    case .offerRefused(let reason): note(.warning, "offer_refused", [("reason", .string("\(reason)"))])
-    case .inputMissed(let fetch, let node, let reason):
-      note(
-        .warning, "input_missed",
-        [
-          ("token_id", .string(fetch.token)), ("digest", .string(fetch.digest.hex)),
-          ("node", .string(node)), ("reason", .string(reason)),
-        ])
-    case .queueFull(let limit): note(.warning, "queue_full", [("limit", .integer(limit))])
-    case .jobRefused(let receipt, let reason):
-      note(.warning, "job_refused", receipt.logged + [("reason", .string("\(reason)"))])
-    case .jobStarted(let run, let decision, let isolation):
-      note(
-        .info, "job_started",
-        decision.logged(run) + [("execution_env", .string(isolation.rawValue))])
-    case .jobEnded(let receipt): note(.info, "job_ended", receipt.logged)
-    case .keyRefused(let error): note(.error, "key_refused", [("reason", .string("\(error)"))])
-    case .keyTaken(let size): note(.info, "key", [("signs_from", .string(String(size)))])
-    case .leaseRefused(let refusal): note(.warning, "lease_refused", [("reason", .string("\(refusal)"))])
-    case .bundleRefused(let error): note(.error, "bundle_refused", [("reason", .string("\(error)"))])
-    case .bundleLoaded(let hash): note(.info, "bundle", [("policy_bundle_hash", .string(hash.hex))])
-    case .proofRefused(let reason): note(.warning, "proof_refused", [("reason", .string(reason))])
-    case .receiptProven(let token): note(.info, "receipt_proven", [("token_id", .string(token))])
     }
   }
 }

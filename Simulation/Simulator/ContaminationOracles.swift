@@ -1,3 +1,4 @@
+import Canonical
 import ClawShield
 import Crypto
 import OpenExec
@@ -66,6 +67,11 @@ extension Oracles {
         Self.contamination, "\(what()) has what is in the \(found.place.rawValue) of \(found.agent.path)",
         at: time)
     }
+  }
+
+  /// A program says something in its log: the very line that it writes.
+  mutating func logs(_ line: LogLine, _ who: @autoclosure () -> String, at time: UInt64) {
+    publishes(JSON.object(line.fields).canonicalBytes(), "a log line of \(who())", at: time)
   }
 
   /// Somebody puts a file: what it holds is known from now on by its digest.

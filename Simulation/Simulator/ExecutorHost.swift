@@ -388,7 +388,7 @@ final class ExecutorHost {
       send(report, nodes, at: time, oracles: &oracles)
     }
     for notice in raised.notices {
-      oracles.publishes(Array("\(notice)".utf8), "a log line of \(principal.path)", at: time)
+      oracles.logs(notice.line, principal.path, at: time)
       switch notice {
       case .offerRefused: oracles.count(fault: "offer refused by an executor")
       case .jobRefused(_, let reason): oracles.count(fault: "job refused: \(reason.code)")

@@ -202,7 +202,7 @@ struct Liar {
     if randoms[.equivocate].chance(200_000), !payload.attachment.isEmpty {
       // The same leaf, with something else attached.
       call.entries[last].payload = EntryPayload(record: payload.record, attachment: spoiledParameters()).bytes
-      message.appendCall = call
+      message = .appendCall(call)
       return
     }
     let isSame = randoms[.equivocate].chance(500_000)
@@ -210,7 +210,7 @@ struct Liar {
       at: record.at.advanced(by: Interval(nanoseconds: 1)), body: isSame ? record.body : .tick)
     call.entries[last].payload =
       EntryPayload(record: other.bytes, attachment: isSame ? payload.attachment : []).bytes
-    message.appendCall = call
+    message = .appendCall(call)
   }
 
   private mutating func spoilShare(_ message: inout PeerMessage, _ oracles: inout Oracles) {
@@ -221,7 +221,7 @@ struct Liar {
     case 1: answer.share[0] ^= 1
     default: answer.share = []
     }
-    message.signAnswer = answer
+    message = .signAnswer(answer)
   }
 
   private mutating func decline(_ message: inout PeerMessage, _ oracles: inout Oracles) {
@@ -235,7 +235,7 @@ struct Liar {
       partyKey.key.sign(
         Array("openexec/v1/decline\n\(cluster.hex)\n".utf8) + answer.encode()
       ).bytes
-    message.signAnswer = answer
+    message = .signAnswer(answer)
   }
 
   private mutating func raiseTerm(_ message: inout PeerMessage, _ oracles: inout Oracles) {
@@ -244,20 +244,29 @@ struct Liar {
       randoms[.higherTerms].chance(100_000)
       ? randoms[.higherTerms].next() >> 1 : 1 + randoms[.higherTerms].below(20)
     func raised(_ term: UInt64) -> UInt64 { term.addingReportingOverflow(step).partialValue }
-    func raise<Part>(_ part: WritableKeyPath<PeerMessage, Part?>, _ term: WritableKeyPath<Part, UInt64>)
-      -> Bool
-    {
-      guard var changed = message[keyPath: part] else { return false }
-      changed[keyPath: term] = raised(changed[keyPath: term])
-      message[keyPath: part] = changed
-      return true
+    switch message {
+    case .voteCall(var call):
+      call.term = raised(call.term)
+      call.preVote = randoms[.higherTerms].chance(500_000)
+      call.isTransfer = randoms[.higherTerms].chance(500_000)
+      message = .voteCall(call)
+    case .voteAnswer(var answer):
+      answer.term = raised(answer.term)
+      message = .voteAnswer(answer)
+    case .appendCall(var call):
+      call.term = raised(call.term)
+      message = .appendCall(call)
+    case .appendAnswer(var answer):
+      answer.term = raised(answer.term)
+      message = .appendAnswer(answer)
+    case .signCall(var call):
+      call.term = raised(call.term)
+      message = .signCall(call)
+    case .durable(var durable):
+      durable.term = raised(durable.term)
+      message = .durable(durable)
+    default: return
     }
-    guard
-      raise(\.voteCall, \.term) || raise(\.voteAnswer, \.term) || raise(\.appendCall, \.term)
-        || raise(\.appendAnswer, \.term) || raise(\.signCall, \.term) || raise(\.durable, \.term)
-    else { return }
-    message.voteCall?.preVote = randoms[.higherTerms].chance(500_000)
-    message.voteCall?.isTransfer = randoms[.higherTerms].chance(500_000)
     oracles.count(fault: "lie: higher term")
   }
 
@@ -269,7 +278,7 @@ struct Liar {
       note.time = note.time.advanced(by: .milliseconds(1))
       again.text = Array(note.text.utf8)
     }
-    return PeerMessage(signCall: again)
+    return PeerMessage.signCall(again)
   }
 
   private mutating func acknowledgeFalsely(_ message: inout PeerMessage, _ oracles: inout Oracles) {
@@ -281,13 +290,13 @@ struct Liar {
         randoms[.falseAcknowledgements].chance(500_000)
         ? answer.index + shift : answer.index - min(answer.index, shift)
       answer.hint = randoms[.falseAcknowledgements].below(answer.index + 8)
-      message.appendAnswer = answer
+      message = .appendAnswer(answer)
     } else if var durable = message.durable {
       durable.size += randoms[.falseAcknowledgements].below(8)
       if randoms[.falseAcknowledgements].chance(500_000) {
         durable.root = randoms[.falseAcknowledgements].bytes(32)
       }
-      message.durable = durable
+      message = .durable(durable)
     } else {
       return
     }
@@ -298,30 +307,30 @@ struct Liar {
     guard randoms[.forge].chance(100_000) else { return }
     if var call = message.forwardCall {
       Self.spoil(&call.statement, using: &randoms[.forge])
-      message.forwardCall = call
+      message = .forwardCall(call)
     } else if var answer = message.forwardAnswer {
       answer.index = randoms[.forge].below(answer.index + 16)
-      message.forwardAnswer = answer
+      message = .forwardAnswer(answer)
     } else if var shown = message.note {
       var bytes = Array(shown.note.utf8)
       Self.spoil(&bytes, using: &randoms[.forge])
       shown.note = String(decoding: bytes, as: UTF8.self)
-      message.note = shown
+      message = .note(shown)
     } else if var shown = message.restriction {
       Self.spoil(&shown.statement, using: &randoms[.forge])
-      message.restriction = shown
+      message = .restriction(shown)
     } else if var call = message.signCall {
       switch randoms[.forge].below(3) {
       case 0: Self.spoil(&call.text, using: &randoms[.forge])
       case 1: call.restrictions = Array("[]".utf8)
       default: call.commitments.reverse()
       }
-      message.signCall = call
+      message = .signCall(call)
     } else if var challenge = message.challenge {
       challenge.challenge = randoms[.forge].bytes(32)
-      message.challenge = challenge
+      message = .challenge(challenge)
     } else if message.noteWanted != nil {
-      message.noteWanted = NoteWanted(size: 0, leaves: [randoms[.forge].below(64), .max])
+      message = .noteWanted(NoteWanted(size: 0, leaves: [randoms[.forge].below(64), .max]))
     } else {
       return
     }
@@ -345,8 +354,8 @@ struct Liar {
     let line = StatementSignature(by: agent, key: victim.key, signature: partyKey.key.sign(bytes))
     let signed = Signed(content: content, signatures: [line])
     // What an honest node takes for the agent's, if it looks at the name alone.
-    return PeerMessage(
-      forwardCall: ForwardCall(
+    return .forwardCall(
+      ForwardCall(
         id: number, type: RecordType.proposal.rawValue, statement: statementBytes(signed),
         attachment: Attachment("parameters", item).bytes))
   }

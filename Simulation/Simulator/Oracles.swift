@@ -165,7 +165,7 @@ public struct Oracles: Sendable {
   }
 
   mutating func note(_ notice: Notice, of id: NodeID, at time: UInt64) {
-    publishes(Array("\(notice)".utf8), "a log line of \(id)", at: time)
+    logs(notice.line, "\(id)", at: time)
     guard case .evidence(let what) = notice else { return }
     evidence.append("\(id): \(what)")
     // That a disk lost what it had is a fault, not a lie.

@@ -147,7 +147,7 @@ extension GovernanceNode {
     guard let first = keeper.missing.first, !peers.isEmpty else { return }
     let peer = peers[(first.attempts + Int(raft.id.rawValue)) % peers.count]
     let wanted = ArtifactWanted(tenant: first.tenant, digest: first.digest.hex)
-    effects.messages.append((peer, PeerMessage(artifactWanted: wanted)))
+    effects.messages.append((peer, PeerMessage.artifactWanted(wanted)))
     keeper.awaitedUntil = now.monotonic + ArtifactKeeper.patience
   }
 
@@ -162,7 +162,7 @@ extension GovernanceNode {
     else { return }
     keeper.given += 1
     let found = ArtifactFound(tenant: wanted.tenant, digest: wanted.digest, content: content)
-    effects.messages.append((sender, PeerMessage(artifactFound: found)))
+    effects.messages.append((sender, PeerMessage.artifactFound(found)))
   }
 
   /// Taken only where it was asked for and is what its record says.

@@ -142,7 +142,7 @@ extension GovernanceNode {
       ArtifactTable.Arriving(
         signed: signed, purpose: .artifact(call.key), holders: [], since: now.monotonic))
     let push = ArtifactPush(statement: request.statement, content: request.content)
-    for peer in peers { effects.messages.append((peer, PeerMessage(artifactPush: push))) }
+    for peer in peers { effects.messages.append((peer, PeerMessage.artifactPush(push))) }
   }
 
   /// Forgets what waits for a record no longer.
@@ -208,7 +208,7 @@ extension GovernanceNode {
     {
       // It is here for good: pushed again and again, it would only wear out the disk.
       let held = ArtifactHeld(tenant: note.tenantID, digest: note.digest.hex)
-      effects.messages.append((sender, PeerMessage(artifactHeld: held)))
+      effects.messages.append((sender, PeerMessage.artifactHeld(held)))
       return
     }
     switch overlay.head.admits(.artifact(signed), attachment: Attachment(), at: now.wall) {
@@ -227,7 +227,7 @@ extension GovernanceNode {
   ) {
     for waiting in artifacts.intake.settle(tenant: tenant, digest: digest) {
       let held = ArtifactHeld(tenant: tenant, digest: digest)
-      effects.messages.append((waiting, PeerMessage(artifactHeld: held)))
+      effects.messages.append((waiting, PeerMessage.artifactHeld(held)))
     }
     onArtifactHeld(
       ArtifactHeld(tenant: tenant, digest: digest), from: raft.id, using: &random, into: &effects)

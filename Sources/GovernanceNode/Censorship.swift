@@ -102,7 +102,7 @@ extension GovernanceNode {
       statement: forward.statement,
       attachment: forward.submission.attachment.bytes)
     for peer in peers where peer != raft.leader {
-      effects.messages.append((peer, PeerMessage(witnessCall: call)))
+      effects.messages.append((peer, PeerMessage.witnessCall(call)))
     }
   }
 

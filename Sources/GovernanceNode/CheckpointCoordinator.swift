@@ -184,14 +184,14 @@ extension GovernanceNode {
           if party == signer.party {
             own = call
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
-            effects.messages.append((peer, PeerMessage(signCall: call)))
+            effects.messages.append((peer, PeerMessage.signCall(call)))
           }
         case .needCommitments(let party):
           if party == signer.party {
             refillOwnNonces(using: &random, into: &effects)
             current.step(.commitmentsAvailable, book: &book)
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
-            effects.messages.append((peer, PeerMessage(nonces: NonceBatch(wanted: true))))
+            effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
           }
         case .culprit(let culprit):
           effects.notices.append(.evidence("party \(culprit.party): \(culprit.misbehaviour)"))
@@ -249,7 +249,7 @@ extension GovernanceNode {
       if sender == raft.id {
         refillOwnNonces(using: &random, into: &effects)
       } else {
-        effects.messages.append((sender, PeerMessage(nonces: NonceBatch(wanted: true))))
+        effects.messages.append((sender, PeerMessage.nonces(NonceBatch(wanted: true))))
       }
       current.step(.nonceSpent(party, session: session), book: &book)
     default:
@@ -309,7 +309,7 @@ extension GovernanceNode {
           executor: $0.executor.path, incarnation: UInt32($0.incarnation), challenge: $0.bytes)
       },
       restrictions: round.note.lease == nil ? [] : round.restrictions.json.canonicalBytes())
-    for peer in peers { effects.messages.append((peer, PeerMessage(note: shown))) }
+    for peer in peers { effects.messages.append((peer, PeerMessage.note(shown))) }
     if round.note.lease != nil { executors.leased(round.challenges, at: now.monotonic) }
     onNoteShown(shown, using: &random, into: &effects)
   }

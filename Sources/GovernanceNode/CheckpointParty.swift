@@ -247,7 +247,7 @@ extension GovernanceNode {
     if coordinator == raft.id {
       onSignAnswer(answer, from: raft.id, using: &random, into: &effects)
     } else {
-      effects.messages.append((coordinator, PeerMessage(signAnswer: answer)))
+      effects.messages.append((coordinator, PeerMessage.signAnswer(answer)))
     }
   }
 
@@ -264,7 +264,7 @@ extension GovernanceNode {
       try? book.add(fresh, from: signer.party)
     } else {
       let batch = NonceBatch(commitments: fresh.map(\.encoding))
-      effects.messages.append((coordinator, PeerMessage(nonces: batch)))
+      effects.messages.append((coordinator, PeerMessage.nonces(batch)))
     }
   }
 

@@ -49,7 +49,7 @@ extension GovernanceNode {
     earlier.awaits = true
     earlier.askedAt = now.monotonic
     let wanted = EarlierWanted(first: missing.lowerBound, end: missing.upperBound)
-    effects.messages.append((peer, PeerMessage(earlierWanted: wanted)))
+    effects.messages.append((peer, PeerMessage.earlierWanted(wanted)))
   }
 
   /// What was asked on an earlier connection, or of a peer that is not reached, is not answered any more.
@@ -82,7 +82,7 @@ extension GovernanceNode {
       shown.proof = leaves.proof.map(\.bytes)
       shown.notes = notes(after: wanted.first, through: wanted.first + UInt64(leaves.payloads.count))
     }
-    effects.messages.append((sender, PeerMessage(earlierShown: shown)))
+    effects.messages.append((sender, PeerMessage.earlierShown(shown)))
   }
 
   /// The notes kept of some sizes: one a size, and those that consent, as an export has them.

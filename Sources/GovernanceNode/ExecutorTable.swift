@@ -176,7 +176,7 @@ extension GovernanceNode {
       let note = ChallengeNote(
         executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,
         compliant: readiness.isCompliant, shortcomings: readiness.shortcomings)
-      effects.messages.append((peer, PeerMessage(challenge: note)))
+      effects.messages.append((peer, PeerMessage.challenge(note)))
     }
   }
 

@@ -270,7 +270,7 @@ extension GovernanceNode {
     }
     guard isBehind || !finality.unproven.isEmpty else { return }
     let wanted = NoteWanted(size: finality.size, leaves: finality.unproven.prefix(64).map(\.value))
-    for peer in peers { effects.messages.append((peer, PeerMessage(noteWanted: wanted))) }
+    for peer in peers { effects.messages.append((peer, PeerMessage.noteWanted(wanted))) }
   }
 
   /// A note for another root: what is final elsewhere stands, and what it contradicts in this log goes, and peers
@@ -365,22 +365,22 @@ extension GovernanceNode {
         continue
       }
       shown.append(note.text)
-      effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+      effects.messages.append((peer, PeerMessage.note(NoteShown(note: note.encoded))))
     }
     // Who has not seen a key's record become final can check nothing that the key signed: that note comes first.
     if let link = links.next(after: wanted.size), link.index.value + 1 < finality.size {
-      effects.messages.append((peer, PeerMessage(note: NoteShown(note: link.note.encoded))))
+      effects.messages.append((peer, PeerMessage.note(NoteShown(note: link.note.encoded))))
       return
     }
     // Nor can who has not seen the size at which operators took the ledger from one key to another.
     if let stand = continuations.first(where: { $0 > wanted.size }), stand < finality.size {
       if let note = noteOfSize(stand) {
-        effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+        effects.messages.append((peer, PeerMessage.note(NoteShown(note: note.encoded))))
       }
       return
     }
     guard finality.size > wanted.size, let note = finality.note, !shown.contains(note.text) else { return }
-    effects.messages.append((peer, PeerMessage(note: NoteShown(note: note.encoded))))
+    effects.messages.append((peer, PeerMessage.note(NoteShown(note: note.encoded))))
   }
 
   /// A note that proves `leaf`; for an approval, one that consents to it.

@@ -67,7 +67,7 @@ extension GovernanceNode {
         refuse(call.key, .failedPrecondition, "no handover to \(party.name): \(error)", into: &effects)
       }
     } else {
-      effects.messages.append((leader, PeerMessage(transferWanted: request)))
+      effects.messages.append((leader, PeerMessage.transferWanted(request)))
     }
   }
 

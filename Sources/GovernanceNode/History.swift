@@ -64,7 +64,7 @@ extension GovernanceNode {
     history.asked = peer
     history.askedAt = now.monotonic
     history.incoming = nil
-    effects.messages.append((peer, PeerMessage(historyWanted: HistoryWanted(first: finality.size))))
+    effects.messages.append((peer, PeerMessage.historyWanted(HistoryWanted(first: finality.size))))
   }
 
   /// Shows final entries up to a note, in pieces; nothing where the sender lacks nothing, or what it lacks is not here.
@@ -79,7 +79,7 @@ extension GovernanceNode {
     var bytes = 0
     for entry in entries {
       if bytes + entry.payload.count > HistoryKeeper.pieceBytes, !piece.payloads.isEmpty {
-        effects.messages.append((sender, PeerMessage(historyShown: piece)))
+        effects.messages.append((sender, PeerMessage.historyShown(piece)))
         piece = HistoryShown(first: entry.index.rawValue - 1, payloads: [])
         bytes = 0
       }
@@ -87,7 +87,7 @@ extension GovernanceNode {
       bytes += entry.payload.count
     }
     piece.note = note.encoded
-    effects.messages.append((sender, PeerMessage(historyShown: piece)))
+    effects.messages.append((sender, PeerMessage.historyShown(piece)))
   }
 
   /// The entries from `first` to the largest note that they reach within an answer, or to the next note.

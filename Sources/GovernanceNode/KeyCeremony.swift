@@ -146,19 +146,19 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
   private func send(to peer: NodeID, into effects: inout CeremonyEffects) {
     let package = KeyRoundOne(
       configuration: fingerprint, package: generation.package.encoding, isAnswer: complete != nil)
-    effects.messages.append((peer, PeerMessage(keyRoundOne: package)))
+    effects.messages.append((peer, PeerMessage.keyRoundOne(package)))
     if generation.awaitingPackages.isEmpty, let transcript = try? generation.transcript(),
       let shares = try? generation.secretShares(),
       let share = shares.first(where: { UInt64($0.recipient.value) == peer.rawValue })
     {
       let message = KeyRoundTwo(share: share.encoding, transcript: transcript.bytes)
-      effects.messages.append((peer, PeerMessage(keyRoundTwo: message)))
+      effects.messages.append((peer, PeerMessage.keyRoundTwo(message)))
     }
     if isSealed, let hash = leafHash,
       let own = signatures.first(where: { UInt64($0.party) == id.rawValue })
     {
       let message = KeySignature(genesisHash: hash.bytes, signature: own.signature.bytes)
-      effects.messages.append((peer, PeerMessage(keySignature: message)))
+      effects.messages.append((peer, PeerMessage.keySignature(message)))
     }
   }
 
@@ -171,7 +171,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
     if let complete {
       // A laggard: it has its own share already, or it will get one from what it was sent before.
       if let round = message.keyRoundOne, !round.isAnswer {
-        effects.messages.append((sender, PeerMessage(genesis: complete)))
+        effects.messages.append((sender, PeerMessage.genesis(complete)))
         send(to: sender, into: &effects)
       }
       return
@@ -279,7 +279,7 @@ public struct KeyCeremony<Suite: CipherSuite>: ~Copyable {
         }))
     let shown = GenesisShown(leaf: leaf, attachment: attachment.bytes)
     complete = shown
-    for peer in peers { effects.messages.append((peer, PeerMessage(genesis: shown))) }
+    for peer in peers { effects.messages.append((peer, PeerMessage.genesis(shown))) }
     effects.genesis = shown
   }
 

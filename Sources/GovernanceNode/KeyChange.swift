@@ -140,14 +140,14 @@ struct KeyChange<Suite: CipherSuite> {
     var out: [PeerMessage] = []
     if let broadcast {
       out.append(
-        PeerMessage(
-          keyRoundOne: KeyRoundOne(configuration: plan.session.bytes, package: broadcast, isAnswer: true)))
+        PeerMessage.keyRoundOne(
+          KeyRoundOne(configuration: plan.session.bytes, package: broadcast, isAnswer: true)))
     }
     // A share is released only against every commitment.
     if let transcript, let dealt = dealt(to: peer) {
       out.append(
-        PeerMessage(
-          keyRoundTwo: KeyRoundTwo(
+        PeerMessage.keyRoundTwo(
+          KeyRoundTwo(
             share: dealt.encoding, transcript: transcript.bytes, session: plan.session.bytes)))
     }
     return out

@@ -61,7 +61,7 @@ extension GovernanceNode {
     let call = KeySessionCall(
       term: current.term.rawValue, attempt: current.attempt, joint: current.joint.value)
     for party in newParties(of: change) where party != raft.id {
-      effects.messages.append((party, PeerMessage(keySession: call)))
+      effects.messages.append((party, PeerMessage.keySession(call)))
     }
     if newParties(of: change).contains(raft.id) {
       onKeySession(call, from: raft.id, using: &random, into: &effects)
@@ -190,7 +190,7 @@ extension GovernanceNode {
     if raft.role == .leader {
       onKeyFailed(failed, from: raft.id, into: &effects)
     } else if let leader = raft.leader {
-      effects.messages.append((leader, PeerMessage(keyFailed: failed)))
+      effects.messages.append((leader, PeerMessage.keyFailed(failed)))
     }
   }
 
@@ -263,7 +263,7 @@ extension GovernanceNode {
       if raft.role == .leader {
         onKeyApproved(approval, from: raft.id, into: &effects)
       } else if let leader = raft.leader {
-        effects.messages.append((leader, PeerMessage(keyApproved: approval)))
+        effects.messages.append((leader, PeerMessage.keyApproved(approval)))
       }
       return
     }

@@ -154,7 +154,7 @@ extension GovernanceNode {
   /// may lead already.
   func showMembers(to peer: NodeID, into effects: inout NodeEffects) {
     guard let act = lastMembersAct else { return }
-    effects.messages.append((peer, PeerMessage(membersShown: MembersShown(statement: act))))
+    effects.messages.append((peer, PeerMessage.membersShown(MembersShown(statement: act))))
   }
 
   /// The newest act in the log as it was signed; nil where there is none here.

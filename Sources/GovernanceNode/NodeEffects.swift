@@ -105,21 +105,6 @@ public enum Answer: Equatable, Sendable {
   case item(CallKey, payload: [UInt8])
 }
 
-/// What an operator should know; becomes a line of the structured log.
-public enum Notice: Equatable, Sendable {
-  case role(String)
-  case final(size: UInt64, consented: Int)
-  /// A peer did what no honest peer does.
-  case evidence(String)
-  case warning(String)
-  /// SEV-1: this party takes part in nothing any more, until operators say what stands.
-  case halted(Conflict)
-  /// A step of a change of members or keys.
-  case members(String)
-  /// A proposal's decision is final.
-  case decided(Decision)
-}
-
 /// What a node wants done. One buffer, reused.
 ///
 /// The contract of order: hand `writes` and `locks` to storage in order, then send `messages`, then give

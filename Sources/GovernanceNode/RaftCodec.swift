@@ -6,29 +6,29 @@ enum RaftCodec {
   static func encode(_ message: Raft.Message) -> PeerMessage {
     switch message {
     case .voteRequest(let request):
-      PeerMessage(
-        voteCall: VoteCall(
+      PeerMessage.voteCall(
+        VoteCall(
           term: request.term.rawValue, lastIndex: request.lastIndex.rawValue,
           lastTerm: request.lastTerm.rawValue, preVote: request.preVote, isTransfer: request.isTransfer))
     case .voteResponse(let response):
-      PeerMessage(
-        voteAnswer: VoteAnswer(
+      PeerMessage.voteAnswer(
+        VoteAnswer(
           term: response.term.rawValue, granted: response.granted, preVote: response.preVote))
     case .appendRequest(let request):
-      PeerMessage(
-        appendCall: AppendCall(
+      PeerMessage.appendCall(
+        AppendCall(
           term: request.term.rawValue, previousIndex: request.previousIndex.rawValue,
           previousTerm: request.previousTerm.rawValue, previousRoot: request.previousRoot.bytes,
           entries: request.entries.map { LogEntry(term: $0.term.rawValue, payload: $0.payload) },
           leaderCommit: request.leaderCommit.rawValue, round: request.round,
           transferee: request.transferee?.rawValue ?? 0))
-    case .appendResponse(let response): PeerMessage(appendAnswer: answer(response))
-    case .timeoutNow(let request): PeerMessage(timeoutNow: TimeoutNowCall(term: request.term.rawValue))
+    case .appendResponse(let response): PeerMessage.appendAnswer(answer(response))
+    case .timeoutNow(let request): PeerMessage.timeoutNow(TimeoutNowCall(term: request.term.rawValue))
     case .readRequest(let request):
-      PeerMessage(readCall: ReadCall(term: request.term.rawValue, context: request.context))
+      PeerMessage.readCall(ReadCall(term: request.term.rawValue, context: request.context))
     case .readResponse(let response):
-      PeerMessage(
-        readAnswer: ReadAnswer(
+      PeerMessage.readAnswer(
+        ReadAnswer(
           term: response.term.rawValue, context: response.context, index: response.index?.rawValue ?? 0,
           isKnown: response.index != nil))
     }
@@ -60,30 +60,28 @@ enum RaftCodec {
 
   /// The Raft message in `message`; nil where it holds none, or one that cannot be read.
   static func decode(_ message: PeerMessage) -> Raft.Message? {
-    if let call = message.voteCall {
-      return .voteRequest(
+    switch message {
+    case .voteCall(let call):
+      .voteRequest(
         VoteRequest(
           term: Term(rawValue: call.term), lastIndex: LogIndex(rawValue: call.lastIndex),
           lastTerm: Term(rawValue: call.lastTerm), preVote: call.preVote, isTransfer: call.isTransfer))
-    }
-    if let answer = message.voteAnswer {
-      return .voteResponse(
+    case .voteAnswer(let answer):
+      .voteResponse(
         VoteResponse(
           term: Term(rawValue: answer.term), granted: answer.granted, preVote: answer.preVote))
-    }
-    if let call = message.appendCall { return append(call) }
-    if let answer = message.appendAnswer { return outcome(answer) }
-    if let call = message.timeoutNow { return .timeoutNow(TimeoutNow(term: Term(rawValue: call.term))) }
-    if let call = message.readCall {
-      return .readRequest(ReadRequest(term: Term(rawValue: call.term), context: call.context))
-    }
-    if let answer = message.readAnswer {
-      return .readResponse(
+    case .appendCall(let call): append(call)
+    case .appendAnswer(let answer): outcome(answer)
+    case .timeoutNow(let call): .timeoutNow(TimeoutNow(term: Term(rawValue: call.term)))
+    case .readCall(let call):
+      .readRequest(ReadRequest(term: Term(rawValue: call.term), context: call.context))
+    case .readAnswer(let answer):
+      .readResponse(
         ReadResponse(
           term: Term(rawValue: answer.term), context: answer.context,
           index: answer.isKnown ? LogIndex(rawValue: answer.index) : nil))
+    default: nil
     }
-    return nil
   }
 
   private static func append(_ call: AppendCall) -> Raft.Message? {

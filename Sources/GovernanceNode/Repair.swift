@@ -53,7 +53,7 @@ extension GovernanceNode {
     repairs.asked = peer
     repairs.askedAt = now.monotonic
     let wanted = LeavesWanted(leaves: Array(repairs.damaged.prefix(Repairs.batch)))
-    effects.messages.append((peer, PeerMessage(leavesWanted: wanted)))
+    effects.messages.append((peer, PeerMessage.leavesWanted(wanted)))
   }
 
   private mutating func lookAtLeaves(into effects: inout NodeEffects) {
@@ -79,7 +79,7 @@ extension GovernanceNode {
     for leaf in wanted.leaves.prefix(Repairs.batch) where leaf < finality.size && bytes < Repairs.shownBytes {
       guard let payload = raft.log.payload(at: LeafIndex(leaf)) else { continue }
       bytes += payload.count
-      effects.messages.append((sender, PeerMessage(leafShown: LeafShown(leaf: leaf, payload: payload))))
+      effects.messages.append((sender, PeerMessage.leafShown(LeafShown(leaf: leaf, payload: payload))))
     }
   }
 

@@ -107,7 +107,7 @@ struct BoundRestrictions: Sendable {
     for entry in bound {
       let shown = RestrictionShown(
         statement: entry.statement.statement, attachment: entry.statement.attachment)
-      effects.messages.append((peer, PeerMessage(restriction: shown)))
+      effects.messages.append((peer, PeerMessage.restriction(shown)))
     }
   }
 }
@@ -206,7 +206,7 @@ extension GovernanceNode {
   private func acknowledgeRestriction(_ id: String, to peer: NodeID, into effects: inout NodeEffects) {
     let signature = identity.partyKey.sign(boundStatement(id))
     let message = RestrictionBound(incidentID: id, signature: signature.bytes)
-    effects.messages.append((peer, PeerMessage(restrictionBound: message)))
+    effects.messages.append((peer, PeerMessage.restrictionBound(message)))
   }
 
   mutating func onRestrictionBound(
@@ -254,7 +254,7 @@ extension GovernanceNode {
     let own = isFinal || restrictions.isDurable(id) ? [raft.id] : []
     restrictions.vigils.append(BoundRestrictions.Vigil(key: call.key, incidentID: id, bound: own, since: nil))
     let shown = RestrictionShown(statement: request.statement, attachment: request.attachment)
-    for peer in peers { effects.messages.append((peer, PeerMessage(restriction: shown))) }
+    for peer in peers { effects.messages.append((peer, PeerMessage.restriction(shown))) }
   }
 
   /// Answers the vigils whose time has come.

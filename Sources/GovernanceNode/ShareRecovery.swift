@@ -91,7 +91,7 @@ extension GovernanceNode {
     let step = ShareRepairStep(
       nonce: current.nonce.bytes, firstSize: current.firstSize, helpers: current.helpers.map(\.rawValue))
     let asked = current.helpers.isEmpty ? epoch.parties.filter { $0 != raft.id } : current.helpers
-    for helper in asked { effects.messages.append((helper, PeerMessage(repairStep: step))) }
+    for helper in asked { effects.messages.append((helper, PeerMessage.repairStep(step))) }
   }
 
   /// What a helper says to the party that lost its share.
@@ -185,7 +185,7 @@ extension GovernanceNode {
     _ step: ShareRepairStep, lost: NodeID, _ share: PartyShare<Suite>, into effects: inout NodeEffects
   ) {
     guard !step.helpers.isEmpty else {
-      effects.messages.append((lost, PeerMessage(repairStep: step)))
+      effects.messages.append((lost, PeerMessage.repairStep(step)))
       return
     }
     let helpers = step.helpers.compactMap { NodeID(rawValue: $0) }
@@ -225,7 +225,7 @@ extension GovernanceNode {
     for (helper, summand) in zip(help.helpers, help.contribution.summands) where helper != raft.id {
       var mine = out
       mine.summand = summand.encoding
-      effects.messages.append((helper, PeerMessage(repairStep: mine)))
+      effects.messages.append((helper, PeerMessage.repairStep(mine)))
     }
     if help.summands.count == help.helpers.count, help.machine.awaitingCommitments.isEmpty {
       let summands = help.summands.sorted { $0.helper < $1.helper }.map(\.summand)
@@ -236,7 +236,7 @@ extension GovernanceNode {
         return
       }
     }
-    effects.messages.append((help.lost, PeerMessage(repairStep: out)))
+    effects.messages.append((help.lost, PeerMessage.repairStep(out)))
   }
 
   /// Another helper's part for this one.

@@ -115,7 +115,7 @@ extension GovernanceNode {
     guard let position = snapshots.outgoing.firstIndex(where: { $0.peer == peer }) else { return }
     var transfer = snapshots.outgoing[position]
     while transfer.sent < transfer.pieces.count, transfer.sent < transfer.taken + SnapshotTransfers.window {
-      effects.messages.append((peer, PeerMessage(snapshotPiece: transfer.piece(transfer.sent))))
+      effects.messages.append((peer, PeerMessage.snapshotPiece(transfer.piece(transfer.sent))))
       transfer.sent += 1
     }
     snapshots.outgoing[position] = transfer
@@ -147,13 +147,13 @@ extension GovernanceNode {
     snapshots.incoming = incoming
     guard piece.last else {
       effects.messages.append(
-        (sender, PeerMessage(snapshotTaken: SnapshotTaken(pieces: incoming.nextPiece))))
+        (sender, PeerMessage.snapshotTaken(SnapshotTaken(pieces: incoming.nextPiece))))
       return
     }
     snapshots.incoming = nil
     let size = install(incoming, using: &random, into: &effects)
     effects.messages.append(
-      (sender, PeerMessage(snapshotTaken: SnapshotTaken(size: size ?? 0, accepted: size != nil))))
+      (sender, PeerMessage.snapshotTaken(SnapshotTaken(size: size ?? 0, accepted: size != nil))))
   }
 
   /// Installs a snapshot that a note vouches for: its state's root and its tree's root must be the

@@ -159,7 +159,7 @@ extension GovernanceNode {
       let call = ForwardCall(
         id: forward.id, type: forward.submission.body.type.rawValue,
         statement: forward.statement, attachment: forward.submission.attachment.bytes)
-      effects.messages.append((leader, PeerMessage(forwardCall: call)))
+      effects.messages.append((leader, PeerMessage.forwardCall(call)))
     }
   }
 
@@ -185,7 +185,7 @@ extension GovernanceNode {
     into effects: inout NodeEffects
   ) {
     var answer = ForwardAnswer(id: call.id)
-    defer { effects.messages.append((sender, PeerMessage(forwardAnswer: answer))) }
+    defer { effects.messages.append((sender, PeerMessage.forwardAnswer(answer))) }
     guard raft.mayPropose else {
       answer.code = StatusCode.unavailable.rawValue
       return

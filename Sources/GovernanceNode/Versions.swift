@@ -18,7 +18,7 @@ import Mutants
 extension GovernanceNode {
   /// Tells a peer what this program can apply.
   func advertise(to peer: NodeID, into effects: inout NodeEffects) {
-    effects.messages.append((peer, PeerMessage(advert: ProgramAdvert(semantics: UInt32(newestSemantics)))))
+    effects.messages.append((peer, PeerMessage.advert(ProgramAdvert(semantics: UInt32(newestSemantics)))))
   }
 
   /// Says it again from time to time: a message may be lost.

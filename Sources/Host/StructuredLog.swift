@@ -5,9 +5,6 @@ import Glibc
 ///
 /// Never parameters, results or secrets: callers pass names, hashes and states.
 public struct StructuredLog: Sendable {
-  /// How grave.
-  public enum Level: String, Sendable { case info, warning, error }
-
   /// Which program, such as `clawshield`.
   public let program: String
   /// Which node or executor.
@@ -20,15 +17,15 @@ public struct StructuredLog: Sendable {
   }
 
   /// Writes a line. `time` is RFC 3339.
-  public func write(_ level: Level, _ event: String, at time: String, _ fields: [(String, JSON)] = []) {
-    var line = JSON.object(
-      [
-        ("time", .string(time)), ("level", .string(level.rawValue)), ("program", .string(program)),
-        ("instance", .string(instance)), ("event", .string(event)),
-      ] + fields
-    ).canonicalBytes()
-    line.append(0x0A)
+  public func write(_ line: LogLine, at time: String) {
+    var whole = line.fields
+    for (name, text) in [
+      ("time", time), ("level", line.level.rawValue), ("program", program), ("instance", instance),
+      ("event", line.event),
+    ] { whole[name] = .string(text) }
+    var bytes = JSON.object(whole).canonicalBytes()
+    bytes.append(0x0A)
     // One write a line, so that lines of several threads do not mix.
-    line.withUnsafeBytes { _ = Glibc.write(2, $0.baseAddress, $0.count) }
+    bytes.withUnsafeBytes { _ = Glibc.write(2, $0.baseAddress, $0.count) }
   }
 }

@@ -66,31 +66,6 @@ public struct ExecutorEffects: Sendable {
   }
 }
 
-/// What an executor has to say. Holds no parameters and no results, but their hashes (RT-10).
-public enum ExecutorNotice: Equatable, Sendable {
-  /// An offer that gets no receipt, since its token is not proven or is long done with.
-  case offerRefused(GateReason)
-  /// A node's answer to a fetch is no input, and why; another is asked.
-  case inputMissed(InputFetch, node: String, String)
-  /// The queue is full; the job may be offered again later.
-  case queueFull(limit: Int)
-  /// A refusal, and the receipt that says so.
-  case jobRefused(Receipt, GateReason)
-  case jobStarted(RunID, Decision, IsolationClass)
-  /// What was admitted has ended, whether it ran or not; the receipt that governance will be told.
-  case jobEnded(Receipt)
-  case leaseRefused(LeaseRefusal)
-  /// A link of the chain of keys that does not verify.
-  case keyRefused(KeyChainError)
-  /// A new key is believed for notes from this size on.
-  case keyTaken(firstSize: UInt64)
-  case bundleRefused(RegistryError)
-  case bundleLoaded(Digest)
-  /// A proof that is not the receipt of a job here.
-  case proofRefused(String)
-  case receiptProven(token: String)
-}
-
 /// An executor's bounds.
 public struct ExecutorSettings: Sendable {
   /// Jobs that wait.

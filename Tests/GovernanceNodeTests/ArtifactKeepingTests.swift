@@ -95,7 +95,7 @@ struct ArtifactKeepingTests {
     var effects = NodeEffects()
     func find(_ found: ArtifactFound) -> Bool {
       effects.clear()
-      away.step(.peer(from: leader.id, PeerMessage(artifactFound: found)), at: world.time, into: &effects)
+      away.step(.peer(from: leader.id, PeerMessage.artifactFound(found)), at: world.time, into: &effects)
       return effects.writes.contains { $0.name == .artifact(tenant: "acme", digest: found.digest) }
     }
     let good = ArtifactFound(tenant: "acme", digest: digest.hex, content: content)
@@ -116,7 +116,7 @@ struct ArtifactKeepingTests {
       var effects = NodeEffects()
       let wanted = ArtifactWanted(tenant: "acme", digest: SHA256.hash(content).hex)
       leader.step(
-        .peer(from: peer.id, PeerMessage(artifactWanted: wanted)), at: world.time, into: &effects)
+        .peer(from: peer.id, PeerMessage.artifactWanted(wanted)), at: world.time, into: &effects)
       return effects.messages.count { $0.message.artifactFound?.content == content }
     }
     leader.node?.keeper.given = 0
@@ -134,7 +134,7 @@ struct ArtifactKeepingTests {
       host.id,
       .peer(
         from: leader.id,
-        PeerMessage(artifactPush: ArtifactPush(statement: push.statement, content: push.content))))
+        PeerMessage.artifactPush(ArtifactPush(statement: push.statement, content: push.content))))
     pass(1)
     #expect(holds(host, stray) && holds(host, kept))
     func removals(after seconds: UInt64) -> [WriteBatch] {
@@ -159,7 +159,7 @@ struct ArtifactKeepingTests {
       let request = try request([number] + [UInt8](repeating: 0, count: ArtifactTable.maximumBytes - 1))
       let push = ArtifactPush(statement: request.statement, content: request.content)
       effects.clear()
-      host.step(.peer(from: peer, PeerMessage(artifactPush: push)), at: world.time, into: &effects)
+      host.step(.peer(from: peer, PeerMessage.artifactPush(push)), at: world.time, into: &effects)
       return effects.writes.isEmpty ? [] : [SHA256.hash(request.content)]
     }
     // The same content pushed again is not held again.
@@ -185,7 +185,7 @@ struct ArtifactKeepingTests {
     host.step(
       .peer(
         from: leader.id,
-        PeerMessage(artifactPush: ArtifactPush(statement: push.statement, content: push.content))),
+        PeerMessage.artifactPush(ArtifactPush(statement: push.statement, content: push.content))),
       at: world.time, into: &effects)
     #expect(effects.writes.isEmpty)
     #expect(effects.messages.count { $0.message.artifactHeld != nil } == 1)

@@ -72,7 +72,7 @@ struct CensorshipTests {
     }
     submit()
     let promise = ForwardAnswer(id: 1, index: 4_000)
-    world.step(follower.id, .peer(from: leader, PeerMessage(forwardAnswer: promise)))
+    world.step(follower.id, .peer(from: leader, PeerMessage.forwardAnswer(promise)))
     world.run(until: world.time + 15_000_000_000)
     #expect(!leads(leader) && isRecorded && isSound)
   }

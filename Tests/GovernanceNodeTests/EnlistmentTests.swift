@@ -44,8 +44,8 @@ struct EnlistmentTests {
   }
 
   private func invented(_ number: UInt8) -> PeerMessage {
-    PeerMessage(
-      challenge: ChallengeNote(
+    PeerMessage.challenge(
+      ChallengeNote(
         executor: executor.path, incarnation: 1, challenge: [UInt8](repeating: number, count: 32)))
   }
 
@@ -125,7 +125,7 @@ struct EnlistmentTests {
     #expect(refusal([String](repeating: String(repeating: "x", count: 256), count: 32)) == nil)
     var note = ChallengeNote(executor: executor.path, incarnation: 1, challenge: own, compliant: true)
     note.shortcomings = ["\u{1B}[2J"]
-    _ = step(.peer(from: liar, PeerMessage(challenge: note)))
+    _ = step(.peer(from: liar, PeerMessage.challenge(note)))
     #expect(try told() == (false, ["readiness: not declared"]))
   }
 }

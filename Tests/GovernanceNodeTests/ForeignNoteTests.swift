@@ -47,7 +47,7 @@ struct ForeignNoteTests {
     #expect(size <= tail, "the note covers no more than this log holds")
     let note = try #require(other.node?.finality.note)
     var effects = NodeEffects()
-    let shown = PeerMessage(note: NoteShown(note: note.encoded))
+    let shown = PeerMessage.note(NoteShown(note: note.encoded))
     follower.step(.peer(from: other.id, shown), at: world.time, into: &effects)
     #expect(follower.fatal == nil)
     #expect(follower.view?.commitSize == committed)

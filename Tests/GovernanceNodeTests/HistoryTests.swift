@@ -34,7 +34,7 @@ struct HistoryTests {
   /// What `source` shows the victim, wherever that stands.
   private func shown() throws -> HistoryShown {
     var effects = NodeEffects()
-    let wanted = PeerMessage(historyWanted: HistoryWanted(first: size(victim)))
+    let wanted = PeerMessage.historyWanted(HistoryWanted(first: size(victim)))
     source.step(.peer(from: victim.id, wanted), at: world.time, into: &effects)
     return try #require(effects.messages.compactMap(\.message.historyShown).first)
   }
@@ -93,7 +93,7 @@ struct HistoryTests {
     later.first += 1
     var effects = NodeEffects()
     func give(_ shown: HistoryShown, from peer: NodeID) {
-      victim.step(.peer(from: peer, PeerMessage(historyShown: shown)), at: world.time, into: &effects)
+      victim.step(.peer(from: peer, PeerMessage.historyShown(shown)), at: world.time, into: &effects)
     }
     for spoiled in [other, fewer, unsigned, later, back] {
       give(spoiled, from: source.id)
@@ -118,7 +118,7 @@ struct HistoryTests {
     func give(_ payload: [UInt8], count: Int, at offset: Int) {
       let shown = HistoryShown(
         first: first + UInt64(offset), payloads: Array(repeating: payload, count: count))
-      victim.step(.peer(from: source.id, PeerMessage(historyShown: shown)), at: world.time, into: &effects)
+      victim.step(.peer(from: source.id, PeerMessage.historyShown(shown)), at: world.time, into: &effects)
     }
     give([], count: 1000, at: 0)
     #expect(victim.node?.history.incoming.map(\.payloads.count) == nil)
@@ -136,7 +136,7 @@ struct HistoryTests {
   func paced() {
     pass(1)
     var effects = NodeEffects()
-    let wanted = PeerMessage(historyWanted: HistoryWanted(first: 0))
+    let wanted = PeerMessage.historyWanted(HistoryWanted(first: 0))
     for _ in 0..<10 { source.step(.peer(from: victim.id, wanted), at: world.time, into: &effects) }
     #expect(effects.messages.count { $0.message.historyShown?.note.isEmpty == false } == 1)
   }

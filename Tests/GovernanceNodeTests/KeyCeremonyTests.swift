@@ -147,8 +147,8 @@ struct KeyCeremonyTests {
     }
     table.run(rounds: 6) { from, to, message in
       if from == liar, to == victim, let round = message.keyRoundOne, let substitute {
-        message = PeerMessage(
-          keyRoundOne: KeyRoundOne(configuration: round.configuration, package: substitute.package))
+        message = PeerMessage.keyRoundOne(
+          KeyRoundOne(configuration: round.configuration, package: substitute.package))
       }
     }
     #expect(table.chairs.allSatisfy { $0.genesis == nil })
@@ -162,7 +162,7 @@ struct KeyCeremonyTests {
     table.run(rounds: 6) { from, _, message in
       if from == liar, var round = message.keyRoundTwo {
         round.share[round.share.count - 1] ^= 1
-        message = PeerMessage(keyRoundTwo: round)
+        message = PeerMessage.keyRoundTwo(round)
       }
     }
     #expect(table.chairs.allSatisfy { $0.genesis == nil })

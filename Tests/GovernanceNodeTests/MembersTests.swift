@@ -266,12 +266,12 @@ struct MembersTests {
         guard sender == liar, receiver == victim, lies < 3 else { return }
         if isShare, var round = message.keyRoundTwo, !round.session.isEmpty {
           round.share[round.share.count - 1] ^= 1
-          message = PeerMessage(keyRoundTwo: round)
+          message = PeerMessage.keyRoundTwo(round)
           lies += 1
         } else if !isShare, var round = message.keyRoundOne {
           // Another dealer's commitment in its place does not fit its part of the key.
           round.package[round.package.count - 1] ^= 1
-          message = PeerMessage(keyRoundOne: round)
+          message = PeerMessage.keyRoundOne(round)
           lies += 1
         }
       }
@@ -354,7 +354,7 @@ struct MembersTests {
       else { return }
       let lie = Record(at: record.at, body: forged[lies % 2])
       call.entries[last].payload = EntryPayload(record: lie.bytes, attachment: []).bytes
-      message = PeerMessage(appendCall: call)
+      message = PeerMessage.appendCall(call)
       lies += 1
     }
     #expect(town.pass(until: { lies == 6 }))
@@ -392,7 +392,7 @@ struct MembersTests {
     town.world.tamper = { sender, _, message in
       guard isLying, sender == liar, var step = message.repairStep, !step.summand.isEmpty else { return }
       step.summand[step.summand.count - 1] ^= 1
-      message = PeerMessage(repairStep: step)
+      message = PeerMessage.repairStep(step)
     }
     func ask(_ call: UInt64) {
       town.world.step(
@@ -435,7 +435,7 @@ struct MembersTests {
     var effects = NodeEffects()
     let from = try #require(town.world.hosts.first { $0.id != leader.id }?.id)
     leader.step(
-      .peer(from: from, PeerMessage(note: NoteShown(note: note.encoded))), at: town.world.time,
+      .peer(from: from, PeerMessage.note(NoteShown(note: note.encoded))), at: town.world.time,
       into: &effects)
     #expect(leader.view?.finalSize == final)
     #expect(

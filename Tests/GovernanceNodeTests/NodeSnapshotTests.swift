@@ -213,16 +213,16 @@ struct NodeSnapshotTests {
     honest.node?.earlier.turns = Turns()
     honest.step(
       .peer(
-        from: taken.id, PeerMessage(earlierWanted: EarlierWanted(first: missing.lowerBound, end: final))),
+        from: taken.id, PeerMessage.earlierWanted(EarlierWanted(first: missing.lowerBound, end: final))),
       at: world.time, into: &effects)
     var lie = try #require(effects.messages.compactMap(\.message.earlierShown).first)
     let last = lie.payloads.count - 1
     lie.payloads[last][lie.payloads[last].count / 2] ^= 1
     effects.clear()
     let stranger = try #require(world.hosts.first { $0.id != first && $0.id != taken.id })
-    taken.step(.peer(from: stranger.id, PeerMessage(earlierShown: lie)), at: world.time, into: &effects)
+    taken.step(.peer(from: stranger.id, PeerMessage.earlierShown(lie)), at: world.time, into: &effects)
     #expect(effects.notices.isEmpty, "who was not asked is not heard")
-    taken.step(.peer(from: first, PeerMessage(earlierShown: lie)), at: world.time, into: &effects)
+    taken.step(.peer(from: first, PeerMessage.earlierShown(lie)), at: world.time, into: &effects)
     for notice in effects.notices {
       if case .evidence(let text) = notice, text.contains("\(first)") { spoilt += 1 }
     }
@@ -386,14 +386,14 @@ struct NodeSnapshotTests {
       var spoiled = piece
       spoil(&spoiled)
       victim.step(
-        .peer(from: leader.id, PeerMessage(snapshotPiece: spoiled)), at: world.time, into: &effects)
+        .peer(from: leader.id, PeerMessage.snapshotPiece(spoiled)), at: world.time, into: &effects)
       #expect(size(victim) == before && base(victim) == 0, "\(what)")
     }
     // The same, unspoiled, is. Again, and it is no news and no evidence.
     for _ in 0..<2 {
       effects.clear()
       victim.step(
-        .peer(from: leader.id, PeerMessage(snapshotPiece: piece)), at: world.time, into: &effects)
+        .peer(from: leader.id, PeerMessage.snapshotPiece(piece)), at: world.time, into: &effects)
       #expect(size(victim) == size(leader))
       #expect(!effects.notices.contains { if case .evidence = $0 { true } else { false } })
     }

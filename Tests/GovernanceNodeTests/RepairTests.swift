@@ -73,7 +73,7 @@ struct RepairTests {
     var effects = NodeEffects()
     func show(_ payload: [UInt8]) {
       effects.clear()
-      let shown = PeerMessage(leafShown: LeafShown(leaf: 7, payload: payload))
+      let shown = PeerMessage.leafShown(LeafShown(leaf: 7, payload: payload))
       victim.step(.peer(from: peer.id, shown), at: world.time, into: &effects)
     }
     show(wrong)

@@ -154,7 +154,7 @@ struct RestoreTests {
     town.world.tamper = { _, receiver, message in if message.genesis != nil { shown.append(receiver) } }
     func ask(_ sender: NodeID, _ configuration: [UInt8]) {
       town.world.step(
-        host.id, .peer(from: sender, PeerMessage(keyRoundOne: KeyRoundOne(configuration: configuration))))
+        host.id, .peer(from: sender, PeerMessage.keyRoundOne(KeyRoundOne(configuration: configuration))))
     }
     ask(voter, town.world.cluster.bytes)
     #expect(shown.isEmpty)

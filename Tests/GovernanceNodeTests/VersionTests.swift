@@ -115,7 +115,9 @@ struct VersionTests {
     let old = try #require(world.hosts.first { $0.id != leading })
     // Every node is told that it has the new program, which it has not.
     world.tamper = { sender, _, message in
-      if sender == old.id, message.advert != nil { message.advert?.semantics = 2 }
+      guard sender == old.id, case .advert(var advert) = message else { return }
+      advert.semantics = 2
+      message = .advert(advert)
     }
     upgrade(world, old.id.rawValue, to: 1)
     world.activate(2)
@@ -142,12 +144,12 @@ struct VersionTests {
     let leader = try leader(world)
     let other = try #require(world.hosts.first { $0.id != leader.id }).id
     expect(leader.node?.semanticsStatus["members"]?.array?.count == 5)
-    world.step(leader.id, .peer(from: other, PeerMessage(advert: ProgramAdvert(semantics: 7))))
-    world.step(leader.id, .peer(from: other, PeerMessage(advert: ProgramAdvert(semantics: 1))))
+    world.step(leader.id, .peer(from: other, PeerMessage.advert(ProgramAdvert(semantics: 7))))
+    world.step(leader.id, .peer(from: other, PeerMessage.advert(ProgramAdvert(semantics: 1))))
     // One that is no member says nothing that counts.
     world.step(
       leader.id,
-      .peer(from: try #require(NodeID(rawValue: 77)), PeerMessage(advert: ProgramAdvert(semantics: 9))))
+      .peer(from: try #require(NodeID(rawValue: 77)), PeerMessage.advert(ProgramAdvert(semantics: 9))))
     let said = leader.node?.semanticsStatus["members"]?.array?.map { $0["newest"]?.integer }
     #expect(said?.sorted { ($0 ?? 0) < ($1 ?? 0) } == [1, 2, 2, 2, 2])
   }

@@ -76,7 +76,7 @@ struct WaitingCallTests {
 
   private func held(_ content: [UInt8], by peer: NodeID) {
     let message = ArtifactHeld(tenant: "acme", digest: SHA256.hash(content).hex)
-    step(.peer(from: peer, PeerMessage(artifactHeld: message)))
+    step(.peer(from: peer, PeerMessage.artifactHeld(message)))
   }
 
   @Test("an artifact's record is appended when three of five hold the content on disk, and not before")
@@ -145,7 +145,7 @@ struct WaitingCallTests {
     for number in 0..<UInt64(ArtifactTable.maximumUnrecorded) + 50 {
       let content = [UInt8(number % 256), UInt8(number / 256), 1]
       let push = try #require(artifactPush(content))
-      let effects = step(.peer(from: peers[0], PeerMessage(artifactPush: push)))
+      let effects = step(.peer(from: peers[0], PeerMessage.artifactPush(push)))
       stored += effects.writes.count
       step(.written(.artifact(tenant: "acme", digest: SHA256.hash(content).hex)))
     }
