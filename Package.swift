@@ -109,6 +109,7 @@ let testing: [Target] = [
   tests("FROSTTests", ["FROST", "Crypto"]),
   tests("MerkleTests", ["Merkle", "Crypto", "Conformance"]),
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
+  tests("ArchiveTests", ["Archive"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
   tests("RegoTests", ["Rego", "Canonical", "Conformance"]),
   program("Benchmarks", at: "Tests/Benchmarks", ["Rego"]),

@@ -1,1 +1,0 @@
-// Module Archive: begun, see Docs/Status.md.
