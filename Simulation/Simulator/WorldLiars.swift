@@ -25,6 +25,11 @@ extension World {
     guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
     let offset = liars[position].begin(lie)
     host(party)?.coordinates(lie, isLying: true)
+    switch lie {
+    case .forget: host(party)?.rememberDisk()
+    case .oldShares: showOldKeysNote(by: party)
+    default: break
+    }
     guard lie == .falseTime else { return }
     oracles.count(fault: "lie: false time")
     host(party)?.clock.offset = offset
@@ -35,6 +40,10 @@ extension World {
     liars[position].end(lie)
     host(party)?.coordinates(lie, isLying: false)
     if lie == .falseTime { host(party)?.clock.offset = 0 }
+    if lie == .forget, let host = host(party), host.isUp {
+      stop(host, keeping: 0, until: time + 1_000_000)
+      host.forgetDisk()
+    }
   }
 
   /// What a liar's node wanted done, as the liar does it.
