@@ -49,6 +49,8 @@ public enum Lie: String, Sendable, CaseIterable {
   case spoilStates
   /// Goes back to the disk that it had at the beginning, at the end: its vote, its log and what it signed since never were.
   case forget
+  /// Names a term one higher than its own, each time that it answers a leader.
+  case oneTermMore
   /// Shows a note that it has signed with its own share of the first key and those of parties that have left or do the same.
   case oldShares
 
@@ -162,6 +164,7 @@ struct Liar {
     if tells(.garbageShares) { spoilShare(&out, &oracles) }
     if tells(.declineAll) { decline(&out, &oracles) }
     if tells(.higherTerms) { raiseTerm(&out, &oracles) }
+    if tells(.oneTermMore) { out.appendAnswer?.term += 1 }
     if tells(.falseAcknowledgements) { acknowledgeFalsely(&out, &oracles) }
     if tells(.forge) { forge(&out, &oracles) }
     var sent = [(to: peer, message: out)]

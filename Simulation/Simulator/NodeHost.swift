@@ -169,7 +169,7 @@ extension NodeHost {
       case .falseConsent: .consent
       case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
         .falseAcknowledgements, .forge, .invent, .askTwice, .twoStories, .otherAttachments, .spoilStates,
-        .forget, .oldShares:
+        .forget, .oneTermMore, .oldShares:
         nil
       }
     guard let kind else { return }

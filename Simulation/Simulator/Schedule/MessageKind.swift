@@ -20,7 +20,7 @@ public enum MessageKind: String, Hashable, Sendable, CaseIterable {
   /// What a node hands on to the leader, or shows to others since that does not take it.
   case forwards
   case restrictions
-  /// Final entries that a node was asked for.
+  /// Final entries, and the leaves before a snapshot, that a node has asked for.
   case histories
   case snapshots
 
@@ -46,7 +46,7 @@ public enum MessageKind: String, Hashable, Sendable, CaseIterable {
       self = .forwards
     } else if message.restriction != nil {
       self = .restrictions
-    } else if message.historyShown != nil {
+    } else if message.historyShown != nil || message.earlierShown != nil {
       self = .histories
     } else if message.snapshotPiece != nil {
       self = .snapshots
