@@ -53,6 +53,8 @@ public enum Lie: String, Sendable, CaseIterable {
   case oneTermMore
   /// Shows a note that it has signed with its own share of the first key and those of parties that have left or do the same.
   case oldShares
+  /// Shows everybody all restrictions that operators have ever signed.
+  case oldRestrictions
 
   /// What seeds draw.
   static let drawn = allCases.prefix { $0 != .falseRoot }

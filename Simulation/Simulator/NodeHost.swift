@@ -169,7 +169,7 @@ extension NodeHost {
       case .falseConsent: .consent
       case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
         .falseAcknowledgements, .forge, .invent, .askTwice, .twoStories, .otherAttachments, .spoilStates,
-        .forget, .oneTermMore, .oldShares:
+        .forget, .oneTermMore, .oldShares, .oldRestrictions:
         nil
       }
     guard let kind else { return }

@@ -5,11 +5,11 @@ import Records
 import Wire
 
 /// What honest parties have said that they are bound by, held against what they sign: the oracle for "restrictions bind at
-/// once". Who has acknowledged a kill gives no share to a lease that does not name it, whatever the leader has put into
-/// the log.
+/// once", and for "what was lifted never binds again". Who has acknowledged a kill gives no share to a lease that does not
+/// name it, whatever the leader has put into the log; and nobody gives one to a lease that names what a leaf below it lifts.
 ///
-/// It sees what parties are asked and what leaves them, and nothing of the state. From the moment when people lift a
-/// restriction, it says nothing of it any more.
+/// It sees what parties are asked and what leaves them, and nothing of the state. Between the moment when people begin to
+/// lift a restriction and the leaf that says so, it says nothing.
 struct RestrictionShadow: Sendable {
   private struct Question: Hashable, Sendable {
     let party: NodeID
@@ -20,8 +20,8 @@ struct RestrictionShadow: Sendable {
   }
 
   private var bound: [NodeID: [String]] = [:]
-  /// What each question's lease forbids.
-  private var asked: [Question: [String]] = [:]
+  /// What each question's lease forbids, and the size of its note.
+  private var asked: [Question: (named: [String], size: UInt64)] = [:]
 
   /// A party has told somebody that it is bound.
   mutating func binds(_ party: NodeID, _ id: String) {
@@ -30,20 +30,27 @@ struct RestrictionShadow: Sendable {
 
   /// A party is asked for a share of a note with a lease.
   mutating func asks(_ party: NodeID, _ call: SignCall, from coordinator: NodeID) {
-    guard bound[party] != nil, let list = try? RestrictionList(parsing: call.restrictions) else { return }
+    guard let list = try? RestrictionList(parsing: call.restrictions),
+      let note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self))
+    else { return }
     let question = Question(
       party: party, coordinator: coordinator, term: call.term, round: call.round, session: call.session)
-    asked[question] = list.entries.map(\.incidentID)
+    asked[question] = (list.entries.map(\.incidentID), note.size)
   }
 
-  /// A party gives a share; the restriction that it has forgotten, or nil. Nil as well where nothing follows.
-  func forgotten(
-    by party: NodeID, _ answer: SignAnswer, to coordinator: NodeID, lifted: [String]
-  ) -> (isJudged: Bool, id: String?) {
+  /// A party gives a share; what is wrong with the lease that it signs, or nil. Not judged where it was asked for none.
+  func objection(
+    to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, lifting: [String],
+    lifted: [(id: String, leaf: UInt64)]
+  ) -> (isJudged: Bool, what: String?) {
     let question = Question(
       party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
-    guard !answer.share.isEmpty, let named = asked[question] else { return (false, nil) }
-    return (true, bound[party]?.first { !named.contains($0) && !lifted.contains($0) })
+    guard !answer.share.isEmpty, let (named, size) = asked[question] else { return (false, nil) }
+    if let id = bound[party]?.first(where: { !named.contains($0) && !lifting.contains($0) }) {
+      return (true, "is bound by \(id), and signs a lease that does not name it")
+    }
+    let over = lifted.first { named.contains($0.id) && $0.leaf < size }
+    return (true, over.map { "signs a lease that names \($0.id), which leaf \($0.leaf) lifts" })
   }
 }
 
@@ -60,13 +67,12 @@ extension World {
   func watchRestrictions(of party: NodeID, _ message: PeerMessage, to peer: NodeID) {
     if let told = message.restrictionBound { restrictions.binds(party, told.incidentID) }
     guard let answer = message.signAnswer else { return }
-    let (isJudged, id) = restrictions.forgotten(
-      by: party, answer, to: peer, lifted: oracles.execution.lifted)
+    let (isJudged, what) = restrictions.objection(
+      to: answer, of: party, to: peer, lifting: oracles.execution.lifted,
+      lifted: oracles.audit?.lifted ?? [])
     guard isJudged else { return }
     oracles.evaluated("acknowledged restrictions hold")
-    guard let id else { return }
-    oracles.fail(
-      "acknowledged restrictions hold",
-      "node \(party.rawValue) is bound by \(id), and signs a lease that does not name it", at: time)
+    guard let what else { return }
+    oracles.fail("acknowledged restrictions hold", "node \(party.rawValue) \(what)", at: time)
   }
 }

@@ -68,6 +68,8 @@ public final class World<Suite: CipherSuite> {
   var restrictions = RestrictionShadow()
   /// What parties of the beginning know of their key, for those who keep their shares of it.
   let foundingKeys: PublicKeyPackage<Suite>
+  /// Restrictions as operators have signed them, for who shows old ones.
+  var signedRestrictions: [StatementRequest] = []
   /// Items whose time has come and that wait for a state.
   var armed: [Int] = []
   /// Nodes that are sent a state by the next leader whom they answer.
@@ -373,6 +375,12 @@ public final class World<Suite: CipherSuite> {
         key: CallKey(connection: UInt64(position), call: outgoing.call),
         caller: clients[position].caller(of: outgoing), method: outgoing.method.path,
         payload: outgoing.payload)
+      if [.kill, .quarantine, .revoke].contains(outgoing.method),
+        let request = try? StatementRequest(decoding: outgoing.payload),
+        !signedRestrictions.contains(request)
+      {
+        signedRestrictions.append(request)
+      }
       if let type = statementType(of: outgoing.method) {
         oracles.said(outgoing.payload, type, by: call.caller)
       }

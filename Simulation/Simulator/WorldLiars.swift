@@ -3,6 +3,7 @@ import FROST
 import GovernanceNode
 import Raft
 import Records
+import Wire
 
 // The lying parties' part of the world.
 extension World {
@@ -28,11 +29,22 @@ extension World {
     switch lie {
     case .forget: host(party)?.rememberDisk()
     case .oldShares: showOldKeysNote(by: party)
+    case .oldRestrictions: showOldRestrictions(by: party)
     default: break
     }
     guard lie == .falseTime else { return }
     oracles.count(fault: "lie: false time")
     host(party)?.clock.offset = offset
+  }
+
+  private func showOldRestrictions(by party: UInt64) {
+    guard let host = host(party) else { return }
+    for peer in hosts where peer.id != host.id {
+      for signed in signedRestrictions {
+        let shown = RestrictionShown(statement: signed.statement, attachment: signed.attachment)
+        send(PeerMessage(restriction: shown), from: host.id, to: peer.id)
+      }
+    }
   }
 
   func endLie(_ party: UInt64, _ lie: Lie) {

@@ -85,13 +85,11 @@ public enum Mutant: String, CaseIterable, Sendable {
   case historyUnasked = "without-history"
   case incarnationUnchecked = "without-incarnation"
   case censorTolerated = "without-censorship-vote"
-  case denialsUnheard = "without-denials"
   case noteTimeUnchecked = "without-note-time"
   case noteUnverified = "without-note-signature"
   case termsUnlimited = "without-term-credits"
-  case lossUnnoticed = "without-loss-probe"
-  case disloyal = "without-stickiness"
   case unprovenTold = "without-proof-at-hand"
+  case liftForgotten = "without-lift-memory"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

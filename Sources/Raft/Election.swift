@@ -176,7 +176,6 @@ extension RaftInstance {
     guard let leaderContact, !distrustsLeader else { return false }
     #if SIMULATION
     if Mutant.leaseAboveTimeout.isActive { return true }
-    if Mutant.disloyal.isActive { return false }
     #endif
     return now < leaderContact + settings.electionTimeout
   }

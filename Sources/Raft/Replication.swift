@@ -1,7 +1,3 @@
-#if SIMULATION
-import Mutants
-#endif
-
 // The leader's side of log replication (Raft §5.3).
 
 extension RaftInstance {
@@ -62,13 +58,7 @@ extension RaftInstance {
     case .probe:
       leading.progress[position].isProbing = true
       previous = leading.progress[position].next.previous
-    case .replicate:
-      #if SIMULATION
-      let isLossUnnoticed = Mutant.lossUnnoticed.isActive
-      #else
-      let isLossUnnoticed = false
-      #endif
-      previous = isLossUnnoticed ? leading.progress[position].match : leading.progress[position].next.previous
+    case .replicate: previous = leading.progress[position].next.previous
     case .snapshot: previous = log.firstIndex.previous
     }
     _ = send([], after: previous, to: position, into: &effects)
@@ -171,9 +161,6 @@ extension RaftInstance {
   private mutating func believes(
     _ round: UInt64, denying previous: LogIndex, hint: LogIndex, position: Int, into effects: inout Effects
   ) -> Bool {
-    #if SIMULATION
-    if Mutant.denialsUnheard.isActive { return false }
-    #endif
     let progress = leading.progress[position]
     guard previous <= progress.match, hint < progress.match, round == leading.round,
       round != progress.denials.round
