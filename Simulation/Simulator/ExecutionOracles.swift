@@ -35,6 +35,8 @@ struct ExecutionKnowledge: Sendable {
   var lastStart: [(decision: Decision, leaf: LeafIndex)] = []
   /// Executors that have lied: what they say of their own runs nobody else can know.
   var liars: [Principal] = []
+  /// Restrictions that people have begun to lift.
+  var lifted: [String] = []
   /// Restrictions that an operator was told are in force, and since when.
   var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
   var seen: Set<[UInt8]> = []
@@ -342,6 +344,7 @@ extension Oracles {
 
   /// An operator begins to take a restriction back.
   mutating func lifting(_ incidentID: String) {
+    execution.lifted.append(incidentID)
     execution.restrictions.removeAll { $0.entry.incidentID == incidentID }
   }
 }

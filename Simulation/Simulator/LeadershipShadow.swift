@@ -3,6 +3,8 @@ import Raft
 /// Leaders as an onlooker sees them: one that no majority can reach, or whose log's disk stands, gives up and makes room
 /// (check-quorum, dissertation §6.2). One that goes on speaking keeps the others from an election.
 ///
+/// Whom the final members are without does not lead either, once it can know it.
+///
 /// Only cuts count as unreachable: what is lost or late on an open link may still come. A node that stood still begins
 /// anew.
 struct LeadershipShadow: Sendable {
@@ -13,12 +15,15 @@ struct LeadershipShadow: Sendable {
     /// Since when no majority reaches it, and since when its disk has finished nothing; nil where not.
     var deafSince: UInt64?
     var hungSince: UInt64?
+    /// Since when the final members are without it; nil where they are not.
+    var goneSince: UInt64?
   }
 
   /// A leader gives up 0.9 s after it heard from a majority, and 3 s after a write was asked for; clocks drift a little, and
   /// it looks every 50 ms.
   private static let deafLimit: UInt64 = 2_000_000_000
   private static let hungLimit: UInt64 = 4_500_000_000
+  private static let goneLimit: UInt64 = 2_000_000_000
   /// Nodes that run are looked at more often.
   private static let pause: UInt64 = 500_000_000
 
@@ -26,7 +31,8 @@ struct LeadershipShadow: Sendable {
 
   /// Looks at a node that leads or does not; why it should not any more, or nil.
   mutating func observe(
-    _ id: NodeID, life: UInt64, leads: Bool, isDeaf: Bool, isHung: Bool, at time: UInt64
+    _ id: NodeID, life: UInt64, leads: Bool, isDeaf: Bool, isHung: Bool, isGone: Bool = false,
+    at time: UInt64
   ) -> String? {
     guard leads else {
       seen.removeAll { $0.id == id }
@@ -39,7 +45,11 @@ struct LeadershipShadow: Sendable {
     known.at = time
     known.deafSince = isDeaf ? known.deafSince ?? time : nil
     known.hungSince = isHung ? known.hungSince ?? time : nil
+    known.goneSince = isGone ? known.goneSince ?? time : nil
     seen[position] = known
+    if let since = known.goneSince, since + Self.goneLimit < time {
+      return "\(id) leads, and has been no member any more for \((time - since) / 1_000_000) ms"
+    }
     if let since = known.deafSince, since + Self.deafLimit < time {
       return "\(id) leads, and no majority has reached it for \((time - since) / 1_000_000) ms"
     }
@@ -54,7 +64,11 @@ extension World {
   /// Holds a node that leads against what reaches it and what its disk does. Where members change, who is a majority is
   /// for consensus to say.
   func observeLeadership(_ host: NodeHost<Suite>) {
-    guard let view = host.view, !operators.haveChangedMembers else { return }
+    guard let view = host.view else { return }
+    guard !operators.haveChangedMembers else {
+      observeMembership(host, leads: view.role == .leader)
+      return
+    }
     let hearing = hosts.count { $0.id == host.id || canTalk($0.id, host.id) }
     let isHung =
       host.diskFaults.contains { $0.fault == .hang }
@@ -65,6 +79,16 @@ extension World {
     if let objection = leadership.observe(
       host.id, life: host.life, leads: view.role == .leader, isDeaf: hearing < hosts.count / 2 + 1,
       isHung: isHung, at: time)
+    {
+      oracles.fail("leaders can lead", objection, at: time)
+    }
+  }
+
+  private func observeMembership(_ host: NodeHost<Suite>, leads: Bool) {
+    if leads { oracles.evaluated("leaders can lead") }
+    if let objection = leadership.observe(
+      host.id, life: host.life, leads: leads, isDeaf: false, isHung: false, isGone: leads && hasLeft(host),
+      at: time)
     {
       oracles.fail("leaders can lead", objection, at: time)
     }

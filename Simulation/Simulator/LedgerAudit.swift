@@ -27,7 +27,8 @@ struct LedgerAudit: Sendable {
   private var restrictions: [(id: String, target: IncidentTarget)] = []
   /// Those of people alone.
   private var acts: [RestrictionList.Entry] = []
-  private var lifted: [String] = []
+  /// What people have lifted, and the leaf that says so.
+  private(set) var lifted: [(id: String, leaf: UInt64)] = []
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
   /// within two.
   private static var allowedLead: Interval { .seconds(4) }
@@ -69,7 +70,7 @@ struct LedgerAudit: Sendable {
       asked.votes.append((voter.owner, ballot.vote, index))
       proposals[ballot.proposal.value] = asked
     case .decision(let decision): return take(decision, at: index)
-    case .incident(let signed): take(signed)
+    case .incident(let signed): take(signed, at: index)
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .receipt(let signed): receipts[index] = signed
@@ -81,7 +82,7 @@ struct LedgerAudit: Sendable {
     return nil
   }
 
-  private mutating func take(_ signed: Signed<IncidentAct>) {
+  private mutating func take(_ signed: Signed<IncidentAct>, at index: UInt64) {
     let act = signed.content
     let people = signed.verifiedSignatures(cluster: cluster).filter { line in
       if case .operator = line.by { return enrolment(line.by)?.key == line.key }
@@ -91,8 +92,8 @@ struct LedgerAudit: Sendable {
     if act.kind == .lift {
       restrictions.removeAll { act.lifts.contains($0.id) }
       acts.removeAll { act.lifts.contains($0.incidentID) }
-      lifted += act.lifts
-    } else if !lifted.contains(act.incidentID) {
+      lifted += act.lifts.map { ($0, index) }
+    } else if !lifted.contains(where: { $0.id == act.incidentID }) {
       restrictions.append((act.incidentID, act.target))
       acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
     }

@@ -39,9 +39,25 @@ public enum Lie: String, Sendable, CaseIterable {
   case falseState
   /// Coordinates consent to every approval, void or not.
   case falseConsent
+  // What no seed draws either: exact lies of scenarios.
+
+  /// Leads with two contents for one index, each time: peers with an odd number get the last entry a nanosecond later.
+  case twoStories
+  /// Leads with something else attached to the last entry, for peers with an odd number.
+  case otherAttachments
+  /// Leaves a cell out of the states that it sends.
+  case spoilStates
+  /// Goes back to the disk that it had at the beginning, at the end: its vote, its log and what it signed since never were.
+  case forget
+  /// Names a term one higher than its own, each time that it answers a leader.
+  case oneTermMore
+  /// Shows a note that it has signed with its own share of the first key and those of parties that have left or do the same.
+  case oldShares
+  /// Shows everybody all restrictions that operators have ever signed.
+  case oldRestrictions
 
   /// What seeds draw.
-  static let drawn = allCases.filter { ![.falseRoot, .falseState, .falseConsent].contains($0) }
+  static let drawn = allCases.prefix { $0 != .falseRoot }
 
   /// What is counted when a lie is told.
   static let faultNames = [
@@ -114,7 +130,7 @@ struct Liar {
   /// Whether it lies at all.
   var isActive: Bool { !lies.isEmpty }
 
-  private func tells(_ lie: Lie) -> Bool { lies.contains(lie) }
+  func tells(_ lie: Lie) -> Bool { lies.contains(lie) }
 
   /// Begins to lie in this way. Returns how far its clock is off, in nanoseconds, where that is the lie.
   mutating func begin(_ lie: Lie) -> Int64 {
@@ -145,9 +161,12 @@ struct Liar {
     }
     var out = message
     if tells(.equivocate) { equivocate(&out, peer, &oracles) }
+    if tells(.twoStories) || tells(.otherAttachments) { tellOtherwise(&out, peer) }
+    if tells(.spoilStates) { spoilState(&out) }
     if tells(.garbageShares) { spoilShare(&out, &oracles) }
     if tells(.declineAll) { decline(&out, &oracles) }
     if tells(.higherTerms) { raiseTerm(&out, &oracles) }
+    if tells(.oneTermMore) { out.appendAnswer?.term += 1 }
     if tells(.falseAcknowledgements) { acknowledgeFalsely(&out, &oracles) }
     if tells(.forge) { forge(&out, &oracles) }
     var sent = [(to: peer, message: out)]
@@ -213,12 +232,37 @@ struct Liar {
     message = .appendCall(call)
   }
 
+  private mutating func tellOtherwise(_ message: inout PeerMessage, _ peer: NodeID) {
+    guard peer.rawValue % 2 == 1, var call = message.appendCall, !call.entries.isEmpty else { return }
+    let last = call.entries.count - 1
+    guard let payload = try? EntryPayload(parsing: call.entries[last].payload),
+      let record = try? Record(parsing: payload.record)
+    else { return }
+    if tells(.twoStories) {
+      let other = Record(at: record.at.advanced(by: Interval(nanoseconds: 1)), body: record.body)
+      call.entries[last].payload = EntryPayload(record: other.bytes, attachment: payload.attachment).bytes
+    } else if !payload.attachment.isEmpty {
+      call.entries[last].payload = EntryPayload(record: payload.record, attachment: spoiledParameters()).bytes
+    }
+    message.appendCall = call
+  }
+
+  private func spoilState(_ message: inout PeerMessage) {
+    guard var piece = message.snapshotPiece,
+      let position = piece.names.firstIndex(where: { $0.hasPrefix("proposal/") })
+    else { return }
+    piece.names.remove(at: position)
+    piece.cells.remove(at: position)
+    message.snapshotPiece = piece
+  }
+
   private mutating func spoilShare(_ message: inout PeerMessage, _ oracles: inout Oracles) {
     guard var answer = message.signAnswer, !answer.share.isEmpty else { return }
     oracles.count(fault: "lie: garbage share")
     switch randoms[.garbageShares].below(3) {
     case 0: answer.share = randoms[.garbageShares].bytes(answer.share.count)
-    case 1: answer.share[0] ^= 1
+    // After the party's two bytes: another scalar.
+    case 1: answer.share[2] ^= 1
     default: answer.share = []
     }
     message = .signAnswer(answer)

@@ -134,6 +134,18 @@ public enum SimulationError: Error, Equatable, Sendable {
 }
 
 extension NodeHost {
+  /// Its disk as it is now is what it will go back to.
+  func rememberDisk() { disk.remember() }
+  func forgetDisk() { disk.goBack() }
+
+  /// Its share of the key of the beginning; nil for a party that came later.
+  func foundingPackage() -> KeyPackage<Suite>? {
+    switch share {
+    case .some(let memory): try? KeyPackage(serialized: memory)
+    case .none: nil
+    }
+  }
+
   /// What it sends to a peer as though that lacked what its own log has no more.
   func offerSnapshot(to peer: NodeID) -> [(to: NodeID, message: PeerMessage)] {
     var effects = NodeEffects()
@@ -156,7 +168,8 @@ extension NodeHost {
       case .falseState: .state
       case .falseConsent: .consent
       case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
-        .falseAcknowledgements, .forge, .invent, .askTwice:
+        .falseAcknowledgements, .forge, .invent, .askTwice, .twoStories, .otherAttachments, .spoilStates,
+        .forget, .oneTermMore, .oldShares, .oldRestrictions:
         nil
       }
     guard let kind else { return }

@@ -110,6 +110,7 @@ public struct Oracles: Sendable {
     if liars.isEmpty, let (oracle, objection) = consensus.observe(host, view, counting: &evaluations) {
       fail(oracle, objection, at: time)
     }
+    checkTime(of: host.node?.newestCheckpoint, at: time)
     let seen = finalSizes[view.id] ?? 0
     guard view.finalSize != seen else { return }
     if view.finalSize < seen {
@@ -141,6 +142,17 @@ public struct Oracles: Sendable {
     walk(host, to: view.finalSize, at: time)
     if walked == view.finalSize { holdLabels(view.finalState, at: time) }
     checkConsent(of: host.node?.newestCheckpoint, at: time)
+  }
+
+  /// How far a note's time may be ahead: parties allow five seconds, and most clocks are right to within two.
+  private static var allowedLead: Interval { .seconds(7) }
+
+  /// No note that an honest node has taken up is of a time that is yet to come.
+  mutating func checkTime(of note: CheckpointNote?, at time: UInt64) {
+    guard let note, note.time.since(wall(time)) > Self.allowedLead else { return }
+    fail(
+      "ledger follows its rules",
+      "the note of size \(note.size) is of \(note.time.text), and it is \(wall(time).text)", at: time)
   }
 
   /// A node has crashed: what it had not made durable it may have to learn again.

@@ -106,7 +106,7 @@ public struct Shrinker {
   private mutating func withRoundTimes(_ schedule: Schedule) -> Schedule {
     for unit in [100_000_000, 1_000_000] as [UInt64] {
       let round = schedule.with(
-        schedule.items.map { Schedule.Item(at: ($0.at + unit / 2) / unit * unit, $0.act) })
+        schedule.items.map { $0.at(($0.at + unit / 2) / unit * unit) })
       if round != schedule, fails(round) { return round }
     }
     var best = schedule

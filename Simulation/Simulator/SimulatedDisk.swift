@@ -68,6 +68,17 @@ final class SimulatedDisk: LogStore {
     }
   }
 
+  /// What a party goes back to that pretends never to have had what came since.
+  private var earlier: (synced: MemoryStore, lock: [UInt8]?)?
+
+  func remember() { earlier = (synced, lock) }
+
+  /// Goes back.
+  func goBack() {
+    guard let earlier else { return }
+    (synced, lock) = earlier
+  }
+
   /// A batch is on stable storage.
   func sync(_ batch: WriteBatch) { synced.write(batch) }
 

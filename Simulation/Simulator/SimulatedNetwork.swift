@@ -9,7 +9,7 @@ struct SimulatedNetwork {
     /// How many faults cut it at the moment.
     var cuts = 0
     /// In force, with the item that began each.
-    var faults: [(item: Int, fault: LinkFault, until: UInt64)] = []
+    var faults: [(item: Int, fault: LinkFault, kind: MessageKind?, until: UInt64)] = []
     var random: SeededRandom
   }
 
@@ -57,8 +57,11 @@ struct SimulatedNetwork {
     return links[link].cuts == 0
   }
 
-  mutating func begin(_ fault: LinkFault, item: Int, from: NodeID, to: NodeID, until: UInt64) {
-    links[position(from, to)].faults.append((item, fault, until))
+  /// Begins a fault; with a kind, messages of that kind alone meet it.
+  mutating func begin(
+    _ fault: LinkFault, of kind: MessageKind?, item: Int, from: NodeID, to: NodeID, until: UInt64
+  ) {
+    links[position(from, to)].faults.append((item, fault, kind, until))
   }
 
   mutating func end(item: Int) {
@@ -74,7 +77,9 @@ struct SimulatedNetwork {
   }
 
   /// What becomes of a message that is sent now.
-  mutating func send(from: NodeID, to: NodeID, at time: UInt64, fired: (StaticString) -> Void) -> Fate {
+  mutating func send(
+    _ kind: MessageKind?, from: NodeID, to: NodeID, at time: UInt64, fired: (StaticString) -> Void
+  ) -> Fate {
     let link = position(from, to)
     var random = links[link].random
     let fateWord = random.next()
@@ -85,7 +90,7 @@ struct SimulatedNetwork {
     var times = [time + first]
     var isCorrupted = false
     var after: UInt64 = 0
-    for (_, fault, until) in links[link].faults {
+    for (_, fault, only, until) in links[link].faults where only == nil || only == kind {
       switch fault {
       case .loss(let chance):
         if fateWord % 1_000_000 < chance {
@@ -105,6 +110,9 @@ struct SimulatedNetwork {
       case .delay(let most):
         fired("delay")
         after += extra % (most + 1) + (extra >> 32) % (most + 1)
+      case .late(let span):
+        fired("delay")
+        after += span
       case .clog:
         fired("clog")
         times = times.map { max($0, until) }

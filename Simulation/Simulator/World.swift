@@ -28,6 +28,8 @@ enum WorldEvent {
   case restart(NodeID)
   /// An item of the schedule begins.
   case begin(Int)
+  /// What an item has waited for is there: it begins.
+  case due(Int)
   /// It ends.
   case end(Int)
   case client(Int)
@@ -36,7 +38,7 @@ enum WorldEvent {
 /// Names of what happens, for the determinism log.
 enum WorldEventName: String, CaseIterable {
   case deliver, broken, tick, synced, call, answer, cancel, executor, executorStart, restart, begin, end,
-    client
+    client, due
 }
 
 /// A whole cluster with its agents, approvers and executors, in one thread, on virtual time, from one
@@ -63,6 +65,13 @@ public final class World<Suite: CipherSuite> {
   public internal(set) var oracles = Oracles()
   var leadership = LeadershipShadow()
   var nonces = NonceShadow()
+  var restrictions = RestrictionShadow()
+  /// What parties of the beginning know of their key, for those who keep their shares of it.
+  let foundingKeys: PublicKeyPackage<Suite>
+  /// Restrictions as operators have signed them, for who shows old ones.
+  var signedRestrictions: [StatementRequest] = []
+  /// Items whose time has come and that wait for a state.
+  var armed: [Int] = []
   /// Nodes that are sent a state by the next leader whom they answer.
   var awaitingSnapshot: [NodeID] = []
   /// Whether faults still happen; the liveness phase heals everything but what is left.
@@ -106,6 +115,7 @@ public final class World<Suite: CipherSuite> {
     self.genesis = genesis
     cluster = TreeHash.leaf(foundation.genesis.leaf)
     genesisShown = foundation.genesis
+    foundingKeys = foundation.publicKeys
     keys = KnownKeys(KeyChain(cluster: cluster, genesisKey: genesis.groupKey))
     let company = try cast.company(
       of: cluster, keys: keys, conditions: conditions, log: log)
@@ -200,6 +210,9 @@ public final class World<Suite: CipherSuite> {
     case .restart(let id): restart(id)
     case .begin(let item):
       mix(.begin, UInt64(item))
+      if !isCalm { arm(item) }
+    case .due(let item):
+      mix(.due, UInt64(item))
       if !isCalm { begin(item) }
     case .end(let item):
       mix(.end, UInt64(item))
@@ -228,6 +241,7 @@ public final class World<Suite: CipherSuite> {
     }
     effects.clear()
     watchNonces(of: host, event)
+    watchRestrictions(of: host, event)
     host.step(event, at: time, into: &effects)
     let raised = effects
     for write in raised.writes {
@@ -237,10 +251,12 @@ public final class World<Suite: CipherSuite> {
     if let position = liars.firstIndex(where: { $0.id == id }) {
       lie(position, raised)
       timeline?.looked(at: host, time)
+      release(by: host)
       return
     }
     for (receiver, message) in raised.messages {
       watchNonces(of: id, message, to: receiver)
+      watchRestrictions(of: id, message, to: receiver)
       if message.appendAnswer != nil, awaitingSnapshot.contains(id) { sendSnapshot(to: id, by: receiver) }
       if let taken = message.snapshotTaken, taken.accepted { oracles.count(fault: "snapshot installed") }
       send(message, from: id, to: receiver)
@@ -259,6 +275,7 @@ public final class World<Suite: CipherSuite> {
     if let conflict = host.node?.conflict, isHonest(host), !bearsConflicts {
       oracles.fail("nodes stay up", "node \(host.id.rawValue) halted: \(conflict.reason)", at: time)
     }
+    release(by: host)
   }
 
   /// Takes up the keys that have become final at an honest node.
@@ -304,7 +321,9 @@ public final class World<Suite: CipherSuite> {
     var message = sent
     tamper?(sender, receiver, &message)
     guard canTalk(sender, receiver), host(receiver) != nil else { return }
-    let fate = network.send(from: sender, to: receiver, at: time) { oracles.count(fault: "\($0)") }
+    let fate = network.send(MessageKind(message), from: sender, to: receiver, at: time) {
+      oracles.count(fault: "\($0)")
+    }
     switch fate {
     case .lost: timeline?.lost(message, from: sender, to: receiver, at: time)
     case .arrives(let times):
@@ -356,6 +375,12 @@ public final class World<Suite: CipherSuite> {
         key: CallKey(connection: UInt64(position), call: outgoing.call),
         caller: clients[position].caller(of: outgoing), method: outgoing.method.path,
         payload: outgoing.payload)
+      if [.kill, .quarantine, .revoke].contains(outgoing.method),
+        let request = try? StatementRequest(decoding: outgoing.payload),
+        !signedRestrictions.contains(request)
+      {
+        signedRestrictions.append(request)
+      }
       if let type = statementType(of: outgoing.method) {
         oracles.said(outgoing.payload, type, by: call.caller)
       }

@@ -30,6 +30,10 @@ extension World {
     case .flip(let node, let entry, let bit):
       if host(node)?.disk.flip(entry: entry, bit: bit) == true { oracles.count(fault: "bit flip") }
     case .clock(let node, let fault): setClock(node, fault)
+    case .stand(let node):
+      guard let host = host(node), host.isUp else { return }
+      host.node?.runOutElectionTimer()
+      step(host.id, .tick)
     case .lie(let party, let lie, let length):
       beginLie(party, lie)
       queue.schedule(.end(position), at: time + length)
@@ -40,6 +44,7 @@ extension World {
       oracles.count(fault: "transfer")
       operators.transfer(to: node)
     case .members(let draw): changeMembers(draw)
+    case .replace(let parties, let count): replaceParties(parties, by: count)
     case .policy(let number):
       oracles.count(fault: "policy change")
       operators.activate(bundle: number, wall: wall())
@@ -67,8 +72,9 @@ extension World {
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
-    case .crash, .pause, .flip, .clock, .executorCrash, .executorDrift, .restrict, .transfer, .members,
-      .policy, .snapshot, .program, .activate,
+    case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .transfer,
+      .members,
+      .replace, .policy, .snapshot, .program, .activate,
       .agent,
       .vote:
       break
@@ -78,10 +84,19 @@ extension World {
   /// A node that is to be sent a state answers somebody who leads: it hears that one, and may take the state from it before
   /// the entries that it lacks.
   func sendSnapshot(to peer: NodeID, by leader: NodeID) {
-    guard let host = host(leader), isHonest(host), host.view?.role == .leader else { return }
+    guard let host = host(leader), host.view?.role == .leader else { return }
     awaitingSnapshot.removeAll { $0 == peer }
     oracles.count(fault: "snapshot sent")
-    for (receiver, message) in host.offerSnapshot(to: peer) { send(message, from: leader, to: receiver) }
+    let position = liars.firstIndex { $0.id == leader }
+    for (receiver, message) in host.offerSnapshot(to: peer) {
+      guard let position else {
+        send(message, from: leader, to: receiver)
+        continue
+      }
+      for told in liars[position].rewrite(message, to: receiver, oracles: &oracles) {
+        send(told.message, from: leader, to: told.to)
+      }
+    }
   }
 
   // MARK: Network
@@ -95,10 +110,10 @@ extension World {
       }
       for (from, to) in cuts(act) { network.cut(from, to) }
       queue.schedule(.end(position), at: time + length)
-    case .link(let from, let to, let fault, let length):
+    case .link(let from, let to, let fault, let kind, let length):
       for sender in named(from) {
         for receiver in named(to) where sender != receiver {
-          network.begin(fault, item: position, from: sender, to: receiver, until: time + length)
+          network.begin(fault, of: kind, item: position, from: sender, to: receiver, until: time + length)
         }
       }
       queue.schedule(.end(position), at: time + length)
@@ -271,6 +286,7 @@ extension World {
     guard !isCalm else { return }
     timeline?.healed(at: time)
     isCalm = true
+    armed = []
     awaitingSnapshot = []
     calmExecutors()
     healLiars()

@@ -3,6 +3,7 @@ import FROST
 import GovernanceNode
 import Raft
 import Records
+import Wire
 
 // The lying parties' part of the world.
 extension World {
@@ -25,9 +26,25 @@ extension World {
     guard let position = liars.firstIndex(where: { $0.id.rawValue == party }) else { return }
     let offset = liars[position].begin(lie)
     host(party)?.coordinates(lie, isLying: true)
+    switch lie {
+    case .forget: host(party)?.rememberDisk()
+    case .oldShares: showOldKeysNote(by: party)
+    case .oldRestrictions: showOldRestrictions(by: party)
+    default: break
+    }
     guard lie == .falseTime else { return }
     oracles.count(fault: "lie: false time")
     host(party)?.clock.offset = offset
+  }
+
+  private func showOldRestrictions(by party: UInt64) {
+    guard let host = host(party) else { return }
+    for peer in hosts where peer.id != host.id {
+      for signed in signedRestrictions {
+        let shown = RestrictionShown(statement: signed.statement, attachment: signed.attachment)
+        send(PeerMessage(restriction: shown), from: host.id, to: peer.id)
+      }
+    }
   }
 
   func endLie(_ party: UInt64, _ lie: Lie) {
@@ -35,6 +52,10 @@ extension World {
     liars[position].end(lie)
     host(party)?.coordinates(lie, isLying: false)
     if lie == .falseTime { host(party)?.clock.offset = 0 }
+    if lie == .forget, let host = host(party), host.isUp {
+      stop(host, keeping: 0, until: time + 1_000_000)
+      host.forgetDisk()
+    }
   }
 
   /// What a liar's node wanted done, as the liar does it.

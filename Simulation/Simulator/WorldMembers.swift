@@ -48,6 +48,12 @@ extension World {
     newestMembers?.parties.contains { UInt64($0.id) == host.id.rawValue } ?? true
   }
 
+  /// Whether no change is on its way, and the final members are without a host's node.
+  func hasLeft(_ host: NodeHost<Suite>) -> Bool {
+    guard let members = newestMembers, members.change == nil else { return false }
+    return !members.configuration.voters.contains(Int(host.id.rawValue))
+  }
+
   /// Whether a change of members is on its way.
   var isChangingMembers: Bool { newestMembers?.change != nil }
 
@@ -81,6 +87,20 @@ extension World {
       seats.append(seat)
     }
     propose(seats, rotate: seats.map(\.id) == members.parties.map(\.id))
+  }
+
+  /// Two operators replace these parties by so many new ones, whatever the bounds of drawn changes are.
+  func replaceParties(_ leaving: [UInt64], by count: UInt64) {
+    guard let members = newestMembers, members.change == nil, !operators.isChangingMembers else { return }
+    var random = SeededRandom(
+      seed: conditions.seed, for: .schedule, named: UInt64(hosts.count) << 32, log: nil)
+    var seats = members.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
+    seats.removeAll { leaving.contains(UInt64($0.id)) }
+    for _ in 0..<count {
+      guard let seat = try? join(using: &random) else { return }
+      seats.append(seat)
+    }
+    propose(seats, rotate: false)
   }
 
   private func propose(_ seats: [PartySeat], rotate: Bool) {

@@ -15,11 +15,13 @@ enum MutantsCommand {
       arguments, values: ["--seeds", "--jobs", "--folder", "--suite"], flags: ["--list"])
     #if SIMULATION
     if options.has("--list") {
-      for mutant in Mutant.allCases { say(mutant.rawValue) }
+      for mutant in Mutant.allCases where !isEquivalent(mutant) { say(mutant.rawValue) }
+      for (name, why) in MutantTable.equivalent { say("\(name) (equivalent: \(why))") }
       for (name, why) in MutantTable.pending { say("\(name) (pending: \(why))") }
       return 0
     }
-    let chosen = try options.rest.isEmpty ? Mutant.allCases : options.rest.map(named)
+    let chosen =
+      try options.rest.isEmpty ? Mutant.allCases.filter { !isEquivalent($0) } : options.rest.map(named)
     return try matrix(chosen, options)
     #else
     throw UsageError(message: MutantSwitch.explanation)
@@ -27,6 +29,10 @@ enum MutantsCommand {
   }
 
   #if SIMULATION
+  private static func isEquivalent(_ mutant: Mutant) -> Bool {
+    MutantTable.equivalent.contains { $0.name == mutant.rawValue }
+  }
+
   private static func named(_ name: String) throws -> Mutant {
     guard let mutant = Mutant.allCases.first(where: { $0.rawValue.hasPrefix(name) }) else {
       throw UsageError(message: "there is no mutant \(name)")
@@ -59,7 +65,11 @@ enum MutantsCommand {
     }
     let pending = options.rest.isEmpty ? MutantTable.pending : []
     for (name, why) in pending { say("pending   \(name): \(why)") }
-    say("\(killed) killed, \(survivors.count) survived, \(pending.count) pending")
+    let equivalent = options.rest.isEmpty ? MutantTable.equivalent : []
+    for (name, why) in equivalent { say("equivalent \(name): \(why)") }
+    say(
+      "\(killed) killed, \(survivors.count) survived, \(pending.count) pending"
+        + (equivalent.isEmpty ? "" : ", \(equivalent.count) equivalent"))
     return survivors.isEmpty ? 0 : 1
   }
 

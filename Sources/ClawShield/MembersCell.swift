@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// How far a change of members has come.
 public enum ChangeStage: String, Sendable, CaseIterable {
   /// The new parties receive the log without a vote. Next: `joint`, once they keep up.
@@ -197,6 +201,9 @@ public struct MembersCell: Equatable, Sendable, JSONWritable {
   /// How the key of the change comes about: anew when anybody leaves or the operators want it so.
   public var origin: KeyOrigin? {
     guard let change else { return nil }
+    #if SIMULATION
+    if Mutant.oldShareAccepted.isActive, !change.rotate { return .reshare }
+    #endif
     let stays = parties.allSatisfy { party in change.parties.contains { $0.id == party.id } }
     return stays && !change.rotate ? .reshare : .generation
   }

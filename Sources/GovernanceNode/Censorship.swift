@@ -3,6 +3,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 // A leader that keeps a record out of the log, or gets nothing of it final, is voted out (DESIGN, "Consensus").
 //
 // A forwarder whom the leader has not answered for a while shows the record to all peers. They forward it too, and
@@ -25,6 +29,9 @@ extension GovernanceNode {
   ) {
     guard lastLook + .milliseconds(500) <= now.monotonic else { return }
     lastLook = now.monotonic
+    #if SIMULATION
+    if Mutant.censorTolerated.isActive { return }
+    #endif
     var reason: String?
     var mayStand = false
     if let leader = raft.leader, leader != raft.id {

@@ -26,6 +26,8 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   var spent: [PartyIdentifier] = []
   /// Parties that declined this round, each once.
   var declines: [PartyIdentifier] = []
+  /// Whether a decline said what the next round must do otherwise.
+  var isTaught = false
   private var coordinator: Coordinator<Suite>
   /// What the coordinator wants done and nobody has taken up yet.
   var pending: [Coordinator<Suite>.Effect] = []
@@ -262,10 +264,12 @@ extension GovernanceNode {
       for leaf in answer.except.prefix(ConsentLine.maximumExceptions)
       where !current.declinedLeaves.contains(LeafIndex(leaf)) {
         current.declinedLeaves.append(LeafIndex(leaf))
+        current.isTaught = true
       }
       if !current.declines.contains(party) { current.declines.append(party) }
       for shown in answer.restrictions {
         bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
+        current.isTaught = true
       }
       current.step(.declined(party), book: &book)
     }
@@ -274,8 +278,9 @@ extension GovernanceNode {
     if current.declines.count > epoch.parties.count - epoch.threshold {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
-      // This party's own answer comes at once, and would be the same: the next round waits for the pulse.
-      if sender == raft.id { return }
+      // This party's own answer comes at once, and would be the same, and so would all where nobody said what to do
+      // otherwise, such as those of parties that hold the time for false: the next round waits for the pulse.
+      if sender == raft.id || !current.isTaught { return }
     }
     advanceCheckpoint(using: &random, into: &effects)
   }

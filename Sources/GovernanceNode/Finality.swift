@@ -7,6 +7,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// What is final: covered by a group-signed checkpoint.
 struct Finality: Sendable {
   /// Number of final leaves.
@@ -200,7 +204,16 @@ extension GovernanceNode {
   /// The note with the line of the key that signs its size, as far as this node knows; nil where that line is
   /// missing or does not verify.
   func verified(_ note: SignedNote, _ checkpoint: CheckpointNote) -> SignedNote? {
-    KeyEpoch<Suite>.verified(
+    #if SIMULATION
+    if Mutant.noteUnverified.isActive { return note }
+    if Mutant.oldKeyAccepted.isActive {
+      let cluster = cluster
+      return overlay.final.membership.epochs.lazy.compactMap {
+        KeyEpoch<Suite>.verified(note, under: $0.key, cluster: cluster)
+      }.first
+    }
+    #endif
+    return KeyEpoch<Suite>.verified(
       note, under: overlay.final.membership.key(signing: checkpoint.size), cluster: cluster)
   }
 

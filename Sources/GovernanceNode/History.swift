@@ -6,6 +6,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 // What is final is taken from any peer, against the note that vouches for it. A leader that starves a node, or
 // that a node does not reach though it reaches others, keeps nobody from what the rest have agreed on.
 
@@ -55,6 +59,9 @@ extension GovernanceNode {
 
   /// Asks the next peer in turn.
   mutating func askForHistory(into effects: inout NodeEffects) {
+    #if SIMULATION
+    if Mutant.historyUnasked.isActive { return }
+    #endif
     let order = peers.sorted()
     guard let next = order.first(where: { $0 > history.asked ?? raft.id }) ?? order.first else { return }
     askHistory(of: next, into: &effects)

@@ -4,6 +4,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Randomness that follows from a secret of the party and the session's id: a party that crashed deals the same
 /// shares again, so that no crash looks like a lie. HMAC-SHA-256 in counter mode.
 final class SessionRandom: RandomNumberGenerator {
@@ -95,8 +99,16 @@ struct KeyChange<Suite: CipherSuite> {
           identifier: party, parties: plan.parties, threshold: plan.threshold,
           context: plan.session.bytes, using: &random))
     case .reshare:
+      #if SIMULATION
+      // Who leaves deals nothing.
+      let dealers =
+        Mutant.oldShareAccepted.isActive
+        ? plan.old.parties.filter(plan.parties.contains) : plan.old.parties
+      #else
+      let dealers = plan.old.parties
+      #endif
       let reshare = try ResharePlan(
-        old: plan.old, dealers: plan.old.parties, parties: plan.parties, threshold: plan.threshold,
+        old: plan.old, dealers: dealers, parties: plan.parties, threshold: plan.threshold,
         context: plan.session.bytes)
       var receiver = try ReshareReceiver<Suite>(party, plan: reshare)
       if plan.old.parties.contains(party) {

@@ -7,6 +7,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 // Who takes part. What decides is the log (`ShieldState.membership`); the leader writes each step down when its time
 // has come, and a follower appends it only when its own state derives the very same (Docs/Decisions/009).
 
@@ -29,7 +33,10 @@ extension GovernanceNode {
 
   /// Whether messages of this node are looked at.
   func isKnown(_ sender: NodeID) -> Bool {
-    peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
+    #if SIMULATION
+    if Mutant.removedLeaderSpeaks.isActive { return true }
+    #endif
+    return peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
   }
 
   /// The key with which a party signs by itself, also one that is only about to be a party, or that is one until the
@@ -47,7 +54,7 @@ extension GovernanceNode {
   mutating func pursueMembers(
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard raft.mayPropose, let change = overlay.head.membership.change, change.since.value < finality.size
+    guard raft.mayPropose, let change = overlay.head.membership.change, isReady(change)
     else {
       keyRound = nil
       return
@@ -65,6 +72,14 @@ extension GovernanceNode {
       effects.notices.append(.members("\(step.rawValue) of \(change.actID)"))
     case .joint: pursueKeyRound(change, using: &random, into: &effects)
     }
+  }
+
+  /// Whether a stage of a change is final here: the next rests on it.
+  private func isReady(_ change: MembersChange) -> Bool {
+    #if SIMULATION
+    if Mutant.jointLeftEarly.isActive, change.stage == .keyed { return true }
+    #endif
+    return change.since.value < finality.size
   }
 
   /// Appends a record that holds a configuration, as leader.
@@ -102,7 +117,7 @@ extension GovernanceNode {
     }
     // The old parties go when the new key is final, and final here.
     if case .derivedMembers(let step) = awaited.entry.record.body, step.step == .left,
-      let change = overlay.head.membership.change, change.stage == .keyed, change.since.value >= finality.size
+      let change = overlay.head.membership.change, change.stage == .keyed, !isReady(change)
     {
       return false
     }

@@ -41,6 +41,12 @@ extension GovernanceNode {
   /// The term of the last of the first `size` entries.
   public func logTerm(ofSize size: UInt64) -> Term? { raft.log.term(at: LogIndex(rawValue: size)) }
 
+  /// Who takes part, by the newest configuration in its log.
+  package var configuration: Configuration { raft.configuration }
+
+  /// Makes this node stand for election with the next tick.
+  package mutating func runOutElectionTimer() { raft.runOutElectionTimer(at: now.monotonic) }
+
   /// A final leaf's record.
   public func finalRecord(at index: LeafIndex) -> Record? {
     index.value < finality.size ? raft.log.record(at: index) : nil

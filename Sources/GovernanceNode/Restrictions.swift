@@ -59,7 +59,12 @@ struct BoundRestrictions: Sendable {
     #if SIMULATION
     if Mutant.killForgotten.isActive { return state.restrictions }
     #endif
-    let immediate = bound.filter { !state.isLifted($0.act.incidentID) }.map {
+    #if SIMULATION
+    let isForgotten = Mutant.liftForgotten.isActive
+    #else
+    let isForgotten = false
+    #endif
+    let immediate = bound.filter { isForgotten || !state.isLifted($0.act.incidentID) }.map {
       RestrictionList.Entry(incidentID: $0.act.incidentID, target: $0.act.target)
     }
     return RestrictionList(state.restrictions.entries + immediate)
@@ -96,6 +101,9 @@ struct BoundRestrictions: Sendable {
     var batch = WriteBatch()
     bound.removeAll { entry in
       let id = entry.act.incidentID
+      #if SIMULATION
+      if Mutant.liftForgotten.isActive { return false }
+      #endif
       guard entry.isDurable, state.isLifted(id) || state.isRestricted(by: id) else { return false }
       batch.delete(.meta, Self.prefix + Array(id.utf8))
       return true
@@ -155,10 +163,15 @@ enum Statements {
 extension GovernanceNode {
   /// Binds this party to a restriction at once, if it is one and validly signed.
   mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) {
+    #if SIMULATION
+    let isForgotten = Mutant.liftForgotten.isActive
+    #else
+    let isForgotten = false
+    #endif
     // What is old news does not bind: a statement binds while it is valid, and from then on until it is lifted.
     guard let act = try? Statements.incident(statement), act.content.kind.isRestriction,
       act.content.validUntil > now.wall, !overlay.final.isRestricted(by: act.content.incidentID),
-      !overlay.final.isLifted(act.content.incidentID), isByOperator(act),
+      isForgotten || !overlay.final.isLifted(act.content.incidentID), isByOperator(act),
       let attached = try? Attachment(parsing: attachment),
       (try? attached.check(against: .incident(act))) != nil
     else { return }

@@ -19,6 +19,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case commitBeyondMatch = "raft-11-commit-beyond-match"
   case matchingSuffixTruncated = "raft-12-matching-suffix-truncated"
   case acknowledgedBeyondReceived = "raft-13-acknowledged-beyond-received"
+  case purgedIsConflict = "raft-14-purged-is-conflict"
   case progressUnordered = "raft-15-progress-unordered"
   case overwrittenAckBelieved = "raft-16-overwritten-ack-believed"
   case commitLostOnStepDown = "raft-17-commit-lost-on-step-down"
@@ -38,6 +39,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case failedSyncBelieved = "raft-28-failed-sync-believed"
   case hungDiskLeads = "raft-29-hung-disk-leads"
   case corruptIsAbsent = "raft-30-corrupt-is-absent"
+  case snapshotTruncates = "raft-31-snapshot-truncates"
   case deafLeads = "raft-32-deaf-leads"
   // Governance and execution.
   case nonceNotLookedUp = "gov-01-nonce-not-looked-up"
@@ -62,10 +64,13 @@ public enum Mutant: String, CaseIterable, Sendable {
   case signatureNotVerified = "gov-22-signature-not-verified"
   case declaredRiskBelieved = "gov-23-declared-risk-believed"
   case divergenceIgnored = "gov-20-divergence-ignored"
+  case snapshotUnmatched = "gov-24-snapshot-unmatched"
   case secondRootSigned = "gov-25-second-root-signed"
+  case oldShareAccepted = "gov-26-old-share-accepted"
   case aheadAccepted = "gov-27-ahead-accepted"
   case killForgotten = "gov-28-kill-forgotten"
   case voidLeafConsented = "gov-29-void-leaf-consented"
+  case oldKeyAccepted = "gov-30-old-key-accepted"
   case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
   case attachmentNotChecked = "gov-32-attachment-not-checked"
   // Checks and tolerances that are taken away, where none of the above fits.
@@ -77,6 +82,14 @@ public enum Mutant: String, CaseIterable, Sendable {
   case clockAlone = "without-log-time"
   case activatedUnready = "without-readiness-check"
   case receiptOfAnyone = "without-receipt-executor"
+  case historyUnasked = "without-history"
+  case incarnationUnchecked = "without-incarnation"
+  case censorTolerated = "without-censorship-vote"
+  case noteTimeUnchecked = "without-note-time"
+  case noteUnverified = "without-note-signature"
+  case termsUnlimited = "without-term-credits"
+  case unprovenTold = "without-proof-at-hand"
+  case liftForgotten = "without-lift-memory"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

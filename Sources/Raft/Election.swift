@@ -26,6 +26,9 @@ struct ElectionTimer: Hashable, Sendable {
     isSpent = true
   }
 
+  /// Ends the wait.
+  mutating func runOut(at now: Instant) { deadline = min(deadline, now) }
+
   private static func draw(_ settings: Settings, using random: inout some RandomNumberGenerator)
     -> Nanoseconds
   {
@@ -78,6 +81,10 @@ extension RaftInstance {
     return log.configuration(at: configurationIndex.previous)?.configuration ?? initialConfiguration
   }
   #endif
+
+  /// Makes this node stand with the next tick, as though its timer had run out: an exact order of elections for who
+  /// plays one out.
+  package mutating func runOutElectionTimer(at now: Instant) { electionTimer.runOut(at: now) }
 
   mutating func onElectionTimeout(at now: Instant, into effects: inout Effects) {
     electionTimer.restart(at: now)

@@ -62,6 +62,9 @@ extension RaftInstance {
   ) -> Bool {
     let previous = request.previousIndex
     guard previous >= log.firstIndex.previous else {
+      #if SIMULATION
+      if Mutant.purgedIsConflict.isActive { giveWay(from: log.firstIndex) }
+      #endif
       // What is gone was committed. That is no conflict; the leader asks again where it can be compared.
       reject(request, hint: commitIndex, to: sender)
       return false

@@ -1,3 +1,7 @@
+#if SIMULATION
+import Mutants
+#endif
+
 extension RaftInstance {
   /// A peer that does not take a snapshot so many times in a row gets entries, where the log has them.
   private static var snapshotAttempts: Int { 3 }
@@ -43,8 +47,13 @@ extension RaftInstance {
     if point.term > currentTerm {
       becomeFollower(term: point.term, leader: nil, at: now, into: &effects)
     }
+    #if SIMULATION
+    let isReset = Mutant.snapshotTruncates.isActive
+    #else
+    let isReset = false
+    #endif
     let isHeld =
-      point.index <= log.lastIndex && log.term(at: point.index) == point.term
+      !isReset && point.index <= log.lastIndex && log.term(at: point.index) == point.term
       && log.root(at: point.index) == point.root
     if !isHeld {
       // Votes that were asked for with the old log say nothing about the new one.

@@ -51,7 +51,8 @@ struct MutantFreeTests {
     #expect(nowhere.isEmpty)
     let table = try String(
       contentsOf: root.appendingPathComponent("Simulation/clawsim/MutantTable.swift"), encoding: .utf8)
-    let listed = names + table.matches(of: /\(\s*"([a-z]+-\d\d-[^"]+)",/).map { String($0.1) }
+    // One that is equivalent may stand in both.
+    let listed = Set(names + table.matches(of: /\(\s*"([a-z]+-\d\d-[^"]+)",/).map { String($0.1) })
     for (prefix, count) in [("raft", 32), ("gov", 32)] {
       for number in 1...count {
         let start = "\(prefix)-\(number < 10 ? "0" : "")\(number)-"

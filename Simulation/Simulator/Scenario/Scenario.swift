@@ -75,8 +75,7 @@ extension Scenario {
   /// The same with every act at so many thousandths of its time: 1100 is a tenth later. How long each lasts stays.
   public func paced(_ thousandths: UInt64) -> Scenario {
     var other = self
-    other.schedule = schedule.with(
-      schedule.items.map { Schedule.Item(at: $0.at / 1_000 * thousandths, $0.act) })
+    other.schedule = schedule.with(schedule.items.map { $0.at($0.at / 1_000 * thousandths) })
     return other
   }
 }

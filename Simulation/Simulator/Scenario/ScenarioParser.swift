@@ -54,8 +54,13 @@ public struct ScenarioParser {
       redWith.append(try line.word("a mutant's name"))
     case "pending": pending = try line.rest("the subject that it waits for")
     case "at":
-      let at = try line.duration()
-      items.append(Schedule.Item(at: at, try act(&line)))
+      var item = Schedule.Item(at: try line.duration(), .stand(0))
+      if line.takes("when") {
+        item.when = try condition(of: &line)
+        if line.takes("after") { item.after = try line.duration() }
+      }
+      item.act = try act(&line)
+      items.append(item)
     case "expect": expectations.append(try expectation(&line))
     case "seed", "nodes", "semantics", "suite", "faults", "delay", "fsync", "journal", "left":
       line = start
@@ -146,7 +151,10 @@ public struct ScenarioParser {
       let from = try line.nodes()
       try line.expect("->")
       let to = try line.nodes()
-      return .link(from: from, to: to, try linkFault(&line), length: try length(&line))
+      let fault = try linkFault(&line)
+      let kinds = MessageKind.allCases.map { ($0.rawValue, $0) }
+      let kind = line.takes("of") ? try line.choice("a kind of message", kinds) : nil
+      return .link(from: from, to: to, fault, of: kind, length: try length(&line))
     case "crash": return try crash(&line)
     case "pause":
       let node = try line.number("a node's number", in: 1...99)
@@ -164,6 +172,7 @@ public struct ScenarioParser {
     case "clock":
       let node = try line.number("a node's number", in: 1...99)
       return .clock(node, try clockFault(&line))
+    case "stand": return .stand(try line.number("a node's number", in: 1...99))
     case "lie":
       let party = try line.number("a party's number", in: 1...99)
       let lie = try line.choice("a lie", Lie.allCases.map { ($0.rawValue, $0) })
@@ -183,6 +192,11 @@ public struct ScenarioParser {
       try line.expect("semantics")
       return .activate(try semantics(&line))
     case "members": return .members(try line.number("a number that says how"))
+    case "replace":
+      let parties = try line.nodes()
+      guard !parties.isEmpty else { throw start.error("a list of parties such as '{4,5}'") }
+      try line.expect("by")
+      return .replace(parties, by: try line.number("a number of new parties", in: 0...7))
     case "policy": return .policy(try line.number("a bundle's number", in: 1...1_000_000))
     case "snapshot":
       try line.expect("to")
@@ -198,8 +212,24 @@ public struct ScenarioParser {
       )
     default:
       throw start.error(
-        "partition, isolate, cut, link, crash, pause, disk, flip, clock, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, policy, snapshot, program, activate, agent or approver")
+        "partition, isolate, cut, link, crash, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
+          + "revoke, transfer, members, replace, policy, snapshot, program, activate, agent or approver")
+    }
+  }
+
+  private func condition(of line: inout ScenarioLine) throws(ScenarioError) -> Condition {
+    let node = try line.number("a node's number", in: 1...99)
+    let states = ["leads", "joint", "voters", "holds", "commits", "finalizes"]
+    let state = try line.choice("a state", states.map { ($0, $0) })
+    switch state {
+    case "leads": return .leads(node)
+    case "joint": return .isJoint(node)
+    case "voters": return .hasVoters(node, try line.nodes())
+    default:
+      let size = try line.number("a number of entries")
+      return state == "holds"
+        ? .holds(node, size: size)
+        : state == "commits" ? .commits(node, size: size) : .finalizes(node, size: size)
     }
   }
 
@@ -231,12 +261,13 @@ public struct ScenarioParser {
   }
 
   private func linkFault(_ line: inout ScenarioLine) throws(ScenarioError) -> LinkFault {
-    let kinds = ["loss", "duplication", "corruption", "delay", "clog"]
+    let kinds = ["loss", "duplication", "corruption", "delay", "late", "clog"]
     switch try line.choice("a fault of a link", kinds.map { ($0, $0) }) {
     case "loss": return .loss(try line.percentage())
     case "duplication": return .duplication(try line.percentage())
     case "corruption": return .corruption(try line.percentage())
     case "delay": return .delay(try line.duration())
+    case "late": return .late(try line.duration())
     default: return .clog
     }
   }

@@ -37,8 +37,9 @@ extension Act {
       "partition \(groups.map { written($0) }.joined(separator: " | ")) for \(written(nanoseconds: length))"
     case .cut(let from, let to, let isBothWays, let length):
       "cut \(written(from)) \(isBothWays ? "-" : "->") \(written(to)) for \(written(nanoseconds: length))"
-    case .link(let from, let to, let fault, let length):
-      "link \(written(from)) -> \(written(to)) \(fault.text) for \(written(nanoseconds: length))"
+    case .link(let from, let to, let fault, let kind, let length):
+      "link \(written(from)) -> \(written(to)) \(fault.text)\(kind.map { " of \($0.rawValue)" } ?? "") "
+        + "for \(written(nanoseconds: length))"
     case .crash(let node, let kept, let pause):
       "crash \(node) \(kept == 0 ? "before fsync" : "after \(kept) writes") "
         + "restart after \(written(nanoseconds: pause))"
@@ -47,6 +48,7 @@ extension Act {
       "disk \(node) \(fault.text) for \(written(nanoseconds: length))"
     case .flip(let node, let entry, let bit): "flip bit \(bit) of entry \(entry) on \(node)"
     case .clock(let node, let fault): "clock \(node) \(fault.text)"
+    case .stand(let node): "stand \(node)"
     case .lie(let party, let lie, let length):
       "lie \(party) \(lie.rawValue) for \(written(nanoseconds: length))"
     case .executorCrash(let number, let crash, let pause):
@@ -62,6 +64,7 @@ extension Act {
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
+    case .replace(let parties, let count): "replace \(written(parties)) by \(count)"
     case .policy(let number): "policy \(number)"
     case .snapshot(let node): "snapshot to \(node)"
     case .program(let node, let semantics): "program \(node) semantics \(semantics)"
@@ -73,6 +76,29 @@ extension Act {
   }
 }
 
+extension Schedule.Item {
+  /// The line of a scenario.
+  var text: String {
+    var out = "at \(written(nanoseconds: at)) "
+    if let when { out += "when \(when.text) " }
+    if after > 0 { out += "after \(written(nanoseconds: after)) " }
+    return out + act.text
+  }
+}
+
+extension Condition {
+  var text: String {
+    switch self {
+    case .leads(let node): "\(node) leads"
+    case .isJoint(let node): "\(node) joint"
+    case .hasVoters(let node, let voters): "\(node) voters \(written(voters))"
+    case .holds(let node, let size): "\(node) holds \(size)"
+    case .commits(let node, let size): "\(node) commits \(size)"
+    case .finalizes(let node, let size): "\(node) finalizes \(size)"
+    }
+  }
+}
+
 extension LinkFault {
   var text: String {
     switch self {
@@ -80,6 +106,7 @@ extension LinkFault {
     case .duplication(let chance): "duplication \(written(chance: chance))"
     case .corruption(let chance): "corruption \(written(chance: chance))"
     case .delay(let most): "delay \(written(nanoseconds: most))"
+    case .late(let span): "late \(written(nanoseconds: span))"
     case .clog: "clog"
     }
   }
@@ -182,7 +209,7 @@ extension Scenario {
     }
     if let left = conditions.left { lines.append("left \(left.node) \(left.fault.rawValue)") }
     lines.append("")
-    lines += schedule.items.map { "at \(written(nanoseconds: $0.at)) \($0.act.text)" }
+    lines += schedule.items.map(\.text)
     if !expectations.isEmpty { lines.append("") }
     lines += expectations.map { "expect \($0.text)" }
     return lines.joined(separator: "\n") + "\n"

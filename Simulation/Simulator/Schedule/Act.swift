@@ -9,8 +9,8 @@ public enum Act: Hashable, Sendable {
   case partition([[UInt64]], length: UInt64)
   /// Nothing goes from these to those, or either way.
   case cut(from: [UInt64], to: [UInt64], isBothWays: Bool, length: UInt64)
-  /// What happens on the links from these to those; on all links where a list is empty.
-  case link(from: [UInt64], to: [UInt64], LinkFault, length: UInt64)
+  /// What happens on the links from these to those, to messages of one kind or all; on all links where a list is empty.
+  case link(from: [UInt64], to: [UInt64], LinkFault, of: MessageKind? = nil, length: UInt64)
 
   // Processes, disks and clocks of nodes.
 
@@ -22,6 +22,8 @@ public enum Act: Hashable, Sendable {
   /// One bit of a stored entry turns over; it shows when the entry is read.
   case flip(UInt64, entry: UInt64, bit: UInt64)
   case clock(UInt64, ClockFault)
+  /// Its election timer runs out.
+  case stand(UInt64)
 
   /// The process ends, and another program takes its place: one that applies semantics up to a number.
   case program(UInt64, semantics: UInt64)
@@ -50,6 +52,8 @@ public enum Act: Hashable, Sendable {
   /// Operators change who the parties are: add, remove, replace or only make a new key, as the number has it. Nothing
   /// while another change is on its way.
   case members(UInt64)
+  /// Operators replace these parties by so many new ones. Nothing while another change is on its way.
+  case replace([UInt64], by: UInt64)
   /// Operators put another bundle in force, of this number; what runs under the old one is killed where it is odd.
   case policy(UInt64)
   /// The next leader whom this node answers sends it its state instead of entries, as a leader does whose log begins
@@ -71,6 +75,8 @@ public enum LinkFault: Hashable, Sendable {
   case corruption(UInt64)
   /// On top of what every message takes: up to twice as much.
   case delay(UInt64)
+  /// On top of what every message takes: so much.
+  case late(UInt64)
   /// Nothing arrives before the end; then everything does.
   case clog
 }

@@ -15,13 +15,22 @@ public struct Schedule: Hashable, Sendable {
   public struct Item: Hashable, Sendable {
     /// Virtual nanoseconds.
     public var at: UInt64
+    /// What it waits for from then on; nil where it begins at its time.
+    public var when: Condition?
+    /// How long after that it begins, in virtual nanoseconds.
+    public var after: UInt64
     public var act: Act
 
     /// An item.
-    public init(at: UInt64, _ act: Act) {
+    public init(at: UInt64, when: Condition? = nil, after: UInt64 = 0, _ act: Act) {
       self.at = at
+      self.when = when
+      self.after = after
       self.act = act
     }
+
+    /// The same at another time.
+    public func at(_ time: UInt64) -> Item { Item(at: time, when: when, after: after, act) }
   }
 
   /// A schedule; items of one time keep their order.

@@ -1,0 +1,78 @@
+import ClawShield
+import GovernanceNode
+import Raft
+import Records
+import Wire
+
+/// What honest parties have said that they are bound by, held against what they sign: the oracle for "restrictions bind at
+/// once", and for "what was lifted never binds again". Who has acknowledged a kill gives no share to a lease that does not
+/// name it, whatever the leader has put into the log; and nobody gives one to a lease that names what a leaf below it lifts.
+///
+/// It sees what parties are asked and what leaves them, and nothing of the state. Between the moment when people begin to
+/// lift a restriction and the leaf that says so, it says nothing.
+struct RestrictionShadow: Sendable {
+  private struct Question: Hashable, Sendable {
+    let party: NodeID
+    let coordinator: NodeID
+    let term: UInt64
+    let round: UInt64
+    let session: UInt64
+  }
+
+  private var bound: [NodeID: [String]] = [:]
+  /// What each question's lease forbids, and the size of its note.
+  private var asked: [Question: (named: [String], size: UInt64)] = [:]
+
+  /// A party has told somebody that it is bound.
+  mutating func binds(_ party: NodeID, _ id: String) {
+    if bound[party]?.contains(id) != true { bound[party, default: []].append(id) }
+  }
+
+  /// A party is asked for a share of a note with a lease.
+  mutating func asks(_ party: NodeID, _ call: SignCall, from coordinator: NodeID) {
+    guard let list = try? RestrictionList(parsing: call.restrictions),
+      let note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self))
+    else { return }
+    let question = Question(
+      party: party, coordinator: coordinator, term: call.term, round: call.round, session: call.session)
+    asked[question] = (list.entries.map(\.incidentID), note.size)
+  }
+
+  /// A party gives a share; what is wrong with the lease that it signs, or nil. Not judged where it was asked for none.
+  func objection(
+    to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, lifting: [String],
+    lifted: [(id: String, leaf: UInt64)]
+  ) -> (isJudged: Bool, what: String?) {
+    let question = Question(
+      party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
+    guard !answer.share.isEmpty, let (named, size) = asked[question] else { return (false, nil) }
+    if let id = bound[party]?.first(where: { !named.contains($0) && !lifting.contains($0) }) {
+      return (true, "is bound by \(id), and signs a lease that does not name it")
+    }
+    let over = lifted.first { named.contains($0.id) && $0.leaf < size }
+    return (true, over.map { "signs a lease that names \($0.id), which leaf \($0.leaf) lifts" })
+  }
+}
+
+extension World {
+  /// An honest party is told something.
+  func watchRestrictions(of host: NodeHost<Suite>, _ event: NodeEvent) {
+    guard case .peer(let sender, let message) = event, let call = message.signCall, isHonest(host) else {
+      return
+    }
+    restrictions.asks(host.id, call, from: sender)
+  }
+
+  /// An honest party says something.
+  func watchRestrictions(of party: NodeID, _ message: PeerMessage, to peer: NodeID) {
+    if let told = message.restrictionBound { restrictions.binds(party, told.incidentID) }
+    guard let answer = message.signAnswer else { return }
+    let (isJudged, what) = restrictions.objection(
+      to: answer, of: party, to: peer, lifting: oracles.execution.lifted,
+      lifted: oracles.audit?.lifted ?? [])
+    guard isJudged else { return }
+    oracles.evaluated("acknowledged restrictions hold")
+    guard let what else { return }
+    oracles.fail("acknowledged restrictions hold", "node \(party.rawValue) \(what)", at: time)
+  }
+}
