@@ -23,7 +23,8 @@ public struct Oracles: Sendable {
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
     "policy in force",
-    "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
+    "receipts tell what happened", "relaxations take two people", "single execution",
+    "tenants are charged what was approved", "valid approvals only",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.
@@ -139,7 +140,10 @@ public struct Oracles: Sendable {
     states[view.finalSize] = state
     checkAttachments(host, from: seen, to: view.finalSize, at: time)
     walk(host, to: view.finalSize, at: time)
-    if walked == view.finalSize { holdLabels(view.finalState, at: time) }
+    if walked == view.finalSize {
+      holdLabels(view.finalState, at: time)
+      holdCharges(view.finalState, isLast: false, at: time)
+    }
     checkConsent(of: host.node?.newestCheckpoint, at: time)
   }
 
