@@ -30,7 +30,9 @@ struct BadDayClusterTests {
     let file = "\(cluster.folder)/trace.json"
     let traced = try cluster.claw(["trace", "t-1", "--out", file], as: "auditors/auditor-1")
     #expect(traced.code == 0, "\(traced.output)")
-    for words in ["proposal", "ballot", "not today", "rejected it as approver", "hashes and signatures agree"] {
+    for words in [
+      "proposal", "ballot", "not today", "rejected it as approver", "hashes and signatures agree",
+    ] {
       #expect(traced.output.contains(words), "\(words) in\n\(traced.output)")
     }
     let kept = try JSON.parse(String(contentsOfFile: file, encoding: .utf8))
