@@ -40,8 +40,8 @@ struct PendingReport {
     add(
       "what",
       item.parameters?.canonical
-        ?? "\(item.wire.attachmentLeftOut) bytes, too long for a list; see them: "
-        + "claw pending --leaf \(item.wire.proposal)", &lines)
+        ?? "\(item.wire.attachmentLeftOut) bytes, too long here: claw pending --leaf \(item.wire.proposal)",
+      &lines)
     if let preview = item.preview {
       add("would", preview.result?.canonical ?? "too long for a list; see claw pending --leaf", &lines)
     }
@@ -82,9 +82,11 @@ struct PendingReport {
   static func wrap(_ text: String, width: Int) -> [String] {
     var lines: [String] = []
     var rest = Substring(text)
-    while rest.count > width {
-      let line = rest.prefix(width + 1)
-      let end = line.lastIndex(of: " ") ?? rest.index(rest.startIndex, offsetBy: width)
+    // Parameters may have a mebibyte: nothing here counts what is left of them.
+    while let limit = rest.index(rest.startIndex, offsetBy: width, limitedBy: rest.endIndex),
+      limit < rest.endIndex
+    {
+      let end = rest[...limit].lastIndex(of: " ") ?? limit
       lines.append(String(rest[..<end]))
       rest = rest[end...].drop { $0 == " " }
     }

@@ -5,13 +5,14 @@ import Records
 // or with what was set aside, whichever is less. Read from the leaves apart from ClawShield's sums.
 extension Oracles {
   private static var charges: String { "tenants are charged what was approved" }
-  /// Sums are compared at every so many final sizes, and at the end of a run.
-  private static var pace: UInt64 { 64 }
+  /// How many leaves become final between two comparisons.
+  private static var pace: UInt64 { 16 }
 
-  mutating func holdCharges(_ state: ShieldState, isLast: Bool, at time: UInt64) {
-    guard isLast || walked % Self.pace == 0, state.semantics >= Semantics.people,
+  mutating func holdCharges(_ state: ShieldState, at time: UInt64) {
+    guard walked >= chargedUpTo + Self.pace, state.semantics >= Semantics.people,
       let audit, !audit.hasUpgraded
     else { return }
+    chargedUpTo = walked
     for tenant in ["acme", "globex"] {
       evaluated("tenants are charged what was approved")
       let spent = state.spentToday(by: tenant)

@@ -67,6 +67,8 @@ public struct Oracles: Sendable {
   private var consensus = ConsensusShadow()
   /// What is known of executions.
   var execution = ExecutionKnowledge()
+  /// How many leaves there were when charges were compared last.
+  var chargedUpTo: UInt64 = 0
   /// How many leaves of the final history were looked at.
   private(set) var walked: UInt64 = 0
   /// The largest final size that any node has shown.
@@ -142,7 +144,7 @@ public struct Oracles: Sendable {
     walk(host, to: view.finalSize, at: time)
     if walked == view.finalSize {
       holdLabels(view.finalState, at: time)
-      holdCharges(view.finalState, isLast: false, at: time)
+      holdCharges(view.finalState, at: time)
     }
     checkConsent(of: host.node?.newestCheckpoint, at: time)
   }

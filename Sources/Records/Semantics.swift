@@ -9,7 +9,7 @@ import Crypto
 /// |---|---|
 /// | 1 | – |
 /// | 2 | an approval has at most `ClawShield`'s `resultsPerApproval` artifacts as results |
-/// | 3 | people: OpenSSH signatures under ballots, confirmations by a second key, filters and counts of rejections in demands, ballots judged anew as each arrives, previews, costs no higher than what was set aside, the breaker of retries, rates of ballots beyond a person's |
+/// | 3 | people: OpenSSH signatures under ballots, confirmations by a second key, filters and counts of rejections in demands, ballots judged anew as each arrives, previews, costs no higher than what was set aside, the breaker of retries, memory that only actions write, rates of ballots beyond a person's |
 public enum Semantics {
   /// The newest that this program applies.
   public static let newest = 3
