@@ -85,8 +85,9 @@ let programs: [Target] = [
   program(
     "claw", at: "Cluster/claw",
     [
-      "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "Schema", "FROST",
-      "Merkle", "Canonical", "Crypto", "CSystem",
+      "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "GovernanceNode",
+      "Schema",
+      "FROST", "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),
   program("openexec-actions", at: "Cluster/openexec-actions", ["Canonical", "Crypto"]),

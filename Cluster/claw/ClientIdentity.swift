@@ -85,7 +85,8 @@ struct ClientIdentity {
   let threshold: Int
   private let certificate: String
   private let certificateKey: String
-  private let signingKeyPath: String
+  /// Nil where the identity's key is an OpenSSH key, which is not ours to hold.
+  private let signingKeyPath: String?
   private let secondKeyPath: String?
 
   static let file = "client.json"
@@ -104,7 +105,9 @@ struct ClientIdentity {
     threshold = try file.integer("threshold", in: 1...64)
     certificate = try file.path("certificate")
     certificateKey = try file.path("key")
-    signingKeyPath = try file.path("signing_key")
+    signingKeyPath = try file.value("signing_key", "a path", default: nil) { json in
+      json.string.map { Files.resolve($0, in: folder) }
+    }
     secondKeyPath = try file.value("second_signing_key", "a path", default: nil) { json in
       json.string.map { Files.resolve($0, in: folder) }
     }
@@ -134,7 +137,27 @@ struct ClientIdentity {
     try self.init(folder: folder)
   }
 
-  func signingKey() throws -> SigningKey { try KeyFile.readSigningKey(signingKeyPath) }
+  func signingKey() throws -> SigningKey {
+    guard let signingKeyPath else {
+      throw Failure(
+        .other,
+        "\(principal.path) signs with an OpenSSH key: give --ssh-key FILE, or --to-sign FILE and claw cast")
+    }
+    return try KeyFile.readSigningKey(signingKeyPath)
+  }
+
+  /// The signature of the identity's second key alone.
+  func secondSignature<Content: StatementContent>(_ content: Content, cluster: Digest) throws
+    -> [StatementSignature]
+  {
+    guard let secondKeyPath else {
+      throw Failure(
+        .other, "\(folder)/\(Self.file) names no second_signing_key: give --ssh-key FILE, or --to-sign FILE")
+    }
+    return Signed.sign(
+      content, cluster: cluster, as: principal, with: try KeyFile.readSigningKey(secondKeyPath)
+    ).signatures
+  }
 
   /// Signs a statement with the identity's key, and with its second one where it has one and
   /// `withSecondKey` asks for it.
@@ -145,6 +168,14 @@ struct ClientIdentity {
     guard withSecondKey, let secondKeyPath else { return signed }
     return signed.cosigned(
       cluster: cluster, as: principal, with: try KeyFile.readSigningKey(secondKeyPath))
+  }
+
+  /// When the identity's own certificate ends.
+  func certificateEnds() throws -> Timestamp? {
+    try Certificate.read(pem: try Files.read(certificate, limit: 1 << 20)).first.flatMap {
+      let (nanoseconds, overflow) = $0.validUntil.multipliedReportingOverflow(by: 1_000_000_000)
+      return overflow ? nil : Timestamp(nanoseconds: nanoseconds)
+    }
   }
 
   /// What connections are made with: every node is pinned to its party's authority.

@@ -19,7 +19,8 @@ enum EnrolmentCommands {
     Command(
       "enrol", "enrol an agent, approver, operator, executor or auditor", operands: ["KIND", "NAME"],
       options: [
-        CommandOption("--key", "FILE", "its public signing key, 64 hexadecimal characters"),
+        CommandOption(
+          "--key", "FILE", "its public signing key, 64 hexadecimal characters or an OpenSSH .pub file"),
         CommandOption(
           "--request", "FILE", "its certificate request (PEM); the key, where --key is not given"),
         CommandOption("--second-key", "FILE", "the same person's second key, for require_mfa"),
@@ -58,14 +59,20 @@ enum EnrolmentCommands {
     return value
   }
 
-  /// A public key in a file: 64 hexadecimal characters.
+  /// A public key in a file: 64 hexadecimal characters, or a line of an OpenSSH public key file.
   static func publicKey(_ path: String) throws -> PublicKey {
     var text = try Files.readText(path, limit: 4096)
     if text.hasSuffix("\n") { text.removeLast() }
-    guard let key = PublicKey(hex: text) else {
-      throw Failure(.other, "\(path): expected an Ed25519 public key, 64 hexadecimal characters")
+    if let key = PublicKey(hex: text) { return key }
+    do {
+      return try PublicKey(openSSH: text)
+    } catch {
+      let found = text.hasPrefix("ssh-") || text.hasPrefix("ecdsa-") ? ": \(error.words)" : ""
+      throw Failure(
+        .other,
+        "\(path): expected an Ed25519 public key, 64 hexadecimal characters or ssh-ed25519 and base64\(found)"
+      )
     }
-    return key
   }
 
   /// What the options say of someone who is to be enrolled.

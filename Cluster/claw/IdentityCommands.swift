@@ -15,6 +15,8 @@ enum IdentityCommands {
         CommandOption("--owner", "ID", "the person who answers for it"),
         CommandOption("--incarnation", "N", "executors: default 1"),
         CommandOption("--second-key", "FILE", "the same person's second public key, for require_mfa"),
+        CommandOption(
+          "--ssh-key", "FILE", "approvers: the OpenSSH public key that they vote with; no other key is made"),
       ] + EnrolmentCommands.standing,
       details: """
         KIND is agent, approver, operator, executor or auditor. enrolment.json and client.csr are public:
@@ -38,14 +40,18 @@ enum IdentityCommands {
       kind: kind, name: parsed.operand(1) ?? "", tenant: parsed.value("--tenant"))
     _ = try IdentityFolder.peer(principal)
     let folder = IdentityFolder(path: try parsed.required("--dir"), principal: principal)
-    guard !Files.exists("\(folder.path)/signing.key") else {
+    guard !Files.exists("\(folder.path)/signing.key"), !Files.exists("\(folder.path)/enrolment.json") else {
       throw Failure(.other, "\(folder.path) holds an identity already; nothing is overwritten")
+    }
+    let ssh = try parsed.value("--ssh-key").map { try EnrolmentCommands.publicKey($0) }
+    guard ssh == nil || kind == "approver" else {
+      throw UsageError("--ssh-key: OpenSSH keys sign ballots alone, and so are for approvers")
     }
     // Read before any key is made, so that a wrong option leaves nothing behind.
     var probe = SystemRandom()
     _ = try EnrolmentCommands.enrolment(
       principal, key: SigningKey.generate(using: &probe).publicKey, kind: kind, parsed)
-    let key = try folder.createSigningKey()
+    let key = try ssh.map { try folder.keep($0) } ?? folder.createSigningKey()
     try folder.createRequest()
     let enrolment = try EnrolmentCommands.enrolment(principal, key: key, kind: kind, parsed)
     try Files.write(enrolment.json.indented, to: "\(folder.path)/enrolment.json")

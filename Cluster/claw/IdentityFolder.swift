@@ -37,7 +37,7 @@ struct ClusterDirectory {
 ///
 /// ```
 /// client.json (executor.json for executors)      who, which nodes
-/// signing.key                                    what statements are signed with, 0600
+/// signing.key                                    what statements are signed with, 0600; not of an OpenSSH key
 /// client.key client.crt                          what connections are made with
 /// nodes/<name>.crt                               each party's authority
 /// cluster.json                                   the cluster's id and key, once known
@@ -51,6 +51,13 @@ struct IdentityFolder {
     try Files.createFolder(path, mode: 0o700)
     var random = SystemRandom()
     let key = try KeyFile.createSigningKey(at: "\(path)/signing.key", using: &random)
+    try Files.write(key.hex + "\n", to: "\(path)/signing.pub")
+    return key
+  }
+
+  /// Keeps the public half of a key that is not made here.
+  func keep(_ key: PublicKey) throws -> PublicKey {
+    try Files.createFolder(path, mode: 0o700)
     try Files.write(key.hex + "\n", to: "\(path)/signing.pub")
     return key
   }
@@ -82,12 +89,13 @@ struct IdentityFolder {
 
   /// Writes `client.json`.
   func writeClient(_ directory: ClusterDirectory) throws {
-    let value = JSON.object([
+    var value: [(String, JSON)] = [
       ("principal", .string(principal.path)), ("trust_domain", .string(directory.domain.name)),
       ("threshold", .integer(directory.threshold)), ("certificate", "client.crt"), ("key", "client.key"),
-      ("signing_key", "signing.key"), ("nodes", try directory.writeNodes(in: path)),
-    ])
-    try Files.write(value.indented, to: "\(path)/\(ClientIdentity.file)")
+    ]
+    if Files.exists("\(path)/signing.key") { value.append(("signing_key", "signing.key")) }
+    value.append(("nodes", try directory.writeNodes(in: path)))
+    try Files.write(JSON.object(value).indented, to: "\(path)/\(ClientIdentity.file)")
   }
 
   /// Writes `executor.json`, which `openexec run --config` reads.

@@ -28,6 +28,14 @@ enum IncidentCommands {
       options: [
         CommandOption("--reason", "TEXT", "why"), CommandOption("--severity", "1-3", "default 1"),
       ] + Acts.options + Command.session, run: lift),
+    Command(
+      "release", "lift every restriction that is in force on a target; at least two operators",
+      operands: ["TARGET"],
+      options: [
+        CommandOption("--reason", "TEXT", "why"), CommandOption("--severity", "1-3", "default 1"),
+      ] + Acts.options + Command.session,
+      details: "TARGET as claw quarantine has it, or token/<id>. Says which incidents it lifts.", run: release
+    ),
     Acts.cosign,
   ]
 
@@ -37,7 +45,7 @@ enum IncidentCommands {
   private static let targets =
     "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
 
-  private static func target(_ text: String) throws -> IncidentTarget {
+  static func target(_ text: String) throws -> IncidentTarget {
     if text == "all" { return .all }
     if let principal = Principal(path: text) { return .principal(principal) }
     if text.hasPrefix("tenant/") {
@@ -58,10 +66,26 @@ enum IncidentCommands {
       kind == .revoke ? .token(try Operand.identifier(operand, "TOKEN-ID")) : try target(operand)
     let key = try session.cluster()
     let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
+    let severity = try call.parsed.integer("--severity", in: 1...3, default: 1)
+    let answer = try bind(kind, target, id: id, severity: severity, session, key, call)
+    call.say(
+      Report(
+        "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
+        [
+          ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
+          ("acknowledged", .integer(Int(answer.acknowledged))), ("message", .string(answer.message)),
+        ]))
+    return .ok
+  }
+
+  /// Has the parties bound by a restriction, and waits until they are.
+  static func bind(
+    _ kind: IncidentKind, _ target: IncidentTarget, id: String, severity: Int, _ session: Session,
+    _ key: ClusterKey, _ call: Invocation
+  ) throws -> ActResponse {
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
     let act = IncidentAct(
-      incidentID: id, kind: kind, target: target,
-      severity: try call.parsed.integer("--severity", in: 1...3, default: 1), reasonHash: reason.hash,
+      incidentID: id, kind: kind, target: target, severity: severity, reasonHash: reason.hash,
       signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
     let signed = try session.identity.sign(act, cluster: key.cluster)
     // Named first: whoever must wait for the parties can already lift it, or ask after it.
@@ -73,21 +97,29 @@ enum IncidentCommands {
       case .revoke: "Admin/Revoke"
       case .lift: "Admin/Lift"
       }
-    let answer = try session.call(
+    return try session.call(
       method, Statements.request(.incident(signed), Attachment("reason", reason)), of: ActResponse.self)
-    call.say(
-      Report(
-        "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
-        [
-          ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
-          ("acknowledged", .integer(Int(answer.acknowledged))), ("message", .string(answer.message)),
-        ]))
-    return .ok
   }
 
   private static func lift(_ call: Invocation) throws -> ExitCode {
-    let session = try Session(call.parsed)
     let ids = try call.parsed.operands.map { try Operand.identifier($0, "INCIDENT-ID") }
+    return try lift(ids, try Session(call.parsed), call)
+  }
+
+  private static func release(_ call: Invocation) throws -> ExitCode {
+    let text = call.parsed.operand(0) ?? ""
+    guard let target = IncidentTarget(text: text) else {
+      throw UsageError("TARGET: expected all, tenant/<t>, token/<id> or a principal, found \"\(text)\"")
+    }
+    let session = try Session(call.parsed)
+    let answer = try session.call("Admin/Status", StatusRequest(), of: StatusResponse.self)
+    let entries = (try JSON.parse(answer.json))["in_force"]?.array ?? []
+    let ids = entries.filter { $0["target"]?.string == target.text }.compactMap { $0["incident_id"]?.string }
+    guard !ids.isEmpty else { throw Failure(.notFound, "no restriction is in force on \(target.text)") }
+    return try lift(ids, session, call)
+  }
+
+  private static func lift(_ ids: [String], _ session: Session, _ call: Invocation) throws -> ExitCode {
     let key = try session.cluster()
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
     let act = IncidentAct(

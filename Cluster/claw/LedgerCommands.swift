@@ -70,7 +70,19 @@ enum LedgerCommands {
   private static func fetch(_ call: Invocation) throws -> (LedgerProof, Record, CheckpointNote, Attachment) {
     let session = try Session(call.parsed)
     let index = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
-    let key = try session.cluster()
+    return try fetch(session, index, try session.cluster())
+  }
+
+  /// One leaf of a trace, proven.
+  static func row(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> TraceCommands.Row {
+    let (proof, record, _, attachment) = try fetch(session, index, key)
+    return TraceCommands.Row(
+      leaf: index, bytes: proof.leaf, record: record, attachment: attachment, proof: proof.encoded)
+  }
+
+  private static func fetch(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> (
+    LedgerProof, Record, CheckpointNote, Attachment
+  ) {
     let answer = try session.call("Ledger/Entry", EntryRequest(index: index), of: EntryResponse.self)
     guard !answer.proof.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let proof = try LedgerProof(parsing: answer.proof)
@@ -151,8 +163,23 @@ enum LedgerCommands {
   // MARK: Exports
 
   private static func export(_ call: Invocation) throws -> ExitCode {
-    let session = try Session(call.parsed)
     let path = call.parsed.operand(0) ?? ""
+    let (count, completeness, said) = try export(try Session(call.parsed), to: path)
+    call.say(
+      Report(
+        "\(path): \(said)\nverify it with: claw ledger verify \(path)",
+        [
+          ("file", .string(path)), ("bytes", .integer(count)),
+          ("records", .string(String(completeness.leaves))),
+          ("notes", .string(String(completeness.notes))),
+        ]))
+    return .ok
+  }
+
+  /// Writes the whole ledger into a file, and says how much that is.
+  static func export(_ session: Session, to path: String) throws -> (
+    bytes: Int, completeness: ExportCompleteness, said: String
+  ) {
     let sink = try FileSink(path: path)
     var count = 0
     var completeness = ExportCompleteness()
@@ -168,21 +195,18 @@ enum LedgerCommands {
       throw Failure(.failed, "\(path): not written, what \(session.answering) sent is not whole: \(error)")
     }
     try sink.finish()
-    let said = "\(count) bytes, \(completeness.leaves) records, \(completeness.notes) notes"
-    call.say(
-      Report(
-        "\(path): \(said)\nverify it with: claw ledger verify \(path)",
-        [
-          ("file", .string(path)), ("bytes", .integer(count)),
-          ("records", .string(String(completeness.leaves))),
-          ("notes", .string(String(completeness.notes))),
-        ]))
-    return .ok
+    return (
+      count, completeness, "\(count) bytes, \(completeness.leaves) records, \(completeness.notes) notes"
+    )
   }
 
   /// Reads and verifies the export that a command names.
   static func verified(_ call: Invocation) throws -> VerifiedExport {
-    let path = call.parsed.operand(0) ?? ""
+    try verified(call, path: call.parsed.operand(0) ?? "")
+  }
+
+  /// Reads and verifies an export, of the cluster that `--cluster` names, if it does.
+  static func verified(_ call: Invocation, path: String) throws -> VerifiedExport {
     var trusted: Digest?
     if let text = call.parsed.value("--cluster") {
       guard let id = Digest(hex: text) else {

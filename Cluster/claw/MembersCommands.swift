@@ -48,7 +48,7 @@ enum MembersCommands {
   ]
 
   /// What a node says of the parties of now.
-  private struct Standing {
+  struct Standing {
     let threshold: Int
     let seats: [PartySeat]
     let json: JSON

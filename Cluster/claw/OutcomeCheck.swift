@@ -97,7 +97,8 @@ struct CheckedOutcome {
   /// Whether everyone who was asked has approved, and the decision is still to come.
   var isMet: Bool {
     outcome.status == "undecided"
-      || outcome.status == "pending" && outcome.demands.allSatisfy { $0.approved >= $0.count }
+      || outcome.status == "pending" && !outcome.unconfirmed
+        && outcome.demands.allSatisfy { $0.approved >= $0.count }
   }
 
   /// Whether nothing more will happen.

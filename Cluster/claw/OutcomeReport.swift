@@ -21,6 +21,10 @@ extension CheckedOutcome {
       for demand in outcome.demands {
         lines.append("  needs     \(demand.count) of role \(demand.role), has \(demand.approved)")
       }
+      if outcome.unconfirmed {
+        lines.append(
+          "  needs     a confirmation by whoever answers for the agent: claw confirm \(outcome.proposal)")
+      }
       if !outcome.deadline.isEmpty { lines.append("  until     \(outcome.deadline)") }
     }
     if let grant = decision?.grant {
@@ -67,7 +71,7 @@ extension CheckedOutcome {
       ("status", .string(outcome.status)), ("proposal", .string(String(outcome.proposal))),
       ("message", .string(outcome.message)), ("trace_id", .string(outcome.traceID)),
       ("decision_id", .string(outcome.decisionID)), ("token_id", .string(outcome.tokenID)),
-      ("deadline", .string(outcome.deadline)),
+      ("deadline", .string(outcome.deadline)), ("unconfirmed", .bool(outcome.unconfirmed)),
       (
         "demands",
         .array(

@@ -9,7 +9,8 @@ struct Program {
 
   static let commands: [Command] =
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
-    + ApprovalCommands.all + StatusCommands.all + IncidentCommands.all + EnrolmentCommands.all
+    + ApprovalCommands.all + StatusCommands.all + AlertCommands.all + IncidentCommands.all
+    + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
     + ArtifactCommands.all + LedgerCommands.all + Bench.commands
 

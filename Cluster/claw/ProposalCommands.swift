@@ -28,6 +28,9 @@ enum ProposalCommands {
         CommandOption("--input", "DIGEST", "an artifact that the action reads", isRepeated: true),
         CommandOption(
           flag: "--inputs-from-workspace", "every artifact of the workspace, but for results of actions"),
+        CommandOption(
+          "--preview", "LEAF",
+          "the proposal of the action's dry run, which has succeeded, for an action that has one"),
         CommandOption("--depth", "N", "how deep it is nested; default 0"), Statements.validityOption,
       ] + Command.session, run: propose),
     Command(
@@ -97,7 +100,8 @@ enum ProposalCommands {
       scopes: try scopes.map { try Operand.identifier($0, "--scope") }, risk: risk,
       inputs: try inputs(parsed, session, tenant, workspace),
       depth: try parsed.integer("--depth", in: 0...64, default: 0),
-      validUntil: try Statements.validity(parsed))
+      validUntil: try Statements.validity(parsed),
+      preview: try parsed.value("--preview").map { LeafIndex(try Operand.leaf($0, "--preview")) })
   }
 
   private static func inputs(

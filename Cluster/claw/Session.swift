@@ -26,8 +26,8 @@ final class Session {
   private static let connectTimeout = Duration.seconds(3)
 
   /// `only`: no other node can do what is asked for.
-  init(_ parsed: ParsedCommand, only: String? = nil) throws {
-    identity = try ClientIdentity(parsed)
+  init(_ parsed: ParsedCommand, only: String? = nil, identity other: ClientIdentity? = nil) throws {
+    identity = try other ?? ClientIdentity(parsed)
     tls = try identity.tls()
     isFresh = parsed.has("--fresh")
     timeout = .seconds(try parsed.integer("--timeout", in: 1...86_400, default: 60))
@@ -61,6 +61,24 @@ final class Session {
       try client.call("/openexec.v1.\(method)", request.encode(), timeout: timeout)
     }
     return try Answer(decoding: payload)
+  }
+
+  /// Calls a method of this node and no other; what keeps it from answering is `unreachable`.
+  func ask<Answer: WireMessage>(
+    _ node: NodeAddress, _ method: String, _ request: some WireMessage, of _: Answer.Type = Answer.self
+  ) throws -> Answer {
+    do throws(CallStatus) {
+      let payload = try connection(to: node).call(
+        "/openexec.v1.\(method)", request.encode(), timeout: .seconds(5))
+      do {
+        return try Answer(decoding: payload)
+      } catch {
+        throw CallStatus(.unavailable, "an answer that is none: \(error)")
+      }
+    } catch {
+      drop()
+      throw Failure(error, node: node.name)
+    }
   }
 
   /// Calls a method with a stream of answers; `onItem` answers false to end it.

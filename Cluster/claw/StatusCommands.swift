@@ -17,7 +17,11 @@ enum Registry {
 /// What there is: the cluster, and the actions it knows.
 enum StatusCommands {
   static let all: [Command] = [
-    Command("status", "how the cluster stands", options: Command.session, run: status),
+    Command(
+      "status", "how the cluster stands",
+      options: [
+        CommandOption(flag: "--check", "ask every node, say what is wrong, and end with 7 where anything is")
+      ] + Command.session, run: status),
     Command("actions", "what may be asked for", options: Command.session, run: actions),
     Command(
       "transfer", "hand leadership to a party's node, as before maintenance of the one that leads",
@@ -29,9 +33,25 @@ enum StatusCommands {
   private static func status(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     switch session.identity.principal {
-    case .operator, .auditor: return try full(session, call)
-    case .agent, .approver, .executor, .node: return try brief(session, call)
+    case .operator, .auditor:
+      return call.parsed.has("--check") ? try check(session, call) : try full(session, call)
+    case .agent, .approver, .executor, .node:
+      guard !call.parsed.has("--check") else {
+        throw Failure(
+          .denied, "--check is for operators and auditors; this is \(session.identity.principal.path)")
+      }
+      return try brief(session, call)
     }
+  }
+
+  private static func check(_ session: Session, _ call: Invocation) throws -> ExitCode {
+    let findings = try AlertCommands.look(session)
+    let text = findings.map { "SEV-\($0.severity)  \($0.kind): \($0.message)" }.joined(separator: "\n")
+    call.say(
+      Report(
+        findings.isEmpty ? "nothing is wrong at \(session.identity.nodes.count) nodes" : text,
+        [("findings", .array(findings.map(\.json))), ("healthy", .bool(findings.isEmpty))]))
+    return findings.isEmpty ? .ok : .failed
   }
 
   private static func full(_ session: Session, _ call: Invocation) throws -> ExitCode {
@@ -68,7 +88,9 @@ enum StatusCommands {
       lines.append("readiness \(name) says of itself: \(isCompliant ? "COMPLIANT" : "NON-COMPLIANT")")
       lines += off.map { "          off: \($0)" }
     }
-    for entry in restrictions {
+    let listed = restrictions.compactMap { $0["incident_id"]?.string }
+    let older = (value["in_force"]?.array ?? []).filter { !listed.contains($0["incident_id"]?.string ?? "") }
+    for entry in restrictions + older {
       lines.append(
         "forbidden \(entry["target"]?.string ?? "") by incident \(entry["incident_id"]?.string ?? "")")
     }

@@ -40,6 +40,7 @@ final class Station {
   private var responders: [CallKey: Responder] = [:]
   private var nextCall: UInt64 = 1
   private var timer: TimerID?
+  private lazy var hostLook = HostLook(certificate: configuration.certificate, folder: configuration.data)
   private var effects = NodeEffects()
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
@@ -248,6 +249,7 @@ final class Station {
     joining = nil
     if node?.usesFoundingShare == false { destroyFoundingShare() }
     lookAtPeers()
+    lookAtHost()
     try openClients()
     note(
       .info, "started",
@@ -414,6 +416,17 @@ final class Station {
         timer = nil
         step(.tick)
       }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  /// Tells the node of its host, from now on again and again.
+  private func lookAtHost() {
+    guard !isStopping else { return }
+    node?.host = hostLook.report(at: wall)
+    do {
+      _ = try loop.schedule(after: HostLook.pause) { [weak self] in self?.lookAtHost() }
     } catch {
       fail("\(error)")
     }

@@ -27,7 +27,7 @@ struct Cast {
       let tenant = number == 3 ? "globex" : "acme"
       try enrol(
         .agent(tenant: tenant, name: "agent\(number)"), owner: "owner\(number)", tenant: tenant,
-        scopes: ["text", "production"])
+        scopes: ["text", "production", ArtifactNote.memoryScope])
     }
     for (number, owner) in [(1, "person1"), (2, "person2"), (3, "owner1"), (4, "person1")] {
       try enrol(.approver("approver\(number)"), owner: owner, roles: ["approver"])

@@ -221,7 +221,7 @@ extension Oracles {
       return "other inputs than were proposed"
     }
     switch signed.content.action {
-    case "echo", "digest": return nil
+    case "echo", "digest", "remember", "spend": return nil
     case "deploy":
       let count = execution.approvers[decision.proposalHash]?.count ?? 0
       return count >= 2 ? nil : "\(count) people approved what needs two"

@@ -149,10 +149,26 @@ enum SimulatedPolicy {
        "risk":{"impact_level":"high","data_classification":"internal","estimated_cost_usd":"1"},
        "maximum_cost_usd":"2","max_retries":0,"rate_limit_per_min":600,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
+      {"name":"remember","version":"1","description":"Writes the workspace's memory","parameters_schema":
+        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
+       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+       "arguments":["/action","remember"],"scopes":["memory.write"],
+       "risk":{"impact_level":"moderate","data_classification":"internal","estimated_cost_usd":"0.01"},
+       "maximum_cost_usd":"0.01","max_retries":0,"rate_limit_per_min":600,
+       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
+      {"name":"spend","version":"1","description":"Costs money","parameters_schema":
+        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
+       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+       "arguments":["/action","spend"],"scopes":["text"],
+       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"300"},
+       "maximum_cost_usd":"300","max_retries":0,"rate_limit_per_min":600,
+       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
        "isolation_class":"microvm-tcg","egress":[],"token_seconds":15}],
      "approvals":[{"name":"high-impact","actions":[],"impact_at_least":"high",
        "demands":[{"role":"approver","count":2}],"decision":"require_multi_sig","deadline_seconds":60}],
-     "breakers":{"request_usd":"100","tenant_usd_per_day":"100000","proposals_per_minute":100000,
+     "breakers":{"request_usd":"300","tenant_usd_per_day":"1000","proposals_per_minute":100000,
        "repeats_per_minute":100000,"maximum_depth":4}}
     """
 }

@@ -18,9 +18,9 @@ struct LedgerAudit: Sendable {
   private let cluster: Digest
   private var proposals: [UInt64: Asked] = [:]
   /// Approving leaves, ascending.
-  private var approvals: [(leaf: UInt64, decision: Decision)] = []
+  private(set) var approvals: [(leaf: UInt64, decision: Decision)] = []
   /// Receipts, by their leaves, with the approval that each is for.
-  private var receipts: [UInt64: Signed<Receipt>] = [:]
+  private(set) var receipts: [UInt64: Signed<Receipt>] = [:]
   /// By agent and request id: the leaf that took it.
   private var requests: [String: UInt64] = [:]
   /// Restrictions in force, and their targets.
@@ -29,6 +29,8 @@ struct LedgerAudit: Sendable {
   private var acts: [RestrictionList.Entry] = []
   /// What people have lifted, and the leaf that says so.
   private(set) var lifted: [(id: String, leaf: UInt64)] = []
+  /// Whether newer rules have come in the middle.
+  private(set) var hasUpgraded = false
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
   /// within two.
   private static var allowedLead: Interval { .seconds(4) }
@@ -62,7 +64,8 @@ struct LedgerAudit: Sendable {
       proposals[index] = Asked(content: content, leaf: TreeHash.leaf(record.bytes))
     case .ballot(let signed):
       let ballot = signed.content
-      guard let voter = enrolment(ballot.voter), voter.roles.contains(ballot.role),
+      // A confirmation is no vote.
+      guard ballot.vote != .confirm, let voter = enrolment(ballot.voter), voter.roles.contains(ballot.role),
         isSigned(signed, by: ballot.voter), var asked = proposals[ballot.proposal.value],
         asked.leaf == ballot.proposalHash, voter.owner != enrolment(asked.content.requestedBy)?.owner,
         !asked.votes.contains(where: { $0.owner == voter.owner })
@@ -74,7 +77,8 @@ struct LedgerAudit: Sendable {
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .receipt(let signed): receipts[index] = signed
-    case .genesis, .term, .tick, .withdrawal, .enrol, .policy, .version, .artifact, .members,
+    case .version: hasUpgraded = true
+    case .genesis, .term, .tick, .withdrawal, .enrol, .policy, .artifact, .members,
       .derivedMembers,
       .key, .recovery:
       break

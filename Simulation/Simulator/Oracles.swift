@@ -23,7 +23,8 @@ public struct Oracles: Sendable {
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
     "policy in force",
-    "receipts tell what happened", "relaxations take two people", "single execution", "valid approvals only",
+    "receipts tell what happened", "relaxations take two people", "single execution",
+    "tenants are charged what was approved", "valid approvals only",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.
@@ -66,6 +67,8 @@ public struct Oracles: Sendable {
   private var consensus = ConsensusShadow()
   /// What is known of executions.
   var execution = ExecutionKnowledge()
+  /// How many leaves there were when charges were compared last.
+  var chargedUpTo: UInt64 = 0
   /// How many leaves of the final history were looked at.
   private(set) var walked: UInt64 = 0
   /// The largest final size that any node has shown.
@@ -140,7 +143,10 @@ public struct Oracles: Sendable {
     states[view.finalSize] = state
     checkAttachments(host, from: seen, to: view.finalSize, at: time)
     walk(host, to: view.finalSize, at: time)
-    if walked == view.finalSize { holdLabels(view.finalState, at: time) }
+    if walked == view.finalSize {
+      holdLabels(view.finalState, at: time)
+      holdCharges(view.finalState, at: time)
+    }
     checkConsent(of: host.node?.newestCheckpoint, at: time)
   }
 

@@ -180,6 +180,9 @@ final class SimulatedAgent: SimulatedClient {
       let inputs = [digest, SHA256.hash(file)]
       return propose(
         request, statement: proposal(request, action: "digest", inputs: inputs, wall: wall), node, time)
+    case .poison:
+      let note = putRequest(wall, name: "\(ArtifactNote.memoryFolder)\(request).txt", salt: "\(request)")
+      return [send(.hostile("a memory that no action wrote"), request, .artifactPut, note, node, time)]
     case .snoop(let other, _):
       oracles.count(fault: "agent snoops")
       return snoop(on: Self.agent(other), "agent\(other)-\(request)", request, node, time)
@@ -209,10 +212,11 @@ final class SimulatedAgent: SimulatedClient {
     return asked.map { send(.snoop, request, $0.0, $0.1, node, time) }
   }
 
-  private func putRequest(_ wall: Timestamp) -> [UInt8] {
+  private func putRequest(_ wall: Timestamp, name other: String? = nil, salt: String = "") -> [UInt8] {
     guard case .agent(let tenant, let name) = principal else { preconditionFailure("an agent acts") }
+    let file = file + Array(salt.utf8)
     let note = ArtifactNote(
-      digest: SHA256.hash(file), tenantID: tenant, workspaceID: "main", name: "\(name).txt",
+      digest: SHA256.hash(file), tenantID: tenant, workspaceID: "main", name: other ?? "\(name).txt",
       size: file.count, mediaType: "text/plain", owner: principal, labels: number == 2 ? ["untrusted"] : [],
       validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(note, cluster: credentials.cluster, as: principal, with: credentials.key)
@@ -242,12 +246,21 @@ final class SimulatedAgent: SimulatedClient {
     let content = Proposal(
       traceID: "trace-\(id)", requestID: id, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: author, action: action, parametersHash: item.hash,
-      scopes: [action == "deploy" ? "production" : action == "shell" ? "root" : "text"],
+      scopes: [Self.scope(of: action)],
       risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
       inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []),
       validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(content, cluster: credentials.cluster, as: author, with: credentials.key)
     return Simulator.statement(signed, Attachment("parameters", item))
+  }
+
+  private static func scope(of action: String) -> String {
+    switch action {
+    case "deploy": "production"
+    case "shell": "root"
+    case "remember": ArtifactNote.memoryScope
+    default: "text"
+    }
   }
 
   private func send(

@@ -124,6 +124,11 @@ extension ShieldState {
     else {
       throw Refusal(.invalidArgument, "the bundle is not the one whose hash and versions are signed")
     }
+    guard bundle.leastSemantics <= semantics else {
+      throw Refusal(
+        .failedPrecondition,
+        "the bundle needs semantics \(bundle.leastSemantics); \(semantics) are in force")
+    }
     do {
       return try CompiledBundle(bundle, evaluator: evaluator)
     } catch {
@@ -179,6 +184,7 @@ extension ShieldState {
       parameters: .remembered(schema: cell.schemaHash), isNew: false)
     let judgement = judge(subject, cause: cause, at: logTime)
     cell.votes = []
+    cell.previewHash = judgement.verdict.type == .deny ? nil : previewResult(cell.content)
     supersede(&cell, with: judgement.verdict)
     change(old, to: cell)
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: cause) }

@@ -102,6 +102,12 @@ extension ShieldState {
       guard note.decision == nil else {
         throw Refusal(.permissionDenied, "decision: an agent's file is no approved action's result")
       }
+      guard !note.isMemory || semantics < Semantics.people else {
+        throw Refusal(
+          .permissionDenied,
+          "name: \(ArtifactNote.memoryFolder) is written by an approved action with scope "
+            + "\(ArtifactNote.memoryScope) alone")
+      }
     case .executor: try checkResult(note)
     case .node, .approver, .operator, .auditor:
       throw Refusal(.permissionDenied, "agents and executors put artifacts, not \(note.owner.path)")
@@ -141,6 +147,13 @@ extension ShieldState {
       throw Refusal(
         .permissionDenied,
         "the approval is for workspace \(cell.content.workspaceID) of tenant \(cell.content.tenantID)")
+    }
+    guard
+      !note.isMemory || semantics < Semantics.people || grant.allowedScopes.contains(ArtifactNote.memoryScope)
+    else {
+      throw Refusal(
+        .permissionDenied,
+        "name: the approval does not cover \(ArtifactNote.memoryScope), which writes memory")
     }
     guard note.labels.contains(cell.content.requestedBy.path) else {
       throw Refusal(.permissionDenied, "labels: expected the agent's, \(cell.content.requestedBy.path), too")

@@ -16,7 +16,10 @@ extension ShieldState {
     case .agent, .executor, .node, .auditor:
       throw Refusal(.permissionDenied, "people vote, not \(ballot.voter.path)")
     }
-    let (voter, hasSecondKey) = try signer(of: signed, expected: ballot.voter, at: time)
+    try requireKnownForm(signed)
+    let isConfirmation = ballot.vote == .confirm
+    let (voter, hasSecondKey) = try signer(
+      of: signed, expected: ballot.voter, at: time, needsFirstKey: !isConfirmation)
     guard let cell = proposal(ballot.proposal) else {
       throw Refusal(.notFound, "no proposal is remembered at leaf \(ballot.proposal.value)")
     }
@@ -26,11 +29,24 @@ extension ShieldState {
     try requireValidity(ballot.validUntil, at: time)
     try requireOpen(cell, at: time)
     try requireBinding(ballot, cell)
+    if isConfirmation {
+      try requireResponsible(ballot, voter, hasSecondKey, cell)
+      return .accept
+    }
     try requireStanding(ballot, voter, cell)
     if cell.verdict.needsSecondKey, !hasSecondKey {
       throw Refusal(.permissionDenied, "expected signatures by both of the voter's keys")
     }
     return .accept
+  }
+
+  /// That everything in the ballot means something under the semantics in force.
+  private func requireKnownForm(_ signed: Signed<Ballot>) throws(Refusal) {
+    guard semantics < Semantics.people else { return }
+    guard signed.content.vote != .confirm, signed.signatures.allSatisfy({ $0.algorithm == .ed25519 }) else {
+      throw Refusal(
+        .failedPrecondition, "confirmations and OpenSSH signatures need semantics \(Semantics.people)")
+    }
   }
 
   /// That the ballot is about exactly what is being asked.
@@ -42,8 +58,11 @@ extension ShieldState {
       throw Refusal(
         .failedPrecondition, "the ballot binds another policy bundle; \(compiled.bundle.hash.hex) is active")
     }
-    guard ballot.previewHash == nil else {
-      throw Refusal(.invalidArgument, "the ballot binds a preview, and this action has none")
+    guard ballot.previewHash == cell.previewHash else {
+      throw Refusal(
+        .invalidArgument,
+        cell.previewHash.map { "the ballot does not bind the preview, whose hash is \($0.hex)" }
+          ?? "the ballot binds a preview, and this action has none")
     }
     // A bundle that returns does not bring its old ballots back.
     if cell.verdict.cause != cell.index, ballot.signedAt < cell.verdict.decidedAt {
@@ -57,11 +76,9 @@ extension ShieldState {
   private func requireStanding(_ ballot: Ballot, _ voter: Enrolment, _ cell: ProposalCell) throws(Refusal) {
     #if SIMULATION
     let isOwn =
-      Mutant.selfApproval.isActive
-      ? ballot.voter == cell.content.requestedBy
-      : ballot.voter == cell.content.requestedBy || voter.owner == cell.owner
+      Mutant.selfApproval.isActive ? ballot.voter == cell.content.requestedBy : isOwner(voter, of: cell)
     #else
-    let isOwn = ballot.voter == cell.content.requestedBy || voter.owner == cell.owner
+    let isOwn = isOwner(voter, of: cell)
     #endif
     guard !isOwn else {
       throw Refusal(.permissionDenied, "neither the agent nor its owner votes on its proposal")
@@ -86,87 +103,9 @@ extension ShieldState {
     guard !hasVoted else {
       throw Refusal(.alreadyExists, "this person has voted already")
     }
+    if semantics >= Semantics.people { try requireCounting(ballot, voter, cell) }
     guard cell.votes.count < ProposalCell.maximumRelated else {
       throw Refusal(.resourceExhausted, "too many ballots on one proposal")
     }
-  }
-
-  // MARK: Effect
-
-  /// Counts a ballot. One rejection denies; when every demand is met, the proposal is approved, unless
-  /// the floor or a breaker has come to forbid it meanwhile.
-  mutating func take(_ signed: Signed<Ballot>, at index: LeafIndex) {
-    let ballot = signed.content
-    guard let old = proposal(ballot.proposal), let voter = enrolment(of: ballot.voter) else { return }
-    var cell = old
-    cell.votes.append(
-      ProposalCell.Vote(
-        voter: ballot.voter, owner: voter.owner, key: voter.key, role: ballot.role, vote: ballot.vote,
-        leaf: index, contentHash: signed.contentHash))
-    cell.relate(index)
-    var tripped: [FiredRule] = []
-    #if SIMULATION
-    if Mutant.vetoIgnored.isActive, ballot.vote == .reject,
-      cell.votes.contains(where: { $0.vote == .approve })
-    {
-      change(old, to: cell)
-      return
-    }
-    #endif
-    switch ballot.vote {
-    case .reject:
-      let message = "\(ballot.voter.path) rejected it as \(ballot.role)"
-      supersede(
-        &cell, with: denial(cell, rule: "ballots.rejected", message: message, cause: index))
-    case .approve:
-      if isMet(cell) { tripped = meet(&cell, cause: index) }
-    }
-    change(old, to: cell)
-    if !tripped.isEmpty { trip(tripped, by: cell, cause: index) }
-  }
-
-  /// How many approving votes of a role count now: of people who still are who they were.
-  func approvals(_ cell: ProposalCell, role: String) -> [ProposalCell.Vote] {
-    cell.votes.filter { vote in
-      guard vote.vote == .approve, vote.role == role,
-        let known = enrolment(of: vote.voter, at: logTime)
-      else { return false }
-      return known.key == vote.key && known.owner == vote.owner && known.roles.contains(role)
-    }
-  }
-
-  private func isMet(_ cell: ProposalCell) -> Bool {
-    cell.verdict.demands.allSatisfy { approvals(cell, role: $0.role).count >= $0.count }
-  }
-
-  /// The people have approved. Their consent does not replace the floor, which is asked again as of now;
-  /// the policy has answered under this very bundle already.
-  private mutating func meet(_ cell: inout ProposalCell, cause: LeafIndex) -> [FiredRule] {
-    let subject = Subject(
-      proposal: cell.content, repeatKey: cell.repeatKey,
-      parameters: .remembered(schema: cell.schemaHash), isNew: false)
-    let finding = checkFloor(subject, at: logTime)
-    guard !finding.rules.isDenied, let action = finding.action else {
-      let denials = finding.rules.list.filter { $0.effect == .deny }
-      supersede(&cell, with: denial(cell, because: denials, cause: cause))
-      return finding.tripped
-    }
-    let people = cell.verdict.demands.flatMap { demand in
-      approvals(cell, role: demand.role).prefix(demand.count)
-    }.sorted { $0.leaf < $1.leaf }
-    var rules = FiredRules(cell.verdict.rules)
-    rules.fire("ballots.met", .approve, "\(people.count) people approved")
-    var verdict = cell.verdict
-    verdict.cause = cause
-    verdict.decidedAt = logTime
-    verdict.rules = rules.list
-    verdict.attestors = people.map(\.voter)
-    approve(
-      &verdict, action: action.definition,
-      because: plain(
-        "approved by \(people.map(\.voter.path).joined(separator: ", "))",
-        limit: 2 * FiredRules.maximumMessage))
-    supersede(&cell, with: verdict)
-    return []
   }
 }

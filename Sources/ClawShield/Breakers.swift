@@ -9,6 +9,10 @@ enum Breakers {
   /// proposal of a runaway loop becomes a record.
   static let doorFactor = 2
 
+  /// Within which runs that failed are counted as tries of one thing.
+  static let retryWindow = Interval.seconds(3600)
+  static let retriesLookedAt = 1024
+
   /// What makes two proposals repeats of each other. The salted hash in the leaf differs each time.
   static func repeatKey(_ proposal: Proposal, canonicalParameters: [UInt8]) -> Digest {
     var hash = SHA256()
@@ -51,6 +55,14 @@ extension ShieldState {
             + "\(limits.repeatsPerMinute) are allowed")
       }
     }
+    if let limit = limits.retriesPerHour {
+      let failures = failedRuns(repeatKey, before: time, atMost: limit + 1)
+      if failures > limit {
+        rules.fire(
+          "breaker.retries", .deny,
+          "this failed \(failures) times within an hour; at most \(limit) retries are allowed")
+      }
+    }
     if proposal.depth > limits.maximumDepth {
       rules.fire(
         "breaker.depth", .deny, "nesting depth \(proposal.depth), at most \(limits.maximumDepth) is allowed")
@@ -69,6 +81,24 @@ extension ShieldState {
         "the tenant has spent or set aside \(dollars(spent)) USD today; \(action.maximumCost.text) more "
           + "would exceed \(limits.tenantCostPerDay.text)")
     }
+  }
+
+  /// How many of the remembered proposals of a repeat key within the hour before `time` ran and did not succeed;
+  /// counts no further than `limit`, and looks at no more than `Breakers.retriesLookedAt`.
+  private func failedRuns(_ repeatKey: Digest, before time: Timestamp, atMost limit: Int) -> Int {
+    let start = time.advanced(by: Interval(nanoseconds: -Breakers.retryWindow.nanoseconds))
+    var failures = 0
+    var seen = 0
+    indexes.repeats.forEach(from: Grouped(group: repeatKey, at: start, index: LeafIndex(0))) { key, _ in
+      guard key.group == repeatKey, seen < Breakers.retriesLookedAt, failures < limit else { return false }
+      seen += 1
+      switch proposal(key.index)?.status {
+      case .failed, .aborted, .unknown: failures += 1
+      case .pending, .approved, .denied, .withdrawn, .completed, .none: break
+      }
+      return true
+    }
+    return failures
   }
 
   private func dollars(_ amount: MicroUSD) -> String { amount.text }

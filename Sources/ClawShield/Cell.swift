@@ -28,6 +28,8 @@ public enum Cell: MerkleValue, Equatable {
   case spend(SpendCell)
   /// `artifact/<tenant>/<digest>`.
   case artifact(ArtifactCell)
+  /// `voter/<owner>`: when a person voted last.
+  case voter(VoterCell)
   /// `approvals/<n>`: which of the leaves 1024 n to 1024 n + 1023 parse as approving decisions.
   case approvals(ApprovalBits)
 
@@ -47,6 +49,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): cell.json
     case .spend(let cell): cell.json
     case .artifact(let cell): cell.json
+    case .voter(let cell): cell.json
     case .approvals(let cell): cell.json
     }
   }
@@ -84,6 +87,7 @@ public enum Cell: MerkleValue, Equatable {
     case "act": cell = .act(try ActCell(from: &fields))
     case "spend": cell = .spend(try SpendCell(from: &fields))
     case "artifact": cell = .artifact(try ArtifactCell(from: &fields))
+    case "voter": cell = .voter(try VoterCell(from: &fields))
     case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
     default: throw .unknownField(String(name.prefix(64)))
     }
@@ -105,6 +109,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): CellName.act(cell.type, cell.actID)
     case .spend(let cell): CellName.spend(cell.tenantID)
     case .artifact(let cell): CellName.artifact(cell.tenantID, cell.workspaceID, cell.digest)
+    case .voter(let cell): CellName.voter(cell.owner)
     case .approvals(let cell): CellName.approvals(cell.chunk)
     }
   }
@@ -125,6 +130,7 @@ enum CellName {
   static func artifact(_ tenant: String, _ workspace: String, _ digest: Digest) -> String {
     "artifact/\(tenant)/\(workspace)/\(digest.hex)"
   }
+  static func voter(_ owner: String) -> String { "voter/\(owner)" }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
 }
 

@@ -41,6 +41,7 @@ final class CompiledBundle: Sendable {
         throw .bundle("approval rule \(rule.name): expected a registered action, found \"\(name)\"")
       }
     }
+    if let objection = bundle.previewObjection { throw .bundle(objection) }
     self.bundle = bundle
     self.actions = actions
   }

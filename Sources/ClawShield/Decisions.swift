@@ -95,7 +95,9 @@ extension ShieldState {
       actionVersion: verdict.actionVersion, constitutionVersion: verdict.constitutionVersion,
       policyBundleHash: verdict.policyBundleHash, rulesFired: verdict.rules, rationale: verdict.rationale,
       decidedAt: verdict.decidedAt, effectiveRisk: verdict.effectiveRisk, demands: verdict.demands,
-      deadline: verdict.deadline, grant: grant)
+      deadline: verdict.deadline, rejections: verdict.isOpen ? verdict.rejections : 1,
+      challenge: verdict.isOpen && needsConfirmation(verdict) ? challenge(cell, verdict) : nil,
+      previewHash: cell.previewHash, grant: grant)
   }
 
   func decisionID(_ cell: ProposalCell, _ verdict: Verdict) -> String {

@@ -57,6 +57,7 @@ extension ShieldState {
     checkFloor(
       proposal, agent: agent, action: action, parameters: subject.parameters, risk: finding.risk,
       &finding.rules)
+    checkPreview(subject, action: action?.definition, at: time, &finding.rules)
     var breakers = FiredRules()
     checkBreakers(
       proposal, repeatKey: subject.repeatKey, action: action?.definition, risk: finding.risk,
@@ -92,11 +93,15 @@ extension ShieldState {
   ) {
     if rules.list.contains(where: { $0.rule == "floor.untrusted_input" }) {
       asked.add([ApprovalDemand(role: Floor.role, count: 1)], seconds: Floor.deadlineSeconds)
+      asked.deny(at: 1, within: Floor.deadlineSeconds)
     }
     for rule in compiled.bundle.approvals where rule.matches(action: action.name, risk: risk) {
       let people = rule.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
-      rules.fire("policy.approvals.\(rule.name)", rule.decision, "needs \(people)")
+      rules.fire(
+        "policy.approvals.\(rule.name)", rule.decision,
+        rule.demands.isEmpty ? "needs a confirmation by a second key" : "needs \(people)")
       asked.add(rule.demands, seconds: rule.deadlineSeconds)
+      asked.deny(at: rule.rejections, within: rule.deadlineSeconds)
     }
     let input = PolicyInput(
       proposal: subject.proposal, action: action, parameters: subject.parameters.value,
@@ -104,6 +109,9 @@ extension ShieldState {
     let answer = evaluator.evaluate(input, bundle: compiled.bundle)
     for rule in answer.rules { rules.add(rule) }
     asked.add(answer.demands, seconds: answer.deadlineSeconds ?? Floor.deadlineSeconds)
+    if answer.rules.contains(where: { !$0.effect.isFinal }) {
+      asked.deny(at: answer.rejections ?? 1, within: answer.deadlineSeconds ?? Floor.deadlineSeconds)
+    }
     // A rule of the policy that calls for people approves on that condition; the bundle's own do not.
     asked.isApproved = answer.rules.contains { $0.effect != .deny }
   }
@@ -129,11 +137,19 @@ extension ShieldState {
       return
     }
     verdict.type = required
-    verdict.demands = asked.demands.isEmpty ? [ApprovalDemand(role: Floor.role, count: 1)] : asked.demands
+    let isConfirmed = needsConfirmation(verdict)
+    // A confirmation alone will do where every rule that asks calls for no more.
+    let asksNobodyElse =
+      isConfirmed && verdict.rules.allSatisfy { $0.effect.isFinal || $0.effect == .requireMFA }
+    verdict.demands =
+      asked.demands.isEmpty && !asksNobodyElse ? [ApprovalDemand(role: Floor.role, count: 1)] : asked.demands
+    verdict.rejections = asked.rejections ?? 1
     let seconds = Int64(asked.seconds ?? Floor.deadlineSeconds)
     verdict.deadline = min(verdict.decidedAt.advanced(by: .seconds(seconds)), validUntil)
-    let people = verdict.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
-    verdict.rationale = "waits for \(people) until \(verdict.deadline?.text ?? "")"
+    var people = verdict.demands.map { "\($0.count) × \($0.role)" }
+    if isConfirmed { people.append("a confirmation by a second key") }
+    verdict.rationale =
+      "waits for \(people.joined(separator: ", ")) until \(verdict.deadline?.text ?? "")"
   }
 
   /// Makes a verdict an approval whose token lives from now on.
@@ -158,6 +174,14 @@ struct AskedPeople {
   private(set) var isOverfull = false
   /// Whether the policy approves, perhaps on condition that people do.
   var isApproved = false
+  /// The fewest rejections by which any rule denies; nil where none asks.
+  private(set) var rejections: Int?
+
+  /// A rule's count of rejections, and its deadline where it demands nobody by role.
+  mutating func deny(at count: Int, within seconds: Int) {
+    rejections = min(rejections ?? count, count)
+    self.seconds = min(self.seconds ?? seconds, seconds)
+  }
 
   mutating func add(_ more: [ApprovalDemand], seconds: Int) {
     guard !more.isEmpty else { return }
@@ -165,6 +189,11 @@ struct AskedPeople {
     for demand in more {
       if let position = demands.firstIndex(where: { $0.role == demand.role }) {
         demands[position].count = max(demands[position].count, demand.count)
+        let filters = (demands[position].filters + demand.filters).sorted()
+        demands[position].filters = filters.reduce(into: []) { all, name in
+          if all.last != name { all.append(name) }
+        }
+        if demands[position].filters.count > ApprovalDemand.maximumFilters { isOverfull = true }
       } else if demands.count < Self.maximumRoles {
         demands.append(demand)
       } else {

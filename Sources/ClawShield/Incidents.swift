@@ -175,9 +175,10 @@ extension ShieldState {
   /// A written derived incident takes effect if it is the one that is owed.
   mutating func take(_ incident: DerivedIncident, at index: LeafIndex) -> Applied {
     switch incident.kind {
-    case .breaker:
+    case .breaker, .ballotRate:
       guard var cell = self.incident(incident.incidentID), cell.owed == incident else {
-        return .divergent(expected: "no breaker incident \(incident.incidentID) with this content")
+        return .divergent(
+          expected: "no \(incident.kind.rawValue) incident \(incident.incidentID) with this content")
       }
       cell.origin = .breaker(incident, written: index)
       setIncident(cell)

@@ -27,13 +27,31 @@ public struct PolicyAnswer: Sendable {
   public var demands: [ApprovalDemand]
   /// How long people have, in seconds.
   public var deadlineSeconds: Int?
+  /// How many people's rejections deny, where it is more than the one of a veto.
+  public var rejections: Int?
 
   /// An answer.
-  public init(rules: [FiredRule], demands: [ApprovalDemand] = [], deadlineSeconds: Int? = nil) {
+  public init(
+    rules: [FiredRule], demands: [ApprovalDemand] = [], deadlineSeconds: Int? = nil, rejections: Int? = nil
+  ) {
     self.rules = rules
     self.demands = demands
     self.deadlineSeconds = deadlineSeconds
+    self.rejections = rejections
   }
+}
+
+/// What a demand's filter is asked: whether this person counts towards it.
+public struct VoterInput: Sendable {
+  public let proposal: Proposal
+  public let action: ActionDefinition
+  public let effectiveRisk: RiskContext
+  /// As enrolled at `time`.
+  public let voter: Enrolment
+  /// In which role the person votes.
+  public let role: String
+  /// Log time.
+  public let time: Timestamp
 }
 
 /// The place of a policy engine. An evaluator is a pure function of its input and the bundle: no clock,
@@ -44,6 +62,14 @@ public protocol PolicyEvaluating: Sendable {
   func check(_ bundle: PolicyBundle) throws(ShieldError)
   /// Answers for one proposal.
   func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer
+  /// Whether the filter of that name in `bundle` lets a person count. Asked when a ballot arrives, and again of
+  /// every earlier one then. What cannot be decided is no.
+  func admits(_ voter: VoterInput, filter: String, bundle: PolicyBundle) -> Bool
+}
+
+extension PolicyEvaluating {
+  /// Nobody passes a filter that is not known.
+  public func admits(_ voter: VoterInput, filter: String, bundle: PolicyBundle) -> Bool { false }
 }
 
 /// The declarative policy: what stands in the registry may be approved, under the bundle's approval
@@ -57,6 +83,9 @@ public struct DeclarativePolicy: PolicyEvaluating {
   public func check(_ bundle: PolicyBundle) throws(ShieldError) {
     for file in bundle.files where file.path != PolicyBundle.registryPath && !file.path.hasSuffix(".md") {
       throw .bundle("expected \(PolicyBundle.registryPath) and .md files, found \"\(file.path.prefix(128))\"")
+    }
+    for rule in bundle.approvals where rule.demands.contains(where: { !$0.filters.isEmpty }) {
+      throw .bundle("approval rule \(rule.name): a filter needs a policy that defines it")
     }
   }
 

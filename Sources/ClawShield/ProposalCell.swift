@@ -9,6 +9,7 @@ struct ProposalCell: Equatable, Sendable {
     var voter: Principal
     /// The person; distinct people are distinct owners.
     var owner: String
+    /// The voter's first key; in a confirmation the second.
     var key: PublicKey
     var role: String
     var vote: Records.Vote
@@ -35,6 +36,8 @@ struct ProposalCell: Equatable, Sendable {
     var leaf: LeafIndex
     var contentHash: Digest
     var status: RunStatus
+    /// Salted hash of the result, which a preview's readers bind; remembered since semantics 3.
+    var resultHash: Digest?
   }
 
   /// That no receipt had come when one was due.
@@ -75,6 +78,8 @@ struct ProposalCell: Equatable, Sendable {
   var unknown: UnknownOutcome?
   /// How many artifacts its approval has as results; counted since semantics 2.
   var results = 0
+  /// The result of its preview, as ballots must bind it; nil where its action has none.
+  var previewHash: Digest?
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -163,11 +168,12 @@ extension ProposalCell: JSONWritable {
     receipt = try fields.optionalNested("receipt") { (inner) throws(RecordError) in
       Outcome(
         leaf: try inner.leafIndex("leaf"), contentHash: try inner.digest("content_hash"),
-        status: try inner.choice("status"))
+        status: try inner.choice("status"), resultHash: try inner.optionalDigest("result_hash"))
     }
     unknown = try fields.optionalNested("unknown") { (inner) throws(RecordError) in
       UnknownOutcome(cause: try inner.leafIndex("cause"), written: try inner.optionalLeaf("written"))
     }
+    previewHash = try fields.optionalDigest("preview_hash")
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -198,10 +204,11 @@ extension ProposalCell: JSONWritable {
       (
         "receipt",
         receipt.map {
-          .object([
-            ("leaf", .index($0.leaf)), ("content_hash", .digest($0.contentHash)),
-            ("status", .string($0.status.rawValue)),
-          ])
+          .object(
+            present([
+              ("leaf", .index($0.leaf)), ("content_hash", .digest($0.contentHash)),
+              ("status", .string($0.status.rawValue)), ("result_hash", $0.resultHash.map(JSON.digest)),
+            ]))
         }
       ),
       (
@@ -209,7 +216,7 @@ extension ProposalCell: JSONWritable {
         unknown.map {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
-      ), ("settled_at", settledAt.map(JSON.time)),
+      ), ("preview_hash", previewHash.map(JSON.digest)), ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

@@ -31,6 +31,14 @@ public struct ProposalView: Sendable {
   public let demands: [(demand: ApprovalDemand, approved: Int)]
   /// Until when people have; nil where nobody is asked.
   public let deadline: Timestamp?
+  /// How many people's rejections deny, where people are asked.
+  public let rejections: Int
+  /// What the person who answers for the agent must confirm; nil where nobody must, or it is confirmed.
+  public let challenge: String?
+  /// That person.
+  public let responsible: String
+  /// The result of the preview, which ballots bind, and the proposal that is its dry run.
+  public let previewHash: Digest?
   /// The rules behind the latest decision.
   public let rules: [FiredRule]
   public let rationale: String
@@ -42,6 +50,16 @@ public struct ProposalView: Sendable {
   public let tokenID: String?
   public let executor: Principal?
   public let receipt: LeafIndex?
+}
+
+/// A restriction in force.
+public struct InForce: Equatable, Sendable {
+  public let incidentID: String
+  public let target: IncidentTarget
+  /// Log time at which it began.
+  public let at: Timestamp
+  /// Whether the log made it by itself.
+  public let isBreaker: Bool
 }
 
 /// Where a token stands.

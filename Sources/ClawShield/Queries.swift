@@ -124,7 +124,37 @@ extension ShieldState: CustomStringConvertible {
     incident(incidentID).map { $0.liftedBy == nil } ?? false
   }
 
+  /// Every restriction in force, ascending by target; also those that leases do not name any more.
+  public func inForce(limit: Int) -> [InForce] {
+    var out: [InForce] = []
+    indexes.restrictions.forEach { key, at in
+      guard out.count < limit, let target = IncidentTarget(text: key.target) else { return false }
+      var isBreaker = false
+      if case .breaker = incident(key.incidentID)?.origin { isBreaker = true }
+      out.append(InForce(incidentID: key.incidentID, target: target, at: at, isBreaker: isBreaker))
+      return true
+    }
+    return out
+  }
+
+  /// What is enrolled and ends within an interval of log time, or has ended; in no order that means anything.
+  public func enrolments(endingWithin interval: Interval, limit: Int) -> [Enrolment] {
+    let end = logTime.advanced(by: interval)
+    var out: [Enrolment] = []
+    indexes.keys.forEach { key, principal in
+      if let known = enrolment(of: principal), known.key == key, known.expiresAt <= end { out.append(known) }
+      return out.count < limit
+    }
+    return out
+  }
+
+  /// What a tenant has spent and set aside on the day of log time.
+  public func spentToday(by tenant: String) -> MicroUSD { spentToday(tenant, at: logTime) }
+
   // MARK: Proposals
+
+  /// How many proposals people are asked about.
+  public var pendingCount: Int { indexes.open.count }
 
   /// A remembered proposal, by the id that its agent gave it.
   public func proposalView(agent: Principal, requestID: String) -> ProposalView? {
@@ -154,7 +184,10 @@ extension ShieldState: CustomStringConvertible {
     return ProposalView(
       index: cell.index, leafHash: cell.leafHash, proposal: cell.content, status: cell.status,
       demands: cell.verdict.demands.map { ($0, approvals(cell, role: $0.role).count) },
-      deadline: cell.isOpen ? cell.verdict.deadline : nil, rules: cell.verdict.rules,
+      deadline: cell.isOpen ? cell.verdict.deadline : nil, rejections: cell.verdict.rejections,
+      challenge: cell.isOpen && needsConfirmation(cell.verdict) && !isConfirmed(cell)
+        ? challenge(cell, cell.verdict) : nil, responsible: responsible(for: cell),
+      previewHash: cell.previewHash, rules: cell.verdict.rules,
       rationale: rationale(cell), decisionID: cell.written.map { _ in decisionID(cell, cell.verdict) },
       lastDecision: last, approval: cell.approval, tokenID: cell.grant?.tokenID,
       executor: cell.grant?.executorID, receipt: cell.receipt?.leaf)

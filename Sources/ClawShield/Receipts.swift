@@ -96,10 +96,14 @@ extension ShieldState {
     var cell = old
     cell.receipt = ProposalCell.Outcome(
       leaf: index, contentHash: signed.contentHash, status: signed.content.status)
+    if semantics >= Semantics.people { cell.receipt?.resultHash = signed.content.resultHash }
     cell.settledAt = logTime
     cell.relate(index)
     if let reservation = cell.reservation {
-      settle(reservation, tenant: cell.content.tenantID, cost: signed.content.cost)
+      // Nobody is charged more than was set aside, whatever an executor says.
+      let cost =
+        semantics >= Semantics.people ? min(signed.content.cost, reservation.amount) : signed.content.cost
+      settle(reservation, tenant: cell.content.tenantID, cost: cost)
       cell.reservation = nil
     }
     change(old, to: cell)

@@ -57,6 +57,9 @@ public struct ShieldState: Sendable {
     guard bundle.hash == genesis.policyBundleHash,
       bundle.constitutionVersion == genesis.constitutionVersion
     else { throw .genesis("the bundle and constitution whose hash and version it names") }
+    guard bundle.leastSemantics <= genesis.semantics else {
+      throw .genesis("semantics \(bundle.leastSemantics) or newer, which the bundle needs")
+    }
     let compiled = try CompiledBundle(bundle, evaluator: policyEvaluator)
     var state = ShieldState(
       cluster: cluster, genesis: GenesisCell(cluster: cluster, genesis: genesis), compiled: compiled,
@@ -119,7 +122,7 @@ public struct ShieldState: Sendable {
     var indexes = Indexes()
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .members, .version, .bundle, .spend, .approvals: break
+      case .log, .genesis, .members, .version, .bundle, .spend, .approvals, .voter: break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -222,6 +225,13 @@ public struct ShieldState: Sendable {
 
   func spend(_ tenant: String) -> SpendCell? {
     guard case .spend(let cell) = cells[CellName.spend(tenant)] else { return nil }
+    return cell
+  }
+
+  mutating func setVoter(_ cell: VoterCell) { cells[CellName.voter(cell.owner)] = .voter(cell) }
+
+  func voter(_ owner: String) -> VoterCell? {
+    guard case .voter(let cell) = cells[CellName.voter(owner)] else { return nil }
     return cell
   }
 

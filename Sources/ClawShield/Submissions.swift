@@ -27,6 +27,9 @@ extension ShieldState {
       return .known(known.index)
     }
     try requireValidity(proposal.validUntil, at: time)
+    guard proposal.preview == nil || semantics >= Semantics.people else {
+      throw Refusal(.failedPrecondition, "previews need semantics \(Semantics.people)")
+    }
     guard attachment["parameters"] != nil else {
       throw Refusal(.invalidArgument, "expected the parameters as attachment")
     }
@@ -110,6 +113,7 @@ extension ShieldState {
     if judgement.verdict.type != .deny {
       // What was checked is remembered, not the parameters: they stay erasable.
       cell.schemaHash = compiled.action(proposal.action)?.schemaHash
+      cell.previewHash = previewResult(proposal)
     }
     conclude(&cell)
     addProposal(cell)
@@ -154,6 +158,7 @@ extension ShieldState {
     verdict.decidedAt = logTime
     verdict.demands = []
     verdict.attestors = []
+    verdict.rejections = 1
     verdict.deadline = nil
     verdict.expiresAt = nil
     verdict.rules = rules.list

@@ -20,6 +20,8 @@ struct Verdict: Equatable, Sendable {
   var demands: [ApprovalDemand] = []
   /// Until when people have, where they are asked.
   var deadline: Timestamp?
+  /// How many people's rejections deny, where they are asked.
+  var rejections = 1
   /// Who approved, in the order of their ballots, where it approves and people were asked.
   var attestors: [Principal] = []
   /// When the token ends, where it approves.
@@ -52,6 +54,7 @@ extension Verdict: JSONWritable {
     attestors = try fields.list("attestors", limit: 64, of: "principals") { json in
       json.string.flatMap(Principal.init(path:))
     }
+    rejections = try fields.optionalRejections() ?? 1
     deadline = try fields.optionalTime("deadline")
     expiresAt = try fields.optionalTime("expires_at")
   }
@@ -64,6 +67,7 @@ extension Verdict: JSONWritable {
       ("constitution_version", .string(constitutionVersion)),
       ("policy_bundle_hash", .digest(policyBundleHash)), ("demands", .array(demands.map(\.json))),
       ("attestors", .texts(attestors.map(\.path))),
+      ("rejections", rejections == 1 ? nil : .integer(rejections)),
       ("deadline", deadline.map(JSON.time)), ("expires_at", expiresAt.map(JSON.time)),
     ])
   }

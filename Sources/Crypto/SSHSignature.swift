@@ -26,6 +26,36 @@ public struct SSHSignature: Equatable, Sendable {
   private static let magic = Array("SSHSIG".utf8)
   private static let keyType = "ssh-ed25519"
 
+  /// A signature from its parts, with nothing in the reserved field, as `ssh-keygen` makes them.
+  public init(
+    publicKey: PublicKey, namespace: String, hashAlgorithm: HashAlgorithm, signature: Signature
+  ) {
+    self.publicKey = publicKey
+    self.namespace = namespace
+    self.hashAlgorithm = hashAlgorithm
+    self.signature = signature
+    reserved = []
+  }
+
+  /// Whether its parts are all there is: nothing stands in the reserved field.
+  public var isPlain: Bool { reserved.isEmpty }
+
+  /// The armoured form, as `ssh-keygen -Y verify` reads it.
+  public var armored: String {
+    let type = Array(SSHSignature.keyType.utf8)
+    var blob = SSHSignature.magic + [0, 0, 0, 1]
+    for field in [
+      Self.field(type) + Self.field(publicKey.bytes), Array(namespace.utf8), reserved,
+      Array(hashAlgorithm.rawValue.utf8), Self.field(type) + Self.field(signature.bytes),
+    ] { blob += Self.field(field) }
+    let text = Array(Base64.encode(blob).utf8)
+    var lines: [String] = []
+    for start in stride(from: 0, to: text.count, by: 70) {
+      lines.append(String(decoding: text[start..<min(start + 70, text.count)], as: UTF8.self))
+    }
+    return "-----BEGIN SSH SIGNATURE-----\n\(lines.joined(separator: "\n"))\n-----END SSH SIGNATURE-----\n"
+  }
+
   /// Parses the binary form.
   public init(blob: [UInt8]) throws(SSHSignatureError) {
     guard blob.count <= SSHSignature.maximumLength else { throw .tooLong(blob.count) }
@@ -87,13 +117,15 @@ public struct SSHSignature: Equatable, Sendable {
       }
     var bytes = SSHSignature.magic
     for field in [Array(namespace.utf8), reserved, Array(hashAlgorithm.rawValue.utf8), hash] {
-      let count = UInt32(field.count)
-      for shift in [24, 16, 8, 0] as [UInt32] {
-        bytes.append(UInt8(truncatingIfNeeded: count >> shift))
-      }
-      bytes += field
+      bytes += Self.field(field)
     }
     return bytes
+  }
+
+  /// A string of the SSH wire format (RFC 4251 §5): its length, then its bytes.
+  private static func field(_ bytes: [UInt8]) -> [UInt8] {
+    let count = UInt32(bytes.count)
+    return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) } + bytes
   }
 
   fileprivate static func key(in blob: [UInt8]) throws(SSHSignatureError) -> PublicKey {

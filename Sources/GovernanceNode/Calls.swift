@@ -79,7 +79,7 @@ extension GovernanceNode {
     case .artifactGet: try getArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
     case .artifactStat: try statArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
     case .artifactList: try listArtifacts(call, ArtifactListRequest(decoding: call.payload), into: &effects)
-    case .status: status(call, into: &effects)
+    case .status: try status(call, StatusRequest(decoding: call.payload), into: &effects)
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)
     case .transfer: try onTransfer(call, TransferRequest(decoding: call.payload), into: &effects)
@@ -240,95 +240,5 @@ extension GovernanceNode {
       } ?? false
     case .node: false
     }
-  }
-
-  // MARK: Approval
-
-  private func listPending(
-    _ call: ClientCall, _ request: ListPendingRequest, into effects: inout NodeEffects
-  ) throws {
-    guard let approver = overlay.final.enrolment(of: call.caller, at: now.wall) else {
-      refuse(call.key, .permissionDenied, "expected an enrolled approver", into: &effects)
-      return
-    }
-    var response = ListPendingResponse()
-    var bytes = 0
-    for view in overlay.final.pending() where view.index.value > request.after {
-      guard request.proposal == 0 || request.proposal == view.index.value else { continue }
-      guard approver.tenantID.isEmpty || approver.tenantID == view.proposal.tenantID else { continue }
-      let mine = view.demands.filter {
-        approver.roles.contains($0.demand.role)
-          && (request.role.isEmpty || request.role == $0.demand.role)
-      }
-      guard !mine.isEmpty, let item = pendingItem(view, inFull: request.proposal != 0) else { continue }
-      guard bytes < Self.pageBytes else {
-        response.more = true
-        break
-      }
-      bytes += item.encode().count
-      response.items.append(item)
-    }
-    effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
-  }
-
-  /// How many bytes a page of a list has, and one item more: an entry has at most a mebibyte, so a page
-  /// always fits into a message.
-  static var pageBytes: Int { 256 << 10 }
-  /// A larger attachment is left out of a list, so that nobody's proposal crowds out the others.
-  static var listedAttachmentBytes: Int { 16 << 10 }
-
-  private func pendingItem(_ view: ProposalView, inFull: Bool) -> PendingItem? {
-    guard let leaf = raft.log.leaf(at: view.index) else { return nil }
-    let attachment = raft.log.attachment(at: view.index)?.bytes ?? []
-    let isListed = inFull || attachment.count <= Self.listedAttachmentBytes
-    return PendingItem(
-      proposal: view.index.value, proposalHash: view.leafHash.hex, leaf: leaf,
-      attachment: isListed ? attachment : [],
-      demands: view.demands.map {
-        Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
-      }, deadline: view.deadline?.text ?? "", policyBundleHash: overlay.final.bundle.hash.hex,
-      rules: view.rules.map {
-        Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)
-      }, attachmentLeftOut: isListed ? 0 : UInt64(attachment.count))
-  }
-
-  // MARK: Admin
-
-  private func status(_ call: ClientCall, into effects: inout NodeEffects) {
-    let members = overlay.final.membership
-    let age = finality.checkpoint.map { now.wall.since($0.time).nanoseconds / 1_000_000 } ?? -1
-    let value = JSON.object([
-      ("cluster", .string(cluster.hex)), ("cluster_name", .string(genesis.clusterName)),
-      ("node", .integer(Int(raft.id.rawValue))),
-      ("role", .string("\(raft.role)")), ("term", .string(String(raft.currentTerm.rawValue))),
-      ("leader", raft.leader.map { .integer(Int($0.rawValue)) } ?? .null),
-      ("parties", .integer(members.parties.count)), ("threshold", .integer(members.threshold)),
-      ("faults_tolerated", .integer(max(0, members.faultsTolerated))),
-      ("crash_only", .bool(members.faultsTolerated < 1)), ("members", membersStatus),
-      ("semantics", semanticsStatus), ("conflict", conflict.map { .string($0.reason) } ?? .null),
-      (
-        "history_from", raft.log.missing.map { .string(String($0.upperBound)) } ?? .string("0")
-      ),
-      ("log_size", .string(String(raft.log.size))),
-      ("commit_size", .string(String(raft.commitIndex.rawValue))),
-      ("final_size", .string(String(finality.size))),
-      ("note_age_ms", .string(String(age))),
-      ("policy_bundle_hash", .string(overlay.final.bundle.hash.hex)),
-      ("halted", .bool(restrictions.list(with: overlay.final, at: now.wall).isHalted)),
-      ("restrictions", restrictions.list(with: overlay.final, at: now.wall).json),
-      ("executors", .array(executors.declared.map { .string($0.executor.path) })),
-      (
-        "readiness",
-        .array(
-          executors.declared.map { executor, readiness in
-            [
-              "executor": .string(executor.path), "compliant": .bool(readiness.isCompliant),
-              "shortcomings": .array(readiness.shortcomings.map(JSON.string)),
-            ]
-          })
-      ),
-    ])
-    effects.answers.append(
-      .respond(call.key, .ok, payload: StatusResponse(json: value.canonicalBytes()).encode()))
   }
 }

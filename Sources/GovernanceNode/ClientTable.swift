@@ -315,6 +315,7 @@ extension GovernanceNode {
       Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
     }
     outcome.deadline = view.deadline?.text ?? ""
+    outcome.unconfirmed = view.challenge != nil
     if view.lastDecision == nil { outcome.status = Self.undecided }
     if let approval = view.approval {
       if let proof = self.proof(of: approval, consenting: true) {

@@ -112,6 +112,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   /// Why this party has halted; nil where it has not.
   public internal(set) var conflict: Conflict?
   var rulings: Rulings
+  /// What the shell says of the host.
+  public var host = HostReport()
   /// The newest semantics that this program applies.
   let newestSemantics: Int
   /// What peers have said of theirs.

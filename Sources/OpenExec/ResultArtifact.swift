@@ -27,9 +27,10 @@ public struct ResultArtifact: Equatable, Sendable {
   private let name: String
   private let decision: LeafIndex
 
-  /// Nil for what is short enough for the receipt, and for what is too long to be kept.
+  /// What writes memory writes a file, however short. Nil for what else is short enough for the receipt, and for what is too long to be kept.
   init?(_ output: [UInt8], of token: ProvenToken, inputs: [RunInput]) {
-    guard output.count > Self.threshold, output.count <= Self.maximumBytes else { return nil }
+    let isMemory = token.grant.allowedScopes.contains(ArtifactNote.memoryScope)
+    guard output.count > Self.threshold || isMemory, output.count <= Self.maximumBytes else { return nil }
     digest = SHA256.hash(output)
     content = output
     // Of any length and depth: the text is only named, never hashed as a value.
@@ -49,7 +50,9 @@ public struct ResultArtifact: Equatable, Sendable {
   }
 
   private static func name(_ token: ProvenToken, _ mediaType: String) -> String {
-    "results/\(token.decision.requestID).\(mediaType == "text/plain" ? "txt" : "json")"
+    let isMemory = token.grant.allowedScopes.contains(ArtifactNote.memoryScope)
+    let folder = isMemory ? ArtifactNote.memoryFolder : "results/"
+    return "\(folder)\(token.decision.requestID).\(mediaType == "text/plain" ? "txt" : "json")"
   }
 
   /// What its executor says of it, to be signed afresh for each try.

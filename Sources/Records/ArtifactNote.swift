@@ -26,6 +26,13 @@ public struct ArtifactNote: StatementContent {
   /// No effect at or after this.
   public var validUntil: Timestamp
 
+  /// The folder of a workspace's memory: what agents read again later. Only approved actions write it (T1.2).
+  public static let memoryFolder = "memory/"
+  /// The scope without which no action writes it.
+  public static let memoryScope = "memory.write"
+  /// Whether it lies in its workspace's memory.
+  public var isMemory: Bool { name.hasPrefix(Self.memoryFolder) }
+
   /// An artifact; its own labels are added.
   public init(
     digest: Digest, tenantID: String, workspaceID: String, name: String = "", size: Int, mediaType: String,

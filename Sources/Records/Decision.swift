@@ -154,19 +154,38 @@ public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
   public var role: String
   /// How many distinct people must approve.
   public var count: Int
+  /// Names of conditions that the policy engine holds each of them against, all of which must hold; ascending.
+  public var filters: [String]
 
   /// A demand.
-  public init(role: String, count: Int) {
+  public init(role: String, count: Int, filters: [String] = []) {
     self.role = role
     self.count = count
+    self.filters = filters
   }
 
   package init(from fields: inout Fields) throws(RecordError) {
     role = try fields.identifier("role")
     count = try fields.integer("count", in: 1...16)
+    filters =
+      try fields.optionalValue("filters", "1 to \(Self.maximumFilters) identifiers, ascending") { json in
+        guard let names = json.array?.compactMap(\.string), names.count == json.array?.count,
+          (1...Self.maximumFilters).contains(names.count), names.allSatisfy(Identifier.isValid),
+          zip(names, names.dropFirst()).allSatisfy({ $0.utf8.lexicographicallyPrecedes($1.utf8) })
+        else { return nil }
+        return names
+      } ?? []
   }
 
-  public var members: [(String, JSON)] { [("role", .string(role)), ("count", .integer(count))] }
+  /// Most conditions of one demand.
+  public static let maximumFilters = 8
+
+  public var members: [(String, JSON)] {
+    present([
+      ("role", .string(role)), ("count", .integer(count)),
+      ("filters", filters.isEmpty ? nil : .texts(filters)),
+    ])
+  }
 }
 
 /// A decision (API-8): derived by every node from the log, written down by the leader.
@@ -204,6 +223,12 @@ public struct Decision: Equatable, Sendable, JSONWritable {
   public var demands: [ApprovalDemand]
   /// Until when, while pending; then the proposal is denied.
   public var deadline: Timestamp?
+  /// How many people's rejections deny, while pending; 1, a veto, unless every rule says more.
+  public var rejections: Int
+  /// What the person who answers for the agent must confirm with a second key, while that is asked.
+  public var challenge: String?
+  /// Salted hash of the preview's result, which ballots bind; nil where the action has no preview.
+  public var previewHash: Digest?
   /// The token's claims, where approved.
   public var grant: ApprovalGrant?
 
@@ -213,8 +238,11 @@ public struct Decision: Equatable, Sendable, JSONWritable {
     cause: LeafIndex, request: Proposal, actionVersion: String, constitutionVersion: String,
     policyBundleHash: Digest, rulesFired: [FiredRule], rationale: String, decidedAt: Timestamp,
     effectiveRisk: RiskContext, demands: [ApprovalDemand] = [], deadline: Timestamp? = nil,
-    grant: ApprovalGrant? = nil
+    rejections: Int = 1, challenge: String? = nil, previewHash: Digest? = nil, grant: ApprovalGrant? = nil
   ) {
+    self.rejections = rejections
+    self.challenge = challenge
+    self.previewHash = previewHash
     self.decisionID = decisionID
     self.decisionType = decisionType
     self.proposal = proposal
@@ -269,6 +297,11 @@ public struct Decision: Equatable, Sendable, JSONWritable {
     deadline = try fields.optionalValue("deadline", "a time (RFC 3339, UTC)") { json in
       json.string.flatMap(Timestamp.init(text:))
     }
+    rejections = try fields.optionalRejections() ?? 1
+    challenge = try fields.optionalValue("challenge", "an identifier") { json in
+      json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
+    }
+    previewHash = try fields.optionalDigest("preview_hash")
     grant = try fields.optionalNested("grant") { (inner) throws(RecordError) in
       try ApprovalGrant(from: &inner)
     }
@@ -290,8 +323,19 @@ public struct Decision: Equatable, Sendable, JSONWritable {
       ("rules_fired", .array(rulesFired.map(\.json))), ("rationale", .string(rationale)),
       ("decided_at", .time(decidedAt)), ("effective_risk", effectiveRisk.json),
       ("demands", .array(demands.map(\.json))), ("deadline", deadline.map(JSON.time)),
+      ("rejections", rejections == 1 ? nil : .integer(rejections)),
+      ("challenge", challenge.map(JSON.string)), ("preview_hash", previewHash.map(JSON.digest)),
       ("grant", grant?.json),
     ])
+  }
+}
+
+extension Fields {
+  /// How many rejections deny, where it is more than the one of a veto.
+  package mutating func optionalRejections() throws(RecordError) -> Int? {
+    try optionalValue("rejections", "2 to 16, or nothing for a veto") { json in
+      json.integer.flatMap { (2...16).contains($0) ? $0 : nil }
+    }
   }
 }
 

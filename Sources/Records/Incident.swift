@@ -123,6 +123,8 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     case unknownOutcome = "unknown_outcome"
     /// *t* parties declined their consent to an approval.
     case withheld
+    /// Somebody voted more often within a minute than a person can who looks at what they vote on.
+    case ballotRate = "ballot_rate"
   }
 
   /// Derives from the causing index.

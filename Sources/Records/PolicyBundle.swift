@@ -95,6 +95,9 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var egress: [String]
   /// How long its token lives, in seconds; at most 900.
   public var tokenSeconds: Int
+  /// The action that is its dry run: with the same parameters and inputs it says what would change. People
+  /// decide on what it said (INV-018); nil where it has none.
+  public var preview: String?
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -123,6 +126,9 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       json.string.flatMap { $0.utf8.count <= 256 ? $0 : nil }
     }
     tokenSeconds = try fields.integer("token_seconds", in: 1...900)
+    preview = try fields.optionalValue("preview", "an action's name") { json in
+      json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
+    }
     guard !arguments.isEmpty else {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
@@ -141,6 +147,7 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("rate_limit_per_min", .integer(rateLimitPerMinute)), ("limits", limits.json),
       ("inputs", inputs?.json), ("isolation_class", .string(isolationClass.rawValue)),
       ("egress", .texts(egress)), ("token_seconds", .integer(tokenSeconds)),
+      ("preview", preview.map(JSON.string)),
     ])
   }
 }
@@ -163,6 +170,8 @@ public struct ApprovalRule: Equatable, Sendable, JSONWritable {
   public var decision: DecisionType
   /// How long people have, in seconds; then the proposal is denied.
   public var deadlineSeconds: Int
+  /// How many people's rejections deny: 1 is a veto, which beats any number of approvals.
+  public var rejections: Int
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -181,10 +190,11 @@ public struct ApprovalRule: Equatable, Sendable, JSONWritable {
     }
     decision = try fields.choice("decision")
     deadlineSeconds = try fields.integer("deadline_seconds", in: 1...604_800)
-    guard !decision.isFinal, !demands.isEmpty else {
+    rejections = try fields.optionalRejections() ?? 1
+    guard !decision.isFinal, !demands.isEmpty || decision == .requireMFA else {
       throw .field(
         fields.name("decision"),
-        expected: "escalate, require_mfa or require_multi_sig, with at least one demand")
+        expected: "escalate or require_multi_sig with at least one demand, or require_mfa")
     }
   }
 
@@ -195,6 +205,7 @@ public struct ApprovalRule: Equatable, Sendable, JSONWritable {
       ("classification_at_least", classificationAtLeast.map { .string($0.rawValue) }),
       ("cost_at_least_usd", costAtLeast.map(JSON.money)), ("demands", .array(demands.map(\.json))),
       ("decision", .string(decision.rawValue)), ("deadline_seconds", .integer(deadlineSeconds)),
+      ("rejections", rejections == 1 ? nil : .integer(rejections)),
     ])
   }
 
@@ -216,6 +227,9 @@ public struct BreakerLimits: Hashable, Sendable, JSONWritable {
   /// Proposals of one agent for one action with the same parameters in any sixty seconds.
   public var repeatsPerMinute: Int
   public var maximumDepth: Int
+  /// How often within an hour an agent may ask again for an action with the same parameters that has failed,
+  /// was aborted, or ended nobody knows how; nil for no limit but the others.
+  public var retriesPerHour: Int?
 
   package init(from fields: inout Fields) throws(RecordError) {
     requestCost = try fields.money("request_usd")
@@ -223,14 +237,18 @@ public struct BreakerLimits: Hashable, Sendable, JSONWritable {
     proposalsPerMinute = try fields.integer("proposals_per_minute", in: 1...10_000_000)
     repeatsPerMinute = try fields.integer("repeats_per_minute", in: 1...10_000_000)
     maximumDepth = try fields.integer("maximum_depth", in: 0...64)
+    retriesPerHour = try fields.optionalValue("retries_per_hour", "0 to 256") { json in
+      json.integer.flatMap { (0...256).contains($0) ? $0 : nil }
+    }
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("request_usd", .money(requestCost)), ("tenant_usd_per_day", .money(tenantCostPerDay)),
       ("proposals_per_minute", .integer(proposalsPerMinute)),
       ("repeats_per_minute", .integer(repeatsPerMinute)), ("maximum_depth", .integer(maximumDepth)),
-    ]
+      ("retries_per_hour", retriesPerHour.map(JSON.integer)),
+    ])
   }
 }
 
@@ -306,6 +324,16 @@ public struct PolicyBundle: Equatable, Sendable {
       files.append((member.name, text))
     }
     try self.init(files: files)
+  }
+
+  /// The least semantics under which all of it means something.
+  public var leastSemantics: Int {
+    let isOfPeople =
+      breakers.retriesPerHour != nil || actions.contains { $0.preview != nil }
+      || approvals.contains { rule in
+        rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
+      }
+    return isOfPeople ? Semantics.people : 1
   }
 
   /// The value that travels in an attachment.

@@ -30,6 +30,8 @@ public struct Proposal: StatementContent {
   public var inputs: [Digest]
   /// Depth of nesting: 0 for what no other action asked for.
   public var depth: Int
+  /// The proposal of the dry run whose result people are to decide on; for an action that has one.
+  public var preview: LeafIndex?
   /// At most 24 hours ahead of log time.
   public var validUntil: Timestamp
 
@@ -37,8 +39,9 @@ public struct Proposal: StatementContent {
   public init(
     traceID: String, requestID: String, tenantID: String, workspaceID: String, requestedBy: Principal,
     action: String, parametersHash: Digest, scopes: [String], risk: RiskContext, inputs: [Digest] = [],
-    depth: Int = 0, validUntil: Timestamp
+    depth: Int = 0, validUntil: Timestamp, preview: LeafIndex? = nil
   ) {
+    self.preview = preview
     self.traceID = traceID
     self.requestID = requestID
     self.tenantID = tenantID
@@ -69,18 +72,20 @@ public struct Proposal: StatementContent {
       json.string.flatMap(Digest.init(hex:))
     }
     depth = try fields.integer("depth", in: 0...64)
+    preview = try fields.optionalLeaf("preview")
     validUntil = try fields.time("valid_until")
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("trace_id", .string(traceID)), ("request_id", .string(requestID)),
       ("tenant_id", .string(tenantID)), ("workspace_id", .string(workspaceID)),
       ("requested_by", .string(requestedBy.path)), ("action", .string(action)),
       ("parameters_hash", .digest(parametersHash)), ("scopes", .texts(scopes)),
       ("risk_context", risk.json), ("inputs", .array(inputs.map(JSON.digest))),
-      ("depth", .integer(depth)), ("valid_until", .time(validUntil)),
-    ]
+      ("depth", .integer(depth)), ("preview", preview.map(JSON.index)),
+      ("valid_until", .time(validUntil)),
+    ])
   }
 }
 

@@ -9,6 +9,31 @@ public protocol StatementContent: JSONWritable, Equatable, Sendable {
   init(from fields: inout Fields) throws(RecordError)
   /// The statement has no effect at or after this time.
   var validUntil: Timestamp { get }
+  /// The namespace of OpenSSH signatures over such statements; nil where none counts.
+  static var sshNamespace: String? { get }
+}
+
+extension StatementContent {
+  public static var sshNamespace: String? { nil }
+}
+
+/// How a statement's bytes were signed. A key may be enrolled that people have already: what an OpenSSH
+/// key signs begins with `SSHSIG`, what our own keys sign with `openexec/`, so that neither is ever the other.
+public enum SignatureAlgorithm: String, Sendable, CaseIterable {
+  /// Ed25519 over `Statement.bytes`.
+  case ed25519
+  /// Ed25519 over what `ssh-keygen -Y sign` makes of `Statement.bytes` (OpenSSH `PROTOCOL.sshsig`), with
+  /// nothing in its reserved field; by the hash that it takes of them.
+  case sshSHA512 = "sshsig-ed25519-sha512"
+  case sshSHA256 = "sshsig-ed25519-sha256"
+
+  fileprivate var sshHash: SSHSignature.HashAlgorithm? {
+    switch self {
+    case .ed25519: nil
+    case .sshSHA512: .sha512
+    case .sshSHA256: .sha256
+    }
+  }
 }
 
 /// A signature block (TOK-4): who signed, with which key, by which algorithm.
@@ -17,14 +42,47 @@ public struct StatementSignature: Hashable, Sendable, JSONWritable {
   public let by: Principal
   /// The key, in full; only enrolled keys count.
   public let key: PublicKey
-  /// Ed25519 over `Statement.bytes`.
+  /// By `algorithm`, over `Statement.bytes`.
   public let signature: Signature
+  public let algorithm: SignatureAlgorithm
 
   /// A signature block.
-  public init(by: Principal, key: PublicKey, signature: Signature) {
+  public init(by: Principal, key: PublicKey, signature: Signature, algorithm: SignatureAlgorithm = .ed25519) {
     self.by = by
     self.key = key
     self.signature = signature
+    self.algorithm = algorithm
+  }
+
+  /// What `ssh-keygen` signed; nil where it is for something else than such a statement, or has more in it
+  /// than a record keeps.
+  public init?(by: Principal, _ signed: SSHSignature, namespace: String) {
+    guard signed.namespace == namespace, signed.isPlain else { return nil }
+    let algorithm: SignatureAlgorithm =
+      switch signed.hashAlgorithm {
+      case .sha512: .sshSHA512
+      case .sha256: .sshSHA256
+      }
+    self.init(by: by, key: signed.publicKey, signature: signed.signature, algorithm: algorithm)
+  }
+
+  /// The signature as `ssh-keygen -Y verify` reads it; nil where it is none of OpenSSH's.
+  public func ssh(namespace: String) -> SSHSignature? {
+    algorithm.sshHash.map {
+      SSHSignature(publicKey: key, namespace: namespace, hashAlgorithm: $0, signature: signature)
+    }
+  }
+
+  /// Whether this is the key's signature over `bytes`; one of OpenSSH's in `namespace` alone.
+  func verifies(_ bytes: [UInt8], namespace: String?) -> Bool {
+    guard algorithm.sshHash != nil else { return key.verifies(signature, over: bytes) }
+    guard let namespace, let signed = ssh(namespace: namespace) else { return false }
+    do {
+      try signed.verify(bytes, namespace: namespace, key: key)
+      return true
+    } catch {
+      return false
+    }
   }
 
   package init(from fields: inout Fields) throws(RecordError) {
@@ -33,13 +91,14 @@ public struct StatementSignature: Hashable, Sendable, JSONWritable {
     signature = try fields.value("signature", "an Ed25519 signature in base64") { json in
       json.string.flatMap(Signature.init(base64:))
     }
-    _ = try fields.value("signature_algorithm", "ed25519") { $0.string == "ed25519" ? true : nil }
+    algorithm = try fields.choice("signature_algorithm")
   }
 
   public var members: [(String, JSON)] {
     [
       ("by", .string(by.path)), ("public_key_id", .string(key.hex)),
-      ("signature", .string(signature.base64)), ("signature_algorithm", "ed25519"),
+      ("signature", .string(signature.base64)),
+      ("signature_algorithm", .string(algorithm.rawValue)),
     ]
   }
 }
@@ -117,6 +176,9 @@ public struct Signed<Content: StatementContent>: Equatable, Sendable {
     where signatures[..<position].contains(where: { $0.key == line.key }) {
       throw .field(fields.name("signatures"), expected: "no key twice")
     }
+    guard Content.sshNamespace != nil || signatures.allSatisfy({ $0.algorithm == .ed25519 }) else {
+      throw .field(fields.name("signatures"), expected: "signature_algorithm ed25519")
+    }
   }
 
   var members: [(String, JSON)] {
@@ -126,7 +188,7 @@ public struct Signed<Content: StatementContent>: Equatable, Sendable {
   /// Those of the signatures that verify; whether their keys are enrolled is the caller's to say.
   public func verifiedSignatures(cluster: Digest) -> [StatementSignature] {
     let bytes = Statement.bytes(Content.type, cluster: cluster, content: content.json)
-    return signatures.filter { $0.key.verifies($0.signature, over: bytes) }
+    return signatures.filter { $0.verifies(bytes, namespace: Content.sshNamespace) }
   }
 
   /// The hash that names this statement: of its content, without signatures.

@@ -55,7 +55,7 @@ struct ConformanceTableTests {
   func rows() throws {
     let files = FileManager.default.enumerator(atPath: root.appendingPathComponent("Tests").path)
     let tests = (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix("Tests.swift") }
-    let oracles = try ["Oracles", "ExecutionOracles"].map {
+    let oracles = try ["Oracles", "ExecutionOracles", "ChargeOracles"].map {
       try String(
         contentsOf: root.appendingPathComponent("Simulation/Simulator/\($0).swift"), encoding: .utf8)
     }.joined()

@@ -161,6 +161,43 @@ struct ArtifactTests {
     #expect(try world.rules(next, .escalate) == ["floor.untrusted_input"])
   }
 
+  /// A file in the workspace's memory.
+  private func memory(_ world: Governed, of owner: Principal, resultOf decision: LeafIndex? = nil)
+    -> (RecordBody, Attachment)
+  {
+    let note = ArtifactNote(
+      digest: SHA256.hash("what to remember"), tenantID: "acme", workspaceID: "main", name: "memory/a.txt",
+      size: 16, mediaType: "text/plain", owner: owner, labels: [Governed.agent.path], decision: decision,
+      validUntil: world.now.advanced(by: .seconds(60)))
+    return (
+      .artifact(Signed.sign(note, cluster: world.cluster, as: owner, with: Governed.key(owner.path))),
+      Attachment()
+    )
+  }
+
+  @Test("memory is written by an approved action with its scope: by no agent, and by no other action (T1.2)")
+  func memoryWrites() throws {
+    var world = try Governed()
+    #expect(try world.refusal(memory(world, of: Governed.agent)) == .permissionDenied)
+    let plain = try world.approved()
+    #expect(
+      try world.refusal(memory(world, of: Governed.executor, resultOf: plain)) == .permissionDenied)
+
+    var registry = Registry()
+    registry.override = Registry().text.replacing(#""scopes":["text"]"#, with: #""scopes":["memory.write"]"#)
+    var writing = try Governed(registry: registry)
+    let grown = Governed.enrolment(Governed.agent, owner: "olga", scopes: ["memory.write"])
+    #expect(try writing.enrol(grown) == .effective)
+    let index = try writing.propose(scopes: ["memory.write"])
+    try writing.settle()
+    let approval = try #require(try writing.view(index).approval)
+    let (body, attachment) = memory(writing, of: Governed.executor, resultOf: approval)
+    #expect(try writing.append(body, attachment) == .effective)
+
+    let old = try Governed(semantics: 2)
+    #expect(try old.refusal(memory(old, of: Governed.agent)) == nil)
+  }
+
   @Test(
     "an executor that leaves out an input's label washes nothing off, and one that cannot know it is not refused"
   )

@@ -168,6 +168,8 @@ struct BallotTests {
         world.ballot(.approver("ann"), on: index, keys: ["approver/ann", "bob's second"]))
         == .permissionDenied)
     #expect(try world.vote("ann", on: index, keys: ["approver/ann", "ann's second"]) == .effective)
+    #expect(world.state.owed.isEmpty)
+    #expect(try world.vote("olga", on: index, vote: .confirm, keys: ["olga's second"]) == .effective)
     try world.settle()
     #expect(try world.view(index).status == .approved)
   }

@@ -127,6 +127,65 @@ struct BreakerTests {
     #expect(try world.rules(third) == ["breaker.tenant_cost"])
   }
 
+  @Test("a receipt charges no more than was set aside, whatever its executor says, and no less than nothing")
+  func falseCost() throws {
+    for semantics in [2, Semantics.newest] {
+      var world = try Governed(registry: Registry(dayLimit: "121"), semantics: semantics)
+      let first = try world.propose(action: "costly")
+      try world.settle()
+      let approval = try #require(try world.view(first).approval)
+      let receipt = try world.receipt(for: approval, cost: try #require(MicroUSD(text: "900")))
+      #expect(try world.append(receipt.0, receipt.1) == .effective)
+      let second = try world.propose(action: "costly")
+      #expect(try world.rules(second) == (semantics == 2 ? ["breaker.tenant_cost"] : []))
+    }
+  }
+
+  @Test("an agent that declares no cost still trips: the registry's maximum is what counts (T5.2)")
+  func declaresZero() throws {
+    var world = try Governed(registry: Registry(requestLimit: "59.999999"))
+    let index = try world.propose(action: "costly")
+    try expectTripped(&world, index, "breaker.request_cost")
+    world = try Governed(registry: Registry(dayLimit: "120"))
+    for _ in 0..<2 {
+      let fine = try world.propose(action: "costly")
+      #expect(try world.rules(fine).isEmpty)
+    }
+    let third = try world.propose(action: "costly")
+    #expect(try world.rules(third) == ["breaker.tenant_cost"])
+  }
+
+  /// A run that ended like this, one second long.
+  private func run(_ world: inout Governed, _ status: RunStatus, text: String = "hello") throws -> LeafIndex {
+    let index = try world.propose(parameters: ["text": .string(text)])
+    try world.settle()
+    let approval = try #require(try world.view(index).approval)
+    let receipt = try world.receipt(for: approval, status: status)
+    #expect(try world.append(receipt.0, receipt.1) == .effective)
+    world.now = world.now.advanced(by: .seconds(1))
+    return index
+  }
+
+  @Test("what has failed is tried again as often as the bundle says, within an hour (T5.1)")
+  func retries() throws {
+    var world = try Governed(registry: Registry(retriesPerHour: 1))
+    _ = try run(&world, .failed)
+    _ = try run(&world, .succeeded)
+    _ = try run(&world, .failed, text: "other")
+    _ = try run(&world, .aborted)
+    var later = world
+    let index = try world.propose()
+    try expectTripped(&world, index, "breaker.retries")
+    // The first of the two is an hour old, but for a nanosecond; then it is.
+    later.now = Governed.start.advanced(by: .seconds(3600))
+    var edge = later
+    let early = try edge.propose()
+    #expect(try edge.rules(early) == ["breaker.retries"])
+    later.now = Governed.start.advanced(by: Interval(nanoseconds: 3_600_000_000_001))
+    let free = try later.propose()
+    #expect(try later.rules(free).isEmpty)
+  }
+
   @Test("an unknown outcome costs what was set aside; a denial for want of an executor costs nothing")
   func settledAtReservation() throws {
     var world = try Governed(registry: Registry(dayLimit: "100"))

@@ -33,7 +33,7 @@ struct CellTests {
     #expect(
       kinds == [
         "log", "genesis", "bundle", "enrolment", "proposal", "incident", "act", "spend", "artifact",
-        "approvals",
+        "approvals", "voter",
       ])
     for (name, bytes) in cells {
       let cell = try Cell(name: name, bytes: bytes)

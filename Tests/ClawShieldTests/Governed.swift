@@ -97,7 +97,7 @@ struct Governed {
       enrolment(.approver("ann"), owner: "ann", roles: ["approver"], secondKey: "ann's second"),
       enrolment(.approver("bob"), owner: "bob", roles: ["approver", "security"], secondKey: "bob's second"),
       enrolment(.approver("cyd"), owner: "cyd", roles: ["approver"]),
-      enrolment(.approver("olga"), owner: "olga", roles: ["approver"]),
+      enrolment(.approver("olga"), owner: "olga", roles: ["approver"], secondKey: "olga's second"),
       enrolment(.approver("bob-again"), owner: "bob", roles: ["approver"]),
       enrolment(.approver("rival-approver"), owner: "rex", roles: ["approver"], tenant: "rival"),
       enrolment(.approver("clerk"), owner: "clerk", roles: ["clerk"]),
@@ -179,7 +179,8 @@ struct Governed {
     tenant: String? = nil, scopes: [String] = ["text"],
     risk: RiskContext = RiskContext(
       estimatedCost: .zero, dataClassification: .public, impactLevel: .low), inputs: [Digest] = [],
-    depth: Int = 0, validFor seconds: Int64 = 7200, signedBy keyName: String? = nil
+    depth: Int = 0, validFor seconds: Int64 = 7200, preview: LeafIndex? = nil,
+    signedBy keyName: String? = nil
   ) -> (RecordBody, Attachment) {
     let requestID = requestID ?? fresh()
     let salt = SHA256.hash("salt of \(requestID)").bytes
@@ -189,7 +190,7 @@ struct Governed {
     let content = Proposal(
       traceID: traceID, requestID: requestID, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: agent, action: action, parametersHash: item.hash, scopes: scopes, risk: risk,
-      inputs: inputs, depth: depth, validUntil: now.advanced(by: .seconds(seconds)))
+      inputs: inputs, depth: depth, validUntil: now.advanced(by: .seconds(seconds)), preview: preview)
     let signed = Signed.sign(
       content, cluster: cluster, as: agent, with: Governed.key(keyName ?? agent.path))
     return (.proposal(signed), Attachment("parameters", item))
@@ -202,11 +203,12 @@ struct Governed {
     tenant: String? = nil, scopes: [String] = ["text"],
     risk: RiskContext = RiskContext(
       estimatedCost: .zero, dataClassification: .public, impactLevel: .low), inputs: [Digest] = [],
-    depth: Int = 0, validFor seconds: Int64 = 7200
+    depth: Int = 0, validFor seconds: Int64 = 7200, preview: LeafIndex? = nil
   ) throws -> LeafIndex {
     let (body, attachment) = proposal(
       by: agent, action: action, parameters: parameters, requestID: requestID, traceID: traceID,
-      tenant: tenant, scopes: scopes, risk: risk, inputs: inputs, depth: depth, validFor: seconds)
+      tenant: tenant, scopes: scopes, risk: risk, inputs: inputs, depth: depth, validFor: seconds,
+      preview: preview)
     #expect(try append(body, attachment) == .effective)
     return last
   }
@@ -236,8 +238,10 @@ struct Governed {
     let view = try view(index)
     var content = Ballot(
       proposal: index, proposalHash: view.leafHash, parametersHash: view.proposal.parametersHash,
-      policyBundleHash: state.bundleHash, previewHash: nil, vote: vote, role: role,
-      reasonHash: reason.hash, voter: voter, signedAt: now, validUntil: now.advanced(by: .seconds(600)))
+      policyBundleHash: state.bundleHash, previewHash: view.previewHash, vote: vote,
+      role: vote == .confirm ? Ballot.confirmingRole : role,
+      reasonHash: reason.hash, voter: voter, signedAt: now, validUntil: now.advanced(by: .seconds(600)),
+      challenge: vote == .confirm ? view.challenge ?? "none" : nil)
     change(&content)
     let names = keys ?? [voter.path]
     var signed = Signed.sign(content, cluster: cluster, as: voter, with: Governed.key(names[0]))
@@ -375,12 +379,23 @@ struct Registry {
     #"{"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false}"#
   var echoArguments = #"["/action","echo"]"#
   var withoutEcho = false
+  /// Of `publish`: how many rejections deny, and who counts.
+  var publishRejections = 1
+  var publishFilters: [String] = []
+  /// Whether the rule for `pay` asks for a confirmation alone.
+  var confirmationAlone = false
+  var retriesPerHour: Int?
+  /// Whether `publish` has `plan` as its dry run.
+  var withPreview = false
   /// What `echo` reads.
   var echoInputs = #""inputs":{"minimum_count":0,"maximum_count":2,"maximum_bytes":1000},"#
   var files: [(path: String, text: String)] = []
+  /// The file itself, where it is to be wrong.
+  var override: String?
 
   private func action(
-    _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = ""
+    _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = "",
+    preview: String? = nil
   ) -> String {
     """
     {"name":"\(name)","version":"1","description":"","parameters_schema":\(schema),
@@ -388,17 +403,21 @@ struct Registry {
      "risk":{"impact_level":"\(impact)","data_classification":"internal","estimated_cost_usd":"\(cost)"},
      "maximum_cost_usd":"\(cost)","max_retries":0,"rate_limit_per_min":60,
      "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-     \(inputs)"isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
+     \(inputs)\(preview.map { #""preview":"\#($0)","# } ?? "")"isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
     """
   }
 
-  private func rule(_ name: String, _ action: String, _ demands: [(String, Int)], _ decision: String)
-    -> String
-  {
-    let people = demands.map { #"{"role":"\#($0.0)","count":\#($0.1)}"# }.joined(separator: ",")
+  private func rule(
+    _ name: String, _ action: String, _ demands: [(String, Int)], _ decision: String, rejections: Int = 1,
+    filters: [String] = []
+  ) -> String {
+    let names = filters.map { "\"\($0)\"" }.joined(separator: ",")
+    let held = filters.isEmpty ? "" : #","filters":[\#(names)]"#
+    let people = demands.map { #"{"role":"\#($0.0)","count":\#($0.1)\#(held)}"# }.joined(separator: ",")
+    let more = rejections == 1 ? "" : #","rejections":\#(rejections)"#
     return """
       {"name":"\(name)","actions":["\(action)"],"demands":[\(people)],"decision":"\(decision)",
-       "deadline_seconds":3600}
+       "deadline_seconds":3600\(more)}
       """
   }
 
@@ -406,7 +425,13 @@ struct Registry {
     var actions = ["publish", "pay", "purge", "costly"].map { name in
       action(
         name, impact: name == "purge" ? "critical" : "low", cost: name == "costly" ? "60" : "1",
-        schema: #"{"type":"object"}"#, arguments: #"["/action","\#(name)"]"#)
+        schema: #"{"type":"object"}"#, arguments: #"["/action","\#(name)"]"#,
+        preview: withPreview && name == "publish" ? "plan" : nil)
+    }
+    if withPreview {
+      actions.append(
+        action(
+          "plan", impact: "low", cost: "1", schema: #"{"type":"object"}"#, arguments: #"["/action","plan"]"#))
     }
     if !withoutEcho {
       actions.append(
@@ -415,19 +440,22 @@ struct Registry {
           inputs: echoInputs))
     }
     let rules = [
-      rule("two-people", "publish", [("approver", 2)], "require_multi_sig"),
-      rule("both-keys", "pay", [("approver", 1)], "require_mfa"),
+      rule(
+        "two-people", "publish", [("approver", 2)], "require_multi_sig", rejections: publishRejections,
+        filters: publishFilters),
+      rule("both-keys", "pay", confirmationAlone ? [] : [("approver", 1)], "require_mfa"),
       rule("two-roles", "purge", [("approver", 1), ("security", 1)], "require_multi_sig"),
     ]
     return """
       {"bundle_version":"\(version)","constitution_version":"1.0.0",
        "actions":[\(actions.joined(separator: ","))],"approvals":[\(rules.joined(separator: ","))],
        "breakers":{"request_usd":"\(requestLimit)","tenant_usd_per_day":"\(dayLimit)",
-        "proposals_per_minute":\(perMinute),"repeats_per_minute":\(repeats),"maximum_depth":3}}
+        "proposals_per_minute":\(perMinute),"repeats_per_minute":\(repeats),"maximum_depth":3\(
+          retriesPerHour.map { #","retries_per_hour":\#($0)"# } ?? "")}}
       """
   }
 
   var bundle: PolicyBundle {
-    get throws { try PolicyBundle(files: [(PolicyBundle.registryPath, text)] + files) }
+    get throws { try PolicyBundle(files: [(PolicyBundle.registryPath, override ?? text)] + files) }
   }
 }

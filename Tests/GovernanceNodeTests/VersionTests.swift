@@ -78,9 +78,10 @@ struct VersionTests {
     for node in 1...5 as ClosedRange<UInt64> { upgrade(world, node) }
     for node in 1...5 as ClosedRange<UInt64> { upgrade(world, node, to: 1) }
     let ran = world.oracles.executions
-    pass(world, 3000)
+    // The last restart may have been the leader's: there is another one before the load is carried again.
+    pass(world, 5000)
     expect(semantics(world) == [1, 1, 1, 1, 1])
-    expect(world.oracles.executions > ran + 5)
+    expect(world.oracles.executions > ran + 10, "\(world.oracles.executions) after \(ran)")
   }
 
   @Test("after the act an old program does not start, and the newer one goes on where it stopped")

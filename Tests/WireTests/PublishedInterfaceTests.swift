@@ -19,7 +19,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         Demand(role: "é 1", count: 3, approved: 4294967295),
         Demand(role: "é 1", count: 3, approved: 4294967295),
       ], deadline: "é 6", decisionProof: "é 7", receiptProof: "é 8", result: [0, 255, 9],
-      finalSize: 1099511627776, finalTime: "é 11", decisionID: "é 12", traceID: "é 13", tokenID: "é 14")
+      finalSize: 1099511627776, finalTime: "é 11", decisionID: "é 12", traceID: "é 13", tokenID: "é 14",
+      unconfirmed: true)
   ),
   ("governance", "ListActionsRequest", ListActionsRequest()),
   (
@@ -38,7 +39,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
       ], deadline: "é 6", policyBundleHash: "é 7",
       rules: [
         Rule(rule: "é 1", effect: "é 2", message: "é 3"), Rule(rule: "é 1", effect: "é 2", message: "é 3"),
-      ])
+      ], attachmentLeftOut: 9, decision: [0, 255, 10], responsible: "é 11", unconfirmed: true,
+      preview: [0, 255, 13], previewResult: [0, 255, 14])
   ),
   (
     "approval", "ListPendingResponse",
@@ -110,7 +112,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "artifact", "ArtifactListResponse",
     ArtifactListResponse(items: [ArtifactStat(digest: "é 1"), ArtifactStat(name: "é 2")], more: true)
   ),
-  ("admin", "StatusRequest", StatusRequest()),
+  ("admin", "StatusRequest", StatusRequest(principal: "é 1")),
   ("admin", "StatusResponse", StatusResponse(json: [0, 255, 1])),
   (
     "admin", "ActResponse",

@@ -350,7 +350,7 @@ public struct ScenarioParser {
     let verbs = [
       "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects",
       "trespasses",
-      "floods", "borrows", "reuses", "snoops",
+      "floods", "borrows", "reuses", "snoops", "poisons",
     ]
     let verb = try line.choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try line.word("an action's name") : ""
@@ -370,6 +370,7 @@ public struct ScenarioParser {
       act = .forge(as: try line.number("an agent's number", in: 1...3), request: request)
     case "injects": act = .inject(request: request)
     case "trespasses": act = .trespass(request: request)
+    case "poisons": act = .poison(request: request)
     case "borrows":
       try line.expect("from")
       act = .borrow(from: try line.number("an agent's number", in: 1...3), request: request)

@@ -163,6 +163,7 @@ extension AgentAct {
     case .flood(let count, let request): "floods \(request) with \(count)"
     case .borrow(let other, let request): "borrows \(request) from \(other)"
     case .reuse(let known, let request): "reuses \(request) from \(known)"
+    case .poison(let request): "poisons \(request)"
     case .snoop(let other, let request): "snoops \(request) of \(other)"
     }
   }

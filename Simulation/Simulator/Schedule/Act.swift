@@ -170,6 +170,8 @@ public enum AgentAct: Hashable, Sendable {
   /// Proposes to read the file that one of its own requests has resulted in, and its own file; nothing where it knows
   /// of none.
   case reuse(of: UInt64, request: UInt64)
+  /// Puts a file into its workspace's memory by itself.
+  case poison(request: UInt64)
   /// Asks for everything that another agent's request has left behind.
   case snoop(on: UInt64, request: UInt64)
 
@@ -179,7 +181,8 @@ public enum AgentAct: Hashable, Sendable {
     case .put, .check: 0
     case .propose(_, let request), .repeat_(let request), .read(let request), .withdraw(let request),
       .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
-      .flood(_, let request), .borrow(_, let request), .reuse(_, let request), .snoop(_, let request):
+      .flood(_, let request), .borrow(_, let request), .reuse(_, let request), .snoop(_, let request),
+      .poison(let request):
       request
     }
   }

@@ -2,12 +2,21 @@
 
 /// `openexec.v1.StatusRequest`.
 public struct StatusRequest: WireMessage {
+  /// Also how this principal is enrolled; empty for nobody.
+  public var principal: String = ""
 
   public init() {}
 
-  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {}
+  public init(principal: String) { self.principal = principal }
 
-  public func write(into writer: inout ProtobufWriter) {}
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: principal = try reader.string()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.string(1, principal) }
 }
 
 /// Canonical JSON, described in Docs/Operations.md.

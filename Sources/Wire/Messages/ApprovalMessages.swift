@@ -51,14 +51,30 @@ public struct PendingItem: WireMessage {
   public var rules: [Rule] = []
   /// How many bytes of attachment were left out; 0 where none were.
   public var attachmentLeftOut: UInt64 = 0
+  /// The leaf of the decision that waits: its type, effective risk, demands with their filters, how many
+  /// rejections deny, and the challenge of a confirmation.
+  public var decision: [UInt8] = []
+  /// The person who answers for the agent.
+  public var responsible: String = ""
+  /// Whether that person has yet to confirm.
+  public var unconfirmed: Bool = false
+  /// The leaf of the receipt of the action's dry run, and its attachment; empty where the action has none.
+  public var preview: [UInt8] = []
+  public var previewResult: [UInt8] = []
 
   public init() {}
 
   public init(
     proposal: UInt64 = 0, proposalHash: String = "", leaf: [UInt8] = [], attachment: [UInt8] = [],
     demands: [Demand] = [], deadline: String = "", policyBundleHash: String = "", rules: [Rule] = [],
-    attachmentLeftOut: UInt64 = 0
+    attachmentLeftOut: UInt64 = 0, decision: [UInt8] = [], responsible: String = "",
+    unconfirmed: Bool = false, preview: [UInt8] = [], previewResult: [UInt8] = []
   ) {
+    self.decision = decision
+    self.responsible = responsible
+    self.unconfirmed = unconfirmed
+    self.preview = preview
+    self.previewResult = previewResult
     self.proposal = proposal
     self.proposalHash = proposalHash
     self.leaf = leaf
@@ -81,6 +97,11 @@ public struct PendingItem: WireMessage {
     case 7: policyBundleHash = try reader.string()
     case 8: rules.append(try reader.message())
     case 9: attachmentLeftOut = try reader.uint64()
+    case 10: decision = try reader.bytes()
+    case 11: responsible = try reader.string()
+    case 12: unconfirmed = try reader.bool()
+    case 13: preview = try reader.bytes()
+    case 14: previewResult = try reader.bytes()
     default: break
     }
   }
@@ -95,6 +116,11 @@ public struct PendingItem: WireMessage {
     writer.string(7, policyBundleHash)
     writer.messages(8, rules)
     writer.uint64(9, attachmentLeftOut)
+    writer.bytes(10, decision)
+    writer.string(11, responsible)
+    writer.bool(12, unconfirmed)
+    writer.bytes(13, preview)
+    writer.bytes(14, previewResult)
   }
 }
 

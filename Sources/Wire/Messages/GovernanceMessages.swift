@@ -150,6 +150,8 @@ public struct Outcome: WireMessage {
   public var decisionID: String = ""
   public var traceID: String = ""
   public var tokenID: String = ""
+  /// Whether the person who answers for the agent has yet to confirm it with a second key, while pending.
+  public var unconfirmed: Bool = false
 
   public init() {}
 
@@ -157,8 +159,9 @@ public struct Outcome: WireMessage {
     status: String = "", proposal: UInt64 = 0, message: String = "", rules: [Rule] = [],
     demands: [Demand] = [], deadline: String = "", decisionProof: String = "", receiptProof: String = "",
     result: [UInt8] = [], finalSize: UInt64 = 0, finalTime: String = "", decisionID: String = "",
-    traceID: String = "", tokenID: String = ""
+    traceID: String = "", tokenID: String = "", unconfirmed: Bool = false
   ) {
+    self.unconfirmed = unconfirmed
     self.status = status
     self.proposal = proposal
     self.message = message
@@ -191,6 +194,7 @@ public struct Outcome: WireMessage {
     case 12: decisionID = try reader.string()
     case 13: traceID = try reader.string()
     case 14: tokenID = try reader.string()
+    case 15: unconfirmed = try reader.bool()
     default: break
     }
   }
@@ -210,6 +214,7 @@ public struct Outcome: WireMessage {
     writer.string(12, decisionID)
     writer.string(13, traceID)
     writer.string(14, tokenID)
+    writer.bool(15, unconfirmed)
   }
 }
 

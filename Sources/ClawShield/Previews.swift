@@ -1,0 +1,87 @@
+import Crypto
+import Records
+
+/// Previews (INV-018): an action may name another as its dry run. The agent has that run first, and names it; people
+/// decide on what it said, and their ballots bind the hash of it.
+enum Previews {
+  /// How old a dry run may be when the action itself is asked for.
+  static let maximumAge = Interval.seconds(3600)
+}
+
+extension PolicyBundle {
+  /// Why a dry run that an action names could not be one; nil where all can.
+  var previewObjection: String? {
+    for action in actions {
+      guard let name = action.preview else { continue }
+      guard let dry = self.action(name) else {
+        return "action \(action.name): expected a registered action as preview, found \"\(name)\""
+      }
+      guard dry.preview == nil, dry.egress.isEmpty else {
+        return "action \(name): expected no preview and no egress of what is a dry run itself"
+      }
+      guard dry.parametersSchema.contentHash == action.parametersSchema.contentHash,
+        dry.inputs == action.inputs
+      else {
+        return "action \(name): expected the parameters and inputs of \(action.name), whose dry run it is"
+      }
+    }
+    return nil
+  }
+}
+
+extension ShieldState {
+  /// The result of the dry run that a proposal names; nil where it names none that counts.
+  func previewResult(_ proposal: Proposal) -> Digest? {
+    guard let index = proposal.preview, compiled.action(proposal.action)?.definition.preview != nil else {
+      return nil
+    }
+    return self.proposal(index)?.receipt?.resultHash
+  }
+
+  /// That a proposal names the dry run that its action has: by the same agent, with the same parameters and inputs,
+  /// under this bundle, done, and fresh when the proposal comes.
+  func checkPreview(
+    _ subject: Subject, action: ActionDefinition?, at time: Timestamp, _ rules: inout FiredRules
+  ) {
+    guard semantics >= Semantics.people, let action else { return }
+    guard let name = action.preview else {
+      if subject.proposal.preview != nil {
+        rules.fire("floor.preview", .deny, "\(action.name) has no preview, and one is named")
+      }
+      return
+    }
+    guard let index = subject.proposal.preview else {
+      rules.fire(
+        "floor.preview", .deny, "\(action.name) has a preview: propose \(name) first, and name it as preview")
+      return
+    }
+    if let objection = objection(toPreview: index, name, of: subject, at: time) {
+      rules.fire("floor.preview", .deny, "the preview at leaf \(index.value) \(objection)")
+    }
+  }
+
+  private func objection(toPreview index: LeafIndex, _ name: String, of subject: Subject, at time: Timestamp)
+    -> String?
+  {
+    guard let cell = proposal(index) else { return "is not remembered" }
+    let asked = subject.proposal
+    guard cell.content.action == name, cell.content.requestedBy == asked.requestedBy,
+      cell.content.tenantID == asked.tenantID, cell.content.workspaceID == asked.workspaceID
+    else { return "is no \(name) by the same agent in the same workspace" }
+    guard let receipt = cell.receipt, receipt.status == .succeeded, receipt.resultHash != nil else {
+      return "has not succeeded"
+    }
+    guard cell.verdict.policyBundleHash == compiled.bundle.hash else {
+      return "ran under another policy bundle"
+    }
+    guard subject.isNew, case .given(let parameters) = subject.parameters else { return nil }
+    var dry = asked
+    dry.action = name
+    let key = Breakers.repeatKey(dry, canonicalParameters: parameters.canonicalBytes())
+    guard cell.repeatKey == key else { return "had other parameters or inputs" }
+    guard let end = cell.settledAt, time < end.advanced(by: Previews.maximumAge) else {
+      return "is more than \(Previews.maximumAge.nanoseconds / 1_000_000_000) seconds old"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,90 @@
+import Canonical
+import GovernanceNode
+import Records
+import Testing
+
+/// What `claw status --check` and `claw alerts` find in what nodes say.
+struct FindingTests {
+  private let now = Timestamp(text: "2026-03-01T12:00:00Z") ?? .epoch
+
+  private func status(_ change: (inout JSONObject) -> Void = { _ in }) -> JSON {
+    let value: JSON = [
+      "conflict": .null, "final_size": "5000", "note_age_ms": "40", "halted": false, "in_force": [],
+      "expiring": [], "readiness": [], "withheld": [], "host": [:], "time": .string(now.text),
+      "members": ["holds_share": true],
+    ]
+    guard case .object(var object) = value else { return value }
+    change(&object)
+    return .object(object)
+  }
+
+  private func findings(
+    _ first: JSON?, _ others: [JSON] = [], certificateEnds: Timestamp? = nil
+  ) -> [String] {
+    var reader = FindingReader(now: now)
+    let all = [first] + others.map { $0 }
+    let nodes = all.enumerated().map { position, status in
+      NodeStatus(name: "n\(position + 1)", status: status, reason: "down", heardAt: now)
+    }
+    reader.read(nodes, certificateEnds: certificateEnds)
+    return reader.findings.map { "\($0.severity) \($0.kind) \($0.subject)" }
+  }
+
+  @Test("nothing is found where nothing is wrong")
+  func healthy() {
+    #expect(findings(status(), [status()]).isEmpty)
+    #expect(findings(status(), certificateEnds: now.advanced(by: .seconds(31 * 86_400))).isEmpty)
+  }
+
+  @Test("each thing that is wrong, at its edge")
+  func each() {
+    let time = { (milliseconds: Int64) in
+      JSON.string(now.advanced(by: Interval(nanoseconds: milliseconds * 1_000_000)).text)
+    }
+    let cases: [(String, JSON, String, JSON)] = [
+      ("conflict", "two notes", "1 conflict n1", .null),
+      ("note_age_ms", "30001", "2 not_final n1", "30000"), ("note_age_ms", "-1", "2 not_final n1", "0"),
+      ("halted", true, "1 halted all", false), ("time", time(1_001), "2 clock n1", time(1_000)),
+      ("time", time(-1_001), "2 clock n1", time(-1_000)),
+      ("members", ["holds_share": false], "2 no_share n1", ["holds_share": true]),
+      (
+        "host", ["disk_full": time(30 * 86_400_000)], "2 disk n1", ["disk_full": time(30 * 86_400_000 + 1)]
+      ),
+      (
+        "host", ["certificate_ends": time(30 * 86_400_000)], "3 certificate_expires n1",
+        ["certificate_ends": time(30 * 86_400_000 + 1)]
+      ), ("host", ["certificate_ends": time(0)], "2 certificate_expires n1", [:]),
+      ("withheld", ["7"], "3 withheld leaf 7", []),
+      (
+        "in_force", [["incident_id": "i", "target": "all", "at": "x", "is_breaker": false]],
+        "1 restriction i",
+        []
+      ),
+      (
+        "in_force", [["incident_id": "i", "target": "all", "at": "x", "is_breaker": true]], "2 breaker i", []
+      ),
+      (
+        "expiring", [["principal": "approver/a", "expires_at": time(1)]], "3 enrolment_expires approver/a", []
+      ), ("readiness", [["executor": "executor/x", "compliant": false]], "3 non_compliant executor/x", []),
+    ]
+    for (name, wrong, expected, right) in cases {
+      #expect(findings(status { $0[name] = wrong }) == [expected], "\(name)")
+      #expect(findings(status { $0[name] = right }).isEmpty, "\(name) at its edge")
+    }
+  }
+
+  @Test("a node that is silent or far behind the others is named; what the ledger says is told once")
+  func others() {
+    #expect(findings(nil, [status()]) == ["2 silent n1"])
+    #expect(findings(status { $0["final_size"] = "3999" }, [status()]) == ["2 lagging n1"])
+    #expect(findings(status { $0["final_size"] = "4000" }, [status()]).isEmpty)
+    let halted = status { $0["halted"] = true }
+    #expect(findings(halted, [halted, halted]) == ["1 halted all"])
+    #expect(findings(nil) == ["2 silent n1"])
+  }
+
+  @Test("words of another kind than expected are no findings and no trap")
+  func odd() {
+    #expect(findings(["final_size": 7, "members": "x", "in_force": "y", "host": 3, "time": "z"]).isEmpty)
+  }
+}
