@@ -182,7 +182,11 @@ enum LedgerCommands {
 
   /// Reads and verifies the export that a command names.
   static func verified(_ call: Invocation) throws -> VerifiedExport {
-    let path = call.parsed.operand(0) ?? ""
+    try verified(call.parsed.operand(0) ?? "", call)
+  }
+
+  /// Reads and verifies an export.
+  static func verified(_ path: String, _ call: Invocation) throws -> VerifiedExport {
     var trusted: Digest?
     if let text = call.parsed.value("--cluster") {
       guard let id = Digest(hex: text) else {

@@ -124,6 +124,12 @@ extension ShieldState {
     else {
       throw Refusal(.invalidArgument, "the bundle is not the one whose hash and versions are signed")
     }
+    guard !bundle.hasRego || semantics >= Semantics.rego else {
+      throw Refusal(
+        .failedPrecondition,
+        "a bundle with Rego needs semantics \(Semantics.rego), and \(semantics) is in force: see claw version"
+      )
+    }
     do {
       return try CompiledBundle(bundle, evaluator: evaluator)
     } catch {

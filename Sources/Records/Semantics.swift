@@ -9,11 +9,14 @@ import Crypto
 /// |---|---|
 /// | 1 | – |
 /// | 2 | an approval has at most `ClawShield`'s `resultsPerApproval` artifacts as results |
+/// | 3 | a bundle may have a policy in Rego |
 public enum Semantics {
   /// The newest that this program applies.
-  public static let newest = 2
+  public static let newest = 3
   /// Since when an approval's results are counted.
   public static let countedResults = 2
+  /// Since when a bundle may have Rego.
+  public static let rego = 3
 }
 
 /// Puts newer semantics in force, from the next leaf on; at least two distinct people. The leader takes it once every

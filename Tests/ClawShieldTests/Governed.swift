@@ -32,7 +32,7 @@ struct Governed {
   private var serial = 0
 
   init(
-    registry: Registry = Registry(), evaluator: any PolicyEvaluating = DeclarativePolicy(),
+    registry: Registry = Registry(), evaluator: any PolicyEvaluating = BundlePolicy(),
     semantics: Int = Semantics.newest
   ) throws {
     let (leaf, attachment) = try Governed.genesis(registry: registry, semantics: semantics)
@@ -378,6 +378,8 @@ struct Registry {
   /// What `echo` reads.
   var echoInputs = #""inputs":{"minimum_count":0,"maximum_count":2,"maximum_bytes":1000},"#
   var files: [(path: String, text: String)] = []
+  /// What one evaluation may use, as JSON.
+  var evaluation: String?
 
   private func action(
     _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = ""
@@ -423,7 +425,8 @@ struct Registry {
       {"bundle_version":"\(version)","constitution_version":"1.0.0",
        "actions":[\(actions.joined(separator: ","))],"approvals":[\(rules.joined(separator: ","))],
        "breakers":{"request_usd":"\(requestLimit)","tenant_usd_per_day":"\(dayLimit)",
-        "proposals_per_minute":\(perMinute),"repeats_per_minute":\(repeats),"maximum_depth":3}}
+        "proposals_per_minute":\(perMinute),"repeats_per_minute":\(repeats),"maximum_depth":3}
+       \(evaluation.map { #","evaluation":\#($0)"# } ?? "")}
       """
   }
 
