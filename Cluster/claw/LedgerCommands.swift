@@ -182,18 +182,19 @@ enum LedgerCommands {
 
   /// Reads and verifies the export that a command names.
   static func verified(_ call: Invocation) throws -> VerifiedExport {
-    try verified(call.parsed.operand(0) ?? "", call)
+    try verified(call.parsed.operand(0) ?? "", cluster: try trusted(call))
   }
 
-  /// Reads and verifies an export.
-  static func verified(_ path: String, _ call: Invocation) throws -> VerifiedExport {
-    var trusted: Digest?
-    if let text = call.parsed.value("--cluster") {
-      guard let id = Digest(hex: text) else {
-        throw UsageError("--cluster: expected 64 hexadecimal characters, found \"\(text)\"")
-      }
-      trusted = id
+  /// The cluster that an export must be of; nil for its own word.
+  static func trusted(_ call: Invocation) throws -> Digest? {
+    guard let text = call.parsed.value("--cluster") else { return nil }
+    guard let id = Digest(hex: text) else {
+      throw UsageError("--cluster: expected 64 hexadecimal characters, found \"\(text)\"")
     }
+    return id
+  }
+
+  static func verified(_ path: String, cluster trusted: Digest?) throws -> VerifiedExport {
     let text = try Files.read(path, limit: 1 << 32)
     var verifier = ExportVerifier()
     do {

@@ -29,8 +29,11 @@ enum PolicyLayout {
     let names: [(String, JSON)] = [("changed", .array(changed.map(JSON.string)))]
     if isQuiet {
       if !changed.isEmpty || call.wantsJSON { call.say(Report(changed.joined(separator: "\n"), names)) }
-    } else {
+    } else if call.wantsJSON {
       call.say(Report(text, names + [("text", .string(text))]))
+    } else {
+      // The file itself, tabs and all, to be kept in one.
+      Terminal.write(text, to: 1)
     }
     return call.parsed.has("--check") && !changed.isEmpty ? .other : .ok
   }

@@ -9,7 +9,7 @@ enum PolicySimulating {
     let folder = call.parsed.operand(0) ?? ""
     let bundle = try PolicyFolder.read(folder, images: call.parsed.value("--images"))
     let path = try call.parsed.required("--from")
-    let export = try LedgerCommands.verified(path, call)
+    let export = try LedgerCommands.verified(path, cluster: try LedgerCommands.trusted(call))
     guard let genesis = export.records.first, let attachment = export.attachments.first else {
       throw Failure(.failed, "\(path): expected a genesis")
     }

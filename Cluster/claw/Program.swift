@@ -11,7 +11,8 @@ struct Program {
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
     + ApprovalCommands.all + StatusCommands.all + IncidentCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
-    + ArtifactCommands.all + LedgerCommands.all + PolicyCommands.all + Bench.commands
+    + ArtifactCommands.all + LedgerCommands.all + PolicyCommands.all
+    + PolicyActivation.all + Bench.commands
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())

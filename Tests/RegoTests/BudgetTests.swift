@@ -43,6 +43,9 @@ struct BudgetTests {
         + "\np := f39(1)",
       "p := count([1 | walk(numbers.range(1, 9000), [_, _]); walk(numbers.range(1, 9000), [_, _])])",
       "p := strings.replace_n({\"a\": \"aaaaaaaaaa\"}, sprintf(\"%s%s\", [s, s])) if s := concat(\"\", [\"a\" | some _ in numbers.range(1, 60000)])",
+      "f0(x) := x * x\n"
+        + (1..<24).map { "f\($0)(x) := f\($0 - 1)(x) * f\($0 - 1)(x)" }.joined(separator: "\n")
+        + "\np := f23(12345678901234567890)",
       "p := units.parse(concat(\"\", [\"9\" | some _ in numbers.range(1, 60000)])) * 2",
     ])
   func exhausted(body: String) throws {

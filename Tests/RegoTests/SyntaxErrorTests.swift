@@ -19,8 +19,8 @@ struct SyntaxErrorTests {
     #expect(
       fault("package a\n\nallow if {\n\tinput.x ==\n}\n")?.description == """
         policy/main.rego:5:1: rego_parse_error: expected a term, found '}'
-        \t}
-        \t^
+            }
+            ^
         """)
     #expect(
       fault("package a\n\nallow if\tα.β[1\n")?.description.contains("policy/main.rego:3:10: rego_parse_error")
@@ -28,8 +28,8 @@ struct SyntaxErrorTests {
     #expect(
       fault("package a\n\np := \"é\" + )\n")?.description == """
         policy/main.rego:3:12: rego_parse_error: expected a term, found ')'
-        \tp := "é" + )
-        \t           ^
+            p := "é" + )
+                       ^
         """)
   }
 
@@ -190,8 +190,8 @@ struct SyntaxErrorTests {
     #expect(
       fault("package a\n\np if {\n\tx := 1\n\tx := 2\n}\n")?.description == """
         policy/main.rego:5:2: rego_compile_error: var x assigned above
-        \t\tx := 2
-        \t\t^
+                x := 2
+                ^
         """)
   }
 
