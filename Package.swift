@@ -53,7 +53,7 @@ let modules: [Target] = [
   module("Host", ["Canonical", "Crypto"]),
   // Floor 4
   module("ClawLedger", ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
-  module("ClawShield", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  module("ClawShield", ["Records", "Schema", "Rego", "Canonical", "Merkle", "Crypto"]),
   module("OpenExec", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   // Floor 5
   module(
@@ -86,7 +86,7 @@ let programs: [Target] = [
     "claw", at: "Cluster/claw",
     [
       "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "GovernanceNode",
-      "Schema",
+      "Schema", "Rego",
       "FROST", "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),
@@ -118,7 +118,9 @@ let testing: [Target] = [
   tests("HostTests", ["Host", "Canonical", "Crypto"]),
   tests("NetworkTests", ["Network", "Wire", "EventLoop", "CSystem"]),
   tests("ClawLedgerTests", ["ClawLedger", "Records", "Raft", "Merkle", "Canonical", "Crypto"]),
-  tests("ClawShieldTests", ["ClawShield", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
+  tests(
+    "ClawShieldTests",
+    ["ClawShield", "Records", "Schema", "Rego", "Canonical", "Merkle", "Crypto"]),
   tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
   tests(

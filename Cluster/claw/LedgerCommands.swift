@@ -207,13 +207,19 @@ enum LedgerCommands {
 
   /// Reads and verifies an export, of the cluster that `--cluster` names, if it does.
   static func verified(_ call: Invocation, path: String) throws -> VerifiedExport {
-    var trusted: Digest?
-    if let text = call.parsed.value("--cluster") {
-      guard let id = Digest(hex: text) else {
-        throw UsageError("--cluster: expected 64 hexadecimal characters, found \"\(text)\"")
-      }
-      trusted = id
+    try verified(path, cluster: try trusted(call))
+  }
+
+  /// The cluster that an export must be of; nil for its own word.
+  static func trusted(_ call: Invocation) throws -> Digest? {
+    guard let text = call.parsed.value("--cluster") else { return nil }
+    guard let id = Digest(hex: text) else {
+      throw UsageError("--cluster: expected 64 hexadecimal characters, found \"\(text)\"")
     }
+    return id
+  }
+
+  static func verified(_ path: String, cluster trusted: Digest?) throws -> VerifiedExport {
     let text = try Files.read(path, limit: 1 << 32)
     var verifier = ExportVerifier()
     do {

@@ -1,4 +1,5 @@
 import Canonical
+import ClawShield
 import Crypto
 import Host
 import Records
@@ -7,6 +8,8 @@ import Records
 enum PolicyFolder {
   /// The digest that stands for an image which the deployer has not built yet.
   static let placeholder = "sha256:" + String(repeating: "0", count: 64)
+
+  private static let maximumDepth = 16
 
   /// Where the default bundle lies: below the current folder, or beside the installed program.
   static func standard() throws -> String {
@@ -19,23 +22,47 @@ enum PolicyFolder {
     return found
   }
 
-  /// Reads a bundle: `registry.json`, and what is beside it as `.rego` or `.json`.
+  /// Reads a bundle: `registry.json`, `.manifest`, and the `.json` and `.rego` files of the folder and those below it.
   ///
   /// - Parameter images: a folder with `digests.json`, `{"<image>": "sha256:…"}`, which the image build
   ///   writes; its digests take the place of placeholders. An action takes the digest under its own name,
   ///   else the one under `actions`.
   static func read(_ folder: String, images: String?) throws -> PolicyBundle {
-    var files: [(path: String, text: String)] = []
-    for name in try Files.list(folder) where name.hasSuffix(".json") || name.hasSuffix(".rego") {
-      var text = try Files.readText("\(folder)/\(name)", limit: 1 << 20)
-      if name == PolicyBundle.registryPath, let images { text = try fill(text, from: images) }
-      files.append((name, text))
+    var files = try self.files(of: folder)
+    for position in files.indices where files[position].path == PolicyBundle.registryPath {
+      if let images { files[position].text = try fill(files[position].text, from: images) }
     }
     do {
-      return try PolicyBundle(files: files)
+      let bundle = try PolicyBundle(files: files)
+      _ = try BundlePolicy().compile(bundle)
+      return bundle
     } catch {
       throw Failure(.usage, "\(folder): \(error)")
     }
+  }
+
+  /// The files that a bundle has, ascending by path. Tests (`*_test.rego`) are no part of a bundle.
+  ///
+  /// - Parameter isForTests: with those too.
+  static func files(of folder: String, isForTests: Bool = false) throws -> [(path: String, text: String)] {
+    var files: [(path: String, text: String)] = []
+    var rest = [""]
+    while let prefix = rest.popLast() {
+      for name in try Files.list(prefix.isEmpty ? folder : "\(folder)/\(prefix)") {
+        let path = prefix.isEmpty ? name : "\(prefix)/\(name)"
+        if Files.isFolder("\(folder)/\(path)") {
+          guard path.split(separator: "/").count < maximumDepth else {
+            throw Failure(.usage, "\(folder): expected folders no deeper than \(maximumDepth), found \(path)")
+          }
+          rest.append(path)
+        } else if path == ".manifest" || path == PolicyBundle.registryPath || name.hasSuffix(".json")
+          || name.hasSuffix(".rego") && (isForTests || !name.hasSuffix("_test.rego"))
+        {
+          files.append((path, try Files.readText("\(folder)/\(path)", limit: 1 << 20)))
+        }
+      }
+    }
+    return files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
   private static func fill(_ registry: String, from images: String) throws -> String {

@@ -52,7 +52,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
     }
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
-      bundle: try PolicyBundle(files: [(PolicyBundle.registryPath, SimulatedPolicy.registry)]),
+      bundle: try SimulatedPolicy.bundle(1, semantics: semantics),
       enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch,
       semantics: semantics)
     var chairs: [Chair] = []
@@ -115,14 +115,28 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 enum SimulatedPolicy {
   /// The most of any action below.
   static let maximumRetries = 1
-  /// The bundle of a number.
-  static func bundle(_ number: UInt64) throws(RecordError) -> PolicyBundle {
+  /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one.
+  static func bundle(_ number: UInt64, semantics: Int) throws(RecordError) -> PolicyBundle {
     let version = "{\"bundle_version\":\"\(number)\""
-    return try PolicyBundle(files: [
-      (PolicyBundle.registryPath, version + registry.drop { $0 != "," })
-    ])
+    var files = [(path: PolicyBundle.registryPath, text: version + registry.drop { $0 != "," })]
+    if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
+    return try PolicyBundle(files: files)
   }
-  static let registry = """
+
+  /// Approves what the registry has; the registry's own rules ask people.
+  private static let rules = """
+    package openexec
+
+    default decision := {"type": "deny", "reason": "not in the registry"}
+
+    decision := {"type": "approve", "rules": fired} if input.action == input.definition.name
+
+    fired contains {"rule": "impact", "message": input.risk.impact_level} if input.risk.impact_rank >= 2
+
+    fired contains {"rule": "inputs", "message": sprintf("%d", [count(input.inputs)])} if input.inputs != []
+    """
+
+  private static let registry = """
     {"bundle_version":"1","constitution_version":"1.0.0",
      "actions":[
       {"name":"echo","version":"1","description":"Gives its text back","parameters_schema":

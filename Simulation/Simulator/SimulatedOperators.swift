@@ -129,8 +129,8 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   /// Another bundle is to be in force: the same rules under another name.
-  func activate(bundle number: UInt64, wall: Timestamp) {
-    guard let bundle = try? SimulatedPolicy.bundle(number) else { return }
+  func activate(bundle number: UInt64, semantics: Int, wall: Timestamp) {
+    guard let bundle = try? SimulatedPolicy.bundle(number, semantics: semantics) else { return }
     nextAct += 1
     let item = Attachment.Item(salt: random.bytes(16), value: bundle.json)
     let act = PolicyAct(

@@ -47,7 +47,7 @@ extension World {
     case .replace(let parties, let count): replaceParties(parties, by: count)
     case .policy(let number):
       oracles.count(fault: "policy change")
-      operators.activate(bundle: number, wall: wall())
+      operators.activate(bundle: number, semantics: schedule.conditions.semantics, wall: wall())
     case .snapshot(let node):
       if let id = host(node)?.id, !awaitingSnapshot.contains(id) { awaitingSnapshot.append(id) }
     case .program(let node, let semantics): replaceProgram(of: node, by: semantics)

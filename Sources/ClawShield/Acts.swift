@@ -127,7 +127,7 @@ extension ShieldState {
     guard bundle.leastSemantics <= semantics else {
       throw Refusal(
         .failedPrecondition,
-        "the bundle needs semantics \(bundle.leastSemantics); \(semantics) are in force")
+        "the bundle needs semantics \(bundle.leastSemantics), and \(semantics) is in force: see claw version")
     }
     do {
       return try CompiledBundle(bundle, evaluator: evaluator)

@@ -3,7 +3,7 @@ import Crypto
 import Records
 import Schema
 
-/// The active bundle with its schemas compiled; shared by every copy of the state.
+/// The active bundle with its schemas and its policy compiled; shared by every copy of the state.
 final class CompiledBundle: Sendable {
   struct Action: Sendable {
     let definition: ActionDefinition
@@ -13,13 +13,16 @@ final class CompiledBundle: Sendable {
   }
 
   let bundle: PolicyBundle
+  /// What decides.
+  let policy: any ReadyPolicy
   /// In the bundle's order: ascending by name.
   private let actions: [Action]
 
   /// Refuses a bundle that could not be enforced: a schema that does not compile, a raw shell, an
-  /// approval rule for an action that does not exist, or a file that the evaluator does not know.
+  /// approval rule for an action that does not exist, a policy that has faults, or a file
+  /// that the evaluator does not know.
   init(_ bundle: PolicyBundle, evaluator: some PolicyEvaluating) throws(ShieldError) {
-    try evaluator.check(bundle)
+    policy = try evaluator.compile(bundle)
     var actions: [Action] = []
     for definition in bundle.actions {
       let schema: Schema

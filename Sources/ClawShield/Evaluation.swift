@@ -106,7 +106,7 @@ extension ShieldState {
     let input = PolicyInput(
       proposal: subject.proposal, action: action, parameters: subject.parameters.value,
       effectiveRisk: risk, inputLabels: inputLabels(subject.proposal), agent: agent, time: time)
-    let answer = evaluator.evaluate(input, bundle: compiled.bundle)
+    let answer = compiled.policy.evaluate(input)
     for rule in answer.rules { rules.add(rule) }
     asked.add(answer.demands, seconds: answer.deadlineSeconds ?? Floor.deadlineSeconds)
     if answer.rules.contains(where: { !$0.effect.isFinal }) {

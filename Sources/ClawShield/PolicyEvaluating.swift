@@ -19,7 +19,7 @@ public struct PolicyInput: Sendable {
 }
 
 /// What a policy answers.
-public struct PolicyAnswer: Sendable {
+public struct PolicyAnswer: Equatable, Sendable {
   /// Every rule that had its say. One that denies denies; what is neither denied nor approved by a rule
   /// is denied (POL-10).
   public var rules: [FiredRule]
@@ -55,44 +55,56 @@ public struct VoterInput: Sendable {
 }
 
 /// The place of a policy engine. An evaluator is a pure function of its input and the bundle: no clock,
-/// randomness, I/O or floating-point arithmetic, the same answer on every machine (POL-8), with its own
+/// randomness, I/O or state of its own, the same answer on every machine (POL-8), with its own
 /// bound on work; what it cannot decide it must deny.
 public protocol PolicyEvaluating: Sendable {
-  /// Refuses a bundle that this evaluator cannot enforce in full (POL-4).
-  func check(_ bundle: PolicyBundle) throws(ShieldError)
-  /// Answers for one proposal.
-  func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer
-  /// Whether the filter of that name in `bundle` lets a person count. Asked when a ballot arrives, and again of
-  /// every earlier one then. What cannot be decided is no.
-  func admits(_ voter: VoterInput, filter: String, bundle: PolicyBundle) -> Bool
+  /// Makes a bundle ready, once; refuses one that this evaluator cannot enforce in full (POL-4).
+  func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy
 }
 
-extension PolicyEvaluating {
+/// A bundle's policy, ready to be asked.
+public protocol ReadyPolicy: Sendable {
+  /// Answers for one proposal.
+  func evaluate(_ input: PolicyInput) -> PolicyAnswer
+  /// Whether the filter of that name lets a person count. Asked when a ballot arrives, and again of every earlier
+  /// one then. What cannot be decided is no.
+  func admits(_ voter: VoterInput, filter: String) -> Bool
+}
+
+extension ReadyPolicy {
   /// Nobody passes a filter that is not known.
-  public func admits(_ voter: VoterInput, filter: String, bundle: PolicyBundle) -> Bool { false }
+  public func admits(_ voter: VoterInput, filter: String) -> Bool { false }
+}
+
+/// What bundles say: the policy in Rego where they have one, else the registry alone.
+public struct BundlePolicy: PolicyEvaluating {
+  /// The evaluator of every ledger.
+  public init() {}
+
+  public func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy {
+    if bundle.hasRego { try RegoPolicy(bundle) } else { try DeclarativePolicy(bundle) }
+  }
 }
 
 /// The declarative policy: what stands in the registry may be approved, under the bundle's approval
-/// rules, which are applied to whatever an evaluator answers.
-public struct DeclarativePolicy: PolicyEvaluating {
-  /// The declarative policy.
-  public init() {}
-
+/// rules, which are applied to whatever a policy answers.
+struct DeclarativePolicy: ReadyPolicy {
   /// Refuses files that it would not evaluate, such as a policy in another language: people who signed
   /// the bundle believe that those are in force.
-  public func check(_ bundle: PolicyBundle) throws(ShieldError) {
+  init(_ bundle: PolicyBundle) throws(ShieldError) {
     for file in bundle.files where file.path != PolicyBundle.registryPath && !file.path.hasSuffix(".md") {
-      throw .bundle("expected \(PolicyBundle.registryPath) and .md files, found \"\(file.path.prefix(128))\"")
+      throw .bundle(
+        "expected \(PolicyBundle.registryPath), .md files and a policy in .rego files, found \"\(file.path.prefix(128))\""
+      )
     }
     for rule in bundle.approvals where rule.demands.contains(where: { !$0.filters.isEmpty }) {
       throw .bundle("approval rule \(rule.name): a filter needs a policy that defines it")
     }
   }
 
-  /// Approves a registered action.
-  public func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer {
-    guard bundle.action(input.action.name) != nil else { return PolicyAnswer(rules: []) }
-    return PolicyAnswer(rules: [
+  /// Approves an action: only registered ones come this far.
+  func evaluate(_ input: PolicyInput) -> PolicyAnswer {
+    PolicyAnswer(rules: [
       FiredRule(
         rule: "policy.registry", effect: .approve,
         message: "\(input.action.name) is registered as version \(input.action.version)")

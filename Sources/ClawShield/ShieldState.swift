@@ -39,7 +39,7 @@ public struct ShieldState: Sendable {
   /// that the genesis names and can be enforced, and that every party has signed the leaf.
   public static func initial(
     genesisLeaf: [UInt8], record: Record, attachment: Attachment,
-    policyEvaluator: any PolicyEvaluating = DeclarativePolicy()
+    policyEvaluator: any PolicyEvaluating = BundlePolicy()
   ) throws(ShieldError) -> ShieldState {
     guard case .genesis(let genesis) = record.body, record.bytes == genesisLeaf else {
       throw .genesis("the canonical bytes of a genesis record")
@@ -93,7 +93,7 @@ public struct ShieldState: Sendable {
   /// The state that these cells are: what `cells` visits, in any order.
   public init(
     restoring stored: [(name: String, bytes: [UInt8])],
-    policyEvaluator: any PolicyEvaluating = DeclarativePolicy()
+    policyEvaluator: any PolicyEvaluating = BundlePolicy()
   ) throws(ShieldError) {
     var cells = MerkleMap<Cell>()
     for (name, bytes) in stored {
@@ -245,6 +245,13 @@ public struct ShieldState: Sendable {
   func approvalBits(_ chunk: UInt64) -> ApprovalBits? {
     guard case .approvals(let bits) = cells[CellName.approvals(chunk)] else { return nil }
     return bits
+  }
+
+  /// The same state with another bundle in force, which no leaf has said: for what it would decide.
+  func under(_ bundle: CompiledBundle) -> ShieldState {
+    var other = self
+    other.compiled = bundle
+    return other
   }
 
   /// Puts a bundle in force.

@@ -56,6 +56,6 @@ extension ShieldState {
     let input = VoterInput(
       proposal: cell.content, action: action, effectiveRisk: cell.verdict.effectiveRisk, voter: voter,
       role: role, time: logTime)
-    return demand.filters.first { !evaluator.admits(input, filter: $0, bundle: compiled.bundle) }
+    return demand.filters.first { !compiled.policy.admits(input, filter: $0) }
   }
 }

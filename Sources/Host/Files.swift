@@ -143,6 +143,12 @@ public enum Files {
     guard mkdir(path, mode) == 0 || errno == EEXIST else { throw .last(path, "mkdir") }
   }
 
+  /// Whether a folder is there, or a link to one.
+  public static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   /// The names in a folder, ascending, without `.` and `..`.
   public static func list(_ path: String) throws(FileError) -> [String] {
     guard let folder = opendir(path) else { throw .last(path, "opendir") }

@@ -252,14 +252,17 @@ public struct BreakerLimits: Hashable, Sendable, JSONWritable {
   }
 }
 
-/// The declarative policy bundle (POL-5): the registry, when people are asked, and the breakers.
+/// A policy bundle (POL-5): the registry, when people are asked, the breakers, and the policy in Rego.
 ///
 /// A bundle is a set of files; its hash is SHA-256 over the canonical JSON of
 /// `{evaluator_version, constitution_version, files: {path: sha256}}` (ruling 2), each file hashed by
-/// its bytes. The declarative part is the file `registry.json`.
+/// its bytes. The declarative part is the file `registry.json`; files of Rego lie beside it as in OPA's bundles.
 public struct PolicyBundle: Equatable, Sendable {
-  /// What evaluates a bundle; part of its hash.
-  public static let evaluatorVersion = "openexec-declarative-1"
+  /// What evaluates a bundle without Rego; part of its hash.
+  public static let declarativeVersion = "openexec-declarative-1"
+  /// What evaluates a bundle with Rego, the release of its time zones in it: whatever could make two programs decide
+  /// differently. Part of the bundle's hash.
+  public static let regoVersion = "openexec-rego-1+tzdata-2025b"
   /// The file that holds the declarative part.
   public static let registryPath = "registry.json"
 
@@ -271,8 +274,15 @@ public struct PolicyBundle: Equatable, Sendable {
   public let actions: [ActionDefinition]
   public let approvals: [ApprovalRule]
   public let breakers: BreakerLimits
+  /// What one evaluation of its policy may use.
+  public let budget: EvaluationBudget
+  /// What evaluates it.
+  public let evaluatorVersion: String
   /// By ruling 2.
   public let hash: Digest
+
+  /// Whether it has a policy in Rego.
+  public var hasRego: Bool { evaluatorVersion == PolicyBundle.regoVersion }
 
   /// Reads a bundle from its files; refuses a bundle without a registry (POL-4).
   public init(files unordered: [(path: String, text: String)]) throws(RecordError) {
@@ -298,14 +308,21 @@ public struct PolicyBundle: Equatable, Sendable {
     breakers = try fields.nested("breakers") { (inner) throws(RecordError) in
       try BreakerLimits(from: &inner)
     }
+    budget =
+      try fields.optionalNested("evaluation") { (inner) throws(RecordError) in
+        try EvaluationBudget(from: &inner)
+      } ?? .standard
     try fields.finish()
     for (left, right) in zip(actions, actions.dropFirst()) where left.name == right.name {
       throw .field(fields.name("actions"), expected: "no action twice; found \(left.name) twice")
     }
     self.files = files
+    evaluatorVersion =
+      files.contains { $0.path.hasSuffix(".rego") }
+      ? PolicyBundle.regoVersion : PolicyBundle.declarativeVersion
     hash =
       JSON.object([
-        ("evaluator_version", .string(PolicyBundle.evaluatorVersion)),
+        ("evaluator_version", .string(evaluatorVersion)),
         ("constitution_version", .string(constitutionVersion)),
         ("files", .object(files.map { ($0.path, .string(SHA256.hash($0.text).hex)) })),
       ]).contentHash
@@ -333,7 +350,7 @@ public struct PolicyBundle: Equatable, Sendable {
       || approvals.contains { rule in
         rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
       }
-    return isOfPeople ? Semantics.people : 1
+    return max(isOfPeople ? Semantics.people : 1, hasRego ? Semantics.rego : 1)
   }
 
   /// The value that travels in an attachment.

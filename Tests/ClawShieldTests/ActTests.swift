@@ -5,10 +5,10 @@ import Records
 import Testing
 
 /// Denies, approves or says nothing by the action's name.
-private struct ByName: PolicyEvaluating {
-  func check(_ bundle: PolicyBundle) throws(ShieldError) {}
+private struct ByName: PolicyEvaluating, ReadyPolicy {
+  func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy { self }
 
-  func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer {
+  func evaluate(_ input: PolicyInput) -> PolicyAnswer {
     switch input.action.name {
     case "echo":
       return PolicyAnswer(rules: [FiredRule(rule: "test.allow", effect: .approve, message: "may")])

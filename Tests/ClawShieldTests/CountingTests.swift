@@ -5,12 +5,12 @@ import Records
 import Testing
 
 /// An engine whose filters name the owner of who passes.
-private struct OwnerFilter: PolicyEvaluating {
-  func check(_ bundle: PolicyBundle) throws(ShieldError) {}
-  func evaluate(_ input: PolicyInput, bundle: PolicyBundle) -> PolicyAnswer {
-    DeclarativePolicy().evaluate(input, bundle: bundle)
+private struct OwnerFilter: PolicyEvaluating, ReadyPolicy {
+  func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy { self }
+  func evaluate(_ input: PolicyInput) -> PolicyAnswer {
+    PolicyAnswer(rules: [FiredRule(rule: "test.allow", effect: .approve, message: "may")])
   }
-  func admits(_ voter: VoterInput, filter: String, bundle: PolicyBundle) -> Bool {
+  func admits(_ voter: VoterInput, filter: String) -> Bool {
     filter == "anybody" || (filter == "not-\(voter.voter.tenantID)") || voter.voter.scopes.contains(filter)
   }
 }
@@ -18,7 +18,7 @@ private struct OwnerFilter: PolicyEvaluating {
 /// Whose votes count, and how many of which kind decide.
 struct CountingTests {
   private func pending(
-    _ registry: Registry = Registry(), evaluator: any PolicyEvaluating = DeclarativePolicy()
+    _ registry: Registry = Registry(), evaluator: any PolicyEvaluating = BundlePolicy()
   )
     throws -> (Governed, LeafIndex)
   {
@@ -52,6 +52,43 @@ struct CountingTests {
     try other.vote("dan", on: index, vote: .reject)
     try other.settle()
     #expect(try other.rules(index) == ["ballots.rejected"])
+  }
+
+  @Test(
+    "a filter in Rego sees the request and the voter; one that no rule defines is refused with its bundle")
+  func filtersInRego() throws {
+    func registry(_ filter: String) -> Registry {
+      var registry = Registry.rego(#"decision := {"type": "approve"}"#, more: [("filters.rego", filter)])
+      registry.publishFilters = ["senior"]
+      return registry
+    }
+    let senior = registry(
+      """
+      package openexec.filters
+
+      senior if {
+        input.role == "approver"
+        input.voter.owner != "bob"
+        input.risk.impact_level in input.voter.scopes
+        input.definition.name == "publish"
+      }
+      """)
+    var (world, index) = try pending(senior)
+    #expect(try world.refusal(world.ballot(.approver("ann"), on: index)) == .permissionDenied)
+    for name in ["ann", "bob"] {
+      let person = Governed.enrolment(
+        .approver(name), owner: name, roles: ["approver"], scopes: ["medium", "high"])
+      #expect(try world.enrol(person) == .effective)
+    }
+    try world.vote("ann", on: index)
+    #expect(try world.view(index).demands.map(\.approved) == [1])
+    #expect(try world.refusal(world.ballot(.approver("bob"), on: index)) == .permissionDenied)
+    #expect(throws: ShieldError.self) {
+      try Governed(registry: registry("package openexec.filters\n\njunior := true\n"))
+    }
+    // What is no `true` lets nobody count.
+    let (other, number) = try pending(registry("package openexec.filters\n\nsenior := 1\n"))
+    #expect(try other.refusal(other.ballot(.approver("ann"), on: number)) == .permissionDenied)
   }
 
   @Test("the engine's filter says who counts; one that nobody knows lets nobody count")

@@ -11,7 +11,7 @@ struct DefaultBundleTests {
   private func bundle() throws -> PolicyBundle {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Deploy/policy")
-    let files = try ["registry.json", "README.md"].map { name in
+    let files = try ["registry.json", "README.md", "policy.rego", "data.json"].map { name in
       (path: name, text: try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
     }
     return try PolicyBundle(files: files)
@@ -47,6 +47,25 @@ struct DefaultBundleTests {
     let schema = try Schema.compile(action.parametersSchema)
     let value = try JSON.parse(parameters)
     #expect(((try? schema.validate(value)) != nil) == isValid)
+  }
+
+  @Test("its policy is asked about every proposal, and approves everyday work (POL-1)")
+  func policy() throws {
+    var world = try Governed()
+    let (body, attachment) = world.policy(try bundle(), id: "default")
+    #expect(try world.append(body, attachment) == .effective)
+    _ = try world.enrol(Governed.enrolment(Governed.agent, owner: "olga", scopes: ["text.read"]))
+    for (scopes, risk, wanted) in [
+      (["text.read"], DataClassification.internal, "rego.within_limits"),
+      (["text.read"], .pii, "rego.personal_data"), (["text.read"], .restricted, "rego.restricted_data"),
+    ] {
+      let (proposal, parameters) = world.proposal(
+        scopes: scopes,
+        risk: RiskContext(estimatedCost: .zero, dataClassification: risk, impactLevel: .low))
+      #expect(try world.append(proposal, parameters) == .effective)
+      let rules = try world.view(world.last).rules.map(\.rule)
+      #expect(rules.contains(wanted) && rules.contains("data.openexec.decision"), "\(rules)")
+    }
   }
 
   @Test("a report asks two approvers, the others nobody")

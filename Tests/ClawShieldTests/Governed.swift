@@ -32,7 +32,7 @@ struct Governed {
   private var serial = 0
 
   init(
-    registry: Registry = Registry(), evaluator: any PolicyEvaluating = DeclarativePolicy(),
+    registry: Registry = Registry(), evaluator: any PolicyEvaluating = BundlePolicy(),
     semantics: Int = Semantics.newest
   ) throws {
     let (leaf, attachment) = try Governed.genesis(registry: registry, semantics: semantics)
@@ -392,6 +392,8 @@ struct Registry {
   var files: [(path: String, text: String)] = []
   /// The file itself, where it is to be wrong.
   var override: String?
+  /// What one evaluation may use, as JSON.
+  var evaluation: String?
 
   private func action(
     _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = "",
@@ -451,7 +453,8 @@ struct Registry {
        "actions":[\(actions.joined(separator: ","))],"approvals":[\(rules.joined(separator: ","))],
        "breakers":{"request_usd":"\(requestLimit)","tenant_usd_per_day":"\(dayLimit)",
         "proposals_per_minute":\(perMinute),"repeats_per_minute":\(repeats),"maximum_depth":3\(
-          retriesPerHour.map { #","retries_per_hour":\#($0)"# } ?? "")}}
+          retriesPerHour.map { #","retries_per_hour":\#($0)"# } ?? "")}
+       \(evaluation.map { #","evaluation":\#($0)"# } ?? "")}
       """
   }
 

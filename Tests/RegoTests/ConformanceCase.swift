@@ -50,9 +50,11 @@ struct ConformanceCase {
   private static let sleep = Builtin("test.sleep", 1) { (_, _) throws(BuiltinError) in .null }
 
   /// The bindings of the query.
-  func solutions() throws -> [[(name: String, value: Value)]] {
+  ///
+  /// - Parameter hasPlaces: planned with places, and so without an index or a guard.
+  func solutions(hasPlaces: Bool = false) throws -> [[(name: String, value: Value)]] {
     let parsed = try modules.enumerated().map { try Module.parse($0.element, file: "test-\($0.offset).rego") }
-    let policy = try Policy(parsed, builtins: [Self.sleep])
+    let policy = try Policy(parsed, builtins: [Self.sleep], hasPlaces: hasPlaces)
     var input = fields["input"]
     if let term = fields["input_term"]?.string {
       let meter = Meter(steps: 1 << 20, bytes: 1 << 26)
@@ -68,9 +70,9 @@ struct ConformanceCase {
   }
 
   /// Why the case does not pass; nil where it does.
-  func fault() -> String? {
+  func fault(hasPlaces: Bool = false) -> String? {
     do {
-      return fault(in: try solutions())
+      return fault(in: try solutions(hasPlaces: hasPlaces))
     } catch let error as EvaluationError {
       return fault(error)
     } catch {

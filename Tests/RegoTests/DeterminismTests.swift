@@ -67,4 +67,22 @@ struct DeterminismTests {
       #expect(try evaluation.value(of: ["a", "p"]) == .int(1))
     }
   }
+
+  @Test(
+    "what the standard library says of a scalar's case and kind is pinned: where it changes, the evaluator's number does too"
+  )
+  func scalars() {
+    // FNV-1a over mappings and category of every scalar below the planes that have neither.
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    for value in 0...0x1FFFF as ClosedRange<UInt32> {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let text = String(Character(scalar))
+      for byte in text.uppercased().utf8 { add(byte) }
+      for byte in text.lowercased().utf8 { add(byte) }
+      for byte in "\(scalar.properties.generalCategory)".utf8 { add(byte) }
+      add(scalar.properties.isWhitespace ? 1 : 0)
+    }
+    #expect(hash == 1583241525831587496)
+  }
 }

@@ -85,14 +85,29 @@ struct HostileTextTests {
     }
   }
 
-  @Test("rules that stand on each other are bounded")
+  @Test("rules that stand on each other are bounded by the budget alone, and functions by the stack")
   func deepRules() throws {
-    let rules = (0..<2000).map { "r\($0) if r\($0 + 1)" }.joined(separator: "\n")
-    let policy = try Policy([try Module.parse("package a\n\(rules)\nr2000 := true", file: "a")])
-    let evaluation = Evaluation(policy, input: nil, meter: Meter(steps: 1 << 30, bytes: 1 << 30))
-    #expect(throws: EvaluationError.budget("rules deeper in each other than 128")) {
-      try evaluation.value(of: ["a", "r0"])
+    func value(_ text: String) throws -> Value? {
+      let policy = try Policy([try Module.parse("package a\n\(text)", file: "a")])
+      let evaluation = Evaluation(policy, input: nil, meter: Meter(steps: 1 << 30, bytes: 1 << 30))
+      return try evaluation.value(of: ["a", "r0"])
     }
+    func chain(_ length: Int, _ rule: (Int) -> String) -> String {
+      (0..<length).map(rule).joined(separator: "\n")
+    }
+    let rules = chain(2000) { "r\($0) := x + 1 if x := r\($0 + 1)" }
+    #expect(try value("\(rules)\nr2000 := 1") == .int(2001))
+    let sets = chain(2000) { "r\($0) contains x + 1 if some x in r\($0 + 1)" }
+    #expect(try value("\(sets)\nr2000 contains 1") == .set(SetValue([.int(2001)])))
+    #expect(throws: EvaluationError.budget("rules deeper in each other than 4096")) {
+      try value("\(chain(5000) { "r\($0) if r\($0 + 1)" })\nr5000 := true")
+    }
+    let functions = chain(200) { "f\($0)(x) := f\($0 + 1)(x)" }
+    let tooDeep = EvaluationError.budget(
+      "rules deeper in each other than 128, through functions or with replacements")
+    #expect(throws: tooDeep) { try value("r0 := f0(1)\n\(functions)\nf200(x) := x") }
+    let replaced = chain(200) { "q\($0) if q\($0 + 1)" }
+    #expect(throws: tooDeep) { try value("r0 if q0 with input as 1\n\(replaced)\nq200 := true") }
   }
 
   @Test("operators side by side are bounded, as deep as their terms may be")

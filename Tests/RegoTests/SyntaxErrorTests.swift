@@ -19,8 +19,8 @@ struct SyntaxErrorTests {
     #expect(
       fault("package a\n\nallow if {\n\tinput.x ==\n}\n")?.description == """
         policy/main.rego:5:1: rego_parse_error: expected a term, found '}'
-        \t}
-        \t^
+            }
+            ^
         """)
     #expect(
       fault("package a\n\nallow if\tα.β[1\n")?.description.contains("policy/main.rego:3:10: rego_parse_error")
@@ -28,8 +28,8 @@ struct SyntaxErrorTests {
     #expect(
       fault("package a\n\np := \"é\" + )\n")?.description == """
         policy/main.rego:3:12: rego_parse_error: expected a term, found ')'
-        \tp := "é" + )
-        \t           ^
+            p := "é" + )
+                       ^
         """)
   }
 
@@ -83,7 +83,7 @@ struct SyntaxErrorTests {
       ("package a\np if x > 1", RegoSyntaxError.Code.unsafe, 2, 6, "var x is unsafe"),
       ("package a\np := x if true", .unsafe, 2, 1, "var x is unsafe"),
       ("package a\np if not x", .unsafe, 2, 6, "var x is unsafe"),
-      ("package a\np if {\n\ty := x + 1\n\tx := y - 1\n}", .unsafe, 3, 2, "var y is unsafe"),
+      ("package a\np if {\n\ty := x + 1\n\tx = y - 1\n}", .unsafe, 3, 2, "var y is unsafe"),
       ("package a\np contains x if not data.q[x]", .unsafe, 2, 17, "var x is unsafe"),
       ("package a\nf(x) := y if x", .unsafe, 2, 1, "var y is unsafe"),
       ("package a\np if q\n\nq if p", .recursion, 2, 1, "rule data.a.p is recursive"),
@@ -125,6 +125,94 @@ struct SyntaxErrorTests {
     #expect(error?.code == code, "\(text): \(error?.description ?? "no error")")
     #expect(error?.message == message, "\(text)")
     #expect(error?.location == Location(file: "policy/main.rego", line: line, column: column), "\(text)")
+  }
+
+  @Test(
+    "a name is declared once, hides neither input nor data, and an argument is of a kind that its builtin takes",
+    arguments: [
+      (
+        "package a\np if {\n\tx := 1\n\tx := 2\n}", RegoSyntaxError.Code.compile, 4, 2, "var x assigned above"
+      ),
+      ("package a\np if {\n\tsome x\n\tsome x\n\tx = 1\n}", .compile, 4, 2, "var x declared above"),
+      ("package a\np if {\n\tsome x in [1]\n\tx := 2\n}", .compile, 4, 2, "var x declared above"),
+      ("package a\np if {\n\tx := 1\n\tsome x in [1]\n}", .compile, 4, 7, "var x assigned above"),
+      ("package a\np if {\n\tx = 1\n\tx := 2\n}", .compile, 4, 2, "var x referenced above"),
+      ("package a\nf(x) := 1 if x := 2", .compile, 2, 14, "arg x redeclared"),
+      (
+        "package a\np if input := 1", .compile, 2, 6,
+        "variables must not shadow input (use a different variable name)"
+      ),
+      (
+        "package a\np if some data in [1]", .compile, 2, 11,
+        "variables must not shadow data (use a different variable name)"
+      ),
+      (
+        "package a\nf(input) := 1", .compile, 2, 3,
+        "args must not shadow input (use a different variable name)"
+      ),
+      (
+        "package a\np if true\ninput := 1", .compile, 3, 1,
+        "rules must not shadow input (use a different rule name)"
+      ),
+      (
+        "package a\nimport data.b as input\np := input", .compile, 2, 1,
+        "imports must not shadow input (use 'as' with another name)"
+      ),
+      (
+        "package a\nimport data.b.x\nimport data.c.x\np := x", .compile, 3, 1,
+        "import must not shadow import data.b.x"
+      ),
+      ("package a\ncount := 1\np := count([1])", .type, 3, 6, "undefined function data.a.count"),
+      (
+        "package a\np := count(1)", .type, 2, 6,
+        "count: expected argument 1 to be string or array or object or set, found number"
+      ),
+      (
+        "package a\np if startswith(input.x, 1)", .type, 2, 6,
+        "startswith: expected argument 2 to be string, found number"
+      ),
+      (
+        "package a\np := upper(count(input.x))", .type, 2, 6,
+        "upper: expected argument 1 to be string, found number"
+      ),
+      ("package a\np := 1 + \"a\"", .type, 2, 6, "plus: expected argument 2 to be number, found string"),
+      (
+        "package a\np := sum({\"a\": x | some x in [1]})", .type, 2, 6,
+        "sum: expected argument 1 to be array or set, found object"
+      ),
+    ])
+  func names(text: String, code: RegoSyntaxError.Code, line: Int, column: Int, message: String) {
+    compile(text: text, code: code, line: line, column: column, message: message)
+  }
+
+  @Test("a fault of meaning is shown with its line and a caret too")
+  func meaning() {
+    #expect(
+      fault("package a\n\np if {\n\tx := 1\n\tx := 2\n}\n")?.description == """
+        policy/main.rego:5:2: rego_compile_error: var x assigned above
+                x := 2
+                ^
+        """)
+  }
+
+  @Test("what is allowed and hardly meant is a warning")
+  func warnings() throws {
+    let module = try Module.parse(
+      """
+      package a
+      import data.b.used
+      import data.c as unused
+      import input.d as also
+      count(x) := 1 if x == used
+      p if { y := 1; some z in input.z; _ := also }
+      q if { some k, v in input.z; k == v }
+      """, file: "a.rego")
+    #expect(
+      module.warnings.map(\.description) == [
+        "a.rego:3:1: import data.c is not used", "a.rego:5:1: rule count hides the builtin of that name",
+        "a.rego:6:8: variable y is not used", "a.rego:6:21: variable z is not used",
+      ])
+    _ = try Policy([module])
   }
 
   @Test("of one rule the first fault by file is told, in whatever order the modules come")

@@ -36,14 +36,17 @@ public struct Meter: Sendable {
   public private(set) var steps: Int
   /// Bytes left that values may be made of.
   public private(set) var bytes: Int
+  /// Rules and functions in each other.
+  public let depth: Int
 
   /// The time that the policy sees, in nanoseconds since 1970: a record's, not a clock's.
   public let now: Int
 
   /// A budget.
-  public init(steps: Int, bytes: Int, now: Int = 0) {
+  public init(steps: Int, bytes: Int, depth: Int = 4096, now: Int = 0) {
     self.steps = steps
     self.bytes = bytes
+    self.depth = depth
     self.now = now
   }
 

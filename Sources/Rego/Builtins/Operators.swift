@@ -19,14 +19,21 @@ extension Builtins {
     }
   }
 
-  /// A division takes the product of the lengths.
-  private static func spend(_ left: Number, _ right: Number, _ meter: inout Meter) throws(BuiltinError) {
+  /// A product and a quotient take the product of the lengths.
+  static func spend(_ left: Number, _ right: Number, _ meter: inout Meter) throws(BuiltinError) {
     guard case .big(let a) = left, case .big(let b) = right else { return }
     try meter.spend(steps: a.magnitude.count * b.magnitude.count / 4)
   }
 
   static let arithmetic: [Builtin] = [
-    calculates("plus", +), calculates("mul", *),
+    calculates("plus", +),
+    Builtin("mul", 2) { (a, meter) throws(BuiltinError) in
+      let left = try a.number(0)
+      let right = try a.number(1)
+      try spend(left, right, &meter)
+      guard let result = left * right else { throw .failed("number out of range") }
+      return .number(result)
+    },
     Builtin("minus", 2) { (a, _) throws(BuiltinError) in
       if case .set(let left) = a.value(0) { return .set(left.subtracting(try a.set(1))) }
       guard case .number(let left) = a.value(0) else {

@@ -1,130 +1,3 @@
-/// One alternative of a rule, ready to run.
-struct PlannedClause: Sendable {
-  let block: Block
-  let guards: [Guard]
-  /// Below the group's place: parts of the key under which the value stands.
-  let path: [Operand]
-  let value: Operand
-}
-
-/// A rule, ready to run: the first clause that has a solution counts.
-final class PlannedRule: Sendable {
-  /// In its own frame each.
-  let clauses: [(clause: PlannedClause, slots: Int)]
-  let isElement: Bool
-  let location: Location
-
-  init(clauses: [(clause: PlannedClause, slots: Int)], isElement: Bool, location: Location) {
-    self.clauses = clauses
-    self.isElement = isElement
-    self.location = location
-  }
-}
-
-/// Rules of one name.
-final class RuleGroup: Sendable {
-  enum Kind: Sendable {
-    /// One value.
-    case complete
-    /// Elements of a set.
-    case set
-    /// Members of an object, deep ones too.
-    case object
-    case function(arity: Int)
-  }
-
-  let number: Int
-  let path: [String]
-  let kind: Kind
-  let rules: [PlannedRule]
-  /// Where nothing else gives a value.
-  let fallback: PlannedRule?
-
-  init(number: Int, path: [String], kind: Kind, rules: [PlannedRule], fallback: PlannedRule?) {
-    self.number = number
-    self.path = path
-    self.kind = kind
-    self.rules = rules
-    self.fallback = fallback
-  }
-}
-
-/// The numbers of groups, by where they stand.
-struct GroupNumbers: Sendable {
-  fileprivate(set) var numbers: [[String]: Int] = [:]
-
-  /// The group that a walk comes to first, as far as its parts are known.
-  func group(on parts: [WalkPart]) -> (number: Int, depth: Int)? {
-    var path: [String] = []
-    for part in parts {
-      guard case .bound(.constant(.string(let name))) = part else { return nil }
-      path.append(name)
-      if let number = numbers[path] { return (number, path.count) }
-    }
-    return nil
-  }
-}
-
-/// What has to hold before a clause is looked at further: its first steps, where they need no variables of their own.
-enum Guard: Sendable {
-  /// A member of the input, by path, is a constant.
-  case input([Value], Value)
-  /// Rules have a value that is not false.
-  case group(Int)
-
-  /// The guards that stand at a block's beginning.
-  static func leading(_ block: Block) -> [Guard] {
-    var out: [Guard] = []
-    var paths: [Int: [Value]] = [:]
-    var groups: [Int: Int] = [:]
-    for step in block.steps {
-      switch step {
-      case .input(let path, let slot): paths[slot] = path
-      case .dot(.slot(let source), key: .constant(let key), let slot):
-        guard let path = paths[source] else { return out }
-        paths[slot] = path + [key]
-      case .compare(.equal, .slot(let slot), .constant(let value)),
-        .compare(.equal, .constant(let value), .slot(let slot)),
-        .equal(.slot(let slot), .constant(let value)), .equal(.constant(let value), .slot(let slot)):
-        guard let path = paths[slot] else { return out }
-        out.append(.input(path, value))
-      case .walk(let path, let slot):
-        guard let (number, depth) = path.group, depth == path.parts.count else { return out }
-        groups[slot] = number
-      case .holds(.slot(let slot)):
-        guard let number = groups[slot] else { return out }
-        out.append(.group(number))
-      default: return out
-      }
-    }
-    return out
-  }
-}
-
-/// Where rules stand under `data`.
-final class RuleNode: Sendable {
-  let group: RuleGroup?
-  /// Ascending by name.
-  let children: [(name: String, node: RuleNode)]
-
-  init(group: RuleGroup?, children: [(name: String, node: RuleNode)]) {
-    self.group = group
-    self.children = children
-  }
-
-  func child(_ name: String) -> RuleNode? {
-    var low = 0
-    var high = children.count
-    while low < high {
-      let middle = (low + high) / 2
-      let order = Value.compare(children[middle].name, name)
-      if order == 0 { return children[middle].node }
-      if order < 0 { low = middle + 1 } else { high = middle }
-    }
-    return nil
-  }
-}
-
 /// Modules that have been checked and planned.
 public struct Policy: Sendable {
   let root: RuleNode
@@ -132,25 +5,46 @@ public struct Policy: Sendable {
   let groups: [RuleGroup]
   let numbers: GroupNumbers
   let names: Names
+  let inputPaths: InputPaths
+  /// By the numbers of groups.
+  let indexes: [RuleIndex?]
+  var inputCount: Int { inputPaths.count }
+  /// What `mark` steps name; empty where the policy was planned without places.
+  let places: [Location]
 
   /// Checks and plans modules, in any order. Throws the first fault, by the name of its
   /// rule and then by file. `builtins` are known besides the
   /// language's own, whose names stay theirs.
-  public init(_ modules: [Module], builtins: [Builtin] = []) throws(RegoSyntaxError) {
+  ///
+  /// - Parameter hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
+  public init(_ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false) throws(RegoSyntaxError)
+  {
     let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
     names = Names(ordered, builtins: builtins)
     var builder = RuleTreeBuilder()
     for module in ordered {
+      try module.checkNames()
       builder.add(package: module.package)
       for rule in module.rules { try builder.add(rule, of: module) }
     }
     var numbers = GroupNumbers()
     builder.number(builder.root, path: [], &numbers)
     self.numbers = numbers
-    var compiler = RuleCompiler(names: names, numbers: numbers)
+    var compiler = RuleCompiler(names: names, numbers: numbers, places: hasPlaces ? [] : nil)
     root = try compiler.node(builder.root, path: [])
     groups = compiler.all
     try compiler.checkRecursion(root)
+    inputPaths = compiler.inputPaths
+    var indexing = Indexing(groups)
+    indexes = indexing.indexes()
+    places = compiler.places ?? []
+  }
+
+  /// Whether rules that take no arguments stand at a path under `data`.
+  public func hasRule(at path: [String]) -> Bool {
+    guard let number = numbers.numbers[path] else { return false }
+    if case .function = groups[number].kind { return false }
+    return true
   }
 }
 
@@ -210,10 +104,13 @@ private struct RuleCompiler {
   /// What each group refers to.
   private var references: [(group: Int, path: [String?])] = []
   private var locations: [Int: (Location, SourceLines)] = [:]
+  private(set) var places: [Location]?
+  private(set) var inputPaths = InputPaths()
 
-  init(names: Names, numbers: GroupNumbers) {
+  init(names: Names, numbers: GroupNumbers, places: [Location]?) {
     self.names = names
     self.numbers = numbers
+    self.places = places
   }
 
   mutating func node(_ node: RuleTreeBuilder.Node, path: [String]) throws(RegoSyntaxError) -> RuleNode {
@@ -323,22 +220,23 @@ private struct RuleCompiler {
       value = term
       isElement = true
     }
-    for (value, body) in [(value, rule.body)] + rule.alternatives.map({ ($0.value, $0.body) }) {
-      clauses.append(try clause(rule, module, prefix, value, body, group))
+    for (value, body, location) in [(value, rule.body, rule.location)] + rule.alternatives {
+      clauses.append(try clause(rule, module, prefix, value, body, location, group))
     }
     return PlannedRule(clauses: clauses, isElement: isElement, location: rule.location)
   }
 
   private mutating func clause(
-    _ rule: Rule, _ module: Module, _ prefix: [Term], _ value: Term, _ body: Body, _ group: Int
+    _ rule: Rule, _ module: Module, _ prefix: [Term], _ value: Term, _ body: Body,
+    _ location: Location, _ group: Int
   ) throws(RegoSyntaxError) -> (clause: PlannedClause, slots: Int) {
     var resolver = Resolver(world: names, module: module)
     let arguments = rule.head.arguments ?? []
     let frame = arguments.map { _ in resolver.fresh() }
-    let patterns = try resolver.arguments(arguments, rule.location)
+    let patterns = try resolver.arguments(arguments, location)
     // An argument's pattern may need what the body binds.
     var expressions = zip(frame, patterns).map { slot, pattern in
-      ResolvedExpression(kind: .unify(.slot(slot), pattern), with: [], location: rule.location)
+      ResolvedExpression(kind: .unify(.slot(slot), pattern), with: [], location: location)
     }
     expressions += try resolver.body(body)
     var path: [Resolved] = []
@@ -347,17 +245,20 @@ private struct RuleCompiler {
     // What the head takes is bound by the body, or by itself.
     let slot = resolver.fresh()
     var head = expressions
-    head.append(ResolvedExpression(kind: .unify(.slot(slot), result), with: [], location: rule.location))
+    head.append(ResolvedExpression(kind: .unify(.slot(slot), result), with: [], location: location))
     var pathSlots: [Int] = []
     for part in path {
       let partSlot = resolver.fresh()
       pathSlots.append(partSlot)
-      head.append(ResolvedExpression(kind: .unify(.slot(partSlot), part), with: [], location: rule.location))
+      head.append(ResolvedExpression(kind: .unify(.slot(partSlot), part), with: [], location: location))
     }
     note(head, group)
-    var planner = Planner(slots: resolver.slots, source: module.source, groups: numbers)
+    var planner = Planner(
+      slots: resolver.slots, source: module.source, groups: numbers, inputPaths: inputPaths)
     planner.bound = Set(frame)
+    planner.places = places
     try planner.body(head)
+    (places, inputPaths) = (planner.places, planner.inputPaths)
     let block = planner.take()
     let clause = PlannedClause(
       block: block, guards: Guard.leading(block), path: pathSlots.map(Operand.slot), value: .slot(slot))
@@ -418,76 +319,5 @@ private struct RuleCompiler {
       return
     }
     for child in node.children { forEachGroup(reference.dropFirst(), child.node, visit) }
-  }
-}
-
-extension Resolved {
-  /// Calls `visit` with every path under `data` that the term refers to.
-  func forEachReference(_ visit: ([String?]) -> Void) {
-    switch self {
-    case .constant, .slot: break
-    case .reference(let root, let path, _):
-      switch root {
-      case .data:
-        // No rule stands under a constant that is no string.
-        var names: [String?] = []
-        for part in path {
-          guard case .constant(let constant) = part else {
-            names.append(nil)
-            continue
-          }
-          guard case .string(let text) = constant else { return path.forEach { $0.forEachReference(visit) } }
-          names.append(text)
-        }
-        visit(names)
-      case .term(let head): head.forEachReference(visit)
-      case .input: break
-      }
-      for part in path { part.forEachReference(visit) }
-    case .call(let callee, let terms, _):
-      if case .function(let path) = callee { visit(path) }
-      for term in terms { term.forEachReference(visit) }
-    case .array(let terms), .set(let terms): for term in terms { term.forEachReference(visit) }
-    case .object(let members):
-      for member in members {
-        member.key.forEachReference(visit)
-        member.value.forEachReference(visit)
-      }
-    case .comprehension(_, let body, let key, let value, _):
-      for expression in body { expression.forEachReference(visit) }
-      key.forEachReference(visit)
-      value.forEachReference(visit)
-    case .template(let pieces, _):
-      for case .expression(let body, let term) in pieces {
-        for expression in body { expression.forEachReference(visit) }
-        term.forEachReference(visit)
-      }
-    }
-  }
-}
-
-extension ResolvedExpression {
-  func forEachReference(_ visit: ([String?]) -> Void) {
-    switch kind {
-    case .term(let term): term.forEachReference(visit)
-    case .unify(let left, let right):
-      left.forEachReference(visit)
-      right.forEachReference(visit)
-    case .some(let key, let value, let domain):
-      key?.forEachReference(visit)
-      value.forEachReference(visit)
-      domain.forEachReference(visit)
-    case .every(_, _, let domain, let body):
-      domain.forEachReference(visit)
-      for expression in body { expression.forEachReference(visit) }
-    case .not(let body, _): for expression in body { expression.forEachReference(visit) }
-    }
-    for modifier in with {
-      switch modifier.value {
-      case .term(let term): term.forEachReference(visit)
-      case .callee(.function(let path)): visit(path)
-      case .callee(.builtin): break
-      }
-    }
   }
 }

@@ -6,9 +6,17 @@ struct Resolver {
   let module: Module?
 
   /// Names of local variables, the rule's own first, then those of closures around the place that is looked at.
-  private var scopes: [[String: Int]] = [[:]]
+  private var scopes: [[String: Local]] = [[:]]
   /// The name of each slot, for messages; nil for those that have none.
   private(set) var slots: [String?] = []
+
+  /// A variable of one scope, and how it came to be there.
+  private struct Local {
+    /// `captured` is a variable that only closures have named so far: it is another than one that is declared later.
+    enum Origin { case declared, assigned, argument, referenced, captured }
+    let slot: Int
+    let origin: Origin
+  }
 
   init(world: Names, module: Module?) {
     self.world = world
@@ -22,15 +30,31 @@ struct Resolver {
     return slots.count - 1
   }
 
-  private mutating func declare(_ name: String) -> Int {
-    let slot = fresh(name == "_" ? nil : name)
-    if name != "_" { scopes[scopes.count - 1][name] = slot }
+  private mutating func declare(
+    _ name: String, _ origin: Local.Origin, _ location: Location
+  ) throws(RegoSyntaxError) -> Int {
+    guard name != "_" else { return fresh() }
+    guard name != "input", name != "data" else {
+      let what = origin == .argument ? "args" : "variables"
+      throw error(.compile, "\(what) must not shadow \(name) (use a different variable name)", at: location)
+    }
+    if let known = scopes[scopes.count - 1][name], origin != .argument || known.origin != .argument {
+      switch known.origin {
+      case .declared: throw error(.compile, "var \(name) declared above", at: location)
+      case .assigned: throw error(.compile, "var \(name) assigned above", at: location)
+      case .argument: throw error(.compile, "arg \(name) redeclared", at: location)
+      case .referenced: throw error(.compile, "var \(name) referenced above", at: location)
+      case .captured: break
+      }
+    }
+    let slot = fresh(name)
+    scopes[scopes.count - 1][name] = Local(slot: slot, origin: origin)
     return slot
   }
 
   private func local(_ name: String) -> Int? {
     for scope in scopes.reversed() {
-      if let slot = scope[name] { return slot }
+      if let local = scope[name] { return local.slot }
     }
     return nil
   }
@@ -59,7 +83,7 @@ struct Resolver {
     var out: [ResolvedExpression] = []
     for expression in body.expressions {
       if case .declare(let names) = expression.kind {
-        for name in names { _ = declare(name) }
+        for name in names { _ = try declare(name, .declared, expression.location) }
         continue
       }
       out.append(try self.expression(expression))
@@ -92,13 +116,13 @@ struct Resolver {
     case .unify(let left, let right): return .unify(try term(left), try term(right))
     case .assign(let left, let right):
       let value = try term(right)
-      try declareAll(in: left, expression.location)
+      try declareAll(in: left, .assigned, expression.location)
       return .unify(try term(left), value)
     case .declare: return .term(.constant(.bool(true)))
     case .some(let key, let value, let domain):
       let domain = try term(domain)
-      if let key { try declareAll(in: key, expression.location) }
-      try declareAll(in: value, expression.location)
+      if let key { try declareAll(in: key, .declared, expression.location) }
+      try declareAll(in: value, .declared, expression.location)
       return .some(
         key: try key.map { (term) throws(RegoSyntaxError) in try self.term(term) }, value: try term(value),
         domain: domain)
@@ -111,7 +135,7 @@ struct Resolver {
             slots.append(nil)
             continue
           }
-          slots.append(inner.declare(text))
+          slots.append(try inner.declare(text, .declared, expression.location))
         }
         guard let valueSlot = slots[1] else {
           throw inner.error(.compile, "expected a name after 'every'", at: expression.location)
@@ -131,11 +155,13 @@ struct Resolver {
     return .unify(.call(callee, Array(arguments.dropLast()), location), result)
   }
 
-  private mutating func declareAll(in term: Term, _ location: Location) throws(RegoSyntaxError) {
+  private mutating func declareAll(
+    in term: Term, _ origin: Local.Origin, _ location: Location
+  ) throws(RegoSyntaxError) {
     switch term {
-    case .variable(let name, _): if name != "_" { _ = declare(name) }
-    case .array(let terms): for term in terms { try declareAll(in: term, location) }
-    case .object(let members): for member in members { try declareAll(in: member.value, location) }
+    case .variable(let name, let place): if name != "_" { _ = try declare(name, origin, place) }
+    case .array(let terms): for term in terms { try declareAll(in: term, origin, location) }
+    case .object(let members): for member in members { try declareAll(in: member.value, origin, location) }
     case .value, .reference, .call, .set, .arrayComprehension, .setComprehension, .objectComprehension,
       .template:
       break
@@ -280,7 +306,7 @@ struct Resolver {
     }
     // Nobody declared it: it belongs to the whole rule.
     let slot = fresh(name)
-    scopes[0][name] = slot
+    scopes[0][name] = Local(slot: slot, origin: scopes.count == 1 ? .referenced : .captured)
     return .slot(slot)
   }
 
@@ -322,6 +348,11 @@ struct Resolver {
       let path = prefix + parts.dropFirst()
       if world.isFunction(path) { callee = .function(path) }
     }
+    if callee == nil, let first = parts.first, let module, world.isRule(first, in: module.package) {
+      // A rule hides the builtin of its name.
+      throw error(
+        .type, "undefined function data.\((module.package + parts).joined(separator: "."))", at: location)
+    }
     if callee == nil, let builtin = world.builtin(name) { callee = .builtin(builtin) }
     guard let callee else {
       throw error(.type, "undefined function \(name)", at: location)
@@ -333,49 +364,18 @@ struct Resolver {
       throw error(
         .type, "\(name) takes \(expected) arguments, found \(arguments.count)", at: location)
     }
-    return .call(callee, try terms(arguments), location)
+    let resolved = try terms(arguments)
+    if case .builtin(let builtin) = callee, let objection = Resolved.objection(to: resolved, of: builtin) {
+      throw error(.type, objection, at: location)
+    }
+    return .call(callee, resolved, location)
   }
 
   // MARK: Heads
 
   /// The arguments of a function, as patterns: their names are new.
   mutating func arguments(_ arguments: [Term], _ location: Location) throws(RegoSyntaxError) -> [Resolved] {
-    for term in arguments { try declareAll(in: term, location) }
+    for term in arguments { try declareAll(in: term, .argument, location) }
     return try terms(arguments)
-  }
-}
-
-/// What all modules define, by path.
-struct Names: Sendable {
-  private var rules: Set<[String]> = []
-  private var functions: [[String]: Int] = [:]
-  /// Builtins besides the language's own.
-  private var extra: [String: Builtin] = [:]
-
-  init(_ modules: [Module], builtins: [Builtin]) {
-    for builtin in builtins { extra[builtin.name] = builtin }
-    for module in modules {
-      for rule in module.rules {
-        var path = module.package
-        for part in rule.head.path {
-          guard case .value(.string(let text)) = part else { break }
-          path.append(text)
-        }
-        rules.insert(Array(path.prefix(module.package.count + 1)))
-        if let arguments = rule.head.arguments { functions[path] = arguments.count }
-      }
-    }
-  }
-
-  func isRule(_ name: String, in package: [String]) -> Bool { rules.contains(package + [name]) }
-  func isFunction(_ path: [String]) -> Bool { functions[path] != nil }
-
-  func builtin(_ name: String) -> Builtin? { Builtins.named(name) ?? extra[name] }
-
-  func arity(of callee: Callee) -> Int? {
-    switch callee {
-    case .builtin(let builtin): builtin.arity
-    case .function(let path): functions[path]
-    }
   }
 }

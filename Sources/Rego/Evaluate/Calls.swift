@@ -67,7 +67,11 @@ extension Machine {
     _ frame: Frame, _ then: Continuation
   ) throws(EvaluationError) -> Bool {
     let outer = around
-    defer { around = outer }
+    self.replacements += 1
+    defer {
+      around = outer
+      self.replacements -= 1
+    }
     for (target, replacement) in replacements {
       switch (target, replacement) {
       case (.input(let path), .operand(let operand)):
@@ -84,12 +88,16 @@ extension Machine {
       case (.input, .callee), (.data, .callee): break
       }
     }
-    around.known = Array(repeating: .unknown, count: groups.count)
+    around.forget()
     var inside = around
     return try run(inner, 0, frame) { () throws(EvaluationError) in
       inside = self.around
       self.around = outer
-      defer { self.around = inside }
+      self.replacements -= 1
+      defer {
+        self.around = inside
+        self.replacements += 1
+      }
       return try then()
     }
   }

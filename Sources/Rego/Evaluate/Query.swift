@@ -5,15 +5,28 @@ public struct Query: Sendable {
   let variables: [(name: String, slot: Int)]
 
   /// Reads and plans a query against a policy.
-  public init(_ text: String, of policy: Policy, file: String = "query") throws(RegoSyntaxError) {
+  ///
+  /// - Parameter name: the variable that a query of one term, such as `data.a.b`, gets its value in; nil for none.
+  public init(
+    _ text: String, of policy: Policy, file: String = "query", naming name: String? = nil
+  ) throws(RegoSyntaxError) {
     let bytes = Array(text.utf8)
     var lexer = Lexer(bytes, file: file)
     let source = SourceLines(bytes)
     var parser = Parser(try lexer.tokens(), file: file, source: source)
-    let body = try parser.query()
+    var body = try parser.query()
+    if let name, body.expressions.count == 1, case .term(let term) = body.expressions[0].kind {
+      let only = body.expressions[0]
+      body = Body(expressions: [
+        Expression(
+          kind: .unify(.variable(name, only.location), term), with: only.with, location: only.location)
+      ])
+    }
     var resolver = Resolver(world: policy.names, module: nil)
     let expressions = try resolver.body(body)
-    var planner = Planner(slots: resolver.slots, source: source, groups: policy.numbers)
+    var planner = Planner(
+      slots: resolver.slots, source: source, groups: policy.numbers, inputPaths: policy.inputPaths,
+      mayNumber: false)
     var named: Set<Int> = []
     for expression in expressions {
       expression.forEachSlot { slot, inClosure in if !inClosure { named.insert(slot) } }

@@ -13,6 +13,55 @@ extension Machine {
     return try walk(path.parts[...], root, around.data, [], frame, then)
   }
 
+  /// The value at the end of a path that leads to one place.
+  func document(at path: WalkPath, _ frame: Frame) throws(EvaluationError) -> Value? {
+    guard around.replaced.isEmpty else {
+      var found: Value?
+      _ = try walk(path, frame) { (value) throws(EvaluationError) in
+        found = value
+        return false
+      }
+      return found
+    }
+    if let (number, depth) = path.group {
+      let group = groups[number]
+      if case .function = group.kind { return nil }
+      if let value = try value(of: group) { return end(of: path.parts[depth...], value, frame) }
+      if isApart { return nil }
+    }
+    var node: RuleNode? = root
+    var stored: Value? = around.data
+    var rest = path.parts[...]
+    while let here = node {
+      try tick()
+      if let group = here.group {
+        if case .function = group.kind { return nil }
+        if let value = try value(of: group) { return end(of: rest, value, frame) }
+        break
+      }
+      guard case .bound(let operand)? = rest.first else { return try document(here, stored, []) }
+      let key = value(operand, frame)
+      rest = rest.dropFirst()
+      if case .string(let name) = key { node = here.child(name) } else { node = nil }
+      stored = stored?.storedMember(key)
+    }
+    return stored.flatMap { end(of: rest, $0, frame, isStored: true) }
+  }
+
+  /// What stands at the end of bound parts.
+  private func end(
+    of parts: ArraySlice<WalkPart>, _ source: Value, _ frame: Frame, isStored: Bool = false
+  ) -> Value? {
+    var found = source
+    for part in parts {
+      guard case .bound(let operand) = part else { preconditionFailure("a path to one place is bound") }
+      let key = value(operand, frame)
+      guard let next = isStored ? found.storedMember(key) : found.member(key) else { return nil }
+      found = next
+    }
+    return found
+  }
+
   func walk(
     _ parts: ArraySlice<WalkPart>, _ node: RuleNode?, _ stored: Value?, _ path: [String], _ frame: Frame,
     _ then: (Value) throws(EvaluationError) -> Bool

@@ -7,8 +7,8 @@ struct Lexer {
   private var lineStart = 0
   /// A place on this line and its column.
   private var known = (position: 0, column: 1)
-  /// How deep template strings stand in each other.
-  private let depth: Int
+  /// Where comments stand, from '#' to the end of the line.
+  private(set) var comments: [Range<Int>] = []
 
   static let maximumBytes = 4 << 20
   static let maximumDepth = 16
@@ -16,7 +16,6 @@ struct Lexer {
   init(_ text: [UInt8], file: String) {
     self.text = text
     self.file = file
-    depth = 0
   }
 
   /// The tokens; the last is `.end`.
@@ -92,7 +91,9 @@ struct Lexer {
         position += 1
         if gap == .nothing { gap = .space }
       case UInt8(ascii: "#"):
+        let start = position
         while let byte = peek(), byte != UInt8(ascii: "\n") { position += 1 }
+        comments.append(start..<position)
       default: return gap
       }
     }

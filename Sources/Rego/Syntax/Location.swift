@@ -30,8 +30,12 @@ public struct RegoSyntaxError: Error, Equatable, Sendable, CustomStringConvertib
   public var description: String {
     let head = "\(location.file):\(location.line):\(location.column): \(code.rawValue): \(message)"
     guard !line.isEmpty else { return head }
-    let indent = String(
-      line.unicodeScalars.prefix(location.column - 1).map { $0 == "\t" ? "\t" : " " as Character })
-    return "\(head)\n\t\(line)\n\t\(indent)^"
+    // Tabs of the line are spaces here: what a terminal makes of them would move the caret.
+    func spaced(_ text: String) -> String {
+      text.unicodeScalars.map { $0 == "\t" ? "    " : String($0) }.joined()
+    }
+    let before = String(String.UnicodeScalarView(line.unicodeScalars.prefix(location.column - 1)))
+    let indent = String(repeating: " ", count: spaced(before).unicodeScalars.count)
+    return "\(head)\n    \(spaced(line))\n    \(indent)^"
   }
 }

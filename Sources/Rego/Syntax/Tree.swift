@@ -77,7 +77,7 @@ struct Rule: Sendable {
   let isDefault: Bool
   let body: Body
   /// `else := value if { … }`, in order.
-  let alternatives: [(value: Term, body: Body)]
+  let alternatives: [(value: Term, body: Body, location: Location)]
   let location: Location
 }
 
@@ -91,10 +91,11 @@ struct Import: Sendable {
 /// One parsed module.
 public struct Module: Sendable {
   /// The package's path, without `data`.
-  let package: [String]
+  public let package: [String]
   let imports: [Import]
   let rules: [Rule]
-  let file: String
+  /// How the file is called.
+  public let file: String
   let source: SourceLines
 }
 

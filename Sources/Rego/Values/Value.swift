@@ -20,6 +20,15 @@ public enum Value: Sendable {
   var string: String? { if case .string(let value) = self { value } else { nil } }
   var number: Number? { if case .number(let value) = self { value } else { nil } }
 
+  var isEmptyCollection: Bool {
+    switch self {
+    case .array(let values): values.isEmpty
+    case .object(let object): object.isEmpty
+    case .set(let set): set.isEmpty
+    case .null, .bool, .number, .string: false
+    }
+  }
+
   /// What `type_name` says.
   public var typeName: String {
     switch self {

@@ -1,0 +1,97 @@
+import Canonical
+import ClawLedger
+import ClawShield
+import Crypto
+import Host
+import Merkle
+import Records
+
+/// Another bundle, or an earlier one, comes into force: an act of at least two operators.
+enum PolicyActivation {
+  static let all: [Command] = [
+    Command(
+      "policy activate", "put a bundle in force", operands: ["DIR"],
+      options: [
+        CommandOption(
+          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
+        killRunning,
+      ] + Acts.options + Command.session,
+      details: """
+        At least two operators. It takes effect at one leaf on all nodes: tokens that are not used yet and
+        open ballots are void from there on, and what is pending is decided again, without parameters.
+        """, run: activate),
+    Command(
+      "policy rollback", "put an earlier bundle of the ledger in force again",
+      options: [
+        CommandOption("--from", "EXPORT", "the ledger, as claw ledger export writes it"),
+        CommandOption("--to", "HASH", "the bundle's hash; default the one before that in force"),
+        killRunning,
+      ] + Acts.options + Command.session,
+      details: "As policy activate, with the files that the ledger has.", run: rollback),
+  ]
+
+  private static let killRunning = CommandOption(
+    flag: "--kill-running", "end what runs under the bundle before; without it, that runs to its end")
+
+  private static func activate(_ call: Invocation) throws -> ExitCode {
+    let folder = call.parsed.operand(0) ?? ""
+    let bundle = try PolicyFolder.read(folder, images: call.parsed.value("--images"))
+    let session = try Session(call.parsed)
+    return try conclude(bundle, session, try session.cluster(), call)
+  }
+
+  private static func rollback(_ call: Invocation) throws -> ExitCode {
+    let path = try call.parsed.required("--from")
+    let session = try Session(call.parsed)
+    let key = try session.cluster()
+    let export = try LedgerCommands.verified(path, cluster: key.cluster)
+    let bundles = try bundles(of: export, path)
+    var wanted = bundles.dropLast().last { $0.hash != bundles.last?.hash }
+    if let text = call.parsed.value("--to") {
+      guard let hash = Digest(hex: text) else {
+        throw UsageError("--to: expected 64 hexadecimal characters, found \"\(text)\"")
+      }
+      wanted = bundles.last { $0.hash == hash }
+    }
+    guard let wanted else {
+      let known = bundles.map { "  \($0.hash.hex)  version \($0.bundleVersion)" }.joined(separator: "\n")
+      throw Failure(.notFound, "\(path): there is no such bundle; it has\n\(known)")
+    }
+    return try conclude(wanted, session, key, call)
+  }
+
+  /// The bundles that were put in force, in order: the history says which acts had an effect.
+  private static func bundles(of export: VerifiedExport, _ path: String) throws -> [PolicyBundle] {
+    guard let genesis = export.records.first, let attachment = export.attachments.first else {
+      throw Failure(.failed, "\(path): expected a genesis")
+    }
+    var state: ShieldState
+    do {
+      state = try ShieldState.initial(genesisLeaf: genesis.bytes, record: genesis, attachment: attachment)
+    } catch {
+      throw Failure(.failed, "\(path): \(error)")
+    }
+    var bundles = [state.bundle]
+    for (record, attachment) in zip(export.records, export.attachments).dropFirst() {
+      let applied = state.apply(
+        record, leafHash: TreeHash.leaf(record.bytes), attachment: attachment, at: LeafIndex(state.size))
+      if case .policy = record.body, applied == .effective { bundles.append(state.bundle) }
+    }
+    return bundles
+  }
+
+  private static func conclude(
+    _ bundle: PolicyBundle, _ session: Session, _ key: ClusterKey, _ call: Invocation
+  ) throws -> ExitCode {
+    let item = Statements.salted(bundle.json)
+    let act = PolicyAct(
+      actID: "policy-\(Environment.freshID())", policyBundleHash: bundle.hash, bundleHash: item.hash,
+      bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
+      killRunning: call.parsed.has("--kill-running"), validUntil: try Statements.validity(call.parsed))
+    let draft = Acts.Draft(
+      method: "Admin/Policy", body: .policy(try Acts.sign(act, session, key, call.parsed)),
+      attachment: Attachment("bundle", item))
+    return try Acts.conclude(
+      draft, session, key, call, what: "bundle \(bundle.bundleVersion), \(bundle.hash.hex)")
+  }
+}

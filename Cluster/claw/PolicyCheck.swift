@@ -1,0 +1,69 @@
+import Canonical
+import ClawShield
+import Host
+import Records
+import Rego
+
+/// What there is to say about a bundle's files.
+struct PolicyCheck {
+  private(set) var faults: [String] = []
+  private(set) var warnings: [String] = []
+  private var modules: [Module] = []
+  private var policy: Policy?
+  private var hash: String?
+
+  init(_ files: [(path: String, text: String)]) {
+    for file in files where file.path.hasSuffix(".rego") {
+      do throws(RegoSyntaxError) {
+        modules.append(try Module.parse(file.text, file: file.path))
+      } catch {
+        faults.append(error.description)
+      }
+    }
+    guard faults.isEmpty else { return }
+    do throws(RegoSyntaxError) {
+      policy = try Policy(modules)
+      warnings = modules.flatMap(\.warnings).map(\.description)
+    } catch {
+      faults.append(error.description)
+    }
+    let own = files.filter { !$0.path.hasSuffix("_test.rego") }
+    guard faults.isEmpty, own.contains(where: { $0.path == PolicyBundle.registryPath }) else {
+      if faults.isEmpty { warnings.append("there is no \(PolicyBundle.registryPath): this is no bundle yet") }
+      return
+    }
+    do {
+      let bundle = try PolicyBundle(files: own)
+      _ = try BundlePolicy().compile(bundle)
+      hash = bundle.hash.hex
+    } catch {
+      faults.append("\(error)")
+    }
+  }
+
+  /// The invariants of which the policy asks for nothing that could demand more.
+  private var left: [FloorInvariant] {
+    guard let policy else { return FloorInvariant.all }
+    guard let members = policy.inputMembers else { return FloorInvariant.all.filter(\.members.isEmpty) }
+    return FloorInvariant.all.filter { invariant in !invariant.members.contains(where: members.contains) }
+  }
+
+  func report(_ folder: String) -> Report {
+    var lines = faults + warnings.map { "warning: \($0)" }
+    if faults.isEmpty {
+      lines.append("\(folder): \(modules.count) modules, no fault, \(warnings.count) warnings")
+      if let hash { lines.append("bundle hash \(hash)") }
+      if !left.isEmpty { lines.append("left to the floor, or to the registry:") }
+      lines += left.map { "  \($0.id)  \($0.floor)" }
+    } else {
+      lines.append("\(folder): \(faults.count) faults")
+    }
+    return Report(
+      lines.joined(separator: "\n"),
+      [
+        ("faults", .array(faults.map(JSON.string))), ("warnings", .array(warnings.map(JSON.string))),
+        ("left_to_the_floor", .array(faults.isEmpty ? left.map { .string($0.id) } : [])),
+        ("policy_bundle_hash", hash.map(JSON.string) ?? .null),
+      ])
+  }
+}

@@ -1,0 +1,106 @@
+# Tests of the default policy: claw policy test Deploy/policy --coverage
+package openexec_test
+
+import data.openexec
+
+# An everyday proposal; tests change what they are about.
+everyday := {
+	"action": "echo",
+	"definition": {"name": "echo"},
+	"depth": 0,
+	"input_labels": ["acme"],
+	"risk": {
+		"data_classification": "internal",
+		"estimated_cost_usd": 0.0001,
+		"impact_level": "low",
+		"impact_rank": 0,
+	},
+}
+
+# The decision about everyday work with other risks.
+decided(risk) := openexec.decision with input as object.union(everyday, {"risk": object.union(everyday.risk, risk)})
+
+named(decision) := {rule.rule | some rule in decision.rules}
+
+test_everyday_is_approved if {
+	decided({}).type == "approve"
+	decided({}).rules == {"within_limits"}
+}
+
+test_nobody_is_asked_for_moderate_work if decided({"impact_level": "moderate", "impact_rank": 1}).type == "approve"
+
+test_restricted_data_is_denied if {
+	decision := decided({"data_classification": "restricted"})
+	decision.type == "deny"
+	named(decision) == {"restricted_data"}
+}
+
+# A denial stands whatever people might say.
+test_a_denial_beats_demands if {
+	decision := decided({"data_classification": "restricted", "impact_level": "critical", "impact_rank": 3})
+	decision.type == "deny"
+	not decision.demands
+}
+
+test_nesting_is_bounded if {
+	decision := openexec.decision with input as object.union(everyday, {"depth": 3})
+	decision.type == "deny"
+	named(decision) == {"nesting"}
+}
+
+test_two_levels_are_fine if {
+	decision := openexec.decision with input as object.union(everyday, {"depth": 2})
+	decision.type == "approve"
+}
+
+test_personal_data_asks_a_person if {
+	decision := decided({"data_classification": "pii"})
+	decision.type == "escalate"
+	named(decision) == {"personal_data"}
+	decision.demands == {{"role": "approver", "count": 1}}
+	decision.deadline_seconds == 3600
+}
+
+test_outside_text_asks_a_person if {
+	changed := object.union(everyday, {
+		"input_labels": ["acme", "untrusted"],
+		"risk": object.union(everyday.risk, {"impact_rank": 1}),
+	})
+	decision := openexec.decision with input as changed
+	decision.type == "escalate"
+	named(decision) == {"outside_text"}
+}
+
+# Reading outside text and giving it back changes nothing.
+test_outside_text_of_low_impact_is_approved if {
+	decision := openexec.decision with input as object.union(everyday, {"input_labels": ["untrusted"]})
+	decision.type == "approve"
+}
+
+test_cost_asks_a_person if {
+	decision := decided({"estimated_cost_usd": 10.5})
+	decision.type == "escalate"
+	named(decision) == {"cost"}
+}
+
+test_the_limit_itself_is_usual if decided({"estimated_cost_usd": 10}).type == "approve"
+
+test_critical_impact_asks_two if {
+	decision := decided({"impact_level": "critical", "impact_rank": 3})
+	decision.type == "require_multi_sig"
+	decision.demands == {{"role": "approver", "count": 2}}
+}
+
+test_the_strictest_demand_counts if {
+	decision := decided({"impact_level": "critical", "impact_rank": 3, "data_classification": "pii"})
+	decision.type == "require_multi_sig"
+	named(decision) == {"critical_impact", "personal_data"}
+}
+
+# What the policy knows nothing of it does not approve.
+test_nothing_is_denied if openexec.decision.type == "deny" with input as {}
+
+test_an_unknown_action_is_denied if {
+	decision := openexec.decision with input as object.union(everyday, {"action": "other"})
+	decision.type == "deny"
+}
