@@ -86,7 +86,7 @@ let programs: [Target] = [
     "claw", at: "Cluster/claw",
     [
       "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "GovernanceNode",
-      "Schema", "Rego",
+      "Schema", "Rego", "Archive",
       "FROST", "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),

@@ -10,7 +10,7 @@ import Records
 enum PolicyActivation {
   static let all: [Command] = [
     Command(
-      "policy activate", "put a bundle in force", operands: ["DIR"],
+      "policy activate", "put a bundle in force", operands: ["BUNDLE"],
       options: [
         CommandOption(
           "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),

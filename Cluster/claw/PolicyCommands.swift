@@ -8,14 +8,14 @@ import Rego
 enum PolicyCommands {
   static let all: [Command] = [
     Command(
-      "policy check", "whether a policy compiles, and what it leaves to the floor", operands: ["DIR"],
+      "policy check", "whether a policy compiles, and what it leaves to the floor", operands: ["BUNDLE"],
       options: [CommandOption(flag: "--strict", "warnings are faults")],
       details: """
-        Reads the folder as a bundle: registry.json, .manifest, data.json and .rego files, of folders below
+        Reads a folder, or a .tar.gz of one, as a bundle: registry.json, .manifest, data.json and .rego files, of folders below
         it too. Each fault is shown with its file, line and column. Exit code 1 where there is one.
         """, run: check),
     Command(
-      "policy test", "run a policy's tests: rules whose name begins with test_", operands: ["DIR"],
+      "policy test", "run a policy's tests: rules whose name begins with test_", operands: ["BUNDLE"],
       options: [
         CommandOption(flag: "--coverage", "say for each file which lines no test reached"),
         CommandOption("--minimum", "PERCENT", "fail where the tests reach fewer lines; default 0"),
@@ -36,7 +36,7 @@ enum PolicyCommands {
         "Each solution is one line of JSON: the values of its variables. Exit code 5 where there is none.",
       run: eval),
     Command(
-      "policy simulate", "which decisions of a ledger would be others under a bundle", operands: ["DIR"],
+      "policy simulate", "which decisions of a ledger would be others under a bundle", operands: ["BUNDLE"],
       options: [
         CommandOption("--from", "EXPORT", "the ledger, as claw ledger export writes it"),
         CommandOption("--cluster", "ID", "the cluster that it must be of"),
@@ -76,9 +76,10 @@ enum PolicyCommands {
 
   /// The budget of a folder's bundle; the standard one where it has no registry.
   static func budget(_ folder: String) throws -> EvaluationBudget {
-    guard Files.exists("\(folder)/\(PolicyBundle.registryPath)") else { return .standard }
+    let files = try PolicyFolder.files(of: folder)
+    guard files.contains(where: { $0.path == PolicyBundle.registryPath }) else { return .standard }
     do {
-      return try PolicyBundle(files: PolicyFolder.files(of: folder)).budget
+      return try PolicyBundle(files: files).budget
     } catch {
       throw Failure(.other, "\(folder): \(error)")
     }

@@ -4,7 +4,7 @@ import Crypto
 import Host
 import Records
 
-/// A policy bundle as a folder of files, and the images that its actions name.
+/// A policy bundle as a folder of files or one archive of them, and the images that its actions name.
 enum PolicyFolder {
   /// The digest that stands for an image which the deployer has not built yet.
   static let placeholder = "sha256:" + String(repeating: "0", count: 64)
@@ -41,10 +41,14 @@ enum PolicyFolder {
     }
   }
 
-  /// The files that a bundle has, ascending by path. Tests (`*_test.rego`) are no part of a bundle.
+  /// The files that a bundle has, in a folder or in a `.tar.gz`, ascending by path. Tests (`*_test.rego`) are no part of
+  /// a bundle.
   ///
   /// - Parameter isForTests: with those too.
   static func files(of folder: String, isForTests: Bool = false) throws -> [(path: String, text: String)] {
+    guard Files.isFolder(folder) || !Files.exists(folder) else {
+      return try PolicyArchive.files(of: folder) { isPart($0.description, $0.name, isForTests: isForTests) }
+    }
     var files: [(path: String, text: String)] = []
     var rest = [""]
     while let prefix = rest.popLast() {
@@ -55,14 +59,17 @@ enum PolicyFolder {
             throw Failure(.usage, "\(folder): expected folders no deeper than \(maximumDepth), found \(path)")
           }
           rest.append(path)
-        } else if path == ".manifest" || path == PolicyBundle.registryPath || name.hasSuffix(".json")
-          || name.hasSuffix(".rego") && (isForTests || !name.hasSuffix("_test.rego"))
-        {
+        } else if isPart(path, name, isForTests: isForTests) {
           files.append((path, try Files.readText("\(folder)/\(path)", limit: 1 << 20)))
         }
       }
     }
     return files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+  }
+
+  private static func isPart(_ path: String, _ name: String, isForTests: Bool) -> Bool {
+    path == ".manifest" || path == PolicyBundle.registryPath || name.hasSuffix(".json")
+      || name.hasSuffix(".rego") && (isForTests || !name.hasSuffix("_test.rego"))
   }
 
   private static func fill(_ registry: String, from images: String) throws -> String {

@@ -166,7 +166,10 @@ struct Liar {
     if tells(.garbageShares) { spoilShare(&out, &oracles) }
     if tells(.declineAll) { decline(&out, &oracles) }
     if tells(.higherTerms) { raiseTerm(&out, &oracles) }
-    if tells(.oneTermMore) { out.appendAnswer?.term += 1 }
+    if tells(.oneTermMore), case .appendAnswer(var answer) = out {
+      answer.term += 1
+      out = .appendAnswer(answer)
+    }
     if tells(.falseAcknowledgements) { acknowledgeFalsely(&out, &oracles) }
     if tells(.forge) { forge(&out, &oracles) }
     var sent = [(to: peer, message: out)]
@@ -244,7 +247,7 @@ struct Liar {
     } else if !payload.attachment.isEmpty {
       call.entries[last].payload = EntryPayload(record: payload.record, attachment: spoiledParameters()).bytes
     }
-    message.appendCall = call
+    message = .appendCall(call)
   }
 
   private func spoilState(_ message: inout PeerMessage) {
@@ -253,7 +256,7 @@ struct Liar {
     else { return }
     piece.names.remove(at: position)
     piece.cells.remove(at: position)
-    message.snapshotPiece = piece
+    message = .snapshotPiece(piece)
   }
 
   private mutating func spoilShare(_ message: inout PeerMessage, _ oracles: inout Oracles) {

@@ -33,7 +33,7 @@ extension World {
   func showOldKeysNote(by party: UInt64) {
     guard let host = host(party), let note = try? oldKeysNote(shown: host) else { return }
     for peer in hosts where peer.id != host.id {
-      send(PeerMessage(note: NoteShown(note: note.encoded)), from: host.id, to: peer.id)
+      send(.note(NoteShown(note: note.encoded)), from: host.id, to: peer.id)
     }
   }
 

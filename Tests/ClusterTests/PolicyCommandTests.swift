@@ -36,6 +36,33 @@ struct PolicyCommandTests {
     #expect(layout.code == 0 && layout.output.isEmpty, "\(layout.output)")
   }
 
+  @Test("a bundle as one archive is the same bundle; what is no bundle in it is refused")
+  func archive() throws {
+    try folder(["x": ""]) { root in
+      let made = "\(root)/bundle.tar.gz"
+      func tar(_ arguments: [String]) throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["tar", "-czf", made] + arguments
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+      }
+      // As `opa build` names its files, with a slash before them.
+      #expect(try tar(["--transform=s,^\\./,/,", "-P", "-C", standard, "."]) == 0)
+      let check = try claw("check", made, "--strict")
+      #expect(check.code == 0 && check.output.contains("2 modules, no fault, 0 warnings"), "\(check.output)")
+      #expect(try claw("test", made).output.contains("15 of 15 passed"))
+      try FileManager.default.createSymbolicLink(atPath: "\(root)/p.rego", withDestinationPath: "/etc/passwd")
+      #expect(try tar(["-C", root, "p.rego"]) == 0)
+      let link = try claw("check", made)
+      #expect(link.code == 2 && link.output.contains("expected files and folders alone"), "\(link.output)")
+      try Data([1, 2, 3]).write(to: URL(fileURLWithPath: made))
+      let none = try claw("check", made)
+      #expect(none.code == 2 && none.output.contains("gzip: does not begin with 1f 8b"), "\(none.output)")
+    }
+  }
+
   @Test("a fault is told with its file, line and column and a caret; every file's, and exit code 1")
   func faults() throws {
     let files = ["a.rego": "package a\n\np := (\n", "b/c.rego": "package b\n\nq := 01\n"]
