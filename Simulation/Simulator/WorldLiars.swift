@@ -42,7 +42,7 @@ extension World {
     for peer in hosts where peer.id != host.id {
       for signed in signedRestrictions {
         let shown = RestrictionShown(statement: signed.statement, attachment: signed.attachment)
-        send(PeerMessage(restriction: shown), from: host.id, to: peer.id)
+        send(PeerMessage.restriction(shown), from: host.id, to: peer.id)
       }
     }
   }
