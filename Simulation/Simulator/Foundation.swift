@@ -169,7 +169,7 @@ enum SimulatedPolicy {
        "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
        "arguments":["/action","remember"],"scopes":["memory.write"],
        "risk":{"impact_level":"moderate","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.01","max_retries":0,"rate_limit_per_min":600,
+       "maximum_cost_usd":"0.02","max_retries":0,"rate_limit_per_min":600,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
        "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
       {"name":"spend","version":"1","description":"Costs money","parameters_schema":
