@@ -68,7 +68,7 @@ enum Founding {
       bundle = try PolicyFolder.read(folder, images: parsed.value("--images"))
       images = parsed.value("--images").map(Self.absolute) ?? "../../images"
       isolation = try Self.classes(parsed)
-      semantics = try SemanticsOption.read(parsed)
+      semantics = try SemanticsOption.read(parsed, for: bundle)
     }
 
     private static func absolute(_ path: String) -> String {

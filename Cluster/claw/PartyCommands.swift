@@ -146,7 +146,7 @@ enum PartyCommands {
       ("cluster_name", .string(try Operand.identifier(try parsed.required("--name"), "--name"))),
       ("threshold", .integer(threshold)), ("created_at", .string(Environment.now.text)),
       ("bundle", bundle.json), ("enrolments", .array(enrolments.map(\.json))),
-      ("semantics", .integer(try SemanticsOption.read(parsed))),
+      ("semantics", .integer(try SemanticsOption.read(parsed, for: bundle))),
     ])
     try Files.write(value.indented, to: out)
     let unnamed = PolicyFolder.unnamedImages(bundle)

@@ -18,7 +18,10 @@ everyday := {
 }
 
 # The decision about everyday work with other risks.
-decided(risk) := openexec.decision with input as object.union(everyday, {"risk": object.union(everyday.risk, risk)})
+decided(risk) := decision if {
+	changed := object.union(everyday, {"risk": object.union(everyday.risk, risk)})
+	decision := openexec.decision with input as changed
+}
 
 named(decision) := {rule.rule | some rule in decision.rules}
 

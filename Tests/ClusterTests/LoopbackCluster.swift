@@ -96,6 +96,7 @@ final class LoopbackCluster: @unchecked Sendable {
     ]
     if let images { arguments += ["--images", images] }
     if let semantics { arguments += ["--semantics", "\(semantics)"] }
+    if let semantics, semantics < Semantics.rego { arguments += ["--policy", try Self.registryAlone()] }
     let founded = try Programs.run("claw", arguments)
     try #require(founded.code == 0, "\(founded.output)")
     if let semantics { for number in 1...count { try limit(node: number, to: semantics) } }
@@ -107,6 +108,16 @@ final class LoopbackCluster: @unchecked Sendable {
       guard status.code == 0 else { return false }
       return try JSON.parse(status.output)["note_age_ms"]?.string != "-1"
     }
+  }
+
+  /// The default bundle without its policy in Rego, in a folder of its own.
+  private static func registryAlone() throws -> String {
+    let folder = FileManager.default.temporaryDirectory.path + "/registry-\(UUID().uuidString.prefix(8))"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      at: Programs.repository.appendingPathComponent("Deploy/policy/registry.json"),
+      to: URL(fileURLWithPath: "\(folder)/registry.json"))
+    return folder
   }
 
   deinit {

@@ -40,7 +40,7 @@ struct IndexTests {
       "q := false if input.x == \"a\"\nr if input.x == \"b\"\np if q\np if r\np if not q",
       "default q := true\nq := false if input.x == \"a\"\np contains 1 if q\np contains 2 if input.x == \"a\"",
       "q if { input.x == \"a\"; input.y == 1 }\nq if { input.x == \"b\"; input.y == 1 }\np contains 1 if q\np contains 2 if input.y == 2",
-      "f(v) := 1 if input.x == \"a\"\nf(v) := 2 if input.x == \"b\"\np := f(1)\nq := f(2) with input.x as \"b\"",
+      "f(v) := 1 if input.x == \"a\"\nf(v) := 2 if input.x == \"b\"\np := f(1)\nq := v if v := f(2) with input.x as \"b\"",
       "q if input.x == \"a\"\nq if input.x == \"b\"\np contains 1 if q with input as {\"x\": \"a\"}\np contains 2 if input.x == \"c\"",
       "p contains [k, v] if { some k, v in {\"a\": 1, \"b\": 2}; k == input.x }\nq := [v | some k, v in [5, 6]; k == input.y]",
       "p := {k | some k, v in {\"a\", 1}; k == input.x}\nq := {[k, v] | some k, v in input; k == \"x\"}",
@@ -57,7 +57,7 @@ struct IndexTests {
     try expectSame(rules, data: #"{"a": {"q": true}}"#, inputs: Self.inputs)
     try expectSame(rules, data: #"{"a": {"other": true}}"#, inputs: Self.inputs)
     try expectSame(
-      "\(rules)\ns := p with data.a.q as true\nt := p with data.a as {\"p\": 3}", inputs: Self.inputs)
+      "\(rules)\ns := v if v := p with data.a.q as true\nt := v if v := data.a.p with data.a as {\"p\": 3}", inputs: Self.inputs)
   }
 
   @Test("of many rules those that can hold are looked at, through the rules that they begin with")
