@@ -3,7 +3,7 @@ import Raft
 /// Leaders as an onlooker sees them: one that no majority can reach, or whose log's disk stands, gives up and makes room
 /// (check-quorum, dissertation §6.2). One that goes on speaking keeps the others from an election.
 ///
-/// Whom the final members are without does not lead either, once it can know it.
+/// One that knows that the committed members are without it goes as well (§4.2.2).
 ///
 /// Only cuts count as unreachable: what is lost or late on an open link may still come. A node that stood still begins
 /// anew.
@@ -60,6 +60,16 @@ struct LeadershipShadow: Sendable {
   }
 }
 
+extension NodeHost {
+  /// Whether its node knows that the committed members are without it.
+  fileprivate var hasLeft: Bool {
+    guard let configuration = node?.configuration, node?.isConfigurationCommitted == true else {
+      return false
+    }
+    return !configuration.isVoter(id)
+  }
+}
+
 extension World {
   /// Holds a node that leads against what reaches it and what its disk does. Where members change, who is a majority is
   /// for consensus to say.
@@ -87,7 +97,7 @@ extension World {
   private func observeMembership(_ host: NodeHost<Suite>, leads: Bool) {
     if leads { oracles.evaluated("leaders can lead") }
     if let objection = leadership.observe(
-      host.id, life: host.life, leads: leads, isDeaf: false, isHung: false, isGone: leads && hasLeft(host),
+      host.id, life: host.life, leads: leads, isDeaf: false, isHung: false, isGone: leads && host.hasLeft,
       at: time)
     {
       oracles.fail("leaders can lead", objection, at: time)

@@ -48,12 +48,6 @@ extension World {
     newestMembers?.parties.contains { UInt64($0.id) == host.id.rawValue } ?? true
   }
 
-  /// Whether no change is on its way, and the final members are without a host's node.
-  func hasLeft(_ host: NodeHost<Suite>) -> Bool {
-    guard let members = newestMembers, members.change == nil else { return false }
-    return !members.configuration.voters.contains(Int(host.id.rawValue))
-  }
-
   /// Whether a change of members is on its way.
   var isChangingMembers: Bool { newestMembers?.change != nil }
 

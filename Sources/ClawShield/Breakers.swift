@@ -1,6 +1,10 @@
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Breakers (INV-021): limits counted from the log, any of which trips once.
 enum Breakers {
   /// The window over which proposals and repeats are counted; open at its older end.
@@ -74,7 +78,13 @@ extension ShieldState {
         "breaker.request_cost", .deny,
         "may cost \(cost.text) USD, at most \(limits.requestCost.text) is allowed a request")
     }
+    #if SIMULATION
+    let spent =
+      Mutant.breakerByConnection.isActive
+      ? spentByConnection(of: proposal.requestedBy, at: time) : spentToday(proposal.tenantID, at: time)
+    #else
     let spent = spentToday(proposal.tenantID, at: time)
+    #endif
     if spent + action.maximumCost > limits.tenantCostPerDay {
       rules.fire(
         "breaker.tenant_cost", .deny,
@@ -100,6 +110,21 @@ extension ShieldState {
     }
     return failures
   }
+
+  #if SIMULATION
+  /// What an agent, which has one connection, has set aside within the window.
+  private func spentByConnection(of agent: Principal, at time: Timestamp) -> MicroUSD {
+    var sum = MicroUSD.zero
+    let group = Indexes.group(agent)
+    let start = time.advanced(by: Interval(nanoseconds: -Breakers.window.nanoseconds))
+    indexes.agents.forEach(from: Grouped(group: group, at: start, index: LeafIndex(0))) { key, _ in
+      guard key.group == group else { return false }
+      sum = sum + (proposal(key.index)?.reservation?.amount ?? .zero)
+      return true
+    }
+    return sum
+  }
+  #endif
 
   private func dollars(_ amount: MicroUSD) -> String { amount.text }
 

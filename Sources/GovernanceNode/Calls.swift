@@ -186,11 +186,7 @@ extension GovernanceNode {
       // What has a receipt was consented to, and the note that says so is elsewhere: who was told by another node how it
       // ended is not told here that it is open.
       // The same of a decision whose leaf is elsewhere.
-      #if SIMULATION
-      let isUnproven = view.approval == nil && view.lastDecision != nil && !Mutant.unprovenTold.isActive
-      #else
       let isUnproven = view.approval == nil && view.lastDecision != nil
-      #endif
       if outcome.status == Self.undecided, view.receipt != nil || isUnproven {
         refuse(
           call.key, .unavailable,

@@ -44,6 +44,9 @@ extension GovernanceNode {
   /// Who takes part, by the newest configuration in its log.
   package var configuration: Configuration { raft.configuration }
 
+  /// Whether it knows that this is committed.
+  package var isConfigurationCommitted: Bool { raft.isConfigurationCommitted }
+
   /// Makes this node stand for election with the next tick.
   package mutating func runOutElectionTimer() { raft.runOutElectionTimer(at: now.monotonic) }
 

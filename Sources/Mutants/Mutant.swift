@@ -54,6 +54,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case nonceUsedTwice = "gov-10-nonce-used-twice"
   case revokedTokenAccepted = "gov-11-revoked-token-accepted"
   case quarantineMisaimed = "gov-12-quarantine-misaimed"
+  case breakerByConnection = "gov-13-breaker-by-connection"
   case labelsDropped = "gov-14-labels-dropped"
   case machineReused = "gov-15-warm-machine-reused"
   case receiptLost = "gov-16-receipt-lost"
