@@ -77,7 +77,7 @@ struct CountingTests {
     #expect(try world.refusal(world.ballot(.approver("ann"), on: index)) == .permissionDenied)
     for name in ["ann", "bob"] {
       let person = Governed.enrolment(
-        .approver(name), owner: name, roles: ["approver"], scopes: ["medium", "high"])
+        .approver(name), owner: name, roles: ["approver"], scopes: ["low"])
       #expect(try world.enrol(person) == .effective)
     }
     try world.vote("ann", on: index)
