@@ -57,7 +57,8 @@ struct IndexTests {
     try expectSame(rules, data: #"{"a": {"q": true}}"#, inputs: Self.inputs)
     try expectSame(rules, data: #"{"a": {"other": true}}"#, inputs: Self.inputs)
     try expectSame(
-      "\(rules)\ns := v if v := p with data.a.q as true\nt := v if v := data.a.p with data.a as {\"p\": 3}", inputs: Self.inputs)
+      "\(rules)\ns := v if v := p with data.a.q as true\nt := v if v := data.a.p with data.a as {\"p\": 3}",
+      inputs: Self.inputs)
   }
 
   @Test("of many rules those that can hold are looked at, through the rules that they begin with")
