@@ -154,7 +154,10 @@ struct RegoPolicyTests {
       #expect(
         try world.view(index).demands.map(\.demand) == [ApprovalDemand(role: role, count: count)])
       #expect(try world.view(index).deadline == world.now.advanced(by: .seconds(7)))
-      for person in people { try world.vote(person, on: index, role: role) }
+      for person in people {
+        let keys = type == "require_mfa" ? ["approver/\(person)", "\(person)'s second"] : nil
+        try world.vote(person, on: index, role: role, keys: keys)
+      }
       if type == "require_mfa" {
         #expect(world.state.owed.isEmpty, "the agent's owner has not confirmed yet")
         try world.vote("olga", on: index, vote: .confirm, keys: ["olga's second"])
