@@ -102,6 +102,9 @@ extension ShieldState {
       guard note.decision == nil else {
         throw Refusal(.permissionDenied, "decision: an agent's file is no approved action's result")
       }
+      #if SIMULATION
+      if Mutant.memoryOpen.isActive { break }
+      #endif
       guard !note.isMemory || semantics < Semantics.people else {
         throw Refusal(
           .permissionDenied,

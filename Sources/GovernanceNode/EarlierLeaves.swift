@@ -73,7 +73,7 @@ extension GovernanceNode {
     guard wanted.first < wanted.end,
       earlier.turns.serves(sender, at: now.monotonic, pause: EarlierKeeper.servingPause)
     else { return }
-    var shown = EarlierShown(first: wanted.first)
+    var shown = EarlierShown(first: wanted.first, end: wanted.end)
     if wanted.end <= finality.size,
       let leaves = raft.log.earlier(
         from: wanted.first, below: wanted.end, count: earlier.limit.leaves, bytes: earlier.limit.bytes)
@@ -101,8 +101,8 @@ extension GovernanceNode {
     _ shown: EarlierShown, from sender: NodeID, into effects: inout NodeEffects
   ) {
     guard earlier.awaits, sender == earlier.asked, let missing = raft.log.missing,
-      // What was asked for before another snapshot came says nothing about its sender.
-      shown.first == missing.lowerBound
+      // What was asked for before another snapshot came, whose size the proof leads to, says nothing about its sender.
+      shown.first == missing.lowerBound, shown.end == missing.upperBound
     else { return }
     earlier.awaits = false
     guard !shown.payloads.isEmpty else {

@@ -91,6 +91,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case termsUnlimited = "without-term-credits"
   case unprovenTold = "without-proof-at-hand"
   case liftForgotten = "without-lift-memory"
+  case memoryOpen = "without-memory-gate"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

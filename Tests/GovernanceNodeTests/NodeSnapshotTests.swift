@@ -210,15 +210,22 @@ struct NodeSnapshotTests {
     #expect(taken.node?.earlier.asked == first, "it waits for an answer")
     var effects = NodeEffects()
     let honest = try #require(world.hosts.first { $0.id == first })
-    honest.node?.earlier.turns = Turns()
-    honest.step(
-      .peer(
-        from: taken.id, PeerMessage.earlierWanted(EarlierWanted(first: missing.lowerBound, end: final))),
-      at: world.time, into: &effects)
-    var lie = try #require(effects.messages.compactMap(\.message.earlierShown).first)
+    func answer(end: UInt64) throws -> EarlierShown {
+      effects.clear()
+      honest.node?.earlier.turns = Turns()
+      let wanted = EarlierWanted(first: missing.lowerBound, end: end)
+      honest.step(.peer(from: taken.id, .earlierWanted(wanted)), at: world.time, into: &effects)
+      let shown = effects.messages.compactMap(\.message.earlierShown).first
+      effects.clear()
+      return try #require(shown)
+    }
+    // Late, to what was asked before another snapshot came: the proof leads to another size, and nobody lies.
+    let late = try answer(end: missing.upperBound - 1)
+    taken.step(.peer(from: first, .earlierShown(late)), at: world.time, into: &effects)
+    #expect(effects.notices.isEmpty && effects.writes.isEmpty && taken.node?.earlier.asked == first)
+    var lie = try answer(end: final)
     let last = lie.payloads.count - 1
     lie.payloads[last][lie.payloads[last].count / 2] ^= 1
-    effects.clear()
     let stranger = try #require(world.hosts.first { $0.id != first && $0.id != taken.id })
     taken.step(.peer(from: stranger.id, PeerMessage.earlierShown(lie)), at: world.time, into: &effects)
     #expect(effects.notices.isEmpty, "who was not asked is not heard")

@@ -327,13 +327,13 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("peer", "EarlierWanted", EarlierWanted(first: 7, end: 300)),
   (
     "peer", "EarlierShown",
-    EarlierShown(first: 7, payloads: [[1], [2, 3]], proof: [[4]], notes: ["n", "é"])
+    EarlierShown(first: 7, end: 300, payloads: [[1], [2, 3]], proof: [[4]], notes: ["n", "é"])
   ),
   ("peer", "PeerMessage", PeerMessage.earlierWanted(EarlierWanted(first: 7, end: 300))),
   (
     "peer", "PeerMessage",
     PeerMessage.earlierShown(
-      EarlierShown(first: 7, payloads: [[1], [2, 3]], proof: [[4]], notes: ["n", "é"]))
+      EarlierShown(first: 7, end: 300, payloads: [[1], [2, 3]], proof: [[4]], notes: ["n", "é"]))
   ),
   ("peer", "PeerMessage", PeerMessage.leavesWanted(LeavesWanted(leaves: [1, 300]))),
   ("peer", "PeerMessage", PeerMessage.leafShown(LeafShown(leaf: 300, payload: [1]))),

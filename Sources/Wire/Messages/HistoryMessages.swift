@@ -90,14 +90,19 @@ public struct EarlierShown: WireMessage {
   public var proof: [[UInt8]] = []
   /// Notes of the sizes that these leaves reach, ascending.
   public var notes: [String] = []
+  /// As it was asked: the size to which the proof leads.
+  public var end: UInt64 = 0
 
   public init() {}
 
-  public init(first: UInt64, payloads: [[UInt8]] = [], proof: [[UInt8]] = [], notes: [String] = []) {
+  public init(
+    first: UInt64, end: UInt64, payloads: [[UInt8]] = [], proof: [[UInt8]] = [], notes: [String] = []
+  ) {
     self.first = first
     self.payloads = payloads
     self.proof = proof
     self.notes = notes
+    self.end = end
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -106,6 +111,7 @@ public struct EarlierShown: WireMessage {
     case 2: payloads.append(try reader.bytes())
     case 3: proof.append(try reader.bytes())
     case 4: notes.append(try reader.string())
+    case 5: end = try reader.uint64()
     default: break
     }
   }
@@ -115,6 +121,7 @@ public struct EarlierShown: WireMessage {
     writer.byteStrings(2, payloads)
     writer.byteStrings(3, proof)
     writer.strings(4, notes)
+    writer.uint64(5, end)
   }
 }
 
