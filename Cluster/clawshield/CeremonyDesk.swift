@@ -50,7 +50,11 @@ final class CeremonyDesk {
 
   private func carryOut(_ effects: CeremonyEffects) {
     for (peer, message) in effects.messages { station.send(message, to: peer) }
-    for notice in effects.notices { station.log.write(notice.line, at: station.wall.text) }
+    for notice in effects.notices {
+      var line = notice.line
+      line.event = "ceremony"
+      station.log.write(line, at: station.wall.text)
+    }
     if let reason = effects.fatal {
       isOver = true
       station.fail("key generation: \(reason)")
