@@ -24,11 +24,15 @@ within_limits if {
 
 # --- What is never approved ---
 
-# Restricted data is for people's own tools, not for agents.
+# What cannot be taken back is never done to restricted data by an agent. For anything else with it the registry asks an
+# approver, and the agent's owner confirms.
 denials contains {
 	"rule": "restricted_data",
-	"message": "no agent works on restricted data",
-} if input.risk.data_classification == "restricted"
+	"message": "critical impact on restricted data is for people's own hands",
+} if {
+	input.risk.data_classification == "restricted"
+	input.risk.impact_level == "critical"
+}
 
 # An agent that asks agents that ask agents: nobody can say any more who wanted it.
 denials contains {

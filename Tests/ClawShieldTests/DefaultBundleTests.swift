@@ -55,13 +55,14 @@ struct DefaultBundleTests {
     let (body, attachment) = world.policy(try bundle(), id: "default")
     #expect(try world.append(body, attachment) == .effective)
     _ = try world.enrol(Governed.enrolment(Governed.agent, owner: "olga", scopes: ["text.read"]))
-    for (scopes, risk, wanted) in [
-      (["text.read"], DataClassification.internal, "rego.within_limits"),
-      (["text.read"], .pii, "rego.personal_data"), (["text.read"], .restricted, "rego.restricted_data"),
+    for (risk, impact, wanted) in [
+      (DataClassification.internal, ImpactLevel.low, "rego.within_limits"),
+      (.pii, .low, "rego.personal_data"),
+      (.restricted, .critical, "rego.restricted_data"),
     ] {
       let (proposal, parameters) = world.proposal(
-        scopes: scopes,
-        risk: RiskContext(estimatedCost: .zero, dataClassification: risk, impactLevel: .low))
+        scopes: ["text.read"],
+        risk: RiskContext(estimatedCost: .zero, dataClassification: risk, impactLevel: impact))
       #expect(try world.append(proposal, parameters) == .effective)
       let rules = try world.view(world.last).rules.map(\.rule)
       #expect(rules.contains(wanted) && rules.contains("data.openexec.decision"), "\(rules)")
