@@ -74,13 +74,7 @@ extension ShieldState {
 
   /// That this person may vote on this proposal, in this role, and has not voted (INV-002).
   private func requireStanding(_ ballot: Ballot, _ voter: Enrolment, _ cell: ProposalCell) throws(Refusal) {
-    #if SIMULATION
-    let isOwn =
-      Mutant.selfApproval.isActive ? ballot.voter == cell.content.requestedBy : isOwner(voter, of: cell)
-    #else
-    let isOwn = isOwner(voter, of: cell)
-    #endif
-    guard !isOwn else {
+    guard !isOwner(voter, of: cell) else {
       throw Refusal(.permissionDenied, "neither the agent nor its owner votes on its proposal")
     }
     guard voter.tenantID.isEmpty || voter.tenantID == cell.content.tenantID else {

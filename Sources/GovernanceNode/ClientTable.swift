@@ -331,7 +331,7 @@ extension GovernanceNode {
         outcome.decisionProof = proof.encoded
       } else {
         #if SIMULATION
-        if Mutant.unprovenTold.isActive { return outcome }
+        if Mutant.unprovenTold.isActive || Mutant.effectBeforeFinality.isActive { return outcome }
         #endif
         outcome.status = Self.undecided
       }
