@@ -11,16 +11,8 @@ import Wire
 /// different shares of one commitment are two uses, and the same share again is none. A coordinator's own share never leaves it;
 /// it is for what the coordinator asks of the others.
 struct NonceShadow: Sendable {
-  private struct Question: Hashable, Sendable {
-    let party: NodeID
-    let coordinator: NodeID
-    let term: UInt64
-    let round: UInt64
-    let session: UInt64
-  }
-
   /// The party's own commitments in what it was asked under one name; an honest coordinator asks once.
-  private var asked: [Question: [[UInt8]]] = [:]
+  private var asked: [SigningQuestion: [[UInt8]]] = [:]
   /// What a commitment was used for.
   private var uses: [[UInt8]: [UInt8]] = [:]
 
@@ -49,7 +41,7 @@ struct NonceShadow: Sendable {
     _ party: NodeID, _ call: SignCall, from coordinator: NodeID, _ suite: Suite.Type
   ) {
     guard let commitment = Self.own(party, in: call, suite) else { return }
-    let question = Question(
+    let question = SigningQuestion(
       party: party, coordinator: coordinator, term: call.term, round: call.round, session: call.session)
     if asked[question]?.contains(commitment) != true { asked[question, default: []].append(commitment) }
   }
@@ -58,7 +50,7 @@ struct NonceShadow: Sendable {
   /// commitments under one name, and which of them it used does not show.
   mutating func answers(_ party: NodeID, _ answer: SignAnswer, to coordinator: NodeID) -> Bool? {
     guard !answer.share.isEmpty else { return nil }
-    let question = Question(
+    let question = SigningQuestion(
       party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
     guard let commitments = asked[question], commitments.count == 1 else { return nil }
     return use(commitments[0], for: answer.share)

@@ -11,17 +11,9 @@ import Wire
 /// It sees what parties are asked and what leaves them, and nothing of the state. Between the moment when people begin to
 /// lift a restriction and the leaf that says so, it says nothing.
 struct RestrictionShadow: Sendable {
-  private struct Question: Hashable, Sendable {
-    let party: NodeID
-    let coordinator: NodeID
-    let term: UInt64
-    let round: UInt64
-    let session: UInt64
-  }
-
   private var bound: [NodeID: [String]] = [:]
   /// What each question's lease forbids, and the size of its note.
-  private var asked: [Question: (named: [String], size: UInt64)] = [:]
+  private var asked: [SigningQuestion: (named: [String], size: UInt64)] = [:]
 
   /// A party has told somebody that it is bound.
   mutating func binds(_ party: NodeID, _ id: String) {
@@ -33,7 +25,7 @@ struct RestrictionShadow: Sendable {
     guard let list = try? RestrictionList(parsing: call.restrictions),
       let note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self))
     else { return }
-    let question = Question(
+    let question = SigningQuestion(
       party: party, coordinator: coordinator, term: call.term, round: call.round, session: call.session)
     asked[question] = (list.entries.map(\.incidentID), note.size)
   }
@@ -43,7 +35,7 @@ struct RestrictionShadow: Sendable {
     to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, lifting: [String],
     lifted: [(id: String, leaf: UInt64)]
   ) -> (isJudged: Bool, what: String?) {
-    let question = Question(
+    let question = SigningQuestion(
       party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
     guard !answer.share.isEmpty, let (named, size) = asked[question] else { return (false, nil) }
     if let id = bound[party]?.first(where: { !named.contains($0) && !lifting.contains($0) }) {
