@@ -24,6 +24,25 @@ extension Ledger {
     return rows.compactMap { try? SignedNote(parsing: $0.value) }
   }
 
+  /// Of the first `limit` kept notes of a size above `leaf` the first that consents to it, and how many were read.
+  public func note(consentingTo leaf: LeafIndex, limit: Int) -> (note: SignedNote?, searched: Int) {
+    guard leaf.value < size else { return (nil, 0) }
+    var searched = 0
+    var from = StoreKey.note(leaf.value + 1, .epoch)
+    // Most approvals are consented to by one of the first.
+    var count = min(4, limit)
+    while count > 0, let rows = try? store.scan(.notes, from: from, limit: count), let last = rows.last {
+      searched += rows.count
+      if let row = rows.first(where: { ConsentLine(ofNote: $0.value)?.covers(leaf) == true }) {
+        return (try? SignedNote(parsing: row.value), searched)
+      }
+      guard rows.count == count else { break }
+      from = last.key + [0]
+      count = limit - searched
+    }
+    return (nil, searched)
+  }
+
   /// The kept notes that come after `last` by size and time, ascending, at most `limit`; from the first on
   /// where it is nil. One that cannot be read is a failure: an export
   /// without it would say less than was signed.

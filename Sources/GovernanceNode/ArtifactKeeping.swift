@@ -26,11 +26,11 @@ enum ArtifactMark {
     _ key: [UInt8], _ value: [UInt8]
   ) -> (tenant: String, digest: Digest, since: Timestamp)? {
     guard key.first == prefix else { return nil }
-    let parts = String(decoding: key.dropFirst(), as: UTF8.self).split(separator: "/")
-    guard parts.count == 2, let digest = Digest(hex: String(parts[1])),
+    let parts = String(decoding: key.dropFirst(), as: UTF8.self).parts(separatedBy: UInt8(ascii: "/"))
+    guard parts.count == 2, let digest = Digest(hex: parts[1]),
       let since = Timestamp(text: String(decoding: value, as: UTF8.self))
     else { return nil }
-    return (String(parts[0]), digest, since)
+    return (parts[0], digest, since)
   }
 }
 
@@ -55,6 +55,8 @@ struct ArtifactKeeper: Sendable {
   var last: (tenant: String, digest: Digest)?
   /// Where the round over what is held goes on.
   var nextMark = ArtifactMark.first
+  /// When it begins anew, once it has come to the end.
+  var nextMarks = Instant(nanoseconds: 0)
   var nextRound = Instant(nanoseconds: 0)
   /// Contents given to peers since the last round.
   var given = 0
@@ -63,6 +65,8 @@ struct ArtifactKeeper: Sendable {
   /// Rows looked at in one round.
   static var rows: Int { 32 }
   static var pause: Nanoseconds { .milliseconds(200) }
+  /// Between two rounds over what is held: far below `grace`.
+  static var marksPause: Nanoseconds { .seconds(10) }
   /// How long a peer has for one content.
   static var patience: Nanoseconds { .seconds(5) }
   /// Most contents that peers are given in one round.
@@ -122,6 +126,7 @@ extension GovernanceNode {
 
   /// Takes away what has waited for its record too long. Whoever puts it again finds no trace of it.
   private mutating func removeUnrecorded(into effects: inout NodeEffects) {
+    guard keeper.nextMarks <= now.monotonic else { return }
     let rows =
       (try? raft.log.store.scan(.artifacts, from: keeper.nextMark, limit: ArtifactKeeper.rows)) ?? []
     var batch = WriteBatch()
@@ -136,6 +141,7 @@ extension GovernanceNode {
     }
     let isFull = rows.count == ArtifactKeeper.rows
     keeper.nextMark = isFull ? rows.last.map { $0.key + [0] } ?? ArtifactMark.first : ArtifactMark.first
+    if !isFull { keeper.nextMarks = now.monotonic + ArtifactKeeper.marksPause }
     if !batch.isEmpty { effects.writes.append((.artifactsRemoved, batch)) }
   }
 

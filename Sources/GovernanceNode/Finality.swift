@@ -27,6 +27,9 @@ struct Finality: Sendable {
   /// Final approvals that no note known here consents to, live or not; ascending, bounded. Another node
   /// may have the note: one may have been missed.
   private(set) var unproven: [LeafIndex] = []
+  /// Leaves whose first `searchedNotes` kept notes consent to none of them: more notes change nothing about that.
+  /// Bounded; whoever asks may name any leaf.
+  private var neverConsented: [LeafIndex] = []
   /// When notes were last asked for.
   var lastWanted = Instant(nanoseconds: 0)
   /// When more became final last.
@@ -46,6 +49,8 @@ struct Finality: Sendable {
 
   private static var recentLength: Int { 256 }
   private static var maximumUnproven: Int { 1024 }
+  /// How many kept notes above a leaf are read for one that consents to it.
+  static var searchedNotes: Int { 64 }
 
   init(size: UInt64, note: SignedNote?) {
     self.size = max(size, 1)
@@ -57,9 +62,7 @@ struct Finality: Sendable {
   /// After a restart, or once the leaves before a snapshot are here: which live approvals no kept note consents to.
   mutating func resume(_ ledger: Ledger, _ state: ShieldState) {
     unconsented = state.liveApprovals().filter { leaf in
-      !ledger.notes(covering: leaf, limit: 64).contains { note in
-        (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true
-      }
+      ledger.note(consentingTo: leaf, limit: Self.searchedNotes).note == nil
     }
     unproven = unconsented
     for (checkpoint, _) in recent { prove(by: checkpoint) }
@@ -93,6 +96,18 @@ struct Finality: Sendable {
     guard let consent = checkpoint.consent else { return }
     unconsented.removeAll { consent.covers($0) }
     unproven.removeAll { consent.covers($0) }
+    neverConsented.removeAll { consent.covers($0) }
+  }
+
+  /// Whether a search for a note that consents to `leaf` has found none, and would find none again.
+  func isNeverConsented(_ leaf: LeafIndex) -> Bool {
+    unproven.contains(leaf) || neverConsented.contains(leaf)
+  }
+
+  /// All the notes that are read for one that consents to `leaf` were read.
+  mutating func remember(neverConsented leaf: LeafIndex) {
+    neverConsented.append(leaf)
+    if neverConsented.count > Self.maximumUnproven { neverConsented.removeFirst() }
   }
 
   /// Approvals that can no longer be consented to need no further rounds.
@@ -374,9 +389,7 @@ extension GovernanceNode {
   mutating func showNotes(_ wanted: NoteWanted, to peer: NodeID, into effects: inout NodeEffects) {
     var shown: [String] = []
     for leaf in wanted.leaves.prefix(64) {
-      guard let note = note(proving: LeafIndex(leaf), consenting: true), !shown.contains(note.text) else {
-        continue
-      }
+      guard let note = noteToShow(consentingTo: LeafIndex(leaf)), !shown.contains(note.text) else { continue }
       shown.append(note.text)
       effects.messages.append((peer, PeerMessage.note(NoteShown(note: note.encoded))))
     }
@@ -398,16 +411,27 @@ extension GovernanceNode {
 
   /// A note that proves `leaf`; for an approval, one that consents to it.
   func note(proving leaf: LeafIndex, consenting: Bool) -> SignedNote? {
-    // Known to have none here: peers and waiting agents ask often, and to read through the notes is dear.
-    if consenting && finality.unproven.contains(leaf) { return nil }
-    for (checkpoint, note) in finality.recent where checkpoint.size > leaf.value {
-      if !consenting || checkpoint.consent?.covers(leaf) == true { return note }
+    if consenting {
+      if let known = recentNote(consentingTo: leaf) { return known }
+      // Peers and waiting agents ask often, and to read through the notes is dear.
+      guard !finality.isNeverConsented(leaf) else { return nil }
+      return raft.log.note(consentingTo: leaf, limit: Finality.searchedNotes).note
     }
-    for note in raft.log.notes(covering: leaf, limit: consenting ? 64 : 1) {
-      guard consenting else { return note }
-      if (try? CheckpointNote(parsing: note.text))?.consent?.covers(leaf) == true { return note }
-    }
-    return nil
+    return finality.recent.first { $0.checkpoint.size > leaf.value }?.note
+      ?? raft.log.notes(covering: leaf, limit: 1).first
+  }
+
+  private func recentNote(consentingTo leaf: LeafIndex) -> SignedNote? {
+    finality.recent.first { $0.checkpoint.consent?.covers(leaf) == true }?.note
+  }
+
+  /// As ``note(proving:consenting:)``, and remembers where there is none: whoever is owed one asks again and again.
+  private mutating func noteToShow(consentingTo leaf: LeafIndex) -> SignedNote? {
+    if let known = recentNote(consentingTo: leaf) { return known }
+    guard !finality.isNeverConsented(leaf) else { return nil }
+    let (note, searched) = raft.log.note(consentingTo: leaf, limit: Finality.searchedNotes)
+    if note == nil, searched == Finality.searchedNotes { finality.remember(neverConsented: leaf) }
+    return note
   }
 
   /// The leaf with its proof, where it is final (and, for an approval, consented to).

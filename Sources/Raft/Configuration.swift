@@ -17,6 +17,8 @@ public struct Configuration: Hashable, Sendable {
   public let outgoing: [NodeID]
   /// Those who receive the log without a vote. A node that votes on either side isn't listed.
   public let learners: [NodeID]
+  /// Everyone who receives the log, ascending.
+  public let members: [NodeID]
 
   /// Sorts what it is given and drops duplicates.
   public init(voters: [NodeID], outgoing: [NodeID] = [], learners: [NodeID] = []) {
@@ -24,15 +26,14 @@ public struct Configuration: Hashable, Sendable {
     let leaving = outgoing.sortedWithoutDuplicates()
     self.voters = incoming
     self.outgoing = leaving
-    self.learners = learners.sortedWithoutDuplicates().filter {
+    let learning = learners.sortedWithoutDuplicates().filter {
       !incoming.contains($0) && !leaving.contains($0)
     }
+    self.learners = learning
+    members = (incoming + leaving + learning).sortedWithoutDuplicates()
   }
 
   public var isJoint: Bool { !outgoing.isEmpty }
-
-  /// Everyone who receives the log, ascending.
-  public var members: [NodeID] { (voters + outgoing + learners).sortedWithoutDuplicates() }
 
   /// Whether `node` votes on either side.
   public func isVoter(_ node: NodeID) -> Bool { voters.contains(node) || outgoing.contains(node) }

@@ -54,6 +54,19 @@ public struct ConsentLine: Hashable, Sendable {
     self.exceptions = exceptions
   }
 
+  /// The consent line of a note whose text was read before, for who looks through many; nil where it has none.
+  public init?(ofNote bytes: [UInt8]) {
+    var line = bytes[...]
+    for _ in 0..<5 {
+      guard let end = line.firstIndex(of: 0x0A) else { return nil }
+      line = line[(end + 1)...]
+    }
+    guard line.starts(with: "consent ".utf8), let end = line.firstIndex(of: 0x0A),
+      let consent = try? CheckpointNote.consent(String(decoding: line[..<end], as: UTF8.self), size: .max)
+    else { return nil }
+    self = consent
+  }
+
   /// Whether an approving decision at `index` is consented to.
   public func covers(_ index: LeafIndex) -> Bool {
     first <= index && index <= last && !exceptions.contains(index)
@@ -165,7 +178,7 @@ public struct CheckpointNote: Hashable, Sendable {
     guard self.text == text else { throw .malformed("not the one text of this checkpoint") }
   }
 
-  private static func consent(_ line: String, size: UInt64) throws(NoteError) -> ConsentLine {
+  fileprivate static func consent(_ line: String, size: UInt64) throws(NoteError) -> ConsentLine {
     let parts = line.parts(separatedBy: UInt8(ascii: " "))
     guard parts.count == 2 || (parts.count == 4 && parts[2] == "except") else {
       throw .malformed("expected 'consent <first>-<last> [except i,j,…]'")

@@ -44,6 +44,46 @@ struct LedgerTests {
     #expect(ledger.leaf(at: LeafIndex(.max)) == nil)
   }
 
+  @Test(
+    "the first note that consents to a leaf is found among those that do not, and nothing is read beyond a limit"
+  )
+  func consentingNote() throws {
+    var store = MemoryStore()
+    var ledger = try Ledger.open(store).ledger
+    ledger.append(
+      try (1...100).map { (number: UInt64) in
+        Entry(
+          term: Term(rawValue: 1), index: LogIndex(rawValue: number), payload: try payload(number))
+      })
+    // Sizes from 11 on, one note each: leaf 10 is in the range of the 30th, 10 and 11 of the 40th, and excepted of the 20th.
+    let zero = SHA256.hash("")
+    var batch = WriteBatch()
+    for position in 1...60 as ClosedRange<UInt64> {
+      let consent: ConsentLine? =
+        switch position {
+        case 20:
+          ConsentLine(first: LeafIndex(1), last: LeafIndex(11), exceptions: [LeafIndex(10), LeafIndex(11)])
+        case 30: ConsentLine(first: LeafIndex(10), last: LeafIndex(10))
+        case 40: ConsentLine(first: LeafIndex(9), last: LeafIndex(11))
+        default: nil
+        }
+      let note = CheckpointNote(
+        cluster: zero, size: 10 + position, root: zero, stateRoot: zero, time: try time(9), consent: consent)
+      ledger.keep(
+        SignedNote(text: note.text, name: "x", keyID: [0, 0, 0, 0], signature: [1]), note, in: &batch)
+    }
+    store.write(batch)
+    ledger.store = store
+    func found(_ leaf: UInt64, limit: Int = 64) throws -> (size: UInt64?, searched: Int) {
+      let (note, searched) = ledger.note(consentingTo: LeafIndex(leaf), limit: limit)
+      return (try note.map { try CheckpointNote(parsing: $0.text).size }, searched)
+    }
+    #expect(try found(10).size == 40 && found(11).size == 50 && found(5).size == 30)
+    #expect(try found(12).size == nil && found(12).searched == 58)
+    #expect(try found(10, limit: 29) == (nil, 29) && found(10, limit: 30).size == 40)
+    #expect(try found(99) == (nil, 0) && found(.max) == (nil, 0))
+  }
+
   @Test("appends, truncations, late syncs and crashes: the ledger is always the log of its model")
   func model() throws {
     for seed in 0..<60 as Range<UInt64> {

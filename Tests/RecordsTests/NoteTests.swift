@@ -124,6 +124,18 @@ struct NoteTests {
     #expect(covered == (7...41).filter { $0 != 9 && $0 != 12 })
   }
 
+  @Test("the consent line of a note is found in its bytes as the whole note has it, and nowhere else")
+  func consentOfBytes() {
+    func found(_ text: String) -> ConsentLine? { ConsentLine(ofNote: Array(text.utf8)) }
+    for consent in [nil, Self.consent, ConsentLine(first: LeafIndex(3), last: LeafIndex(3))] {
+      for lease in [nil, Self.lease] {
+        #expect(found(Self.note(consent: consent, lease: lease).text + "\nsignature\n") == consent)
+      }
+    }
+    #expect(found("") == nil && found(Self.head) == nil && found(Self.head + "consent 7-41") == nil)
+    #expect(found(Self.head + "consent 9-8\n") == nil && found("consent 7-41\n") == nil)
+  }
+
   @Test("a note of another cluster, or under another key, is not this cluster's")
   func foreign() throws {
     let key = Self.groupKey()

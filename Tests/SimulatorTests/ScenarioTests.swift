@@ -48,6 +48,62 @@ struct ScenarioTests {
     #expect(try ScenarioParser.parse(scenario.text, file: "f") == scenario)
   }
 
+  @Test(
+    "an item may wait for a state, name a kind of message, and come again and again; all of it is written again"
+  )
+  func laterWords() throws {
+    let scenario = try ScenarioParser.parse(
+      """
+      scenario later
+      why so
+      at 1 s when 2 leads stand 3
+      at 1 s when 1 joint after 20 ms isolate 1 for 1 s
+      at 1 s when 3 voters {3,1} pause 3 for 5 ms
+      at 1 s when 4 holds 7 stand 4
+      at 1 s when 4 commits 8 stand 4
+      at 1 s when 4 finalizes 9 stand 4
+      at 1 s link {1} -> {2} late 50 ms of votes for 1 s
+      at 1 s replace {4,5} by 2
+      at 2 s every 500 ms until 3 s agent 1 checks at 2
+      """, file: "f")
+    let items = scenario.schedule.items
+    #expect(
+      items.prefix(6).map(\.when) == [
+        .leads(2), .isJoint(1), .hasVoters(3, [3, 1]), .holds(4, size: 7), .commits(4, size: 8),
+        .finalizes(4, size: 9),
+      ])
+    #expect(items[1].after == 20_000_000 && items[0].after == 0)
+    #expect(
+      items[6].act == .link(from: [1], to: [2], .late(50_000_000), of: .votes, length: 1_000_000_000))
+    #expect(items[7].act == .replace([4, 5], by: 2))
+    #expect(items.dropFirst(8).map(\.at) == [2_000_000_000, 2_500_000_000, 3_000_000_000])
+    #expect(items.dropFirst(8).allSatisfy { $0.act == .agent(1, .check, at: 2) })
+    #expect(try ScenarioParser.parse(scenario.text, file: "f") == scenario)
+    let head = "scenario x\nwhy y\n"
+    #expect(error(head + "at 1 s when 2 sleeps stand 3")?.expected.contains("finalizes") == true)
+    #expect(error(head + "at 1 s every 0 s until 2 s stand 3")?.expected == "a time longer than nothing")
+    #expect(error(head + "at 2 s every 1 s until 1 s stand 3")?.column == 24)
+    #expect(error(head + "at 0 s every 1 ms until 10 s stand 3") != nil)
+    #expect(error(head + "at 1 s link {1} -> {2} clog of songs for 1 s")?.found == "songs")
+  }
+
+  @Test("what waits for a state begins when it is there, and not before")
+  func waits() throws {
+    let text = """
+      scenario waits
+      why so
+      seed 3
+      faults for 4 s
+      at 100 ms stand 2
+      at 100 ms when 2 leads after 300 ms agent 1 proposes echo 1 at 2
+      at 100 ms when 5 finalizes 1000000 agent 2 proposes echo 1 at 2
+      expect agent 1 request 1 completed
+      """
+    #expect(try ScenarioParser.parse(text, file: "f").run().isGreen)
+    let never = text + "\nexpect agent 2 request 1 completed"
+    #expect(try ScenarioParser.parse(never, file: "f").run().objections.count == 1)
+  }
+
   @Test("an error says where, what was expected and what is there")
   func errors() {
     let head = "scenario x\nwhy y\n"
