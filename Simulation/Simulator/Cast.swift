@@ -8,7 +8,8 @@ struct Cast {
   private var seeds: [(principal: Principal, seed: [UInt8])] = []
   private(set) var enrolments: [Enrolment] = []
 
-  init(using random: inout SeededRandom) throws {
+  /// An auditor is there where one has something to do.
+  init(hasAuditor: Bool = false, using random: inout SeededRandom) throws {
     func enrol(
       _ principal: Principal, owner: String, tenant: String = "", roles: [String] = [],
       scopes: [String] = [], incarnation: Int = 0, classes: [IsolationClass] = []
@@ -37,6 +38,7 @@ struct Cast {
       try enrol(
         .executor("executor\(number)"), owner: "host\(number)", incarnation: 1, classes: [.microvmTCG])
     }
+    if hasAuditor { try enrol(SimulatedAuditor.principal, owner: "auditor1", roles: ["auditor"]) }
   }
 
   /// What only one agent's parameters, file and results have.
@@ -60,6 +62,7 @@ struct Cast {
     var out: [any SimulatedClient] = []
     var approvers: [any SimulatedClient] = []
     var desk: [Credentials] = []
+    var auditors: [any SimulatedClient] = []
     var executors: [ExecutorHost] = []
     for (principal, keySeed) in seeds {
       var keySeed = keySeed
@@ -85,12 +88,17 @@ struct Cast {
             sandbox: SimulatedSandbox(canaries: book, seed: seed, log: log),
             liar: LyingExecutor(number: number, seed: seed, log: log)))
       case .operator: desk.append(credentials)
-      case .auditor, .node: break
+      case .auditor:
+        auditors.append(
+          SimulatedAuditor(
+            of: cluster, random: SeededRandom(seed: seed, for: .operators, named: 1, log: log)))
+      case .node: break
       }
     }
     guard desk.count == 2 else { throw SimulationError.setup("two operators") }
     let operators = SimulatedOperators(
       desk[0], desk[1], random: SeededRandom(seed: seed, for: .operators, named: 0, log: log))
-    return Company(clients: out + approvers + [operators], operators: operators, executors: executors)
+    return Company(
+      clients: out + approvers + [operators] + auditors, operators: operators, executors: executors)
   }
 }

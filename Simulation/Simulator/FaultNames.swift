@@ -3,7 +3,7 @@ public enum FaultNames {
   /// Those that a campaign is to see.
   public static let all =
     ([
-      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent snoops",
+      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent snoops", "backup",
       "bit flip", "clock drift", "clock offset",
       "clock step", "clog", "corruption", "crash", "crash before fsync", "delay", "duplication",
       "executor clock drift", "executor crash", "executor crash between effects",
@@ -14,7 +14,8 @@ public enum FaultNames {
       "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped",
       "partial partition",
       "partition", "pause", "policy change", "program rolled back",
-      "program upgraded", "restriction", "result is a file", "result reused", "sandbox breaks",
+      "program upgraded", "restored from a backup", "restriction", "result is a file", "result reused",
+      "sandbox breaks",
       "sandbox endless", "sandbox fails", "sandbox leaky",
       "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
       "transfer", "write lost",

@@ -15,7 +15,8 @@ public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
     "acknowledged outcomes", "acknowledged restrictions hold", "attachments belong to their leaves",
-    "byte-equal state", "canonical final history", "committed history", "consent stops at restrictions",
+    "backups are whole", "byte-equal state", "canonical final history", "committed history",
+    "consent stops at restrictions",
     "contamination canaries", "election safety", "every run has an outcome", "executed as proposed",
     "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
@@ -29,7 +30,7 @@ public struct Oracles: Sendable {
 
   /// What no oracle looks at yet, and the subject that brings it.
   public static let pending = [
-    "backups and restores: no seed draws one, and no ledger is compacted"
+    "no ledger is compacted, so no export lacks what came before a snapshot"
   ]
 
   /// The first property that did not hold, in words.

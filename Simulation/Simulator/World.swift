@@ -26,6 +26,8 @@ enum WorldEvent {
   indirect case executor(Int, life: UInt64, ExecutorHappening)
   case executorStart(Int)
   case restart(NodeID)
+  /// A party takes in the next run of a backup.
+  case restore(NodeID)
   /// An item of the schedule begins.
   case begin(Int)
   /// What an item has waited for is there: it begins.
@@ -38,7 +40,7 @@ enum WorldEvent {
 /// Names of what happens, for the determinism log.
 enum WorldEventName: String, CaseIterable {
   case deliver, broken, tick, synced, call, answer, cancel, executor, executorStart, restart, begin, end,
-    client, due
+    client, due, restore
 }
 
 /// A whole cluster with its agents, approvers and executors, in one thread, on virtual time, from one
@@ -74,6 +76,8 @@ public final class World<Suite: CipherSuite> {
   var armed: [Int] = []
   /// Nodes that are sent a state by the next leader whom they answer.
   var awaitingSnapshot: [NodeID] = []
+  /// Parties that take a backup in.
+  var restoring: [(id: NodeID, plan: RestorePlan)] = []
   /// Whether faults still happen; the liveness phase heals everything but what is left.
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
@@ -106,7 +110,7 @@ public final class World<Suite: CipherSuite> {
     }
     network = SimulatedNetwork(conditions, log: log)
     var keyRandom = random(.keys)
-    let cast = try Cast(using: &keyRandom)
+    let cast = try Cast(hasAuditor: schedule.items.contains { $0.act == .backup }, using: &keyRandom)
     let foundation = try Foundation<Suite>.generate(
       nodes: conditions.nodes, threshold: conditions.threshold, enrolments: cast.enrolments,
       semantics: conditions.semantics, using: &keyRandom)
@@ -208,6 +212,7 @@ public final class World<Suite: CipherSuite> {
       serve(position)
     case .executorStart(let position): startExecutor(position)
     case .restart(let id): restart(id)
+    case .restore(let id): restore(id)
     case .begin(let item):
       mix(.begin, UInt64(item))
       if !isCalm { arm(item) }

@@ -45,6 +45,7 @@ extension World {
       operators.transfer(to: node)
     case .members(let draw): changeMembers(draw)
     case .replace(let parties, let count): replaceParties(parties, by: count)
+    case .backup: auditor?.makeBackup()
     case .policy(let number):
       oracles.count(fault: "policy change")
       operators.activate(bundle: number, semantics: schedule.conditions.semantics, wall: wall())
@@ -73,10 +74,7 @@ extension World {
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
     case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .transfer,
-      .members,
-      .replace, .policy, .snapshot, .program, .activate,
-      .agent,
-      .vote:
+      .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote:
       break
     }
   }

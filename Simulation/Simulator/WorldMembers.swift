@@ -33,6 +33,7 @@ extension World {
       step(id, .connected(peer.id))
       step(peer.id, .connected(id))
     }
+    beginRestore(of: host)
     return PartySeat(
       id: number, name: "node\(number)", key: key.publicKey, address: "node\(number):7201",
       authority: "PEM")

@@ -4,6 +4,10 @@ import Merkle
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ClientTable {
   /// An export under way. First the leaves leave, then the notes, each in pieces of `pieceBytes` and a
   /// little more.
@@ -105,7 +109,12 @@ extension GovernanceNode {
       (last.map { $0.precedes(recent.checkpoint) } ?? true)
         && (isLastPage || page.last.map { recent.checkpoint.precedes($0.checkpoint) } ?? true)
     }
-    let notes = (page + fresh).sorted { $0.checkpoint.precedes($1.checkpoint) }
+    #if SIMULATION
+    let newest = Mutant.freshNotesLeftOut.isActive ? [] : fresh
+    #else
+    let newest = fresh
+    #endif
+    let notes = (page + newest).sorted { $0.checkpoint.precedes($1.checkpoint) }
     for (checkpoint, note) in notes where checkpoint != export.lastSeen {
       guard checkpoint.size <= export.size else { return true }
       guard text.utf8.count < ClientTable.Export.pieceBytes else { return false }

@@ -92,6 +92,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case unprovenTold = "without-proof-at-hand"
   case liftForgotten = "without-lift-memory"
   case memoryOpen = "without-memory-gate"
+  case freshNotesLeftOut = "without-fresh-notes"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

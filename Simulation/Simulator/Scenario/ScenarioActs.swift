@@ -67,6 +67,7 @@ extension ScenarioLine {
       guard !parties.isEmpty else { throw start.error("a list of parties such as '{4,5}'") }
       try expect("by")
       return .replace(parties, by: try number("a number of new parties", in: 0...7))
+    case "backup": return .backup
     case "policy": return .policy(try number("a bundle's number", in: 1...1_000_000))
     case "snapshot":
       try expect("to")
@@ -83,7 +84,8 @@ extension ScenarioLine {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, replace, policy, snapshot, program, activate, agent or approver")
+          + "revoke, transfer, members, replace, backup, policy, snapshot, program, activate, agent or approver"
+      )
     }
   }
 

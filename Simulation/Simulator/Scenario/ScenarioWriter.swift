@@ -65,6 +65,7 @@ extension Act {
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
     case .replace(let parties, let count): "replace \(written(parties)) by \(count)"
+    case .backup: "backup"
     case .policy(let number): "policy \(number)"
     case .snapshot(let node): "snapshot to \(node)"
     case .program(let node, let semantics): "program \(node) semantics \(semantics)"

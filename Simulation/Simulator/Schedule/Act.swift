@@ -54,6 +54,8 @@ public enum Act: Hashable, Sendable {
   case members(UInt64)
   /// Operators replace these parties by so many new ones. Nothing while another change is on its way.
   case replace([UInt64], by: UInt64)
+  /// An auditor makes a backup; parties that come later begin from it.
+  case backup
   /// Operators put another bundle in force, of this number; what runs under the old one is killed where it is odd.
   case policy(UInt64)
   /// The next leader whom this node answers sends it its state instead of entries, as a leader does whose log begins

@@ -12,6 +12,10 @@ extension Conditions {
       items.append(Schedule.Item(at: at, .members(replaced * 1_000_000 + random.below(1_000_000))))
       at += 3 * second + random.below(6 * second)
     }
+    // Whoever comes after it begins from it, often with a change of the key in between.
+    if random.chance(500_000) {
+      items.append(Schedule.Item(at: second + random.below(8 * second), .backup))
+    }
     return items
   }
 }

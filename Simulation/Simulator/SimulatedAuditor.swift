@@ -1,0 +1,76 @@
+import ClawLedger
+import Crypto
+import GovernanceNode
+import Records
+import Wire
+
+/// An auditor who keeps backups: copies the ledger as one node has it, verifies the copy from the cluster's id alone,
+/// and asks another node where it gets no whole one.
+///
+/// What an honest node gives away as whole must verify, and bring back what was final when it was asked for.
+final class SimulatedAuditor: SimulatedClient {
+  static let principal = Principal.auditor("auditor1")
+
+  private struct Copy {
+    var node: UInt64
+    var call: UInt64
+    var sentAt: UInt64
+    var text: [UInt8] = []
+  }
+
+  let principal = SimulatedAuditor.principal
+  let pace: UInt64 = 250_000_000
+  private let cluster: Digest
+  private var random: SeededRandom
+  /// Backups that are still to be made, and the one that is.
+  private var wanted = 0
+  private var copy: Copy?
+  private var nextCall: UInt64 = 1
+  /// The newest backup.
+  private(set) var backup: RestorePlan?
+
+  init(of cluster: Digest, random: SeededRandom) {
+    self.cluster = cluster
+    self.random = random
+  }
+
+  func makeBackup() { wanted = 1 }
+
+  func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
+    if let copy, copy.sentAt + 5_000_000_000 < time { self.copy = nil }
+    guard wanted > 0, copy == nil else { return [] }
+    nextCall += 1
+    let node = 1 + random.below(nodes)
+    copy = Copy(node: node, call: nextCall, sentAt: time)
+    return [OutgoingCall(node: node, call: nextCall, method: .export, payload: ExportRequest().encode())]
+  }
+
+  func take(_ answer: Answer, at time: UInt64, from node: UInt64, isLiar: Bool, oracles: inout Oracles) {
+    guard var taken = copy, answer.call == taken.call else { return }
+    switch answer {
+    case .item(_, let payload):
+      guard let chunk = try? ExportChunk(decoding: payload) else { return }
+      taken.text += chunk.text
+      copy = taken
+    case .respond(_, let status, _):
+      copy = nil
+      guard status.code == .ok else { return }
+      do {
+        var verifier = ExportVerifier()
+        let export = try verifier.verify(taken.text, cluster: cluster)
+        if !isLiar { oracles.evaluated("backups are whole") }
+        let plan = RestorePlan(export)
+        wanted = 0
+        oracles.count(fault: "backup")
+        if plan.size >= backup?.size ?? 0 { backup = plan }
+      } catch {
+        guard !isLiar else { return }
+        oracles.fail("backups are whole", "what node \(node) exports does not verify: \(error)", at: time)
+      }
+    }
+  }
+
+  func lost(_ node: NodeID) {
+    if copy?.node == node.rawValue { copy = nil }
+  }
+}

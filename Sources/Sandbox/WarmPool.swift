@@ -1,0 +1,95 @@
+/// Which machines stand ready before anybody asks for them, as a value: it decides, and a host makes and ends them.
+///
+/// A machine of the pool is booted without identity: it knows no run, no agent and no secret until it is handed its
+/// one run, and it is ended after that run like any other. For each of the last `limit` orders one machine of the
+/// same shape is kept ready, so that what is asked for often starts at once and what is asked for once gives way.
+struct WarmPool {
+  /// What machines must have in common for one to take the other's place.
+  struct Shape: Hashable {
+    var accelerator: Machine.Accelerator
+    var memoryMiB: Int
+    /// Digest of the action's image; nil for a machine without one.
+    var image: String?
+  }
+
+  /// Names a machine of the pool.
+  struct MachineID: Hashable, Comparable {
+    let number: UInt64
+    static func < (left: MachineID, right: MachineID) -> Bool { left.number < right.number }
+  }
+
+  private struct Standing {
+    let id: MachineID
+    let shape: Shape
+    /// When it was made, in nanoseconds of the monotonic clock.
+    let since: UInt64
+    var isUp = false
+  }
+
+  /// What a host is to do.
+  enum Step: Equatable {
+    case make(MachineID, Shape)
+    case end(MachineID)
+  }
+
+  /// Most machines that stand ready or are being made.
+  let limit: Int
+  /// A machine that has stood so long is replaced, so that none is older than its host's last change by much.
+  static let longestStand: UInt64 = 600_000_000_000
+  /// Shapes of the last orders, the newest last; at most `limit`.
+  private var recent: [Shape] = []
+  private var standing: [Standing] = []
+  private var next: UInt64 = 1
+  /// One could not be made: none is tried again before the next order.
+  private var isResting = false
+
+  init(limit: Int) { self.limit = max(0, limit) }
+
+  /// Machines that stand ready or are being made.
+  var count: Int { standing.count }
+
+  /// An order has come: the machine that it is handed, one that is up rather than one that still boots; nil where none
+  /// fits, and it gets one of its own.
+  mutating func take(_ shape: Shape) -> MachineID? {
+    isResting = false
+    recent.append(shape)
+    if recent.count > limit { recent.removeFirst() }
+    let fitting = standing.filter { $0.shape == shape }
+    guard let taken = fitting.first(where: \.isUp) ?? fitting.first else { return nil }
+    standing.removeAll { $0.id == taken.id }
+    return taken.id
+  }
+
+  /// A machine is up.
+  mutating func isUp(_ machine: MachineID) {
+    if let position = standing.firstIndex(where: { $0.id == machine }) { standing[position].isUp = true }
+  }
+
+  /// A machine that stood ready is gone, or was never made.
+  mutating func failed(_ machine: MachineID) {
+    guard let position = standing.firstIndex(where: { $0.id == machine }) else { return }
+    standing.remove(at: position)
+    isResting = true
+  }
+
+  /// What is to be done at `now`: at most one machine is made at a time, since a boot takes processor time from what
+  /// runs. What is to be ended is no longer in the pool.
+  mutating func steps(at now: UInt64) -> [Step] {
+    var steps: [Step] = []
+    var missing = recent
+    for machine in standing {
+      let isWanted = missing.firstIndex(of: machine.shape)
+      if let isWanted, machine.since.addingReportingOverflow(Self.longestStand).partialValue > now {
+        missing.remove(at: isWanted)
+      } else {
+        steps.append(.end(machine.id))
+      }
+    }
+    standing.removeAll { steps.contains(.end($0.id)) }
+    guard !isResting, standing.allSatisfy(\.isUp), let shape = missing.last else { return steps }
+    let made = Standing(id: MachineID(number: next), shape: shape, since: now)
+    next += 1
+    standing.append(made)
+    return steps + [.make(made.id, made.shape)]
+  }
+}
