@@ -53,6 +53,10 @@ extension World {
     case .program(let node, let semantics): replaceProgram(of: node, by: semantics)
     case .activate(let semantics): activate(semantics)
     case .agent(let number, let act, let node): perform(number, act, at: node)
+    case .veto(let party, let agent, let request):
+      if let id = host(party)?.id {
+        vetoes.wishes.append(VetoShadow.Wish(party: id, agent: agent, request: request))
+      }
     case .vote(let approver, let agent, let request, let approves):
       for client in clients {
         (client as? SimulatedApprover)?.decide(approver, agent: agent, request: request, approves: approves)
@@ -76,7 +80,7 @@ extension World {
       .members,
       .replace, .policy, .snapshot, .program, .activate,
       .agent,
-      .vote:
+      .vote, .veto:
       break
     }
   }
