@@ -23,7 +23,10 @@ enum AlertCommands {
   ]
 
   /// What every node says, and what follows from it.
-  static func look(_ session: Session) throws -> [Finding] {
+  static func look(_ session: Session) throws -> [Finding] { try hear(session).findings }
+
+  /// The answers themselves as well.
+  static func hear(_ session: Session) throws -> (nodes: [NodeStatus], findings: [Finding]) {
     var nodes: [NodeStatus] = []
     for node in session.identity.nodes {
       let heard: NodeStatus
@@ -39,7 +42,7 @@ enum AlertCommands {
     }
     var reader = FindingReader(now: Environment.now)
     reader.read(nodes, certificateEnds: try session.identity.certificateEnds())
-    return reader.findings
+    return (nodes, reader.findings)
   }
 
   private static func alerts(_ call: Invocation) throws -> ExitCode {

@@ -182,6 +182,10 @@ enum Founding {
         "operators/operator-\(number)", .operator("operator-\(number)"), roles: ["operator"],
         owner: "operator-\(number)")
     }
+    // Who answers for the agents confirms their requests, and approves none of them.
+    add(
+      "owners/owner-1", .approver("owner-1"), roles: ["owner"], tenant: plan.tenant,
+      owner: "\(plan.tenant)-builders")
     add("auditors/auditor-1", .auditor("auditor-1"), roles: ["auditor"], owner: "auditor-1")
     for number in 1...max(1, plan.executors) where plan.executors > 0 {
       add(
@@ -196,7 +200,8 @@ enum Founding {
     _ authority: CertificateAuthority
   ) throws -> Enrolment {
     let folder = IdentityFolder(path: "\(root)/\(person.folder)", principal: person.principal)
-    let enrolment = person.enrolment(try folder.createSigningKey())
+    var enrolment = person.enrolment(try folder.createSigningKey())
+    if case .approver = person.principal { enrolment.secondKey = try folder.createSecondKey() }
     try folder.certify(by: authority)
     if case .executor = person.principal {
       try folder.writeExecutor(directory, enrolment, images: plan.images)

@@ -37,10 +37,9 @@ struct ClusterDirectory {
 ///
 /// ```
 /// client.json (executor.json for executors)      who, which nodes
-/// signing.key                                    what statements are signed with, 0600; not of an OpenSSH key
-/// client.key client.crt                          what connections are made with
-/// nodes/<name>.crt                               each party's authority
-/// cluster.json                                   the cluster's id and key, once known
+/// signing.key what statements are signed with, 0600; not of an OpenSSH key second.key a person's second key,
+/// where they have one here client.key client.crt what connections are made with nodes/<name>.crt each
+/// party's authority cluster.json the cluster's id and key, once known
 /// ```
 struct IdentityFolder {
   let path: String
@@ -52,6 +51,14 @@ struct IdentityFolder {
     var random = SystemRandom()
     let key = try KeyFile.createSigningKey(at: "\(path)/signing.key", using: &random)
     try Files.write(key.hex + "\n", to: "\(path)/signing.pub")
+    return key
+  }
+
+  /// Makes the second key of a person, which confirms (`require_mfa`).
+  func createSecondKey() throws -> PublicKey {
+    var random = SystemRandom()
+    let key = try KeyFile.createSigningKey(at: "\(path)/second.key", using: &random)
+    try Files.write(key.hex + "\n", to: "\(path)/second.pub")
     return key
   }
 
@@ -94,6 +101,7 @@ struct IdentityFolder {
       ("threshold", .integer(directory.threshold)), ("certificate", "client.crt"), ("key", "client.key"),
     ]
     if Files.exists("\(path)/signing.key") { value.append(("signing_key", "signing.key")) }
+    if Files.exists("\(path)/second.key") { value.append(("second_signing_key", "second.key")) }
     value.append(("nodes", try directory.writeNodes(in: path)))
     try Files.write(JSON.object(value).indented, to: "\(path)/\(ClientIdentity.file)")
   }

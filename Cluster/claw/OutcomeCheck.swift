@@ -14,6 +14,9 @@ struct CheckedOutcome {
   let receipt: Receipt?
   /// The result, held against the hash in the receipt; nil where there is none, or it was erased.
   let result: JSON?
+  /// The result with marks in it, where the policy covers something: not what the receipt's hash is of, and so this
+  /// node's word.
+  let redacted: JSON?
   /// The note that proves the newest of them.
   let checkpoint: CheckpointNote?
 
@@ -26,6 +29,7 @@ struct CheckedOutcome {
     var decision: Decision?
     var receipt: Receipt?
     var result: JSON?
+    var redacted: JSON?
     if !outcome.decisionProof.isEmpty {
       let proven = try Self.verify(outcome.decisionProof, key)
       guard case .decision(let found) = proven.record.body, found.proposal.value == outcome.proposal else {
@@ -43,12 +47,14 @@ struct CheckedOutcome {
       try Receipts.check(signed, approval: decision.grant == nil ? nil : decision, key)
       receipt = signed.content
       result = try Receipts.result(outcome.result, of: signed.content)
+      redacted = try Attachment(parsing: outcome.result)["redacted"]?.value["result"]
       checkpoint = proven.checkpoint
     }
     try Self.supports(outcome.status, decision, receipt)
     self.decision = decision
     self.receipt = receipt
     self.result = result
+    self.redacted = redacted
     self.checkpoint = checkpoint
   }
 

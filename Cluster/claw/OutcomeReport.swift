@@ -33,6 +33,11 @@ extension CheckedOutcome {
     }
     if let receipt { lines += Self.lines(of: receipt) }
     if let result { lines.append("  result    \(result.canonical)") }
+    if let redacted {
+      lines.append("  redacted  \(redacted.canonical)")
+      lines.append(
+        "            covered by the policy, so that the receipt's hash is not of this: the node's word")
+    }
     if let checkpoint {
       lines.append("  proven    by the note of size \(checkpoint.size), \(checkpoint.time.text)")
     }
@@ -88,6 +93,7 @@ extension CheckedOutcome {
     if let decision { members.append(("decision", decision.json)) }
     if let receipt { members.append(("receipt", receipt.json)) }
     if let result { members.append(("result", result)) }
+    if let redacted { members.append(("redacted", redacted)) }
     if !outcome.decisionProof.isEmpty { members.append(("decision_proof", .string(outcome.decisionProof))) }
     if !outcome.receiptProof.isEmpty { members.append(("receipt_proof", .string(outcome.receiptProof))) }
     return members

@@ -57,7 +57,10 @@ struct PendingProposal {
   )? {
     guard let hash = decision?.previewHash else { return nil }
     guard !wire.previewResult.isEmpty else { return (hash, nil) }
-    guard let item = try Attachment(parsing: wire.previewResult)["result"], item.hash == hash else {
+    let attachment = try Attachment(parsing: wire.previewResult)
+    // What is covered is not what the hash is of.
+    if let covered = attachment["redacted"] { return (hash, covered.value) }
+    guard let item = attachment["result"], item.hash == hash else {
       throw Failure(
         .other, "leaf \(wire.proposal): the preview that the node shows is not the one that is asked about")
     }

@@ -17,7 +17,7 @@ enum PolicyActivation {
         killRunning,
       ] + Acts.options + Command.session,
       details: """
-        At least two operators. It takes effect at one leaf on all nodes: tokens that are not used yet and
+        At least two operators, for a bundle that its author has signed (claw policy sign). It takes effect at one leaf on all nodes: tokens that are not used yet and
         open ballots are void from there on, and what is pending is decided again, without parameters.
         """, run: activate),
     Command(
@@ -34,10 +34,20 @@ enum PolicyActivation {
     flag: "--kill-running", "end what runs under the bundle before; without it, that runs to its end")
 
   private static func activate(_ call: Invocation) throws -> ExitCode {
-    let folder = call.parsed.operand(0) ?? ""
-    let bundle = try PolicyFolder.read(folder, images: call.parsed.value("--images"))
+    let bundle = try authored(call.parsed.operand(0) ?? "", call)
     let session = try Session(call.parsed)
     return try conclude(bundle, session, try session.cluster(), call)
+  }
+
+  /// A bundle that its author has signed. Older semantics take none that is, so that what is missing is the
+  /// nodes' to refuse; what is wrong is refused here.
+  static func authored(_ folder: String, _ call: Invocation) throws -> PolicyBundle {
+    let bundle = try PolicyFolder.read(folder, images: call.parsed.value("--images"))
+    guard bundle.author == nil || bundle.isAuthentic else {
+      throw Failure(
+        .other, "\(folder): \(bundle.authorWords): sign it again, with the same --images (claw policy sign)")
+    }
+    return bundle
   }
 
   private static func rollback(_ call: Invocation) throws -> ExitCode {
@@ -80,18 +90,21 @@ enum PolicyActivation {
     return bundles
   }
 
-  private static func conclude(
-    _ bundle: PolicyBundle, _ session: Session, _ key: ClusterKey, _ call: Invocation
+  static func conclude(
+    _ bundle: PolicyBundle, mode: PolicyMode = .activate, _ session: Session, _ key: ClusterKey,
+    _ call: Invocation
   ) throws -> ExitCode {
     let item = Statements.salted(bundle.json)
     let act = PolicyAct(
       actID: "policy-\(Environment.freshID())", policyBundleHash: bundle.hash, bundleHash: item.hash,
       bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
-      killRunning: call.parsed.has("--kill-running"), validUntil: try Statements.validity(call.parsed))
+      killRunning: mode == .activate && call.parsed.has("--kill-running"), mode: mode,
+      validUntil: try Statements.validity(call.parsed))
     let draft = Acts.Draft(
       method: "Admin/Policy", body: .policy(try Acts.sign(act, session, key, call.parsed)),
       attachment: Attachment("bundle", item))
     return try Acts.conclude(
-      draft, session, key, call, what: "bundle \(bundle.bundleVersion), \(bundle.hash.hex)")
+      draft, session, key, call,
+      what: (mode == .shadow ? "in shadow: " : "") + "bundle \(bundle.bundleVersion), \(bundle.hash.hex)")
   }
 }

@@ -11,6 +11,7 @@ struct PolicyCheck {
   private var modules: [Module] = []
   private var policy: Policy?
   private var hash: String?
+  private var author: String?
 
   init(_ files: [(path: String, text: String)]) {
     for file in files where file.path.hasSuffix(".rego") {
@@ -36,6 +37,10 @@ struct PolicyCheck {
       let bundle = try PolicyBundle(files: own)
       _ = try BundlePolicy().compile(bundle)
       hash = bundle.hash.hex
+      author = bundle.authorWords
+      if bundle.author != nil, !bundle.isAuthentic {
+        faults.append("\(BundleAuthor.path): \(bundle.authorWords)")
+      }
     } catch {
       faults.append("\(error)")
     }
@@ -53,6 +58,7 @@ struct PolicyCheck {
     if faults.isEmpty {
       lines.append("\(folder): \(modules.count) modules, no fault, \(warnings.count) warnings")
       if let hash { lines.append("bundle hash \(hash)") }
+      if let author { lines.append(author) }
       if !left.isEmpty { lines.append("left to the floor, or to the registry:") }
       lines += left.map { "  \($0.id)  \($0.floor)" }
     } else {
@@ -63,7 +69,7 @@ struct PolicyCheck {
       [
         ("faults", .array(faults.map(JSON.string))), ("warnings", .array(warnings.map(JSON.string))),
         ("left_to_the_floor", .array(faults.isEmpty ? left.map { .string($0.id) } : [])),
-        ("policy_bundle_hash", hash.map(JSON.string) ?? .null),
+        ("policy_bundle_hash", hash.map(JSON.string) ?? .null), ("author", author.map(JSON.string) ?? .null),
       ])
   }
 }

@@ -9,11 +9,12 @@ struct Program {
 
   static let commands: [Command] =
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
-    + ApprovalCommands.all + StatusCommands.all + AlertCommands.all + IncidentCommands.all
+    + ApprovalCommands.all + VetoCommands.all + StatusCommands.all + AlertCommands.all
+    + ComplianceCommands.all + IncidentCommands.all
     + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
     + ArtifactCommands.all + LedgerCommands.all + PolicyCommands.all
-    + PolicyActivation.all + Bench.commands
+    + [PolicySigning.command] + PolicyActivation.all + PolicyShadow.all + Bench.commands
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())

@@ -38,6 +38,8 @@ struct NodeConfiguration: Sendable {
   let newestSemantics: Int
   /// How many final entries a peer may lack before this node, as leader, sends it a snapshot instead.
   let snapshotLag: UInt64
+  /// The folder of the party's own bundle; nil where it has none.
+  let localPolicy: String?
   let beginning: Beginning
 
   /// How the ledger begins.
@@ -106,6 +108,9 @@ struct NodeConfiguration: Sendable {
     snapshotLag = try file.value("snapshot_lag", "a whole number from 1 to 1000000000", default: 100_000) {
       json in
       json.integer.flatMap { (1...1_000_000_000).contains($0) ? UInt64($0) : nil }
+    }
+    localPolicy = try file.value("local_policy", "a folder of Rego", default: nil) { json in
+      json.string.map { Files.resolve($0, in: folder) }
     }
     let cluster: Digest? = try file.value("joins", "a cluster id, 64 hexadecimal characters", default: nil) {
       json in json.string.flatMap { Digest(hex: $0) }

@@ -243,6 +243,7 @@ final class Station {
         storageKey: storageKey, contacts: contacts),
       memory: NodeMemory(lock: lock.lock, boot: random.next()), recovered: recovered,
       foundingShare: share, continuingShare: continuingShare,
+      localPolicy: try configuration.localPolicy.map { try LocalBundle.read($0) },
       settings: try Settings(snapshotLag: configuration.snapshotLag),
       newestSemantics: configuration.newestSemantics, at: moment, using: &random)
     ceremony = nil

@@ -1,5 +1,7 @@
 /// Every fault, as it is counted when it fires.
 public enum FaultNames {
+  /// Those that no seed draws, for scenarios alone.
+  public static let drawnByNone = ["withheld"]
   /// Those that a campaign is to see.
   public static let all =
     ([
@@ -18,6 +20,6 @@ public enum FaultNames {
       "sandbox breaks",
       "sandbox endless", "sandbox fails", "sandbox leaky",
       "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
-      "transfer", "write lost",
+      "transfer", "veto", "write lost",
     ] + Lie.faultNames + ExecutorLie.faultNames).sorted()
 }

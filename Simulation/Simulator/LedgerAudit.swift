@@ -40,6 +40,16 @@ struct LedgerAudit: Sendable {
     self.cluster = cluster
   }
 
+  /// The leaf of an agent's request, and its hash.
+  func proposal(agent: UInt64, request: UInt64) -> (leaf: LeafIndex, hash: Digest)? {
+    guard
+      let path = enrolments.first(where: { $0.principal.path.hasSuffix("/agent/agent\(agent)") })?.principal
+        .path,
+      let leaf = requests["\(path) agent\(agent)-\(request)"], let asked = proposals[leaf]
+    else { return nil }
+    return (LeafIndex(leaf), asked.leaf)
+  }
+
   private func enrolment(_ principal: Principal) -> Enrolment? {
     enrolments.first { $0.principal == principal }
   }

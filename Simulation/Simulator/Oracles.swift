@@ -14,9 +14,9 @@ import Records
 public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
-    "acknowledged outcomes", "acknowledged restrictions hold", "attachments belong to their leaves",
-    "backups are whole", "byte-equal state", "canonical final history", "committed history",
-    "consent stops at restrictions",
+    "a veto binds its party's share", "acknowledged outcomes", "acknowledged restrictions hold",
+    "attachments belong to their leaves", "backups are whole", "byte-equal state", "canonical final history",
+    "committed history", "consent stops at restrictions",
     "contamination canaries", "election safety", "every run has an outcome", "executed as proposed",
     "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
@@ -235,6 +235,9 @@ public struct Oracles: Sendable {
       }
       let leaf = walked - 1
       labels.take(record, at: leaf)
+      if case .derivedIncident(let incident) = record.body, incident.kind == .withheld {
+        count(fault: "withheld")
+      }
       publishes(record.bytes, "leaf \(leaf)", at: time)
       guard case .receipt(let signed) = record.body,
         let key = executorKeys.first(where: { $0.principal == signed.content.executorID })?.key,

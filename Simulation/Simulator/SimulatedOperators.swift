@@ -18,6 +18,7 @@ final class SimulatedOperators: SimulatedClient {
     /// One of them alone: nobody honest lifts anything for it.
     case liftAlone(String)
     case transfer(UInt64)
+    case veto(VetoOrder)
   }
 
   private struct Open {
@@ -130,7 +131,9 @@ final class SimulatedOperators: SimulatedClient {
 
   /// Another bundle is to be in force: the same rules under another name.
   func activate(bundle number: UInt64, semantics: Int, wall: Timestamp) {
-    guard let bundle = try? SimulatedPolicy.bundle(number, semantics: semantics) else { return }
+    guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics),
+      let bundle = semantics < Semantics.people ? plain : try? plain.authored(by: principal, with: first.key)
+    else { return }
     nextAct += 1
     let item = Attachment.Item(salt: random.bytes(16), value: bundle.json)
     let act = PolicyAct(
@@ -149,6 +152,7 @@ final class SimulatedOperators: SimulatedClient {
     open.removeAll { call in
       switch call.purpose {
       case .transfer: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
+      case .veto: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .liftAlone: call.askedAt != 0 && call.askedAt + 3_000_000_000 < time
       case .enrol, .restrict, .lift, .members, .version, .policy: false
       }
@@ -161,6 +165,7 @@ final class SimulatedOperators: SimulatedClient {
       nextCall += 1
       open[position].call = nextCall
       open[position].node = 1 + random.below(nodes)
+      if case .veto(let order) = open[position].purpose { open[position].node = UInt64(order.party) }
       if open[position].askedAt == 0 { open[position].askedAt = time }
       open[position].sentAt = time
       out.append(
@@ -194,6 +199,23 @@ final class SimulatedOperators: SimulatedClient {
       signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
     add(.restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)))
+  }
+
+  /// Vetoes that their parties have said to stand, for the oracle to take up.
+  private var vetoed: [VetoOrder] = []
+
+  func takeVetoes() -> [VetoOrder] {
+    defer { vetoed = [] }
+    return vetoed
+  }
+
+  /// Brings a party's order to its node.
+  func veto(_ order: PartySigned<VetoOrder>) {
+    open.append(
+      Open(
+        purpose: .veto(order.content), method: .veto,
+        payload: StatementRequest(statement: order.bytes).encode(),
+        call: 0, node: 0, sentAt: 0))
   }
 
   /// Asks that a node lead.
@@ -238,6 +260,11 @@ final class SimulatedOperators: SimulatedClient {
       open.remove(at: position)
       return
     }
+    if case .veto = open[position].purpose, [.failedPrecondition, .notFound].contains(status.code) {
+      // Too late: it is consented to, or over.
+      if status.code == .failedPrecondition { open.remove(at: position) }
+      return
+    }
     guard status.code == .ok, !liars.contains(open[position].node) else { return }
     switch open.remove(at: position).purpose {
     case .enrol(let executor, let incarnation): enrolled.append((executor, incarnation))
@@ -246,6 +273,7 @@ final class SimulatedOperators: SimulatedClient {
       oracles.acknowledged(entry, at: time)
       standing.append((entry, until: time + length))
       lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
+    case .veto(let order): vetoed.append(order)
     case .lift, .liftAlone, .transfer, .members, .version, .policy: break
     }
   }

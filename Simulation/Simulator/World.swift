@@ -68,6 +68,7 @@ public final class World<Suite: CipherSuite> {
   var leadership = LeadershipShadow()
   var nonces = NonceShadow()
   var restrictions = RestrictionShadow()
+  var vetoes = VetoShadow()
   /// What parties of the beginning know of their key, for those who keep their shares of it.
   let foundingKeys: PublicKeyPackage<Suite>
   /// Restrictions as operators have signed them, for who shows old ones.
@@ -247,6 +248,7 @@ public final class World<Suite: CipherSuite> {
     effects.clear()
     watchNonces(of: host, event)
     watchRestrictions(of: host, event)
+    watchVetoes(of: host, event)
     host.step(event, at: time, into: &effects)
     let raised = effects
     for write in raised.writes {
@@ -262,6 +264,7 @@ public final class World<Suite: CipherSuite> {
     for (receiver, message) in raised.messages {
       watchNonces(of: id, message, to: receiver)
       watchRestrictions(of: id, message, to: receiver)
+      watchVetoes(of: id, message, to: receiver)
       if message.appendAnswer != nil, awaitingSnapshot.contains(id) { sendSnapshot(to: id, by: receiver) }
       if let taken = message.snapshotTaken, taken.accepted { oracles.count(fault: "snapshot installed") }
       send(message, from: id, to: receiver)
@@ -367,6 +370,8 @@ public final class World<Suite: CipherSuite> {
 
   private func act(_ position: Int) {
     mix(.client, UInt64(position))
+    if !vetoes.wishes.isEmpty { placeVetoes() }
+    takeVetoes()
     dispatch(clients[position].act(at: time, wall: wall(), nodes: UInt64(hosts.count)), of: position)
     for new in operators.takeEnrolled() { takeUp(new) }
     queue.schedule(.client(position), at: time + clients[position].pace)

@@ -54,6 +54,10 @@ extension World {
     case .program(let node, let semantics): replaceProgram(of: node, by: semantics)
     case .activate(let semantics): activate(semantics)
     case .agent(let number, let act, let node): perform(number, act, at: node)
+    case .veto(let party, let agent, let request):
+      if let id = host(party)?.id {
+        vetoes.wishes.append(VetoShadow.Wish(party: id, agent: agent, request: request))
+      }
     case .vote(let approver, let agent, let request, let approves):
       for client in clients {
         (client as? SimulatedApprover)?.decide(approver, agent: agent, request: request, approves: approves)
@@ -74,7 +78,7 @@ extension World {
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
     case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .transfer,
-      .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote:
+      .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote, .veto:
       break
     }
   }

@@ -108,8 +108,49 @@ extension ShieldState {
     try requireOperators(2, of: signed, at: time)
     if let leaf = try knownAct(.policy, act.actID, signed.contentHash) { return .known(leaf) }
     try requireValidity(act.validUntil, at: time)
-    _ = try compile(act, attachment)
+    guard act.mode == .activate || semantics >= Semantics.people else {
+      throw Refusal(.failedPrecondition, "shadows need semantics \(Semantics.people)")
+    }
+    guard act.mode != .unshadow else {
+      guard shadow?.bundle.hash == act.policyBundleHash else {
+        throw Refusal(
+          .failedPrecondition,
+          "expected the bundle that is asked beside the one in force, "
+            + (shadow.map { $0.bundle.hash.hex } ?? "and there is none"))
+      }
+      return .accept
+    }
+    let bundle = try compile(act, attachment)
+    if semantics >= Semantics.people { try requireAuthor(of: bundle.bundle, at: time) }
     return .accept
+  }
+
+  /// That a person who is enrolled has signed the bundle as its author; a signature that was stripped is
+  /// none. The first bundle needs no author: every party has signed for it.
+  private func requireAuthor(of bundle: PolicyBundle, at time: Timestamp) throws(Refusal) {
+    guard let author = bundle.author else {
+      guard bundle.hash == genesis.policyBundleHash else {
+        throw Refusal(
+          .permissionDenied,
+          "expected a bundle that its author has signed (\(BundleAuthor.path)): claw policy sign")
+      }
+      return
+    }
+    switch author.by {
+    case .approver, .operator: break
+    case .agent, .executor, .node, .auditor:
+      throw Refusal(.permissionDenied, "people write bundles, not \(author.by.path)")
+    }
+    guard let known = enrolment(of: author.by, at: time),
+      author.key == known.key || author.key == known.secondKey
+    else {
+      throw Refusal(
+        .permissionDenied,
+        "the bundle's author, \(author.by.path), is not enrolled with the key that signed it")
+    }
+    guard bundle.isAuthentic else {
+      throw Refusal(.permissionDenied, "the author's signature is over other contents than the bundle has")
+    }
   }
 
   private func compile(_ act: PolicyAct, _ attachment: Attachment) throws(Refusal) -> CompiledBundle {
@@ -140,13 +181,16 @@ extension ShieldState {
   /// (ruling 3); what waits is decided again; what runs goes on, unless the act kills it.
   mutating func take(_ signed: Signed<PolicyAct>, _ attachment: Attachment, at index: LeafIndex) {
     let act = signed.content
-    // Admitted a moment ago, so it compiles.
-    guard let bundle = try? compile(act, attachment) else { return }
-    activate(bundle, at: index)
     addAct(
       ActCell(
         type: .policy, actID: act.actID, contentHash: signed.contentHash, leaf: index,
         validUntil: act.validUntil))
+    guard act.mode != .unshadow else { return setShadow(nil, at: index) }
+    // Admitted a moment ago, so it compiles.
+    guard let bundle = try? compile(act, attachment) else { return }
+    guard act.mode == .activate else { return setShadow(bundle, at: index) }
+    activate(bundle, at: index)
+    if shadow?.bundle.hash == bundle.bundle.hash { setShadow(nil, at: index) }
     if act.killRunning { killRunning(cause: index) }
     for proposal in undecided() { decideAgain(proposal, cause: index) }
   }
@@ -185,6 +229,7 @@ extension ShieldState {
     let judgement = judge(subject, cause: cause, at: logTime)
     cell.votes = []
     cell.previewHash = judgement.verdict.type == .deny ? nil : previewResult(cell.content)
+    cell.previewed = judgement.verdict.type == .deny ? nil : previewedResult(cell.content)
     supersede(&cell, with: judgement.verdict)
     change(old, to: cell)
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: cause) }

@@ -52,7 +52,7 @@ extension ShieldState {
       take(proposal, leafHash: leafHash, attachment: attachment, at: index)
     case .ballot(let ballot): take(ballot, at: index)
     case .withdrawal(let withdrawal): take(withdrawal, at: index)
-    case .receipt(let receipt): take(receipt, at: index)
+    case .receipt(let receipt): take(receipt, attachment, at: index)
     case .incident(let act): take(act, at: index)
     case .enrol(let act): take(act, at: index)
     case .version(let act): take(act, at: index)

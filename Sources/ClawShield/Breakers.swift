@@ -17,6 +17,9 @@ enum Breakers {
   static let retryWindow = Interval.seconds(3600)
   static let retriesLookedAt = 1024
 
+  /// The rule of the one breaker that is the whole tenant's.
+  static let tenantCost = "breaker.tenant_cost"
+
   /// What makes two proposals repeats of each other. The salted hash in the leaf differs each time.
   static func repeatKey(_ proposal: Proposal, canonicalParameters: [UInt8]) -> Digest {
     var hash = SHA256()
@@ -87,7 +90,7 @@ extension ShieldState {
     #endif
     if spent + action.maximumCost > limits.tenantCostPerDay {
       rules.fire(
-        "breaker.tenant_cost", .deny,
+        Breakers.tenantCost, .deny,
         "the tenant has spent or set aside \(dollars(spent)) USD today; \(action.maximumCost.text) more "
           + "would exceed \(limits.tenantCostPerDay.text)")
     }

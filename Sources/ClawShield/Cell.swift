@@ -16,6 +16,10 @@ public enum Cell: MerkleValue, Equatable {
   case version(VersionCell)
   /// `bundle`: the active policy bundle.
   case bundle(BundleCell)
+  /// `shadow`: the bundle that is asked beside it; absent where none is.
+  case shadow(BundleCell)
+  /// `shadowed`: what came of asking it.
+  case shadowed(ShadowedCell)
   /// `enrolment/<principal>`.
   case enrolment(EnrolmentCell)
   /// `proposal/<leaf>`.
@@ -43,6 +47,8 @@ public enum Cell: MerkleValue, Equatable {
     case .members(let cell): cell.json
     case .version(let cell): cell.json
     case .bundle(let cell): cell.json
+    case .shadow(let cell): cell.json
+    case .shadowed(let cell): cell.json
     case .enrolment(let cell): cell.json
     case .proposal(let box): box.cell.json
     case .incident(let cell): cell.json
@@ -81,6 +87,8 @@ public enum Cell: MerkleValue, Equatable {
     case "members": cell = .members(try MembersCell(from: &fields))
     case "version": cell = .version(try VersionCell(from: &fields))
     case "bundle": cell = .bundle(try BundleCell(from: &fields))
+    case "shadow": cell = .shadow(try BundleCell(from: &fields))
+    case "shadowed": cell = .shadowed(try ShadowedCell(from: &fields))
     case "enrolment": cell = .enrolment(try EnrolmentCell(from: &fields))
     case "proposal": cell = .proposal(ProposalBox(try ProposalCell(from: &fields)))
     case "incident": cell = .incident(try IncidentCell(from: &fields))
@@ -103,6 +111,8 @@ public enum Cell: MerkleValue, Equatable {
     case .members: CellName.members
     case .version: CellName.version
     case .bundle: CellName.bundle
+    case .shadow: CellName.shadow
+    case .shadowed: CellName.shadowed
     case .enrolment(let cell): CellName.enrolment(cell.enrolment.principal)
     case .proposal(let box): CellName.proposal(box.cell.index)
     case .incident(let cell): CellName.incident(cell.incidentID)
@@ -122,6 +132,8 @@ enum CellName {
   static let members = "members"
   static let version = "version"
   static let bundle = "bundle"
+  static let shadow = "shadow"
+  static let shadowed = "shadowed"
   static func enrolment(_ principal: Principal) -> String { "enrolment/\(principal.path)" }
   static func proposal(_ index: LeafIndex) -> String { "proposal/\(index.value)" }
   static func incident(_ id: String) -> String { "incident/\(id)" }

@@ -15,6 +15,8 @@ final class CompiledBundle: Sendable {
   let bundle: PolicyBundle
   /// What decides.
   let policy: any ReadyPolicy
+  /// What is covered in results.
+  let redaction: Redaction
   /// In the bundle's order: ascending by name.
   private let actions: [Action]
 
@@ -23,6 +25,7 @@ final class CompiledBundle: Sendable {
   /// that the evaluator does not know.
   init(_ bundle: PolicyBundle, evaluator: some PolicyEvaluating) throws(ShieldError) {
     policy = try evaluator.compile(bundle)
+    redaction = try Redaction(bundle)
     var actions: [Action] = []
     for definition in bundle.actions {
       let schema: Schema

@@ -32,7 +32,7 @@ extension ShieldState {
       switch key.kind {
       case .decision:
         if let cell = proposal(key.about) { out.append(.decision(OwedDecision(cell: cell))) }
-      case .breaker: if let incident = incident(id)?.owed { out.append(.incident(incident)) }
+      case .breaker, .flag: if let incident = incident(id)?.owed { out.append(.incident(incident)) }
       case .unknownOutcome:
         if let cell = proposal(key.about), let incident = unknownOutcome(of: cell) {
           out.append(.incident(incident))

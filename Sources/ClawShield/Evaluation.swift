@@ -99,7 +99,8 @@ extension ShieldState {
       let people = rule.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
       rules.fire(
         "policy.approvals.\(rule.name)", rule.decision,
-        rule.demands.isEmpty ? "needs a confirmation by a second key" : "needs \(people)")
+        (rule.demands.isEmpty ? "needs a confirmation by a second key" : "needs \(people)")
+          + (action.isIrreversible ? "; what it does cannot be undone" : ""))
       asked.add(rule.demands, seconds: rule.deadlineSeconds)
       asked.deny(at: rule.rejections, within: rule.deadlineSeconds)
     }

@@ -145,6 +145,13 @@ extension ShieldState {
     if let message = parameters.objection(to: action) {
       rules.fire("floor.parameters", .deny, message)
     }
+    if semantics >= Semantics.people, case .given(let value) = parameters,
+      let scalar = HiddenText.first(in: value)
+    {
+      rules.fire(
+        "floor.hidden_text", .deny,
+        "the parameters have \(HiddenText.name(scalar)), which people do not see: normalise them first")
+    }
     if let shell = Floor.rawShell(action.definition.arguments) {
       rules.fire("floor.raw_shell", .deny, "the action starts a raw shell, \(shell)")
     }

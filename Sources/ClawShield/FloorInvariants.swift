@@ -20,7 +20,9 @@ public struct FloorInvariant: Sendable {
       members: ["tenant_id", "workspace_id"]),
     FloorInvariant(id: "INV-012", floor: "no action starts a raw shell", members: []),
     FloorInvariant(
-      id: "INV-013", floor: "outside text in an action of high impact needs a person",
+      id: "INV-013",
+      floor:
+        "outside text in an action of high impact needs a person; no parameters with text that people do not see",
       members: ["input_labels"]),
     FloorInvariant(id: "INV-017", floor: "a token lives fifteen minutes at most, and once", members: []),
     FloorInvariant(

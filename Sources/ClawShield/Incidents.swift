@@ -157,13 +157,15 @@ extension ShieldState {
   // MARK: Breakers
 
   /// A breaker has tripped: the agent is quarantined, its tokens are void, and an incident is owed
-  /// (INV-021). An agent that is quarantined already trips none.
+  /// (INV-021); where it is the tenant's money that is spent, the tenant is (SEV-2, IR-1). Who is quarantined
+  /// already trips none, and two people release.
   mutating func trip(_ rules: [FiredRule], by cell: ProposalCell, cause: LeafIndex) {
     let id = DerivedID.make("breaker", cluster: cluster, cause: cause, about: cell.index)
     let names = rules.map(\.rule).joined(separator: ", ")
+    let isTenants = semantics >= Semantics.people && rules.contains { $0.rule == Breakers.tenantCost }
     let incident = DerivedIncident(
       incidentID: id, kind: .breaker, cause: cause, about: cell.index, tenantID: cell.content.tenantID,
-      target: .principal(cell.content.requestedBy),
+      target: isTenants ? .tenant(cell.content.tenantID) : .principal(cell.content.requestedBy),
       message: plain("\(names): \(rules.first?.message ?? "")", limit: FiredRules.maximumMessage))
     setIncident(
       IncidentCell(
@@ -175,7 +177,7 @@ extension ShieldState {
   /// A written derived incident takes effect if it is the one that is owed.
   mutating func take(_ incident: DerivedIncident, at index: LeafIndex) -> Applied {
     switch incident.kind {
-    case .breaker, .ballotRate:
+    case .breaker, .ballotRate, .policyDifference, .previewDiffers:
       guard var cell = self.incident(incident.incidentID), cell.owed == incident else {
         return .divergent(
           expected: "no \(incident.kind.rawValue) incident \(incident.incidentID) with this content")
@@ -195,12 +197,11 @@ extension ShieldState {
       cell.relate(index)
       change(old, to: cell)
       return .effective
-    case .withheld:
-      return .divergent(expected: "nothing: declined consent does not follow from the log")
+    case .withheld: return takeWithheld(incident, at: index)
     }
   }
 
-  private mutating func relate(_ leaf: LeafIndex, to index: LeafIndex) {
+  mutating func relate(_ leaf: LeafIndex, to index: LeafIndex) {
     guard let old = proposal(index) else { return }
     var cell = old
     cell.relate(leaf)

@@ -12,7 +12,8 @@ struct Due: Comparable, Sendable {
 
 /// A derived record that nobody has written yet; ordered by cause.
 struct OwedKey: Comparable, Sendable {
-  enum Kind: Int, Sendable { case decision, breaker, unknownOutcome }
+  /// `flag`: an incident that restricts nobody, which one leaf may cause beside a breaker's.
+  enum Kind: Int, Sendable { case decision, breaker, unknownOutcome, flag }
 
   let cause: LeafIndex
   /// The proposal that it is about.
@@ -60,6 +61,15 @@ struct ArtifactPlace: Comparable, Sendable {
   let leaf: LeafIndex
   static func < (left: ArtifactPlace, right: ArtifactPlace) -> Bool {
     (left.tenant, left.workspace, left.leaf) < (right.tenant, right.workspace, right.leaf)
+  }
+}
+
+/// An incident that restricts nobody; ordered by time.
+struct Flag: Comparable, Sendable {
+  let at: Timestamp
+  let incidentID: String
+  static func < (left: Flag, right: Flag) -> Bool {
+    (left.at, left.incidentID) < (right.at, right.incidentID)
   }
 }
 
@@ -118,6 +128,8 @@ struct Indexes: Sendable {
   /// Of each tenant, how many artifacts, and the bytes of their contents.
   var artifactUse: [String: (count: Int, bytes: Int)] = [:]
   var incidents = 0
+  /// Incidents that restrict nobody and that somebody should look at, by time.
+  var flags = OrderedSet<Flag>()
   var enrolments = 0
 
   static func group(_ agent: Principal, requestID: String) -> Digest {
@@ -216,6 +228,7 @@ struct Indexes: Sendable {
         restrictions[TargetKey(target: target.text, incidentID: old.incidentID)] = nil
       }
       if let incident = old.owed { owed[key(incident)] = nil }
+      if old.isFlag { flags[Flag(at: old.at, incidentID: old.incidentID)] = nil }
       incidents -= 1
     }
     if let new {
@@ -223,6 +236,7 @@ struct Indexes: Sendable {
         restrictions[TargetKey(target: target.text, incidentID: new.incidentID)] = new.at
       }
       if let incident = new.owed { owed[key(incident)] = new.incidentID }
+      if new.isFlag { flags[Flag(at: new.at, incidentID: new.incidentID)] = true }
       incidents += 1
     }
   }
@@ -237,7 +251,12 @@ struct Indexes: Sendable {
   }
 
   private func key(_ incident: DerivedIncident) -> OwedKey {
-    OwedKey(cause: incident.cause, about: incident.about, kind: .breaker)
+    let kind: OwedKey.Kind =
+      switch incident.kind {
+      case .breaker, .unknownOutcome, .withheld: .breaker
+      case .ballotRate, .policyDifference, .previewDiffers: .flag
+      }
+    return OwedKey(cause: incident.cause, about: incident.about, kind: kind)
   }
 }
 

@@ -92,7 +92,8 @@ struct DeclarativePolicy: ReadyPolicy {
   /// Refuses files that it would not evaluate, such as a policy in another language: people who signed
   /// the bundle believe that those are in force.
   init(_ bundle: PolicyBundle) throws(ShieldError) {
-    for file in bundle.files where file.path != PolicyBundle.registryPath && !file.path.hasSuffix(".md") {
+    for file in bundle.files
+    where ![PolicyBundle.registryPath, BundleAuthor.path].contains(file.path) && !file.path.hasSuffix(".md") {
       throw .bundle(
         "expected \(PolicyBundle.registryPath), .md files and a policy in .rego files, found \"\(file.path.prefix(128))\""
       )

@@ -38,8 +38,34 @@ extension ShieldState {
     return self.proposal(index)?.receipt?.resultHash
   }
 
-  /// That a proposal names the dry run that its action has: by the same agent, with the same parameters and inputs,
-  /// under this bundle, done, and fresh when the proposal comes.
+  /// What the result of a proposal's action will be compared with; nil where it names no dry run that counts.
+  func previewedResult(_ proposal: Proposal) -> PreviewedResult? {
+    previewResult(proposal) == nil ? nil : proposal.preview.flatMap { self.proposal($0)?.receipt?.previewed }
+  }
+
+  /// An action that ran: where its result is another than people were shown, beyond what the action declares,
+  /// an incident says so. Nobody is restricted by it: what differs may be the world's doing.
+  mutating func comparePreview(_ cell: ProposalCell, with result: Attachment.Item?, cause: LeafIndex) {
+    guard semantics >= Semantics.people, let previewed = cell.previewed,
+      let difference = previewed.difference(
+        from: result?.value ?? .null,
+        allowed: compiled.action(cell.content.action)?.definition.mayDiffer ?? []),
+      indexes.incidents < capacity.incidents
+    else { return }
+    let id = DerivedID.make("preview_differs", cluster: cluster, cause: cause, about: cell.index)
+    let incident = DerivedIncident(
+      incidentID: id, kind: .previewDiffers, cause: cause, about: cell.index, tenantID: cell.content.tenantID,
+      target: .principal(cell.content.requestedBy),
+      message: plain(
+        "the result of \(cell.content.action) differs from its preview: \(difference)",
+        limit: FiredRules.maximumMessage))
+    setIncident(
+      IncidentCell(
+        incidentID: id, origin: .breaker(incident, written: nil), target: nil, leaf: cause, at: logTime))
+  }
+
+  /// That a proposal names the dry run that its action has: by the same agent, with the same parameters and
+  /// inputs, under this bundle, done, and fresh when the proposal comes.
   func checkPreview(
     _ subject: Subject, action: ActionDefinition?, at time: Timestamp, _ rules: inout FiredRules
   ) {

@@ -38,6 +38,8 @@ struct ProposalCell: Equatable, Sendable {
     var status: RunStatus
     /// Salted hash of the result, which a preview's readers bind; remembered since semantics 3.
     var resultHash: Digest?
+    /// Of a dry run: what the action's own result will be compared with.
+    var previewed: PreviewedResult?
   }
 
   /// That no receipt had come when one was due.
@@ -80,6 +82,8 @@ struct ProposalCell: Equatable, Sendable {
   var results = 0
   /// The result of its preview, as ballots must bind it; nil where its action has none.
   var previewHash: Digest?
+  /// What its own result is compared with; nil where its action has no preview.
+  var previewed: PreviewedResult?
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -168,12 +172,18 @@ extension ProposalCell: JSONWritable {
     receipt = try fields.optionalNested("receipt") { (inner) throws(RecordError) in
       Outcome(
         leaf: try inner.leafIndex("leaf"), contentHash: try inner.digest("content_hash"),
-        status: try inner.choice("status"), resultHash: try inner.optionalDigest("result_hash"))
+        status: try inner.choice("status"), resultHash: try inner.optionalDigest("result_hash"),
+        previewed: try inner.optionalNested("previewed") { (result) throws(RecordError) in
+          try PreviewedResult(from: &result)
+        })
     }
     unknown = try fields.optionalNested("unknown") { (inner) throws(RecordError) in
       UnknownOutcome(cause: try inner.leafIndex("cause"), written: try inner.optionalLeaf("written"))
     }
     previewHash = try fields.optionalDigest("preview_hash")
+    previewed = try fields.optionalNested("previewed") { (inner) throws(RecordError) in
+      try PreviewedResult(from: &inner)
+    }
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -208,6 +218,7 @@ extension ProposalCell: JSONWritable {
             present([
               ("leaf", .index($0.leaf)), ("content_hash", .digest($0.contentHash)),
               ("status", .string($0.status.rawValue)), ("result_hash", $0.resultHash.map(JSON.digest)),
+              ("previewed", $0.previewed?.json),
             ]))
         }
       ),
@@ -216,7 +227,8 @@ extension ProposalCell: JSONWritable {
         unknown.map {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
-      ), ("preview_hash", previewHash.map(JSON.digest)), ("settled_at", settledAt.map(JSON.time)),
+      ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
+      ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

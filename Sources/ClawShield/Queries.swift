@@ -137,6 +137,17 @@ extension ShieldState: CustomStringConvertible {
     return out
   }
 
+  /// Incidents of the last day that restrict nobody and that somebody should look at, newest first.
+  public func flags(limit: Int) -> [DerivedIncident] {
+    let start = logTime.advanced(by: Interval(nanoseconds: -86_400_000_000_000))
+    var out: [DerivedIncident] = []
+    indexes.flags.forEach(from: Flag(at: start, incidentID: "")) { key, _ in
+      if case .breaker(let incident, _)? = incident(key.incidentID)?.origin { out.append(incident) }
+      return true
+    }
+    return Array(out.reversed().prefix(limit))
+  }
+
   /// What is enrolled and ends within an interval of log time, or has ended; in no order that means anything.
   public func enrolments(endingWithin interval: Interval, limit: Int) -> [Enrolment] {
     let end = logTime.advanced(by: interval)

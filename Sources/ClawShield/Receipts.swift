@@ -90,13 +90,20 @@ extension ShieldState {
 
   /// Settles the cost and ends the proposal. One that comes after its outcome was called unknown
   /// supersedes that; both records stay linked in the trace.
-  mutating func take(_ signed: Signed<Receipt>, at index: LeafIndex) {
+  mutating func take(_ signed: Signed<Receipt>, _ attachment: Attachment, at index: LeafIndex) {
     guard let proposalIndex = indexes.decisions[signed.content.decision], let old = proposal(proposalIndex)
     else { return }
     var cell = old
     cell.receipt = ProposalCell.Outcome(
       leaf: index, contentHash: signed.contentHash, status: signed.content.status)
-    if semantics >= Semantics.people { cell.receipt?.resultHash = signed.content.resultHash }
+    if semantics >= Semantics.people {
+      cell.receipt?.resultHash = signed.content.resultHash
+      if signed.content.status == .succeeded, let result = attachment["result"],
+        compiled.bundle.actions.contains(where: { $0.preview == cell.content.action })
+      {
+        cell.receipt?.previewed = PreviewedResult(result)
+      }
+    }
     cell.settledAt = logTime
     cell.relate(index)
     if let reservation = cell.reservation {
@@ -107,6 +114,7 @@ extension ShieldState {
       cell.reservation = nil
     }
     change(old, to: cell)
+    if signed.content.status == .succeeded { comparePreview(cell, with: attachment["result"], cause: index) }
   }
 
   /// The derived record that says that no receipt came (`unknown_outcome`), while it is owed.

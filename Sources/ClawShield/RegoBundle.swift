@@ -34,7 +34,7 @@ public struct RegoBundle: Sendable {
     guard parts.count <= 16, parts.allSatisfy({ !["", ".", ".."].contains($0) }) else {
       throw .bundle("expected a relative path of at most 16 parts, found \"\(path.prefix(128))\"")
     }
-    if path == PolicyBundle.registryPath || path.hasSuffix(".md") { return }
+    if [PolicyBundle.registryPath, BundleAuthor.path].contains(path) || path.hasSuffix(".md") { return }
     if path.hasSuffix(".rego") {
       do {
         modules.append(try Module.parse(text, file: path))

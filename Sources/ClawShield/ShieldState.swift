@@ -25,6 +25,8 @@ public struct ShieldState: Sendable {
   /// Who the parties are, and the change that is on its way.
   public private(set) var membership: MembersCell
   private(set) var compiled: CompiledBundle
+  /// The bundle that is asked beside it.
+  private(set) var shadow: CompiledBundle?
   private(set) var activatedAt: LeafIndex
   let evaluator: any PolicyEvaluating
   /// Always the default, but in tests.
@@ -114,6 +116,9 @@ public struct ShieldState: Sendable {
     logTime = log.time
     activatedAt = bundle.activatedAt
     if case .members(let members) = cells[CellName.members] { membership = members }
+    if case .shadow(let cell) = cells[CellName.shadow] {
+      shadow = try CompiledBundle(cell.bundle, evaluator: policyEvaluator)
+    }
     self.cells = cells
     indexAll()
   }
@@ -122,7 +127,7 @@ public struct ShieldState: Sendable {
     var indexes = Indexes()
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .members, .version, .bundle, .spend, .approvals, .voter: break
+      case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter: break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -252,6 +257,26 @@ public struct ShieldState: Sendable {
     var other = self
     other.compiled = bundle
     return other
+  }
+
+  /// Has a bundle asked beside the one in force, or none.
+  mutating func setShadow(_ bundle: CompiledBundle?, at index: LeafIndex) {
+    shadow = bundle
+    cells[CellName.shadow] = bundle.map { .shadow(BundleCell(activatedAt: index, bundle: $0.bundle)) }
+    cells[CellName.shadowed] = bundle.map { _ in .shadowed(ShadowedCell()) }
+  }
+
+  var shadowed: ShadowedCell? {
+    guard case .shadowed(let cell) = cells[CellName.shadowed] else { return nil }
+    return cell
+  }
+
+  mutating func setShadowed(_ cell: ShadowedCell) { cells[CellName.shadowed] = .shadowed(cell) }
+
+  /// The leaf since which a bundle is asked beside the one in force.
+  var shadowedSince: LeafIndex? {
+    guard case .shadow(let cell) = cells[CellName.shadow] else { return nil }
+    return cell.activatedAt
   }
 
   /// Puts a bundle in force.

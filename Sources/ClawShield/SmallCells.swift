@@ -31,8 +31,12 @@ public struct GenesisCell: Equatable, Sendable, JSONWritable {
   var threshold: Int
   var groupKey: PublicKey
   var semantics: Int
+  /// The first bundle's hash: all parties have signed for it, so that it needs no author to come back.
+  /// Remembered by ledgers that begin with semantics 3 or newer.
+  var policyBundleHash: Digest?
 
   init(cluster: Digest, genesis: Genesis) {
+    policyBundleHash = genesis.semantics >= Semantics.people ? genesis.policyBundleHash : nil
     self.cluster = cluster
     clusterName = genesis.clusterName
     parties = genesis.parties
@@ -50,14 +54,16 @@ public struct GenesisCell: Equatable, Sendable, JSONWritable {
     threshold = try fields.integer("threshold", in: 1...64)
     groupKey = try fields.publicKey("group_key")
     semantics = try fields.integer("semantics", in: 1...65_535)
+    policyBundleHash = try fields.optionalDigest("policy_bundle_hash")
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("cluster", .digest(cluster)), ("cluster_name", .string(clusterName)),
       ("parties", .array(parties.map(\.json))), ("threshold", .integer(threshold)),
       ("group_key", .string(groupKey.hex)), ("semantics", .integer(semantics)),
-    ]
+      ("policy_bundle_hash", policyBundleHash.map(JSON.digest)),
+    ])
   }
 }
 
@@ -153,6 +159,11 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
 
   /// Whether it forbids something now.
   var isInForce: Bool { liftedBy == nil && target != nil }
+  /// Whether it restricts nobody, and somebody should look at it all the same.
+  var isFlag: Bool {
+    guard case .breaker(let incident, _) = origin else { return false }
+    return incident.kind == .previewDiffers || incident.kind == .ballotRate
+  }
   /// The derived record that is owed.
   var owed: DerivedIncident? {
     if case .breaker(let incident, written: nil) = origin { incident } else { nil }

@@ -114,9 +114,12 @@ extension ShieldState {
       // What was checked is remembered, not the parameters: they stay erasable.
       cell.schemaHash = compiled.action(proposal.action)?.schemaHash
       cell.previewHash = previewResult(proposal)
+      cell.previewed = previewedResult(proposal)
     }
     conclude(&cell)
+    let wouldBe = shadowVerdict(of: subject, cause: index)
     addProposal(cell)
+    if let wouldBe { compare(cell, with: wouldBe, cause: index) }
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: index) }
   }
 

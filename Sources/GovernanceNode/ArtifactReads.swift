@@ -35,6 +35,12 @@ extension GovernanceNode {
       refuse(call.key, .unavailable, "this node does not hold the content; ask another", into: &effects)
       return
     }
+    guard isShown(content, to: call.caller) else {
+      refuse(
+        call.key, .permissionDenied, "the file has what looks like a secret: an auditor can read it",
+        into: &effects)
+      return
+    }
     var response = ArtifactContent(stat: stat, content: content)
     if case .executor = call.caller { response.proof = proof(of: view.leaf)?.encoded ?? "" }
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))

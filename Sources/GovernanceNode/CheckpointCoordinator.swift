@@ -121,8 +121,8 @@ extension GovernanceNode {
     startRound(note, challenges: challenges, restrictions: list, using: &random, into: &effects)
   }
 
-  /// Consent to every approval since what was consented to last, but for those that this party or
-  /// another has declined.
+  /// Consent to every approval since what was consented to last, but for those that nobody may consent to, or
+  /// that others have declined. What this party alone objects to it asks the others for.
   private func consentLine(size: UInt64, state: ShieldState, time: Timestamp) -> ConsentLine? {
     let first = finality.unconsented.first?.value ?? finality.size
     guard first < size else { return nil }
@@ -130,7 +130,8 @@ extension GovernanceNode {
     let approvals = state.approvals(in: range)
     guard !approvals.isEmpty else { return nil }
     var exceptions = unconsentable(in: range, state: state, time: time)
-    for leaf in finality.declined(at: now.monotonic)
+    let hopeless = vetoes.hopeless(beyond: epoch.parties.count - epoch.threshold)
+    for leaf in finality.declined(at: now.monotonic) + hopeless
     where approvals.contains(leaf) && !exceptions.contains(leaf) {
       exceptions.append(leaf)
     }

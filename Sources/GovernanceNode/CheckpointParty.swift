@@ -60,6 +60,7 @@ extension GovernanceNode {
     }
     var answer = SignAnswer(
       term: waiting.call.term, round: waiting.call.round, session: waiting.call.session)
+    consultLocalPolicy(about: waiting.call)
     switch judge(waiting.call) {
     case .wait: return
     case .sign(let note):
@@ -167,14 +168,17 @@ extension GovernanceNode {
     #if SIMULATION
     if Mutant.voidLeafConsented.isActive { return nil }
     #endif
-    let objectionable = unconsentable(
-      in: consent.first.value...consent.last.value, state: state, time: note.time
-    ).filter { !consent.exceptions.contains($0) }
+    let range = consent.first.value...consent.last.value
+    let impossible = unconsentable(in: range, state: state, time: note.time)
+    let objectionable = state.approvals(in: range).filter { leaf in
+      !consent.exceptions.contains(leaf) && (impossible.contains(leaf) || ownObjection(to: leaf) != nil)
+    }
     return objectionable.isEmpty ? nil : .declineConsent(except: objectionable)
   }
 
-  /// The approving leaves in `range` that this party does not consent to: void, duplicate, expired,
-  /// revoked or halted since, by the log or by a restriction that binds this party at once.
+  /// The approving leaves in `range` that no honest party consents to: void, duplicate, expired,
+  /// revoked or halted since, by the log or by a restriction that binds this party at once. What this party
+  /// alone objects to is not among them: a leader asks the others for it all the same.
   func unconsentable(in range: ClosedRange<UInt64>, state: ShieldState, time: Timestamp) -> [LeafIndex] {
     let own = restrictions.list(with: state, at: time)
     return state.approvals(in: range).filter { index in

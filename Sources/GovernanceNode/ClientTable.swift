@@ -338,7 +338,7 @@ extension GovernanceNode {
     }
     if let receipt = view.receipt {
       outcome.receiptProof = self.proof(of: receipt)?.encoded ?? ""
-      outcome.result = raft.log.attachment(at: receipt)?.bytes ?? []
+      outcome.result = shown(raft.log.attachment(at: receipt))
     }
     return outcome
   }

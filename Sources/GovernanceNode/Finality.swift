@@ -382,6 +382,9 @@ extension GovernanceNode {
     if let batch = restrictions.reconcile(with: state) {
       effects.writes.append((.note(size: checkpoint.size), batch))
     }
+    if let batch = vetoes.reconcile(with: state) {
+      effects.writes.append((.note(size: checkpoint.size), batch))
+    }
     answerFinal(from: first, consented: consented, into: &effects)
   }
 

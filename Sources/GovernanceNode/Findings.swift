@@ -127,6 +127,11 @@ public struct FindingReader: Sendable {
         isBreaker ? 2 : 1, isBreaker ? "breaker" : "restriction", id,
         "\(target) is restricted since \(entry["at"]?.string ?? "?") by \(id)")
     }
+    for entry in status["flags"]?.array ?? [] {
+      let kind = entry["kind"]?.string ?? "?"
+      let isGrave = kind == DerivedIncident.Kind.previewDiffers.rawValue
+      add(isGrave ? 2 : 3, kind, entry["incident_id"]?.string ?? "?", entry["message"]?.string ?? "?")
+    }
     for entry in status["expiring"]?.array ?? [] {
       expires(
         "enrolment", entry["principal"]?.string ?? "?",

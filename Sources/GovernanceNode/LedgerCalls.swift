@@ -36,7 +36,8 @@ extension GovernanceNode {
       return
     }
     let response = EntryResponse(
-      leaf: raft.log.leaf(at: index) ?? [], attachment: raft.log.attachment(at: index)?.bytes ?? [],
+      leaf: raft.log.leaf(at: index) ?? [],
+      attachment: attachment(at: index, of: record.body, for: call.caller),
       proof: proof(of: index)?.encoded ?? "")
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }

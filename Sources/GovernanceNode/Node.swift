@@ -99,6 +99,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var nextRound: UInt64 = 1
   var finality: Finality
   var restrictions: BoundRestrictions
+  var vetoes: Vetoes
   var executors = ExecutorTable()
   var clients = ClientTable()
   var artifacts = ArtifactTable()
@@ -140,13 +141,15 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var lastAckSent = Instant(nanoseconds: 0)
   var now: Moment
 
-  /// Starts a node from what its storage holds. `recovered` holds at least the genesis. `foundingShare` is the
-  /// one of the ceremony, where the party took part in it; later ones lie in the store. `continuingShare` is one of
-  /// a key to which operators take the ledger, or have taken it.
+  /// Starts a node from what its storage holds. `recovered` holds at least the genesis. `foundingShare` is
+  /// the one of the ceremony, where the party took part in it; later ones lie in the store. `continuingShare`
+  /// is one of a key to which operators take the ledger, or have taken it. `localPolicy` is the party's own
+  /// bundle.
   public init(
     identity: consuming NodeIdentity, memory: consuming NodeMemory,
     recovered: consuming RecoveredLedger, foundingShare: PartyShare<Suite>?,
-    continuingShare: PartyShare<Suite>? = nil, settings: Settings, newestSemantics: Int = Semantics.newest,
+    continuingShare: PartyShare<Suite>? = nil, localPolicy: LocalPolicy? = nil, settings: Settings,
+    newestSemantics: Int = Semantics.newest,
     at now: Moment,
     using random: inout some RandomNumberGenerator
   ) throws(NodeFault) {
@@ -180,6 +183,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
     restrictions = BoundRestrictions(ledger: recovered.ledger)
+    vetoes = Vetoes(ledger: recovered.ledger, policy: localPolicy)
     rulings = Rulings(ledger: recovered.ledger)
     conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {
       Conflict(parsing: $0)
@@ -254,6 +258,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       freshReads.remove(key)
       if recovery?.caller == key { recovery = nil }
       restrictions.vigils.removeAll { $0.key == key }
+      vetoes.remove(key)
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)
     case .written(let name): onWritten(name, using: &random, into: &effects)
@@ -387,6 +392,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
     case .note, .artifactsRemoved: break
     case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
+    case .veto(let proposal): onVetoDurable(proposal, into: &effects)
     case .share(let session):
       onShareDurable(session, using: &random, into: &effects)
       onRecovered(session, using: &random, into: &effects)
@@ -437,6 +443,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .witnessCall(let call): onWitnessCall(call, using: &random, into: &effects)
     case .restriction(let shown): onRestrictionShown(shown, from: sender, into: &effects)
     case .restrictionBound(let bound): onRestrictionBound(bound, from: sender, into: &effects)
+    case .declineShown(let shown): onDeclineShown(shown, from: sender, into: &effects)
     case .transferWanted(let wanted): onTransferWanted(wanted, from: sender, using: &random, into: &effects)
     case .historyWanted(let wanted): onHistoryWanted(wanted, from: sender, into: &effects)
     case .historyShown(let shown): onHistoryShown(shown, from: sender, using: &random, into: &effects)
@@ -535,6 +542,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     keepArtifacts(into: &effects)
     pursueSnapshots(using: &random, into: &effects)
     pursueRestrictions(into: &effects)
+    showDeclines(into: &effects)
     pursueMembers(using: &random, into: &effects)
     pursueKeyChange(using: &random, into: &effects)
     pursueRecovery(into: &effects)

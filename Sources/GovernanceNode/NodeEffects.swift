@@ -55,6 +55,8 @@ public enum WriteName: Hashable, Sendable {
   case note(size: UInt64)
   /// A restriction that binds this party at once.
   case restriction(id: String)
+  /// A veto of this party's own.
+  case veto(proposal: UInt64)
   /// This party's share of a key that is being made.
   case share(session: Digest)
   /// An artifact's sealed content.

@@ -41,6 +41,11 @@ extension GovernanceNode {
   /// The term of the last of the first `size` entries.
   public func logTerm(ofSize size: UInt64) -> Term? { raft.log.term(at: LogIndex(rawValue: size)) }
 
+  /// The leaf that approves a proposal, final or not; nil where none does.
+  public func approval(of proposal: LeafIndex) -> LeafIndex? {
+    overlay.head.proposalView(at: proposal)?.approval
+  }
+
   /// Who takes part, by the newest configuration in its log.
   package var configuration: Configuration { raft.configuration }
 

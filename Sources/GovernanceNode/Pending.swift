@@ -63,7 +63,7 @@ extension GovernanceNode {
       decision: view.lastDecision.flatMap(raft.log.leaf(at:)) ?? [], responsible: view.responsible,
       unconfirmed: view.challenge != nil)
     if let receipt = dryRun?.receipt, let leaf = raft.log.leaf(at: receipt) {
-      let result = raft.log.attachment(at: receipt)?.bytes ?? []
+      let result = shown(raft.log.attachment(at: receipt))
       item.preview = leaf
       if inFull || result.count <= Self.listedAttachmentBytes { item.previewResult = result }
     }

@@ -40,6 +40,7 @@ public enum Method: String, Sendable, CaseIterable {
   case enrol = "Admin/Enrol"
   case policy = "Admin/Policy"
   case version = "Admin/Version"
+  case veto = "Admin/Veto"
   case kill = "Admin/Kill"
   case quarantine = "Admin/Quarantine"
   case revoke = "Admin/Revoke"
@@ -69,6 +70,7 @@ public enum Method: String, Sendable, CaseIterable {
     case .submit, .withdraw: [.agent]
     case .get, .watch: [.agent, .approver, .operator, .auditor]
     case .listPending, .castBallot: [.approver]
+    case .veto: [.approver, .operator]
     case .checkpoint, .consistencyProof: [.agent, .approver, .operator, .auditor, .executor]
     case .entry, .inclusionProof, .trace: [.agent, .approver, .operator, .auditor]
     case .export: [.auditor]

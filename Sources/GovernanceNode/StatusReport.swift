@@ -49,6 +49,11 @@ extension GovernanceNode {
         .array(
           finality.declined(at: now.monotonic).suffix(Self.statusEntries).map { .string(String($0.value)) })
       ), ("pending", .integer(overlay.final.pendingCount)),
+      ("vetoes", .array(vetoes.standing.suffix(Self.statusEntries).map(Self.veto))),
+      ("declines", .array(vetoes.declines.suffix(Self.statusEntries).map(\.json))),
+      ("local_policy", .bool(vetoes.policy != nil)), ("policy", policyStatus), ("people", peopleStatus),
+      ("flags", .array(overlay.final.flags(limit: Self.statusEntries).map(Self.flag))),
+      ("shadow", overlay.final.shadowView.map(Self.shadow) ?? .null),
       ("in_force", .array(overlay.final.inForce(limit: Self.statusEntries).map(Self.inForce))),
       (
         "expiring",
@@ -68,6 +73,65 @@ extension GovernanceNode {
     }
     effects.answers.append(
       .respond(call.key, .ok, payload: StatusResponse(json: JSON.object(value).canonicalBytes()).encode()))
+  }
+
+  /// The bundle in force, as far as people have to do with it.
+  private var policyStatus: JSON {
+    let bundle = overlay.final.bundle
+    let asked = bundle.actions.map { action in
+      let rules = bundle.approvals.filter { $0.matches(action: action.name, risk: action.risk) }
+      return (action.name, JSON.integer(rules.map { $0.demands.reduce(0) { $0 + $1.count } }.max() ?? 0))
+    }
+    return .object([
+      ("bundle_version", .string(bundle.bundleVersion)),
+      ("constitution_version", .string(bundle.constitutionVersion)),
+      ("evaluator_version", .string(bundle.evaluatorVersion)),
+      ("author", bundle.author.map { .string($0.by.path) } ?? .null),
+      ("is_first", .bool(bundle.hash == genesis.policyBundleHash)), ("asked", .object(asked)),
+    ])
+  }
+
+  private var peopleStatus: JSON {
+    let staffing = overlay.final.staffing(limit: Self.statusEntries)
+    return .object([
+      ("operators", .integer(staffing.operators)), ("approvers", .integer(staffing.approvers)),
+      ("unconfirmable", .texts(staffing.unconfirmable.map(\.path))),
+    ])
+  }
+
+  private static func veto(_ order: VetoOrder) -> JSON {
+    .object([
+      ("proposal", .index(order.proposal)), ("reason", .string(order.reason)),
+      ("signed_at", .time(order.signedAt)),
+    ])
+  }
+
+  private static func flag(_ incident: DerivedIncident) -> JSON {
+    .object([
+      ("incident_id", .string(incident.incidentID)), ("kind", .string(incident.kind.rawValue)),
+      ("about", .index(incident.about)), ("tenant_id", .string(incident.tenantID)),
+      ("message", .string(incident.message)),
+    ])
+  }
+
+  private static func shadow(_ view: ShadowView) -> JSON {
+    .object([
+      ("policy_bundle_hash", .string(view.bundle.hash.hex)),
+      ("bundle_version", .string(view.bundle.bundleVersion)),
+      ("constitution_version", .string(view.bundle.constitutionVersion)),
+      ("since", .index(view.since)), ("decided", .integer(view.decided)),
+      ("differing", .integer(view.differing)),
+      (
+        "differences",
+        .array(
+          view.differences.suffix(statusEntries).map { entry in
+            .object([
+              ("proposal", .index(entry.proposal)), ("leaf", entry.record.map(JSON.index) ?? .null),
+              ("message", .string(entry.message)),
+            ])
+          })
+      ),
+    ])
   }
 
   private static func inForce(_ entry: InForce) -> JSON {

@@ -163,6 +163,29 @@ public enum Files {
     return names.sorted()
   }
 
+  /// The files below a folder whose names are wanted, by their paths in it, ascending; refuses folders more
+  /// than `depth` below each other.
+  public static func tree(
+    _ folder: String, depth: Int, where isWanted: (String) -> Bool
+  ) throws(FileError) -> [String] {
+    var found: [String] = []
+    var rest = [""]
+    while let prefix = rest.popLast() {
+      for name in try list(prefix.isEmpty ? folder : "\(folder)/\(prefix)") {
+        let path = prefix.isEmpty ? name : "\(prefix)/\(name)"
+        guard isFolder("\(folder)/\(path)") else {
+          if isWanted(name) { found.append(path) }
+          continue
+        }
+        guard path.split(separator: "/").count < depth else {
+          throw FileError(path: folder, reason: "expected folders no deeper than \(depth), found \(path)")
+        }
+        rest.append(path)
+      }
+    }
+    return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }

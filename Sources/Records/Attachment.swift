@@ -108,7 +108,7 @@ public struct Attachment: Equatable, Sendable {
   private static func expected(_ body: RecordBody) -> [(name: String, hash: Digest?)] {
     switch body {
     case .genesis(let genesis): [("bundle", genesis.bundleHash), ("signatures", nil)]
-    case .policy(let act): [("bundle", act.content.bundleHash)]
+    case .policy(let act): act.content.mode == .unshadow ? [] : [("bundle", act.content.bundleHash)]
     case .proposal(let proposal): [("parameters", proposal.content.parametersHash)]
     case .ballot(let ballot): [("reason", ballot.content.reasonHash)]
     case .receipt(let receipt): [("result", receipt.content.resultHash)]

@@ -128,6 +128,16 @@ public struct EnrolmentAct: StatementContent {
   }
 }
 
+/// What a policy act does with its bundle.
+public enum PolicyMode: String, Sendable, CaseIterable {
+  /// Puts it in force.
+  case activate
+  /// Has it asked beside the bundle in force: differences are recorded, and nothing acts on them.
+  case shadow
+  /// Ends that.
+  case unshadow
+}
+
 /// A signed change of the active policy bundle; at least two distinct people (POL-7). The bundle's
 /// files travel as the attachment.
 public struct PolicyAct: StatementContent {
@@ -142,13 +152,16 @@ public struct PolicyAct: StatementContent {
   public var constitutionVersion: String
   /// Whether what runs under the old bundle is killed.
   public var killRunning: Bool
+  /// What becomes of the bundle.
+  public var mode: PolicyMode
   public var validUntil: Timestamp
 
   /// A policy act.
   public init(
     actID: String, policyBundleHash: Digest, bundleHash: Digest, bundleVersion: String,
-    constitutionVersion: String, killRunning: Bool, validUntil: Timestamp
+    constitutionVersion: String, killRunning: Bool, mode: PolicyMode = .activate, validUntil: Timestamp
   ) {
+    self.mode = mode
     self.actID = actID
     self.policyBundleHash = policyBundleHash
     self.bundleHash = bundleHash
@@ -165,16 +178,23 @@ public struct PolicyAct: StatementContent {
     bundleVersion = try fields.identifier("bundle_version")
     constitutionVersion = try fields.identifier("constitution_version")
     killRunning = try fields.bool("kill_running")
+    mode =
+      try fields.optionalValue("mode", "shadow or unshadow, or nothing where it is to be in force") { json in
+        json.string.flatMap(PolicyMode.init(rawValue:)).flatMap { $0 == .activate ? nil : $0 }
+      } ?? .activate
     validUntil = try fields.time("valid_until")
+    guard mode == .activate || !killRunning else {
+      throw .field(fields.name("kill_running"), expected: "false, where nothing comes into force")
+    }
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("act_id", .string(actID)), ("policy_bundle_hash", .digest(policyBundleHash)),
       ("bundle_hash", .digest(bundleHash)), ("bundle_version", .string(bundleVersion)),
       ("constitution_version", .string(constitutionVersion)), ("kill_running", .bool(killRunning)),
-      ("valid_until", .time(validUntil)),
-    ]
+      ("mode", mode == .activate ? nil : .string(mode.rawValue)), ("valid_until", .time(validUntil)),
+    ])
   }
 }
 

@@ -216,6 +216,17 @@ public struct Fields {
     return try nested(field, body)
   }
 
+  /// As `objects`, nil where absent.
+  public mutating func optionalObjects<T>(
+    _ field: String, limit: Int, _ body: (inout Fields) throws(RecordError) -> T
+  ) throws(RecordError) -> [T]? {
+    guard object[field] != nil else {
+      read.append(field)
+      return nil
+    }
+    return try objects(field, limit: limit, body)
+  }
+
   /// An array of objects of at most `limit` elements.
   public mutating func objects<T>(
     _ field: String, limit: Int, _ body: (inout Fields) throws(RecordError) -> T

@@ -125,6 +125,11 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     case withheld
     /// Somebody voted more often within a minute than a person can who looks at what they vote on.
     case ballotRate = "ballot_rate"
+    /// An action's result differs from its preview beyond what the action declares (INV-018). It restricts
+    /// nobody.
+    case previewDiffers = "preview_differs"
+    /// A bundle that is asked beside the one in force would have decided otherwise. It restricts nobody.
+    case policyDifference = "policy_difference"
   }
 
   /// Derives from the causing index.
@@ -138,12 +143,19 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
   public var target: IncidentTarget
   /// In words for people.
   public var message: String
+  /// Of a withheld approval alone: the parties' signed words, ascending by party. They do not follow from the
+  /// log, so the record brings them.
+  public var declines: [PartySigned<Decline>]
+
+  /// Most parties whose declines one record carries.
+  public static let maximumDeclines = 64
 
   /// A derived incident.
   public init(
     incidentID: String, kind: Kind, cause: LeafIndex, about: LeafIndex, tenantID: String,
-    target: IncidentTarget, message: String
+    target: IncidentTarget, message: String, declines: [PartySigned<Decline>] = []
   ) {
+    self.declines = declines
     self.incidentID = incidentID
     self.kind = kind
     self.cause = cause
@@ -163,13 +175,22 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
       json.string.flatMap(IncidentTarget.init(text:))
     }
     message = try fields.text("message", limit: 1024)
+    declines =
+      try fields.optionalObjects("declines", limit: Self.maximumDeclines) { (inner) throws(RecordError) in
+        try PartySigned<Decline>(from: &inner)
+      } ?? []
+    guard (kind == .withheld) == !declines.isEmpty else {
+      throw .field(
+        fields.name("declines"), expected: "the parties' declines, of what is withheld and only there")
+    }
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("incident_id", .string(incidentID)), ("derived", .string(kind.rawValue)),
       ("cause", .index(cause)), ("about", .index(about)), ("tenant_id", .string(tenantID)),
       ("target", .string(target.text)), ("message", .string(message)),
-    ]
+      ("declines", declines.isEmpty ? nil : .array(declines.map(\.json))),
+    ])
   }
 }

@@ -1,70 +1,6 @@
 import Canonical
 import Crypto
 
-/// What one action may use while it runs; always enforced.
-public struct ActionLimits: Hashable, Sendable, JSONWritable {
-  public var wallSeconds: Int
-  public var memoryMiB: Int
-  public var processes: Int
-  public var outputBytes: Int
-  public var diskMiB: Int
-
-  /// Limits.
-  public init(wallSeconds: Int, memoryMiB: Int, processes: Int, outputBytes: Int, diskMiB: Int) {
-    self.wallSeconds = wallSeconds
-    self.memoryMiB = memoryMiB
-    self.processes = processes
-    self.outputBytes = outputBytes
-    self.diskMiB = diskMiB
-  }
-
-  package init(from fields: inout Fields) throws(RecordError) {
-    wallSeconds = try fields.integer("wall_seconds", in: 1...3600)
-    memoryMiB = try fields.integer("memory_mib", in: 16...65_536)
-    processes = try fields.integer("processes", in: 1...4096)
-    outputBytes = try fields.integer("output_bytes", in: 1...(64 << 20))
-    diskMiB = try fields.integer("disk_mib", in: 1...65_536)
-  }
-
-  public var members: [(String, JSON)] {
-    [
-      ("wall_seconds", .integer(wallSeconds)), ("memory_mib", .integer(memoryMiB)),
-      ("processes", .integer(processes)), ("output_bytes", .integer(outputBytes)),
-      ("disk_mib", .integer(diskMiB)),
-    ]
-  }
-}
-
-/// How many artifacts an action reads, and how much of them; an action without these reads none.
-public struct InputLimits: Hashable, Sendable, JSONWritable {
-  /// The least that a proposal names: 0 where the action can do without.
-  public var minimumCount: Int
-  /// The most, at most `Proposal.maximumInputs`.
-  public var maximumCount: Int
-  /// Bytes of all of them together. They lie on the action's disk, so at most half of that.
-  public var maximumBytes: Int
-
-  /// Limits.
-  public init(minimumCount: Int, maximumCount: Int, maximumBytes: Int) {
-    self.minimumCount = minimumCount
-    self.maximumCount = maximumCount
-    self.maximumBytes = maximumBytes
-  }
-
-  package init(from fields: inout Fields) throws(RecordError) {
-    maximumCount = try fields.integer("maximum_count", in: 1...Proposal.maximumInputs)
-    minimumCount = try fields.integer("minimum_count", in: 0...maximumCount)
-    maximumBytes = try fields.integer("maximum_bytes", in: 1...(64 << 20))
-  }
-
-  public var members: [(String, JSON)] {
-    [
-      ("minimum_count", .integer(minimumCount)), ("maximum_count", .integer(maximumCount)),
-      ("maximum_bytes", .integer(maximumBytes)),
-    ]
-  }
-}
-
 /// One entry of the static registry: all that may run (INV-005, RT-13).
 public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var name: String
@@ -98,6 +34,10 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   /// The action that is its dry run: with the same parameters and inputs it says what would change. People
   /// decide on what it said (INV-018); nil where it has none.
   public var preview: String?
+  /// Whether what it does cannot be undone: people are told so, and a policy sees it.
+  public var isIrreversible = false
+  /// Members of its result that may differ from what the dry run said; any other difference is an incident.
+  public var mayDiffer: [String] = []
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -129,6 +69,20 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     preview = try fields.optionalValue("preview", "an action's name") { json in
       json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
     }
+    isIrreversible =
+      try fields.optionalValue("irreversible", "true") { $0.bool == true ? true : nil } ?? false
+    mayDiffer =
+      try fields.optionalValue("may_differ", "names of members of the result, at most 64 bytes each") {
+        json in
+        json.array.flatMap { values in
+          let names = values.compactMap(\.string)
+          return (1...64).contains(values.count) && names.count == values.count
+            && names.allSatisfy({ (1...64).contains($0.utf8.count) }) ? names : nil
+        }
+      } ?? []
+    guard mayDiffer.isEmpty || preview != nil else {
+      throw .field(fields.name("may_differ"), expected: "nothing, where there is no preview")
+    }
     guard !arguments.isEmpty else {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
@@ -147,7 +101,8 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("rate_limit_per_min", .integer(rateLimitPerMinute)), ("limits", limits.json),
       ("inputs", inputs?.json), ("isolation_class", .string(isolationClass.rawValue)),
       ("egress", .texts(egress)), ("token_seconds", .integer(tokenSeconds)),
-      ("preview", preview.map(JSON.string)),
+      ("preview", preview.map(JSON.string)), ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
+      ("irreversible", isIrreversible ? true : nil),
     ])
   }
 }
@@ -274,12 +229,18 @@ public struct PolicyBundle: Equatable, Sendable {
   public let actions: [ActionDefinition]
   public let approvals: [ApprovalRule]
   public let breakers: BreakerLimits
+  /// What is covered in results.
+  public let redactions: [RedactionRule]
   /// What one evaluation of its policy may use.
   public let budget: EvaluationBudget
   /// What evaluates it.
   public let evaluatorVersion: String
   /// By ruling 2.
   public let hash: Digest
+  /// The same without its author's file: what its author signs.
+  public let contentsHash: Digest
+  /// Who says to have written it; nil where nobody does. Whether it is so, see ``isAuthentic``.
+  public let author: StatementSignature?
 
   /// Whether it has a policy in Rego.
   public var hasRego: Bool { evaluatorVersion == PolicyBundle.regoVersion }
@@ -312,6 +273,10 @@ public struct PolicyBundle: Equatable, Sendable {
       try fields.optionalNested("evaluation") { (inner) throws(RecordError) in
         try EvaluationBudget(from: &inner)
       } ?? .standard
+    redactions =
+      try fields.optionalObjects("redaction", limit: 32) { (inner) throws(RecordError) in
+        try RedactionRule(from: &inner)
+      } ?? []
     try fields.finish()
     for (left, right) in zip(actions, actions.dropFirst()) where left.name == right.name {
       throw .field(fields.name("actions"), expected: "no action twice; found \(left.name) twice")
@@ -320,12 +285,23 @@ public struct PolicyBundle: Equatable, Sendable {
     evaluatorVersion =
       files.contains { $0.path.hasSuffix(".rego") }
       ? PolicyBundle.regoVersion : PolicyBundle.declarativeVersion
-    hash =
-      JSON.object([
-        ("evaluator_version", .string(evaluatorVersion)),
-        ("constitution_version", .string(constitutionVersion)),
-        ("files", .object(files.map { ($0.path, .string(SHA256.hash($0.text).hex)) })),
-      ]).contentHash
+    let author = files.first { $0.path == BundleAuthor.path }
+    self.author = try author.map { (file) throws(RecordError) in try BundleAuthor.read(file.text) }
+    hash = Self.hash(files, evaluatorVersion, constitutionVersion)
+    contentsHash =
+      author == nil
+      ? hash : Self.hash(files.filter { $0.path != BundleAuthor.path }, evaluatorVersion, constitutionVersion)
+  }
+
+  private static func hash(
+    _ files: [(path: String, text: String)], _ evaluator: String, _ constitution: String
+  )
+    -> Digest
+  {
+    JSON.object([
+      ("evaluator_version", .string(evaluator)), ("constitution_version", .string(constitution)),
+      ("files", .object(files.map { ($0.path, .string(SHA256.hash($0.text).hex)) })),
+    ]).contentHash
   }
 
   /// Reads a bundle from the value that travels in an attachment: `{path: text, …}`.
@@ -346,7 +322,8 @@ public struct PolicyBundle: Equatable, Sendable {
   /// The least semantics under which all of it means something.
   public var leastSemantics: Int {
     let isOfPeople =
-      breakers.retriesPerHour != nil || actions.contains { $0.preview != nil }
+      author != nil || !redactions.isEmpty || breakers.retriesPerHour != nil
+      || actions.contains { $0.preview != nil || $0.isIrreversible }
       || approvals.contains { rule in
         rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
       }

@@ -6,7 +6,10 @@ import Testing
 
 struct BreakerTests {
   /// Expects that the last proposal tripped `rule` and quarantined its agent.
-  private func expectTripped(_ world: inout Governed, _ index: LeafIndex, _ rule: String) throws {
+  private func expectTripped(
+    _ world: inout Governed, _ index: LeafIndex, _ rule: String,
+    target: IncidentTarget = .principal(Governed.agent)
+  ) throws {
     #expect(try world.rules(index) == [rule])
     let owed = world.state.owed
     guard case .decision(let decision) = owed[owed.count - 2], case .incident(let incident)? = owed.last
@@ -15,14 +18,16 @@ struct BreakerTests {
     }
     #expect(decision.proposal == index && decision.decisionType == .deny)
     #expect(incident.kind == .breaker && incident.about == index && incident.cause == index)
-    #expect(incident.target == .principal(Governed.agent))
+    #expect(incident.target == target)
     #expect(incident.message.contains(rule))
-    let entry = RestrictionList.Entry(
-      incidentID: incident.incidentID, target: .principal(Governed.agent))
+    let entry = RestrictionList.Entry(incidentID: incident.incidentID, target: target)
     #expect(world.state.restrictions.entries == [entry])
     try world.settle()
     let next = try world.propose()
-    #expect(try world.rules(next) == ["floor.quarantined"])
+    #expect(
+      try world.rules(next) == [
+        target == .principal(Governed.agent) ? "floor.quarantined" : "floor.tenant_quarantined"
+      ])
     #expect(world.state.owed.count == 1)
   }
 
@@ -106,10 +111,47 @@ struct BreakerTests {
     #expect(try world.rules(second).isEmpty)
     try world.settle()
     let third = try world.propose()
-    try expectTripped(&world, third, "breaker.tenant_cost")
+    try expectTripped(&world, third, "breaker.tenant_cost", target: .tenant("acme"))
     // Another tenant has its own day.
     let foreign = try world.propose(by: Governed.foreignAgent, action: "costly")
     #expect(try world.rules(foreign).isEmpty)
+  }
+
+  @Test(
+    "the tenant's money is the tenant's breaker: all of it is frozen until two people release it (IR-1, SEV-2)"
+  )
+  func tenantFrozen() throws {
+    var world = try Governed(registry: Registry(dayLimit: "60"))
+    let waiting = try world.propose(by: Governed.otherAgent, action: "publish")
+    try world.settle()
+    let first = try world.propose(action: "costly")
+    try world.settle()
+    let approval = try #require(try world.view(first).approval)
+    #expect(world.state.isLiveApproval(at: approval, time: world.now))
+    _ = try world.propose(action: "costly")
+    try world.settle()
+    let incident = try #require(world.state.inForce(limit: 4).first)
+    #expect(incident.target == .tenant("acme") && incident.isBreaker)
+    // Every agent of it, what runs, and what people are asked about; and no other tenant.
+    let isLive = world.state.isLiveApproval(at: approval, time: world.now)
+    #expect(!isLive)
+    #expect(try world.view(waiting).status == .denied)
+    let other = try world.propose(by: Governed.otherAgent)
+    #expect(try world.rules(other) == ["floor.tenant_quarantined"])
+    let foreign = try world.propose(by: Governed.foreignAgent)
+    #expect(try world.rules(foreign).isEmpty)
+    let alone = world.incident(.lift, .all, id: "l", lifts: [incident.incidentID])
+    #expect(try world.refusal(alone) == .permissionDenied)
+    try world.use(.lift, id: "l2", lifts: [incident.incidentID])
+    #expect(world.state.inForce(limit: 4).isEmpty)
+    #expect(try world.restored().stateRoot == world.state.stateRoot)
+    // Before semantics 3 it was the agent's alone.
+    var old = try Governed(registry: Registry(dayLimit: "60"), semantics: Semantics.people - 1)
+    for _ in 0..<2 {
+      _ = try old.propose(action: "costly")
+      try old.settle()
+    }
+    #expect(old.state.inForce(limit: 4).map(\.target) == [.principal(Governed.agent)])
   }
 
   @Test("a new day begins at nothing, and yesterday's receipts do not touch it")

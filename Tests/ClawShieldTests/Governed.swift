@@ -304,30 +304,42 @@ struct Governed {
 
   func policy(
     _ bundle: PolicyBundle, id: String, killRunning: Bool = false, hash: Digest? = nil,
-    by operators: [String] = ["pat", "quin"]
+    by operators: [String] = ["pat", "quin"], mode: PolicyMode = .activate, author: String? = "pat"
   ) -> (RecordBody, Attachment) {
+    let bundle = authored(bundle, by: author)
     let item = Attachment.Item(salt: [UInt8](repeating: 5, count: 16), value: bundle.json)
     let act = PolicyAct(
       actID: id, policyBundleHash: hash ?? bundle.hash, bundleHash: item.hash,
       bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
-      killRunning: killRunning, validUntil: now.advanced(by: .seconds(600)))
-    return (.policy(cosigned(act, by: operators)), Attachment("bundle", item))
+      killRunning: killRunning, mode: mode, validUntil: now.advanced(by: .seconds(600)))
+    return (
+      .policy(cosigned(act, by: operators)), mode == .unshadow ? Attachment() : Attachment("bundle", item)
+    )
+  }
+
+  /// The bundle with its author's signature, where the semantics ask for one and it has none.
+  func authored(_ bundle: PolicyBundle, by author: String? = "pat") -> PolicyBundle {
+    guard let author, bundle.author == nil, state.semantics >= Semantics.people else { return bundle }
+    let principal = Principal.operator(author)
+    return (try? bundle.authored(by: principal, with: Governed.key(principal.path))) ?? bundle
   }
 
   mutating func activate(_ registry: Registry, killRunning: Bool = false) throws {
-    let (body, attachment) = policy(try registry.bundle, id: fresh(), killRunning: killRunning)
+    let (body, attachment) = policy(
+      try registry.bundle, id: fresh(), killRunning: killRunning)
     #expect(try append(body, attachment) == .effective)
   }
 
   /// The receipt that the named executor would give for an approval.
   func receipt(
     for approval: LeafIndex, status: RunStatus = .succeeded, cost: MicroUSD = .zero,
-    by signer: Principal? = nil, change: (inout Receipt) -> Void = { _ in }
+    by signer: Principal? = nil, result value: JSON = ["text": "hello"],
+    change: (inout Receipt) -> Void = { _ in }
   ) throws -> (RecordBody, Attachment) {
     guard case .decision(let decision) = log[Int(approval.value)].record.body,
       let grant = decision.grant
     else { throw TestFailure("leaf \(approval.value) is no approval") }
-    let result = Attachment.Item(salt: [UInt8](repeating: 6, count: 16), value: ["text": "hello"])
+    let result = Attachment.Item(salt: SHA256.hash("salt of \(approval.value)").bytes, value: value)
     var content = Receipt(
       receiptID: "receipt-\(approval.value)", decision: decision, decisionIndex: approval, grant: grant,
       executedAt: now, finishedAt: now, status: status, errorCode: status == .succeeded ? "" : "SOME",
@@ -385,8 +397,9 @@ struct Registry {
   /// Whether the rule for `pay` asks for a confirmation alone.
   var confirmationAlone = false
   var retriesPerHour: Int?
-  /// Whether `publish` has `plan` as its dry run.
+  /// Whether `publish` has `plan` as its dry run, and what of its result may differ.
   var withPreview = false
+  var mayDiffer: [String] = []
   /// What `echo` reads.
   var echoInputs = #""inputs":{"minimum_count":0,"maximum_count":2,"maximum_bytes":1000},"#
   var files: [(path: String, text: String)] = []
@@ -399,14 +412,16 @@ struct Registry {
     _ name: String, impact: String, cost: String, schema: String, arguments: String, inputs: String = "",
     preview: String? = nil
   ) -> String {
-    """
-    {"name":"\(name)","version":"1","description":"","parameters_schema":\(schema),
-     "image":"sha256:\(String(repeating: "0", count: 64))","arguments":\(arguments),"scopes":["text"],
-     "risk":{"impact_level":"\(impact)","data_classification":"internal","estimated_cost_usd":"\(cost)"},
-     "maximum_cost_usd":"\(cost)","max_retries":0,"rate_limit_per_min":60,
-     "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-     \(inputs)\(preview.map { #""preview":"\#($0)","# } ?? "")"isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
-    """
+    let names = mayDiffer.map { "\"\($0)\"" }.joined(separator: ",")
+    let differing = mayDiffer.isEmpty ? "" : #""may_differ":[\#(names)],"#
+    return """
+      {"name":"\(name)","version":"1","description":"","parameters_schema":\(schema),
+       "image":"sha256:\(String(repeating: "0", count: 64))","arguments":\(arguments),"scopes":["text"],
+       "risk":{"impact_level":"\(impact)","data_classification":"internal","estimated_cost_usd":"\(cost)"},
+       "maximum_cost_usd":"\(cost)","max_retries":0,"rate_limit_per_min":60,
+       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+       \(inputs)\(preview.map { #""preview":"\#($0)",\#(differing)"# } ?? "")"isolation_class":"microvm-tcg","egress":[],"token_seconds":\(tokenSeconds)}
+      """
   }
 
   private func rule(

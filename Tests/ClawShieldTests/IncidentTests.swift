@@ -194,7 +194,12 @@ struct IncidentTests {
     var world = try Governed()
     let incident = DerivedIncident(
       incidentID: "w", kind: .withheld, cause: LeafIndex(0), about: LeafIndex(0), tenantID: "acme",
-      target: .all, message: "")
+      target: .all, message: "",
+      declines: [
+        PartySigned(
+          Decline(party: 1, decision: LeafIndex(0), decisionID: "d", reason: "", declinedAt: world.now),
+          cluster: world.cluster, with: Governed.key("p1"))
+      ])
     guard case .divergent = try world.append(.derivedIncident(incident)) else {
       throw TestFailure("expected evidence")
     }

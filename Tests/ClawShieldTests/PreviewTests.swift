@@ -10,14 +10,15 @@ struct PreviewTests {
 
   /// A dry run with its receipt: its proposal's leaf, and the hash of its result.
   private func dryRun(
-    _ world: inout Governed, _ parameters: JSON = ["text": "hello"], status: RunStatus = .succeeded
+    _ world: inout Governed, _ parameters: JSON = ["text": "hello"], status: RunStatus = .succeeded,
+    result: JSON = ["text": "hello"]
   )
     throws -> (LeafIndex, Digest)
   {
     let index = try world.propose(action: "plan", parameters: parameters)
     try world.settle()
     let approval = try #require(world.state.proposalView(at: index)?.approval)
-    let (body, attachment) = try world.receipt(for: approval, status: status)
+    let (body, attachment) = try world.receipt(for: approval, status: status, result: result)
     #expect(try world.append(body, attachment) == .effective)
     guard case .receipt(let signed) = body else { throw TestFailure("a receipt") }
     return (index, signed.content.resultHash)
@@ -69,6 +70,59 @@ struct PreviewTests {
     world.now = world.now.advanced(by: .seconds(1))
     let old = try world.propose(action: "publish", preview: dry)
     #expect(try world.rules(old) == ["floor.preview"])
+  }
+
+  /// The flags after the action has run with this result, where its dry run had another.
+  private func flags(
+    _ dry: JSON, _ real: JSON, status: RunStatus = .succeeded, mayDiffer: [String] = []
+  ) throws -> [DerivedIncident] {
+    var world = try Governed(registry: Registry(withPreview: true, mayDiffer: mayDiffer))
+    let (plan, _) = try dryRun(&world, result: dry)
+    let index = try world.propose(action: "publish", preview: plan)
+    try world.settle()
+    try world.vote("ann", on: index)
+    try world.vote("bob", on: index)
+    try world.settle()
+    let approval = try #require(try world.view(index).approval)
+    let (body, attachment) = try world.receipt(for: approval, status: status, result: real)
+    #expect(try world.append(body, attachment) == .effective)
+    let flags = world.state.flags(limit: 8)
+    #expect(world.state.owed.count == flags.count)
+    try world.settle()
+    #expect(try world.restored().stateRoot == world.state.stateRoot)
+    #expect(try world.restored().flags(limit: 8) == flags)
+    // Nobody is restricted by it.
+    #expect(world.state.inForce(limit: 8).isEmpty)
+    return flags
+  }
+
+  @Test("a result that differs from its preview beyond what the action declares is an incident (INV-018)")
+  func differs() throws {
+    let plan: JSON = ["objects": 3, "cost": "1.5", "changes": ["a", "b"]]
+    #expect(try flags(plan, plan).isEmpty)
+    let other = try flags(plan, ["objects": 4, "cost": "1.5", "changes": ["a", "b"]])
+    #expect(other.count == 1 && other.first?.kind == .previewDiffers)
+    #expect(other.first?.message.hasSuffix("differs from its preview: objects") == true)
+    let less = try flags(plan, ["objects": 3, "changes": ["b", "a"]])
+    #expect(less.first?.message.hasSuffix("changes, cost") == true)
+    let more = try flags(plan, ["objects": 3, "cost": "1.5", "changes": ["a", "b"], "more": true])
+    #expect(more.first?.message.hasSuffix("more") == true)
+    #expect(try flags(plan, "done").first?.message.hasSuffix("all of it") == true)
+    // What failed has done what it says of itself, not what was planned.
+    #expect(try flags(plan, [:], status: .failed).isEmpty)
+  }
+
+  @Test("what the action declares may differ, and nothing else")
+  func declared() throws {
+    let plan: JSON = ["objects": 3, "took": 1]
+    #expect(try flags(plan, ["objects": 3, "took": 9], mayDiffer: ["took"]).isEmpty)
+    #expect(try flags(plan, ["objects": 3, "id": "x"], mayDiffer: ["took", "id"]).isEmpty)
+    #expect(
+      try flags(plan, ["objects": 2, "took": 9], mayDiffer: ["took"]).first?.message.hasSuffix("objects")
+        == true)
+    var registry = Registry(withPreview: true)
+    registry.override = registry.text.replacing(#""preview":"plan","#, with: #""may_differ":["a"],"#)
+    #expect(throws: RecordError.self) { try Governed(registry: registry) }
   }
 
   @Test("a new bundle makes the preview void with the ballots: what waits is denied and asked for anew")

@@ -7,6 +7,30 @@ import Testing
 struct ProposalTests {
   // MARK: At the door
 
+  @Test(
+    "parameters with text that people do not see are denied, wherever it stands (INV-013)",
+    arguments: ["\u{0}", "\u{1B}[2J", "\u{202E}", "\u{2066}", "\u{E0041}", "\u{85}", "\u{7F}", "\u{200F}"])
+  func hiddenText(hidden: String) throws {
+    var world = try Governed()
+    let text = try world.propose(parameters: ["text": .string("a\(hidden)b")])
+    #expect(try world.rules(text) == ["floor.hidden_text"])
+    #expect(try world.view(text).rules.last?.message.contains("U+") == true)
+    let deep = try world.propose(action: "publish", parameters: ["a": [["x\(hidden)": 1]]])
+    #expect(try world.rules(deep).contains("floor.hidden_text"))
+    var old = try Governed(semantics: Semantics.people - 1)
+    let before = try old.propose(parameters: ["text": .string(hidden)])
+    #expect(try old.rules(before).isEmpty)
+  }
+
+  @Test("what people do see stays: other alphabets, emoji, lines and tabs")
+  func visibleText() throws {
+    var world = try Governed()
+    for text in ["Grüße, 東京", "👩‍👩‍👧", "a\tb\r\nc", "שלום", "e\u{301}"] {
+      let index = try world.propose(parameters: ["text": .string(text)])
+      #expect(try world.rules(index).isEmpty, "\(text)")
+    }
+  }
+
   @Test("a proposal signed by another's key, a stranger, or not by its agent is refused (INV-002)")
   func signatures() throws {
     var world = try Governed()

@@ -38,9 +38,9 @@ struct ClawFoundingTests {
     #expect(outcome.code == 0, "\(outcome.output)")
     #expect(outcome.output.contains("n = 4, t = 3, f = 1"))
     let secrets = folder.files.filter { $0.hasSuffix(".key") }
-    // Four keys a party, the clients' authority, two a person: 2 agents, 2 approvers, 2 operators,
-    // 1 auditor, 1 executor.
-    #expect(secrets.count == 4 * 4 + 1 + 2 * 8)
+    // Four keys a party, the clients' authority, two a person: 2 agents, 2 approvers and who answers for the
+    // agents, 2 operators, 1 auditor, 1 executor; and a second signing key of each who votes or confirms.
+    #expect(secrets.count == 4 * 4 + 1 + 2 * 9 + 3)
     for name in secrets { #expect(try folder.mode(name) == 0o600, "\(name)") }
     #expect(!folder.files.contains { $0.contains(".new") })
 
@@ -48,7 +48,7 @@ struct ClawFoundingTests {
     #expect(ceremony["threshold"]?.integer == 3)
     #expect(ceremony["seats"]?.array?.compactMap { $0["id"]?.integer } == [1, 2, 3, 4])
     let principals = ceremony["enrolments"]?.array?.compactMap { $0["principal"]?.string } ?? []
-    #expect(principals == principals.sorted() && principals.count == 8)
+    #expect(principals == principals.sorted() && principals.count == 9)
     #expect(outcome.output.contains(ceremony.contentHash.hex))
 
     let node = try folder.json("c/nodes/node-2/node.json")

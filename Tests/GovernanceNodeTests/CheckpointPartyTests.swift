@@ -1,4 +1,5 @@
 import ClawLedger
+import ClawShield
 import Crypto
 import FROST
 import Merkle
@@ -14,35 +15,50 @@ import Wire
 final class Rig {
   var node: GovernanceNode<Ed25519SHA512>
   private let disk = SimulatedDisk()
-  private var random: SeededRandom
+  var random: SeededRandom
   private var time: UInt64 = 0
   let operatorKey: SigningKey
   let secondOperatorKey: SigningKey
   /// What the node has said to callers, and to its operator.
   var answers: [Answer] = []
   var notices: [Notice] = []
-  private let party: Foundation<Ed25519SHA512>.PartyMaterial
+  let party: Foundation<Ed25519SHA512>.PartyMaterial
+  private let localPolicy: LocalPolicy?
+  /// An agent, and two approvers who answer for nobody.
+  let agentKey: SigningKey
+  let firstApproverKey: SigningKey
+  let secondApproverKey: SigningKey
 
-  init(nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60) throws {
+  init(
+    nodes: Int = 1, threshold: Int = 1, lock: SigningLock = .none, ticks: Int = 60,
+    localPolicy: LocalPolicy? = nil
+  ) throws {
+    self.localPolicy = localPolicy
     random = SeededRandom(seed: 1)
     operatorKey = SigningKey.generate(using: &random)
     secondOperatorKey = SigningKey.generate(using: &random)
+    agentKey = SigningKey.generate(using: &random)
+    firstApproverKey = SigningKey.generate(using: &random)
+    secondApproverKey = SigningKey.generate(using: &random)
     let cast = try Cast(using: &random)
     let person = Enrolment(
       principal: .operator("pat"), key: operatorKey.publicKey, owner: "pat", expiresAt: .distantFuture)
     let other = Enrolment(
       principal: .operator("sam"), key: secondOperatorKey.publicKey, owner: "sam", expiresAt: .distantFuture)
     let foundation = try Foundation<Ed25519SHA512>.generate(
-      nodes: nodes, threshold: threshold, enrolments: cast.enrolments + [person, other], using: &random)
+      nodes: nodes, threshold: threshold,
+      enrolments: cast.enrolments + [person, other]
+        + Rig.company(agent: agentKey.publicKey, firstApproverKey.publicKey, secondApproverKey.publicKey),
+      using: &random)
     disk.sync(try foundation.genesis.batch())
     party = foundation.parties[0]
-    node = try Rig.start(party, disk, lock, at: 0, using: &random)
+    node = try Rig.start(party, disk, lock, localPolicy, at: 0, using: &random)
     for _ in 0..<ticks { step(.tick) }
   }
 
   private static func start(
     _ party: Foundation<Ed25519SHA512>.PartyMaterial, _ disk: SimulatedDisk, _ lock: SigningLock,
-    at time: UInt64, using random: inout SeededRandom
+    _ localPolicy: LocalPolicy?, at time: UInt64, using random: inout SeededRandom
   ) throws -> GovernanceNode<Ed25519SHA512> {
     var seed = party.keySeed
     var storage = [UInt8](repeating: 7, count: 32)
@@ -52,14 +68,15 @@ final class Rig {
     return try GovernanceNode(
       identity: NodeIdentity(id: party.id, partyKey: key, storageKey: storageKey),
       memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk),
-      foundingShare: PartyShare(KeyPackage(serialized: party.share)), settings: try Settings(),
+      foundingShare: PartyShare(KeyPackage(serialized: party.share)), localPolicy: localPolicy,
+      settings: try Settings(),
       at: Rig.moment(time), using: &random)
   }
 
   /// The process ends, and starts again from its disk.
   func restart() throws {
     let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
-    node = try Rig.start(party, disk, lock, at: time, using: &random)
+    node = try Rig.start(party, disk, lock, localPolicy, at: time, using: &random)
   }
 
   /// A note of any content under the group key: what parties sign who lie together.

@@ -100,7 +100,7 @@ struct RecordTests {
   }
 
   private static let freeText: Set<String> = [
-    "message", "rationale", "rule", "action_version", "error_code", "image_digest", "approval_note",
+    "message", "reason", "rationale", "rule", "action_version", "error_code", "image_digest", "approval_note",
     "kernel", "challenge", "answer", "boot_id", "verifying_share", "media_type", "tenant_id",
   ]
 

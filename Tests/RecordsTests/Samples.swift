@@ -146,6 +146,16 @@ enum Samples {
       DerivedIncident(
         incidentID: "incident-3", kind: .breaker, cause: LeafIndex(4), about: LeafIndex(4),
         tenantID: "acme", target: .token("token-1"), message: "tripped")),
+    .derivedIncident(
+      DerivedIncident(
+        incidentID: "incident-4", kind: .withheld, cause: LeafIndex(6), about: LeafIndex(6),
+        tenantID: "acme", target: .token("token-1"), message: "withheld",
+        declines: [
+          PartySigned(
+            Decline(
+              party: 2, decision: LeafIndex(6), decisionID: "decision-1", reason: "no", declinedAt: time),
+            cluster: digest, with: key("p2"))
+        ])),
     .artifact(
       signed(
         ArtifactNote(

@@ -320,6 +320,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
           ChallengeNote(executor: "é 1", incarnation: 3, challenge: [0, 255, 3]),
         ], restrictions: [0, 255, 3]))
   ),
+  ("peer", "DeclineShown", DeclineShown(statement: [0, 255, 1])),
+  ("peer", "PeerMessage", PeerMessage.declineShown(DeclineShown(statement: [0, 255, 1]))),
   ("peer", "PeerMessage", PeerMessage.historyWanted(HistoryWanted(first: 300))),
   ("peer", "ProgramAdvert", ProgramAdvert(semantics: 2)),
   ("peer", "PeerMessage", PeerMessage.advert(ProgramAdvert(semantics: 2))),

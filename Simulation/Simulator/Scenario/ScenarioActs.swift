@@ -72,6 +72,12 @@ extension ScenarioLine {
     case "snapshot":
       try expect("to")
       return .snapshot(to: try number("a node's number", in: 1...99))
+    case "party":
+      let party = try number("a party's number", in: 1...99)
+      try expect("vetoes")
+      let request = try number("a request's number")
+      try expect("of")
+      return .veto(party, agent: try number("an agent's number", in: 1...3), request: request)
     case "agent": return try agent()
     case "approver":
       let approver = try number("an approver's number", in: 1...4)
@@ -84,7 +90,7 @@ extension ScenarioLine {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, replace, backup, policy, snapshot, program, activate, agent or approver"
+          + "revoke, transfer, members, replace, backup, policy, snapshot, program, activate, party, agent or approver"
       )
     }
   }

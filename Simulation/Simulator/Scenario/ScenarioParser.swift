@@ -141,7 +141,9 @@ public struct ScenarioParser {
     if line.takes("fault") {
       let start = line
       let name = try line.rest("a fault's name")
-      guard FaultNames.all.contains(name) else { throw start.error("a fault that the simulator counts") }
+      guard (FaultNames.all + FaultNames.drawnByNone).contains(name) else {
+        throw start.error("a fault that the simulator counts")
+      }
       return .fault(name)
     }
     try line.expectOracle()

@@ -71,6 +71,7 @@ extension Act {
     case .program(let node, let semantics): "program \(node) semantics \(semantics)"
     case .activate(let semantics): "activate semantics \(semantics)"
     case .agent(let number, let act, let node): "agent \(number) \(act.text) at \(node)"
+    case .veto(let party, let agent, let request): "party \(party) vetoes \(request) of \(agent)"
     case .vote(let approver, let agent, let request, let approves):
       "approver \(approver) \(approves ? "approves" : "rejects") \(request) of \(agent)"
     }

@@ -67,6 +67,8 @@ public enum Act: Hashable, Sendable {
   case agent(UInt64, AgentAct, at: UInt64)
   /// An approver votes on an agent's request when it sees it, instead of what it would have said.
   case vote(UInt64, agent: UInt64, request: UInt64, approves: Bool)
+  /// The people of a party tell its node to give no share to what is decided about an agent's request.
+  case veto(UInt64, agent: UInt64, request: UInt64)
 }
 
 /// What happens to messages on a link.

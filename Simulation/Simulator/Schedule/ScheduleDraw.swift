@@ -94,6 +94,9 @@ private struct ScheduleDraw {
     for item in conditions.drawPolicies(using: &policies) { add(item.at, item.act) }
     var snapshots = SeededRandom(seed: conditions.seed, for: .schedule, named: 116, log: nil)
     for item in conditions.drawSnapshots(using: &snapshots) { add(item.at, item.act) }
+    guard conditions.left == nil, Schedule(conditions, items).liars.isEmpty else { return }
+    var vetoes = SeededRandom(seed: conditions.seed, for: .schedule, named: 117, log: nil)
+    for item in conditions.drawVetoes(using: &vetoes) { add(item.at, item.act) }
   }
 
   private mutating func drawExecutorLies() {

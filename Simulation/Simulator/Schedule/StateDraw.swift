@@ -9,6 +9,19 @@ extension Conditions {
     }
   }
 
+  /// One party vetoes up to four requests, in one seed of five: not where somebody is left behind or lies, since the others
+  /// must remain as many as sign.
+  func drawVetoes(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(200_000) else { return [] }
+    let party = 1 + random.below(UInt64(nodes))
+    return (0..<(1 + random.below(4))).map { _ in
+      Schedule.Item(
+        at: second / 2 + random.below(2 * second),
+        .veto(party, agent: 1 + random.below(2), request: 1 + random.below(40)))
+    }
+  }
+
   /// A node that is away for a while and is sent a state when it comes back, in one seed of four.
   func drawSnapshots(using random: inout SeededRandom) -> [Schedule.Item] {
     let second: UInt64 = 1_000_000_000

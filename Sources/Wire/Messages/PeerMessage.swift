@@ -45,6 +45,7 @@ public enum PeerMessage: WireMessage {
   case advert(ProgramAdvert)
   case earlierWanted(EarlierWanted)
   case earlierShown(EarlierShown)
+  case declineShown(DeclineShown)
   /// None that this program knows.
   case unknown
 
@@ -94,6 +95,7 @@ public enum PeerMessage: WireMessage {
     case 40: self = .advert(try reader.message())
     case 41: self = .earlierWanted(try reader.message())
     case 42: self = .earlierShown(try reader.message())
+    case 43: self = .declineShown(try reader.message())
     default: break
     }
   }
@@ -142,6 +144,7 @@ public enum PeerMessage: WireMessage {
     case .advert(let part): writer.message(40, part)
     case .earlierWanted(let part): writer.message(41, part)
     case .earlierShown(let part): writer.message(42, part)
+    case .declineShown(let part): writer.message(43, part)
     case .unknown: break
     }
   }
@@ -197,4 +200,5 @@ extension PeerMessage {
   public var advert: ProgramAdvert? { if case .advert(let part) = self { part } else { nil } }
   public var earlierWanted: EarlierWanted? { if case .earlierWanted(let part) = self { part } else { nil } }
   public var earlierShown: EarlierShown? { if case .earlierShown(let part) = self { part } else { nil } }
+  public var declineShown: DeclineShown? { if case .declineShown(let part) = self { part } else { nil } }
 }

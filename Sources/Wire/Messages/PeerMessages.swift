@@ -130,6 +130,25 @@ public struct RestrictionBound: WireMessage {
   }
 }
 
+/// `openexec.v1.DeclineShown`.
+public struct DeclineShown: WireMessage {
+  /// Canonical JSON; see Docs/Protocol/Records.md.
+  public var statement: [UInt8] = []
+
+  public init() {}
+
+  public init(statement: [UInt8] = []) { self.statement = statement }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: statement = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) { writer.bytes(1, statement) }
+}
+
 /// `openexec.v1.ArtifactPush`.
 public struct ArtifactPush: WireMessage {
   /// Its owner's signed statement.

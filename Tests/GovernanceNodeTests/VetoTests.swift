@@ -1,0 +1,108 @@
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// A party's veto: whose order counts, what it does to that party's share, and that it outlives the process.
+struct VetoTests {
+  /// A node with a proposal that waits for people.
+  private func waiting() throws -> (rig: Rig, leaf: LeafIndex) {
+    let rig = try Rig()
+    let leaf = try rig.propose("deploy")
+    return (rig, leaf)
+  }
+
+  private func order(
+    _ rig: Rig, _ leaf: LeafIndex, party: Int = 1, hash: Digest? = nil, key: borrowing SigningKey,
+    seconds: Int64 = 60
+  ) throws -> [UInt8] {
+    let known = try #require(rig.node.overlay.final.proposalView(at: leaf)?.leafHash)
+    let now = rig.node.now.wall
+    return PartySigned(
+      VetoOrder(
+        party: party, proposal: leaf, proposalHash: hash ?? known, reason: "no", signedAt: now,
+        validUntil: now.advanced(by: .seconds(seconds))), cluster: rig.node.cluster, with: key
+    ).bytes
+  }
+
+  private func call(_ rig: Rig, _ order: [UInt8], number: UInt64 = 1) -> StatusCode? {
+    rig.answers = []
+    rig.step(
+      .call(
+        ClientCall(
+          key: CallKey(connection: 9, call: number), caller: .operator("pat"), method: Method.veto.path,
+          payload: StatementRequest(statement: order).encode())))
+    guard case .respond(_, let status, _)? = rig.answers.first else { return nil }
+    return status.code
+  }
+
+  @Test("only an order of this party, by its key, in time and about that proposal is taken")
+  func orders() throws {
+    let (rig, leaf) = try waiting()
+    let own = rig.partyKey()
+    let other = SigningKey.generate(using: &rig.random)
+    #expect(call(rig, try order(rig, leaf, key: other)) == .permissionDenied)
+    #expect(call(rig, try order(rig, leaf, party: 2, key: own)) == .permissionDenied)
+    #expect(call(rig, try order(rig, leaf, key: own, seconds: -1)) == .permissionDenied)
+    #expect(call(rig, try order(rig, leaf, hash: SHA256.hash("x"), key: own)) == .failedPrecondition)
+    #expect(call(rig, Array("{}".utf8)) == .invalidArgument)
+    #expect(call(rig, try order(rig, leaf, key: own)) == .ok)
+    // Again is no other.
+    #expect(call(rig, try order(rig, leaf, key: own)) == .ok)
+    #expect(rig.node.vetoes.standing.count == 1)
+  }
+
+  @Test(
+    "a party that vetoed a proposal declines consent to its approval and nothing else, also after a restart")
+  func declines() throws {
+    let (rig, leaf) = try waiting()
+    #expect(call(rig, try order(rig, leaf, key: rig.partyKey())) == .ok)
+    try rig.restart()
+    for _ in 0..<60 { rig.step(.tick) }
+    #expect(rig.node.vetoes.stands(on: leaf))
+    try rig.approve(leaf)
+    let approved = rig.node.approval(of: leaf)
+    let approval = try #require(approved)
+    for _ in 0..<40 { rig.step(.tick) }
+    // The only party has declined: the approval is final, consented to by nobody, and withheld.
+    #expect(rig.node.view.finalSize > approval.value + 1)
+    let view = rig.node.overlay.final.proposalView(at: leaf)
+    #expect(view?.status == .aborted)
+    let proof = rig.node.proof(of: approval, consenting: true)
+    #expect(proof == nil)
+    // What is over needs no veto.
+    #expect(rig.node.vetoes.standing.isEmpty)
+  }
+
+  @Test("what is consented to already cannot be vetoed")
+  func late() throws {
+    let (rig, leaf) = try waiting()
+    try rig.approve(leaf)
+    for _ in 0..<10 { rig.step(.tick) }
+    #expect(call(rig, try order(rig, leaf, key: rig.partyKey())) == .failedPrecondition)
+  }
+
+  @Test("a party's own bundle is asked before its share, and its reason is what is declined for")
+  func bundle() throws {
+    let rig = try Rig(
+      localPolicy: LocalPolicy(files: [
+        ("local.rego", "package openexec\n\nwithhold contains \"no deploys\" if input.action == \"deploy\"\n")
+      ]))
+    let echo = try rig.propose("echo")
+    let deploy = try rig.propose("deploy")
+    try rig.approve(deploy)
+    for _ in 0..<40 { rig.step(.tick) }
+    let one = rig.node.overlay.final.proposalView(at: echo)
+    let other = rig.node.overlay.final.proposalView(at: deploy)
+    #expect(one?.status == .approved)
+    #expect(other?.status == .aborted && other?.rationale.contains("no deploys") == true)
+    let approval = try #require(one?.approval)
+    let proof = rig.node.proof(of: approval, consenting: true)
+    #expect(proof != nil)
+  }
+}
