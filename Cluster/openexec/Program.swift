@@ -76,14 +76,13 @@ struct Program {
     let configuration = configuration(path)
     do {
       let thread = try LoopThread(name: "preflight") { loop in
-        let host = try MicroVMHost(
-          loop: loop,
-          settings: MicroVMSettings(images: configuration.images, folder: configuration.data + "/preflight"))
-        host.preflight { report in
+        let hosts = try configuration.hosts(
+          on: loop, folder: configuration.data + "/preflight", tasks: configuration.tasks + "-preflight")
+        hosts.preflight { report in
           let readiness = Readiness(HostProbe.findings(report, configuration))
           print(
             json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
-          withExtendedLifetime(host) {}
+          withExtendedLifetime(hosts) {}
           loop.stop()
         }
       }
