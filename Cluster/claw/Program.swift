@@ -12,7 +12,7 @@ struct Program {
     + ApprovalCommands.all + StatusCommands.all + AlertCommands.all + IncidentCommands.all
     + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
-    + ArtifactCommands.all + LedgerCommands.all + PolicyCommands.all
+    + ArtifactCommands.all + ImageCommands.all + LedgerCommands.all + PolicyCommands.all
     + PolicyActivation.all + Bench.commands
 
   static func main() {

@@ -131,25 +131,8 @@ final class ShimRig {
     return try #require(outcome)
   }
 
-  /// Whatever of this host's is on the machine.
-  var traces: [String] {
-    var found: [String] = host.leftovers
-    found += ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/bundles")) ?? [])
-      .map { "bundle \($0)" }
-    found += TaskCleanup.mounts(below: folder).map { "mount \($0)" }
-    found += TaskGroup.folders(host.groupParent).map { "control group \($0)" }
-    let state = "\(folder)/state/openexec"
-    found += ((try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []).map { "state \($0)" }
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] where Int32(name) != nil
-    {
-      let line = Folders.readKernelFile("/proc/\(name)/cmdline") ?? ""
-      if line.contains(folder) { found.append("process \(name): \(line)") }
-    }
-    return found
-  }
-
   func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) {
-    let traces = traces
+    let traces = host.traces
     #expect(traces == [], sourceLocation: location)
   }
 }

@@ -188,7 +188,7 @@ struct ShimRunTests {
         if case .started = event { isUp = true }
       }
       while !isUp { try rig.loop.turn() }
-      #expect(!rig.traces.isEmpty)
+      #expect(!rig.host.traces.isEmpty)
       // As sudden as a kill: nothing of the host's own clean-up runs, and its folder stays.
       rig.abandon()
     }()

@@ -187,6 +187,22 @@ public final class ShimHost: SandboxHost {
     }
   }
 
+  /// Whatever of this host's tasks is on the machine: what a run leaves must not be here.
+  var traces: [String] {
+    var found = leftovers
+    found += Folders.names(bundles).map { "bundle \($0)" }
+    found += TaskCleanup.mounts(below: settings.folder).map { "mount \($0)" }
+    found += TaskGroup.folders(groupParent).map { "control group \($0)" }
+    found += Folders.names("\(settings.folder)/state/\(settings.namespace)").map { "state \($0)" }
+    for name in Folders.names("/proc") where Int32(name) != nil {
+      let line = Folders.readKernelFile("/proc/\(name)/cmdline") ?? ""
+      if line.contains("\(settings.folder)/events.sock") || line.contains("\(bundles)/") {
+        found.append("process \(name)")
+      }
+    }
+    return found
+  }
+
   // MARK: Orphans
 
   /// An earlier host's tasks outlived it: their shims are daemons.
