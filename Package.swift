@@ -52,6 +52,7 @@ let modules: [Target] = [
   module("Network", ["Wire", "EventLoop", "COpenSSL", "CSystem"]),
   module("Host", ["Canonical", "Crypto"]),
   // Floor 4
+  module("Images", ["Archive", "Canonical", "Crypto", "CSystem"]),
   module("ClawLedger", ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   module("ClawShield", ["Records", "Schema", "Rego", "Canonical", "Merkle", "Crypto"]),
   module("OpenExec", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
@@ -65,7 +66,7 @@ let modules: [Target] = [
   module("RocksStore", ["ClawLedger", "CRocksDB", "Raft"]),
   module(
     "Sandbox",
-    ["OpenExec", "Archive", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
+    ["OpenExec", "Images", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
 ]
 
 let programs: [Target] = [
@@ -86,7 +87,7 @@ let programs: [Target] = [
     "claw", at: "Cluster/claw",
     [
       "Host", "Network", "EventLoop", "Wire", "Records", "ClawLedger", "ClawShield", "GovernanceNode",
-      "Schema", "Rego", "Archive",
+      "Schema", "Rego", "Archive", "Images",
       "FROST", "Merkle", "Canonical", "Crypto", "CSystem",
     ]),
   program("openexec-guest", at: "Cluster/openexec-guest", ["Wire", "Crypto", "CSystem"]),
@@ -111,6 +112,7 @@ let testing: [Target] = [
   tests("MerkleTests", ["Merkle", "Crypto", "Conformance"]),
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
   tests("ArchiveTests", ["Archive"]),
+  tests("ImagesTests", ["Images", "Archive", "Canonical", "Crypto"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
   tests("RegoTests", ["Rego", "Canonical", "Conformance"]),
   program("Benchmarks", at: "Tests/Benchmarks", ["Rego"]),
@@ -125,7 +127,9 @@ let testing: [Target] = [
   tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
   tests(
     "SandboxTests",
-    ["Sandbox", "OpenExec", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical"]),
+    [
+      "Sandbox", "OpenExec", "Images", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical",
+    ]),
   tests(
     "GovernanceNodeTests",
     [

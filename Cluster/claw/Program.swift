@@ -13,7 +13,7 @@ struct Program {
     + ComplianceCommands.all + IncidentCommands.all
     + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
-    + ArtifactCommands.all + LedgerCommands.all + PolicyCommands.all
+    + ArtifactCommands.all + ImageCommands.all + LedgerCommands.all + PolicyCommands.all
     + [PolicySigning.command] + PolicyActivation.all + PolicyShadow.all + Bench.commands
 
   static func main() {

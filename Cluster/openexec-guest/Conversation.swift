@@ -8,14 +8,14 @@ import Wire
 /// What the action writes is read only while the channel takes it: a reader that is slow on the other
 /// side makes the action wait, and nothing piles up here.
 struct Conversation {
-  private let port: Int32
+  private let surroundings: Surroundings
   private var decoder = FrameDecoder(limit: GuestFrame.executorLimit)
   /// On its way out. At most one frame more than `highWater`.
   private var outgoing: [UInt8] = []
   private var sent = 0
   private static let highWater = 64 << 10
 
-  init(port: Int32) { self.port = port }
+  init(_ surroundings: Surroundings) { self.surroundings = surroundings }
 
   mutating func hold() throws(GuestFailure) {
     let hello = try Conversation.hello()
@@ -28,6 +28,7 @@ struct Conversation {
     queue(.done(try carryOut(run)))
     try flush()
     awaitEnd()
+    surroundings.end()
   }
 
   private static func hello() throws(GuestFailure) -> GuestHello {
@@ -49,7 +50,7 @@ struct Conversation {
   // MARK: The action
 
   private mutating func carryOut(_ run: GuestRun) throws(GuestFailure) -> GuestDone {
-    try Boot.limitDisk(to: run.diskBytes - InputFolder.size(of: run))
+    try surroundings.limitDisk(to: run.diskBytes - InputFolder.size(of: run))
     var action: ActionProcess
     do throws(GuestFailure) {
       action = try ActionProcess(run)
@@ -96,7 +97,7 @@ struct Conversation {
     }
     if isRunning { entries.append(pollfd(fd: action.handle, events: Int16(POLLIN), revents: 0)) }
     if outgoing.count > sent {
-      entries.append(pollfd(fd: port, events: Int16(POLLOUT), revents: 0))
+      entries.append(pollfd(fd: surroundings.output, events: Int16(POLLOUT), revents: 0))
     }
     guard Glibc.poll(&entries, nfds_t(entries.count), 1_000) >= 0 || errno == EINTR else {
       throw .system("poll", errno)
@@ -141,7 +142,7 @@ struct Conversation {
   private mutating func send() throws(GuestFailure) {
     while sent < outgoing.count {
       let count = outgoing.withUnsafeBytes { bytes in
-        csystem_write(port, bytes.baseAddress.map { $0 + sent }, bytes.count - sent)
+        csystem_write(surroundings.output, bytes.baseAddress.map { $0 + sent }, bytes.count - sent)
       }
       if count == -Int(EAGAIN) { return }
       guard count > 0 else { throw .channelClosed }
@@ -166,7 +167,7 @@ struct Conversation {
 
   /// Everything that the action may read is here before the executor is told that it starts.
   private mutating func takeInputs(of run: GuestRun) throws(GuestFailure) {
-    var folder = try InputFolder(run)
+    var folder = try InputFolder(run, in: surroundings)
     while !folder.isWhole {
       guard case .input(let piece) = try nextFrame() else {
         throw .protocolViolation("expected a piece of the inputs")
@@ -186,7 +187,7 @@ struct Conversation {
         throw .protocolViolation("\(error)")
       }
       try wait(for: POLLIN, milliseconds: -1)
-      let count = csystem_read(port, &bytes, bytes.count)
+      let count = csystem_read(surroundings.input, &bytes, bytes.count)
       if count == -Int(EAGAIN) { continue }
       guard count > 0 else { throw .channelClosed }
       decoder.append(Array(bytes[..<count]))
@@ -199,13 +200,14 @@ struct Conversation {
     let deadline = csystem_monotonic_ns() + 10_000_000_000
     while csystem_monotonic_ns() < deadline {
       guard (try? wait(for: POLLIN, milliseconds: 200)) != nil else { return }
-      let count = csystem_read(port, &byte, 1)
+      let count = csystem_read(surroundings.input, &byte, 1)
       if count == 0 { return }
     }
   }
 
   private func wait(for events: Int32, milliseconds: Int32) throws(GuestFailure) {
-    var entry = pollfd(fd: port, events: Int16(events), revents: 0)
+    let descriptor = events == POLLIN ? surroundings.input : surroundings.output
+    var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
     guard Glibc.poll(&entry, 1, milliseconds) >= 0 || errno == EINTR else {
       throw .system("poll", errno)
     }

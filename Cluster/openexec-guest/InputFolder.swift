@@ -10,15 +10,18 @@ struct InputFolder {
   private static let page: UInt64 = 4096
 
   private let inputs: [GuestInput]
+  private let surroundings: Surroundings
   /// How many are whole.
   private var done = 0
   private var file: Int32 = -1
   private var count: UInt64 = 0
   private var hash = SHA256()
 
-  /// Makes the folder for what `run` promises.
-  init(_ run: GuestRun) throws(GuestFailure) {
+  /// Makes the folder for what `run` promises. In a task it is there: a file system of its own, whose owner the action
+  /// is not.
+  init(_ run: GuestRun, in surroundings: Surroundings) throws(GuestFailure) {
     inputs = run.inputs
+    self.surroundings = surroundings
     guard inputs.allSatisfy(\.isNamed), Set(inputs.map(\.name)).count == inputs.count else {
       throw .protocolViolation("an input's name is no file name of its own")
     }
@@ -27,7 +30,9 @@ struct InputFolder {
       throw .protocolViolation("the inputs take all of the disk")
     }
     guard !inputs.isEmpty else { return }
-    try Boot.mountTemporary(InputFolder.path, size: size, inodes: inputs.count + 8, mode: "0755")
+    if case .machine = surroundings {
+      try Boot.mountTemporary(InputFolder.path, size: size, inodes: inputs.count + 8, mode: "0755")
+    }
     try finishEmpty()
   }
 
@@ -68,7 +73,7 @@ struct InputFolder {
   /// Nobody writes here any more.
   func seal() throws(GuestFailure) {
     guard !inputs.isEmpty else { return }
-    try Boot.makeReadOnly(InputFolder.path)
+    if case .machine = surroundings { try Boot.makeReadOnly(InputFolder.path) }
   }
 
   private mutating func open() throws(GuestFailure) {

@@ -1,8 +1,10 @@
 import Canonical
 import Crypto
+import EventLoop
 import Host
 import Network
 import Records
+import Sandbox
 
 /// What an executor is told by its file.
 struct ExecutorConfiguration: Sendable {
@@ -30,6 +32,11 @@ struct ExecutorConfiguration: Sendable {
   /// Where machines are made; short, since sockets and control groups are named after it.
   var machines: String { data + "/machines" }
   let nodes: [Node]
+  /// What runs the classes that are no built-in machines; nil for the standard ones.
+  let containerRuntime: ShimSettings.Runtime?
+  let kataRuntime: ShimSettings.Runtime?
+  /// Where tasks of shims are made; every folder above it can be passed through by anyone.
+  let tasks: String
 
   init(file: String) throws {
     var file = try ConfigurationSection(file: file)
@@ -61,6 +68,18 @@ struct ExecutorConfiguration: Sendable {
           json.string.flatMap(CertificateFingerprint.init(hex:))
         })
     }
+    var runtimes: [String: ShimSettings.Runtime] = [:]
+    if file.optional("runtimes") != nil {
+      runtimes = try file.section("runtimes", ExecutorConfiguration.runtimes)
+    }
+    containerRuntime = runtimes["container"]
+    kataRuntime = runtimes["kata"]
+    tasks = try file.value(
+      "tasks", "an absolute path of at most 64 bytes",
+      default: "/run/openexec/" + SHA256.hash(data).hex.prefix(12)
+    ) { json in
+      json.string.flatMap { $0.hasPrefix("/") && $0.utf8.count <= 64 ? $0 : nil }
+    }
     guard nodes.count >= threshold else {
       throw file.unusable("nodes", "expected at least \(threshold), so that a threshold of them can agree")
     }
@@ -68,5 +87,32 @@ struct ExecutorConfiguration: Sendable {
     executor = principal
     self.incarnation = incarnation
     home = file.folder
+  }
+
+  /// `{"container": {"runtime": NAME}, "kata": {"runtime": NAME, "config": FILE}}`, each part optional.
+  private static func runtimes(
+    _ section: inout ConfigurationSection
+  ) throws(ConfigurationError) -> [String: ShimSettings.Runtime] {
+    var found: [String: ShimSettings.Runtime] = [:]
+    for name in ["container", "kata"] {
+      guard section.optional(name) != nil else { continue }
+      found[name] = try section.section(name) { (runtime) throws(ConfigurationError) in
+        ShimSettings.Runtime(
+          try runtime.text("runtime"),
+          configuration: try runtime.value("config", "a path", default: nil) { .some($0.string) })
+      }
+    }
+    return found
+  }
+
+  /// The hosts of all classes. `folder` is where machines are made.
+  func hosts(on loop: EventLoop, folder: String, tasks: String? = nil) throws -> SandboxHosts {
+    var settings = ShimSettings(images: images, folder: tasks ?? self.tasks, roots: folder + "-roots")
+    if let containerRuntime { settings.container = containerRuntime }
+    if let kataRuntime { settings.kata = kataRuntime }
+    return SandboxHosts([
+      try MicroVMHost(loop: loop, settings: MicroVMSettings(images: images, folder: folder)),
+      try ShimHost(loop: loop, settings: settings),
+    ])
   }
 }

@@ -21,7 +21,7 @@ final class ExecutorStation {
   private var pin: ClusterPin?
   private var answers: [(node: String, pin: ClusterPin)] = []
   private(set) var links: [NodeLink] = []
-  private var host: MicroVMHost?
+  private var hosts: SandboxHosts?
   private var effects = ExecutorEffects()
   private var isStopping = false
   private var isBusy = false
@@ -49,9 +49,7 @@ final class ExecutorStation {
   // MARK: Start and stop
 
   func start() throws {
-    host = try MicroVMHost(
-      loop: loop,
-      settings: MicroVMSettings(images: configuration.images, folder: configuration.machines))
+    hosts = try configuration.hosts(on: loop, folder: configuration.machines)
     pin = try ClusterPin.read(configuration.data + "/cluster.json")
     var authorities: [Certificate] = []
     var pins: [String: CertificateFingerprint] = [:]
@@ -71,7 +69,7 @@ final class ExecutorStation {
 
   /// The cluster is known: the journal is read and work begins.
   private func begin() throws {
-    guard let pin, let host, executor == nil else { return }
+    guard let pin, let hosts, executor == nil else { return }
     let identity = ExecutorIdentity(
       keys: KeyRing(cluster: pin.cluster, keys: [GroupKey(pin.groupKey)]),
       executor: configuration.executor, incarnation: configuration.incarnation)
@@ -84,7 +82,7 @@ final class ExecutorStation {
     note(
       .info, "started",
       [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
-    host.preflight { [unowned self] report in
+    hosts.preflight { [unowned self] report in
       for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
       let findings = HostProbe.findings(report, configuration)
       declare(Readiness(findings))
@@ -112,13 +110,13 @@ final class ExecutorStation {
     note(.info, "stopping")
     step(.shutdown)
     for link in links { link.close() }
-    host?.killAll()
+    hosts?.killAll()
     finish(tries: 100)
   }
 
-  /// Ends when no machine is left: nothing of a run outlives the program that answers for it.
+  /// Ends when no sandbox is left: nothing of a run outlives the program that answers for it.
   private func finish(tries: Int) {
-    guard let host, host.running > 0, tries > 0,
+    guard let hosts, hosts.running > 0, tries > 0,
       (try? loop.schedule(after: .milliseconds(100)) { [unowned self] in finish(tries: tries - 1) }) != nil
     else {
       note(.info, "stopped")
@@ -212,7 +210,7 @@ final class ExecutorStation {
   private func carryOut(_ effects: ExecutorEffects) {
     for (run, reason) in effects.kills {
       note(.warning, "kill", [("token_id", .string(run.token)), ("reason", .string(reason.rawValue))])
-      host?.kill(run)
+      hosts?.kill(run)
     }
     for write in effects.writes {
       do {
@@ -223,11 +221,15 @@ final class ExecutorStation {
       }
     }
     for order in effects.starts {
-      host?.start(order) { [unowned self] event in
+      let isTaken = hosts?.start(order) { [unowned self] event in
         switch event {
         case .started(let run): step(.sandboxStarted(run))
         case .finished(let run, let outcome): step(.sandboxFinished(run, outcome))
         }
+      }
+      if isTaken != true {
+        let why = "no host runs class \(order.isolationClass.rawValue)"
+        waiting.append(.sandboxFinished(order.id, RunOutcome(ending: .sandboxFailed(why))))
       }
     }
     for fetch in effects.fetches { self.fetch(fetch) }

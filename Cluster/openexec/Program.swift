@@ -17,6 +17,8 @@ struct Program {
                                                   for an incarnation that was just enrolled
            openexec preflight --config FILE [--json] which isolation classes this host offers, and why not;
                                                   whether the executor is COMPLIANT, and what is off
+           openexec conformance --runtime NAME --images DIR [--json]
+                                                  proves a containerd runtime on this host, case by case
            openexec --version | --help
 
     Logs go to standard error, a line of JSON an event.
@@ -32,6 +34,7 @@ struct Program {
     case "begin" where arguments.count == 3 && arguments[1] == "--config": begin(arguments[2])
     case "preflight" where arguments.count >= 3 && arguments[1] == "--config":
       preflight(arguments[2], json: arguments.contains("--json"))
+    case "conformance": conformance(Array(arguments.dropFirst()))
     default:
       print(usage)
       exit(2)
@@ -76,18 +79,31 @@ struct Program {
     let configuration = configuration(path)
     do {
       let thread = try LoopThread(name: "preflight") { loop in
-        let host = try MicroVMHost(
-          loop: loop,
-          settings: MicroVMSettings(images: configuration.images, folder: configuration.data + "/preflight"))
-        host.preflight { report in
+        let hosts = try configuration.hosts(
+          on: loop, folder: configuration.data + "/preflight", tasks: configuration.tasks + "-preflight")
+        hosts.preflight { report in
           let readiness = Readiness(HostProbe.findings(report, configuration))
           print(
             json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
-          withExtendedLifetime(host) {}
+          withExtendedLifetime(hosts) {}
           loop.stop()
         }
       }
       try thread.join()
+    } catch {
+      fail("\(error)", code: 1)
+    }
+  }
+
+  private static func conformance(_ arguments: [String]) {
+    if arguments.contains("--help") {
+      print(ConformanceReport.syntax.help(program: "openexec"))
+      return
+    }
+    do {
+      exit(try ConformanceReport.run(arguments))
+    } catch let error as UsageError {
+      fail("\(error)", code: 2)
     } catch {
       fail("\(error)", code: 1)
     }

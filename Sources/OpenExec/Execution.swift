@@ -127,6 +127,8 @@ extension ExecutorInstance {
       guard status == 0 else { return .failed("EXIT_STATUS", "exit status \(status)") }
       return ReceiptWriter.Verdict(status: .succeeded, code: "", explanation: "")
     case .signalled(let number): return .failed("SIGNALLED", "ended by signal \(number)")
+    case .outOfMemory:
+      return .failed("OUT_OF_MEMORY", "needed more than its \(run.order.limits.memoryMiB) MiB of memory")
     case .wallClock:
       return .loopGuard("ran longer than \(run.order.limits.wallSeconds) seconds")
     case .killed:

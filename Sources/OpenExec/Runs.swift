@@ -70,6 +70,8 @@ public enum RunEnding: Equatable, Sendable {
   case wallClock
   /// It was killed as asked.
   case killed
+  /// The kernel ended it, or what it had started, for want of memory.
+  case outOfMemory
   /// The sandbox could not be started, or failed on its way; what for, in words for people.
   case sandboxFailed(String)
 }

@@ -109,6 +109,18 @@ enum Folders {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Takes a folder for this program alone; the descriptor holds it.
+  static func lock(_ folder: String) throws(SandboxError) -> Int32 {
+    let path = "\(folder)/lock"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw failure(path, "open") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw .folderInUse(folder)
+    }
+    return descriptor
+  }
+
   /// Removes a file, a link, or a folder with all in it. At most 16 levels deep: what is removed here
   /// was made here.
   static func remove(_ path: String, depth: Int = 0) {

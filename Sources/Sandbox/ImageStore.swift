@@ -45,6 +45,13 @@ public final class ImageStore {
     try Folders.makeAll(cache, mode: 0o700)
   }
 
+  /// The guest's program alone, for tasks whose kernel is not ours to boot: `entry` of the manifest in `folder`.
+  static func entryProgram(in folder: String) throws(SandboxError) -> [UInt8] {
+    let bytes = try Folders.read("\(folder)/manifest.json", limit: 1 << 20)
+    guard let manifest = try? JSON.parse(bytes) else { throw .manifest("\(folder)/manifest.json is no JSON") }
+    return try verified(try file(manifest["entry"], "entry", in: folder))
+  }
+
   private static func file(
     _ value: JSON?, _ name: String, in folder: String
   ) throws(SandboxError) -> File {
@@ -62,7 +69,7 @@ public final class ImageStore {
   var fault: String? {
     for file in [kernel, guest] + images {
       do throws(SandboxError) {
-        _ = try verified(file)
+        _ = try ImageStore.verified(file)
       } catch {
         return error.description
       }
@@ -73,7 +80,7 @@ public final class ImageStore {
   /// The path of the verified kernel.
   func preparedKernel() throws(SandboxError) -> String {
     if let path = prepared[kernel.digest] { return path }
-    let bytes = try verified(kernel)
+    let bytes = try ImageStore.verified(kernel)
     return try keep([bytes], as: kernel.digest)
   }
 
@@ -82,17 +89,17 @@ public final class ImageStore {
   func preparedInitramfs(action digest: String?) throws(SandboxError) -> String {
     let key = "\(guest.digest)+\(digest ?? "none")"
     if let path = prepared[key] { return path }
-    var pieces = [try verified(guest)]
+    var pieces = [try ImageStore.verified(guest)]
     if let digest {
       guard let image = images.first(where: { $0.digest == digest }) else {
         throw .imageMissing(digest)
       }
-      pieces.append(try verified(image))
+      pieces.append(try ImageStore.verified(image))
     }
     return try keep(pieces, as: key)
   }
 
-  private func verified(_ file: File) throws(SandboxError) -> [UInt8] {
+  private static func verified(_ file: File) throws(SandboxError) -> [UInt8] {
     let bytes = try Folders.read(file.path, limit: ImageStore.maximumImageBytes)
     let found = "sha256:" + SHA256.hash(bytes).hex
     guard found == file.digest else {

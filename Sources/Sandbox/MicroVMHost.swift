@@ -5,19 +5,11 @@ import OpenExec
 import Records
 import Wire
 
-/// What a host tells of a run.
-public enum SandboxEvent: Sendable {
-  /// The guest is up and has proven itself.
-  case started(RunID)
-  /// Nothing is left of the sandbox. Told once for every start.
-  case finished(RunID, RunOutcome)
-}
-
 /// Runs each order in a fresh machine and leaves nothing behind.
 ///
 /// Confined to its loop. Takes root: namespaces, users and control groups are made here. One host has one
 /// folder; a second one for the same folder is refused.
-public final class MicroVMHost {
+public final class MicroVMHost: SandboxHost {
   public let settings: MicroVMSettings
   public let images: ImageStore
   let loop: EventLoop
@@ -33,7 +25,7 @@ public final class MicroVMHost {
     self.loop = loop
     self.settings = settings
     try Folders.makeAll(settings.folder, mode: 0o711)
-    lock = try MicroVMHost.lock(settings.folder)
+    lock = try Folders.lock(settings.folder)
     groupPrefix = MicroVMHost.groupPrefix(settings.folder)
     do {
       ControlGroup.reap(prefix: groupPrefix)
@@ -48,21 +40,12 @@ public final class MicroVMHost {
 
   deinit { close(lock) }
 
-  private static func lock(_ folder: String) throws(SandboxError) -> Int32 {
-    let path = "\(folder)/lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw Folders.failure(path, "open") }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      throw .folderInUse(folder)
-    }
-    return descriptor
-  }
-
   /// A name for the folder that fits into the name of a control group.
   private static func groupPrefix(_ folder: String) -> String {
     String(folder.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }) + "-"
   }
+
+  public let classes: [IsolationClass] = [.microvmKVM, .microvmTCG]
 
   /// Machines that run, or are on their way out.
   public var running: Int { machines.count }
@@ -113,26 +96,7 @@ public final class MicroVMHost {
     case .kata, .container:
       throw .imageMissing("for class \(order.isolationClass.rawValue); this host runs microVMs")
     }
-    var run = GuestRun()
-    run.challenge = order.challenge
-    run.arguments = order.arguments
-    run.parameters = order.parameters
-    run.memoryBytes = UInt64(order.limits.memoryMiB) << 20
-    run.processes = UInt32(clamping: order.limits.processes)
-    run.diskBytes = UInt64(order.limits.diskMiB) << 20
-    run.inputs = order.inputs.enumerated().map { position, input in
-      GuestInput(
-        name: input.fileName(at: position), size: UInt64(input.content.count), digest: input.digest.bytes)
-    }
-    let inputBytes = order.inputs.reduce(0) { $0 + $1.content.count }
-    guard order.inputs.count <= GuestRun.maximumInputs, inputBytes <= order.limits.diskMiB << 19 else {
-      throw .tooLarge(
-        "expected at most \(GuestRun.maximumInputs) inputs of half the disk, "
-          + "found \(order.inputs.count) of \(inputBytes) bytes")
-    }
-    guard GuestFrame(.run(run)).framed.count <= GuestFrame.executorLimit else {
-      throw .tooLarge("arguments and parameters are longer than \(GuestFrame.executorLimit) bytes")
-    }
+    let run = try GuestRun(order)
     let memory = Machine.overheadMiB + order.limits.memoryMiB + order.limits.diskMiB
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")

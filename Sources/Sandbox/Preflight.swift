@@ -28,6 +28,19 @@ public struct PreflightReport: Equatable, Sendable {
   /// What is not enforced as strictly as it could be; for people.
   public let warnings: [String]
 
+  /// Nothing asked yet.
+  static let none = PreflightReport(
+    classes: [], controllers: [], missingControllers: [], imageFault: nil, warnings: [])
+
+  /// Both reports as one, classes strongest first. What one host misses is missing.
+  func joined(_ other: PreflightReport) -> PreflightReport {
+    PreflightReport(
+      classes: (classes + other.classes).sorted { $0.isolationClass > $1.isolationClass },
+      controllers: Array(Set(controllers + other.controllers)).sorted(),
+      missingControllers: Array(Set(missingControllers + other.missingControllers)).sorted(),
+      imageFault: imageFault ?? other.imageFault, warnings: warnings + other.warnings)
+  }
+
   /// What may be offered to governance, strongest first.
   public var active: [IsolationClass] {
     classes.filter(\.isActive).map(\.isolationClass)
@@ -63,11 +76,6 @@ extension MicroVMHost {
   }
 
   private func report(_ kvm: ClassFinding, _ tcg: ClassFinding) -> PreflightReport {
-    let absent = [IsolationClass.kata, .container].map { name in
-      ClassFinding(
-        isolationClass: name, isActive: false, finding: "not part of this executor",
-        remedy: "use a microvm class")
-    }
     let controllers = ControlGroup.usableControllers()
     let missing = ControlGroup.controllers.filter { !controllers.contains($0) }
     var warnings = missing.map {
@@ -77,7 +85,7 @@ extension MicroVMHost {
       warnings.append("emulation is not a security boundary of its own; the jail around it is")
     }
     return PreflightReport(
-      classes: ([kvm, tcg] + absent).sorted { $0.isolationClass > $1.isolationClass },
+      classes: [kvm, tcg],
       controllers: controllers, missingControllers: missing, imageFault: images.fault, warnings: warnings)
   }
 

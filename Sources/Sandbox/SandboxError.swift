@@ -1,6 +1,7 @@
 import CSystem
 import Canonical
 import EventLoop
+import Images
 
 /// Why a sandbox cannot be had.
 public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -18,6 +19,9 @@ public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
   /// More than this host may give to one run.
   case tooLarge(String)
   case spawn(String)
+  case image(ImageError)
+  /// A shim that cannot be used, or what it did.
+  case shim(String)
 
   public var description: String {
     switch self {
@@ -29,6 +33,8 @@ public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
     case .folderInUse(let path): "\(path): in use by another executor"
     case .tooLarge(let what): what
     case .spawn(let what): "the machine could not be started: \(what)"
+    case .image(let error): error.description
+    case .shim(let what): what
     }
   }
 }

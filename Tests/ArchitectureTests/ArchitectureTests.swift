@@ -13,6 +13,7 @@ private let house: [String: (floor: Int, mayImport: Set<String>)] = [
   "Records": (3, ["Canonical", "Merkle", "Crypto"]),
   "Network": (3, ["Wire", "EventLoop", "COpenSSL", "CSystem"]),
   "Host": (3, ["Canonical", "Crypto"]),
+  "Images": (4, ["Archive", "Canonical", "Crypto", "CSystem"]),
   "ClawLedger": (4, ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   "ClawShield": (4, ["Records", "Schema", "Rego", "Merkle", "Canonical", "Crypto"]),
   "OpenExec": (4, ["Records", "Schema", "Merkle", "Canonical", "Crypto"]),
@@ -25,7 +26,7 @@ private let house: [String: (floor: Int, mayImport: Set<String>)] = [
   ),
   "RocksStore": (5, ["ClawLedger", "Raft", "CRocksDB"]),
   "Sandbox": (
-    5, ["OpenExec", "Records", "Archive", "Wire", "EventLoop", "CSystem", "Crypto", "Canonical"]
+    5, ["OpenExec", "Records", "Images", "Wire", "EventLoop", "CSystem", "Crypto", "Canonical"]
   ),
 ]
 

@@ -191,6 +191,8 @@ struct csystem_child {
 int csystem_spawn(const struct csystem_spawn *plan, struct csystem_child *child);
 /// Signals by descriptor, so that a reused process id is never hit.
 int csystem_child_signal(int descriptor, int signal);
+/// A descriptor of a process that is no child of this one; becomes readable when the process has ended.
+int csystem_process_handle(pid_t pid);
 /// Reaps: 1 with the outcome, 0 while it runs. `code` is an exit code, or a signal where `signalled`.
 int csystem_child_reap(int descriptor, int *code, int *signalled);
 

@@ -1,0 +1,168 @@
+import Archive
+import Canonical
+import Crypto
+
+/// A piece of content by its digest (OCI image specification, "Content Descriptors").
+public struct ContentDescriptor: Equatable, Sendable {
+  public let mediaType: String
+  /// `sha256:<hex>`; no other function is taken.
+  public let digest: String
+  public let size: Int
+
+  var hex: String { String(digest.dropFirst(7)) }
+
+  init(_ json: JSON?, _ what: String) throws(ImageError) {
+    guard let mediaType = json?["mediaType"]?.string, let digest = json?["digest"]?.string,
+      let size = json?["size"]?.integer, size >= 0
+    else { throw .layout("\(what): expected mediaType, digest and size") }
+    guard ContentDescriptor.isDigest(digest) else {
+      throw .layout("\(what): expected a sha256 digest, found \(digest.prefix(80))")
+    }
+    (self.mediaType, self.digest, self.size) = (mediaType, digest, size)
+  }
+
+  /// Whether a text is `sha256:` and 64 hexadecimal characters.
+  public static func isDigest(_ text: String) -> Bool {
+    text.hasPrefix("sha256:") && Digest(hex: String(text.dropFirst(7))) != nil
+  }
+}
+
+/// A layer and what it is to unpack to.
+public struct ImageLayer: Equatable, Sendable {
+  public let blob: ContentDescriptor
+  /// Of the tar archive that the blob packs (`diff_ids`).
+  public let diffID: String
+  let isPacked: Bool
+}
+
+/// An image's manifest with its layers, lowest first.
+public struct ImageManifest: Equatable, Sendable {
+  /// Of the manifest itself: what a policy bundle pins.
+  public let digest: String
+  public let size: Int
+  public let configuration: ContentDescriptor
+  public let layers: [ImageLayer]
+}
+
+/// A folder with an OCI image layout. Everything is read by its digest, and held against it.
+public struct ImageLayout: Sendable {
+  public let folder: String
+
+  /// Bounds against layouts made to hurt.
+  static let longestDocument = 4 << 20
+  static let mostLayers = 128
+  /// Most bytes of a layer, packed or unpacked.
+  static let longestLayer = 4 << 30
+
+  /// A layout; its `oci-layout` file is looked at.
+  public init(_ folder: String) throws(ImageError) {
+    self.folder = folder
+    let marker = try ImageLayout.parse(
+      try FolderFiles.read("\(folder)/oci-layout", limit: 4_096), "oci-layout")
+    guard marker["imageLayoutVersion"]?.string == "1.0.0" else {
+      throw .layout("oci-layout: expected imageLayoutVersion 1.0.0")
+    }
+  }
+
+  static func parse(_ bytes: [UInt8], _ what: String) throws(ImageError) -> JSON {
+    do {
+      return try JSON.parse(bytes)
+    } catch {
+      throw .layout("\(what): \(error)")
+    }
+  }
+
+  func path(_ descriptor: ContentDescriptor) -> String { "\(folder)/blobs/sha256/\(descriptor.hex)" }
+
+  /// The manifest that `digest` names. It need not be in the index: what is pinned counts, not who lists it.
+  public func manifest(_ digest: String) throws(ImageError) -> ImageManifest {
+    guard ContentDescriptor.isDigest(digest) else {
+      throw .layout("expected a digest sha256:<64 hexadecimal characters>, found \(digest.prefix(80))")
+    }
+    let path = "\(folder)/blobs/sha256/\(digest.dropFirst(7))"
+    guard FolderFiles.exists(path) else { throw .missing(digest) }
+    let bytes = try FolderFiles.read(path, limit: ImageLayout.longestDocument)
+    let found = "sha256:" + SHA256.hash(bytes).hex
+    guard found == digest else { throw .digest("manifest", expected: digest, found: found) }
+    let json = try ImageLayout.parse(bytes, "manifest")
+    let configuration = try ContentDescriptor(json["config"], "config")
+    guard let list = json["layers"]?.array, list.count <= ImageLayout.mostLayers else {
+      throw .layout("manifest: expected an array of at most \(ImageLayout.mostLayers) layers")
+    }
+    let diffIDs = try self.diffIDs(configuration)
+    guard diffIDs.count == list.count else {
+      throw .layout("the manifest has \(list.count) layers, its configuration \(diffIDs.count)")
+    }
+    var layers: [ImageLayer] = []
+    for (number, item) in list.enumerated() {
+      let blob = try ContentDescriptor(item, "layers[\(number)]")
+      layers.append(
+        ImageLayer(blob: blob, diffID: diffIDs[number], isPacked: try ImageLayout.isPacked(blob)))
+    }
+    return ImageManifest(digest: digest, size: bytes.count, configuration: configuration, layers: layers)
+  }
+
+  /// The one image of a layout that has one for this machine, for who did not say which.
+  public func onlyImage() throws(ImageError) -> String {
+    let index = try ImageLayout.parse(
+      try FolderFiles.read("\(folder)/index.json", limit: ImageLayout.longestDocument), "index.json")
+    guard let list = index["manifests"]?.array else { throw .layout("index.json: expected manifests") }
+    guard list.count == 1 else {
+      let all = list.prefix(8).compactMap { $0["digest"]?.string }.joined(separator: ", ")
+      throw .layout("\(list.count) images are listed; name one by its digest: \(all)")
+    }
+    let only = try ContentDescriptor(list[0], "manifests[0]")
+    guard !only.mediaType.contains("index"), !only.mediaType.contains("manifest.list") else {
+      throw .layout("an index of several machines is listed; name the manifest of this one by its digest")
+    }
+    return only.digest
+  }
+
+  private func diffIDs(_ configuration: ContentDescriptor) throws(ImageError) -> [String] {
+    let json = try ImageLayout.parse(
+      try document(configuration, "config"), "config")
+    guard json["os"]?.string == "linux" else { throw .layout("config: expected an image for linux") }
+    guard json["architecture"]?.string == ImageLayout.architecture else {
+      throw .layout("config: expected an image for \(ImageLayout.architecture)")
+    }
+    guard let list = json["rootfs"]?["diff_ids"]?.array else { throw .layout("config: expected diff_ids") }
+    var ids: [String] = []
+    for item in list {
+      guard let id = item.string, ContentDescriptor.isDigest(id) else {
+        throw .layout("config: expected sha256 diff_ids")
+      }
+      ids.append(id)
+    }
+    return ids
+  }
+
+  /// A small blob, checked.
+  private func document(_ descriptor: ContentDescriptor, _ what: String) throws(ImageError) -> [UInt8] {
+    let bytes = try FolderFiles.read(path(descriptor), limit: ImageLayout.longestDocument)
+    let found = "sha256:" + SHA256.hash(bytes).hex
+    guard found == descriptor.digest else { throw .digest(what, expected: descriptor.digest, found: found) }
+    guard bytes.count == descriptor.size else {
+      throw .layout("\(what): expected \(descriptor.size) bytes, found \(bytes.count)")
+    }
+    return bytes
+  }
+
+  private static func isPacked(_ blob: ContentDescriptor) throws(ImageError) -> Bool {
+    switch blob.mediaType {
+    case "application/vnd.oci.image.layer.v1.tar": false
+    case "application/vnd.oci.image.layer.v1.tar+gzip",
+      "application/vnd.docker.image.rootfs.diff.tar.gzip":
+      true
+    default:
+      throw .layout("expected layers as tar or tar+gzip, found \(blob.mediaType.prefix(80))")
+    }
+  }
+
+  static var architecture: String {
+    #if arch(arm64)
+    "arm64"
+    #else
+    "amd64"
+    #endif
+  }
+}

@@ -1,0 +1,93 @@
+import Canonical
+import Crypto
+
+/// Where an image came from and what it was when it came (`provenance_json`, INV-023): written when it is added, and held
+/// against the image each time it is loaded.
+public struct Provenance: Equatable, Sendable {
+  static let type = "openexec/v1/image-provenance"
+
+  /// Who brought it, from where, and what an attestation says of it.
+  public struct Origin: Equatable, Sendable {
+    /// For people: a path, an address.
+    public var source: String
+    /// RFC 3339.
+    public var addedAt: String
+    public var addedBy: String
+    /// An in-toto statement; one that is about something else is refused.
+    public var statement: JSON?
+
+    /// An origin.
+    public init(source: String, addedAt: String, addedBy: String, statement: JSON? = nil) {
+      self.source = source
+      self.addedAt = addedAt
+      self.addedBy = addedBy
+      self.statement = statement
+    }
+  }
+
+  public let origin: Origin
+  /// Of the manifest.
+  public let image: String
+  let configuration: String
+  let layers: [(blob: String, diffID: String)]
+  /// Of its files, unpacked; hexadecimal.
+  public let tree: String
+
+  init(_ manifest: ImageManifest, tree: Digest, origin: Origin) throws(ImageError) {
+    if let statement = origin.statement { try Provenance.check(statement, image: manifest.digest) }
+    self.origin = origin
+    image = manifest.digest
+    configuration = manifest.configuration.digest
+    layers = manifest.layers.map { ($0.blob.digest, $0.diffID) }
+    self.tree = tree.hex
+  }
+
+  /// Reads what was written.
+  init(parsing bytes: [UInt8]) throws(ImageError) {
+    let json = try ImageLayout.parse(bytes, "provenance.json")
+    guard json["type"]?.string == Provenance.type, let image = json["image"]?.string,
+      let configuration = json["config"]?.string, let tree = json["tree"]?.string, Digest(hex: tree) != nil,
+      let source = json["source"]?.string, let addedAt = json["added_at"]?.string,
+      let addedBy = json["added_by"]?.string, let list = json["layers"]?.array
+    else { throw .provenance("expected a document of type \(Provenance.type)") }
+    origin = Origin(source: source, addedAt: addedAt, addedBy: addedBy, statement: json["statement"])
+    (self.image, self.configuration, self.tree) = (image, configuration, tree)
+    layers = list.map { ($0["digest"]?.string ?? "", $0["diff_id"]?.string ?? "") }
+    if let statement = origin.statement { try Provenance.check(statement, image: image) }
+  }
+
+  /// Canonical JSON.
+  public var bytes: [UInt8] {
+    var members: [(String, JSON)] = [
+      ("type", .string(Provenance.type)), ("image", .string(image)), ("config", .string(configuration)),
+      (
+        "layers",
+        .array(layers.map { ["digest": .string($0.blob), "diff_id": .string($0.diffID)] })
+      ), ("tree", .string(tree)), ("source", .string(origin.source)), ("added_at", .string(origin.addedAt)),
+      ("added_by", .string(origin.addedBy)),
+    ]
+    if let statement = origin.statement { members.append(("statement", statement)) }
+    return JSON.object(members).canonicalBytes()
+  }
+
+  public var hash: Digest { SHA256.hash(bytes) }
+
+  public static func == (left: Self, right: Self) -> Bool { left.bytes == right.bytes }
+
+  /// Holds it against an image and its unpacked files.
+  func check(_ manifest: ImageManifest, tree: Digest) throws(ImageError) {
+    let found = try Provenance(manifest, tree: tree, origin: origin)
+    guard found == self else {
+      throw .provenance(
+        "the image is not what it was when it was added: expected \(hash.hex), found \(found.hash.hex)")
+    }
+  }
+
+  /// An in-toto statement names its subjects by their digests.
+  private static func check(_ statement: JSON, image: String) throws(ImageError) {
+    let subjects = statement["subject"]?.array ?? []
+    guard subjects.contains(where: { $0["digest"]?["sha256"]?.string == String(image.dropFirst(7)) }) else {
+      throw .provenance("the statement has no subject with the digest \(image)")
+    }
+  }
+}

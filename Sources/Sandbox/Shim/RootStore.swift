@@ -1,0 +1,111 @@
+import Canonical
+import Crypto
+import Glibc
+import Images
+
+/// The roots that tasks have: an image's files, the places where a runtime mounts, and this program's own first process.
+///
+/// Each is unpacked when it is first used and measured then; before and after every run it is measured again, so that
+/// what one run might have written never reaches the next.
+final class RootStore {
+  struct Root: Equatable {
+    let path: String
+    let digest: Digest
+  }
+
+  private let library: ImageLibrary
+  private let images: String
+  private let folder: String
+  private var roots: [String: Root] = [:]
+  /// Where runtimes mount.
+  private static let mountPoints = ["proc", "sys", "dev", "tmp", "inputs"]
+  private static let reserved = ".openexec"
+
+  /// `folder` is made anew.
+  init(images: String, folder: String) throws(SandboxError) {
+    self.images = images
+    self.folder = folder
+    library = ImageLibrary("\(images)/oci")
+    Folders.remove(folder)
+    try Folders.makeAll(folder, mode: 0o700)
+  }
+
+  /// The root of an image; nil for one that holds nothing but the first process.
+  func root(_ image: String?) throws(SandboxError) -> Root {
+    let name = image ?? "none"
+    if let known = roots[name] {
+      try check(known)
+      return known
+    }
+    let place = "\(folder)/\(SHA256.hash(name).hex)"
+    if let image {
+      do {
+        _ = try library.load(image, into: place)
+      } catch {
+        throw .image(error)
+      }
+    } else {
+      try Folders.make(place, mode: 0o755)
+    }
+    return try finish(place, as: name)
+  }
+
+  /// A root of files that are given, for trials of a runtime.
+  func root(
+    named name: String, files: [(path: String, bytes: [UInt8])]
+  ) throws(SandboxError) -> Root {
+    let place = "\(folder)/\(SHA256.hash(name).hex)"
+    Folders.remove(place)
+    try Folders.make(place, mode: 0o755)
+    for (path, bytes) in files {
+      let above = path.split(separator: "/").dropLast().joined(separator: "/")
+      if !above.isEmpty { try Folders.makeAll("\(place)/\(above)", mode: 0o755) }
+      try Folders.create("\(place)/\(path)", [bytes], mode: 0o555)
+    }
+    return try finish(place, as: name)
+  }
+
+  private func finish(_ place: String, as name: String) throws(SandboxError) -> Root {
+    for point in RootStore.mountPoints { try Folders.make("\(place)/\(point)", mode: 0o755) }
+    let own = "\(place)/\(RootStore.reserved)"
+    guard !Folders.exists(own), !Folders.isLink(own) else {
+      throw .unfit(path: "/\(RootStore.reserved)", "is in the image; the name is this program's own")
+    }
+    try Folders.make(own, mode: 0o755)
+    try Folders.create("\(own)/guest", [try ImageStore.entryProgram(in: images)], mode: 0o555)
+    // What is made above is subject to the umask.
+    for path in [place, own] + RootStore.mountPoints.map({ "\(place)/\($0)" }) { chmod(path, 0o755) }
+    chmod("\(own)/guest", 0o555)
+    // A runtime gives what it mounts the mode of the place where it mounts it.
+    chmod("\(place)/tmp", 0o1777)
+    let root = Root(path: place, digest: try measure(place))
+    roots[name] = root
+    return root
+  }
+
+  /// Whether it is what it was. One that is not is never used again.
+  func check(_ root: Root) throws(SandboxError) {
+    let found = try measure(root.path)
+    guard found == root.digest else {
+      throw .digest(path: root.path, expected: root.digest.hex, found: found.hex)
+    }
+  }
+
+  private func measure(_ place: String) throws(SandboxError) -> Digest {
+    do {
+      return try TreeDigest.of(place)
+    } catch {
+      throw .image(error)
+    }
+  }
+
+  /// Why an image of the library is not what its provenance says; nil where each is.
+  var fault: String? {
+    do {
+      for entry in try library.list() { _ = try library.verify(entry.digest) }
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import CSystem
+import Crypto
+import EventLoop
+import Glibc
+import OpenExec
+import Records
+import Wire
+
+/// Runs each order in a fresh task of a containerd runtime-v2 shim and leaves nothing behind. No daemon is needed.
+///
+/// Confined to its loop. Takes root. One host has one folder; a second one for the same folder is refused.
+public final class ShimHost: SandboxHost {
+  public let settings: ShimSettings
+  public let classes: [IsolationClass] = [.kata, .container]
+  let loop: EventLoop
+  let roots: RootStore
+  private let events: EventSink
+  private let lock: Int32
+  private var tasks: [RunID: ShimTask] = [:]
+  /// Which run a task's id stands for.
+  private var runs: [String: RunID] = [:]
+  private var sequence: UInt32 = 0
+  /// Tasks of an earlier host of this folder that are still being cleaned up.
+  private(set) var orphans = 0
+  /// The control group that holds those of all tasks of this host.
+  let groupParent: String
+  /// What could not be removed, the newest last.
+  public private(set) var leftovers: [String] = []
+
+  var bundles: String { "\(settings.folder)/bundles" }
+
+  /// A host. Whatever an earlier one left in the folder is ended and removed, beginning now.
+  public init(loop: EventLoop, settings: ShimSettings) throws(SandboxError) {
+    self.loop = loop
+    self.settings = settings
+    try Folders.makeAll(settings.folder, mode: 0o711)
+    chmod(settings.folder, 0o711)
+    lock = try Folders.lock(settings.folder)
+    groupParent = "/openexec-" + SHA256.hash(settings.folder).hex.prefix(16)
+    do {
+      try ShimIdentifier.check(settings.namespace, "namespace")
+      events = try EventSink(loop: loop, path: "\(settings.folder)/events.sock")
+      try Folders.make("\(settings.folder)/bundles", mode: 0o711)
+      chmod("\(settings.folder)/bundles", 0o711)
+      roots = try RootStore(images: settings.images, folder: settings.roots)
+    } catch let error as ShimError {
+      close(lock)
+      throw .shim(error.description)
+    } catch let error as SandboxError {
+      close(lock)
+      throw error
+    } catch {
+      close(lock)
+      throw .shim("\(error)")
+    }
+    events.onOutOfMemory = { [unowned self] id in
+      if let run = runs[id] { tasks[run]?.ranOutOfMemory() }
+    }
+    reapOrphans()
+  }
+
+  deinit { close(lock) }
+
+  public var running: Int { tasks.count }
+
+  // MARK: Runs
+
+  public func start(_ order: RunOrder, _ tell: @escaping (SandboxEvent) -> Void) {
+    do throws(SandboxError) {
+      guard tasks[order.id] == nil else { throw .tooLarge("the run \(order.id.token) is under way") }
+      let root = try roots.root(order.imageDigest)
+      let task = try task(for: order, root: root) { [unowned self] progress in
+        switch progress {
+        case .greeted: break
+        case .started: tell(.started(order.id))
+        case .finished(let outcome): tell(.finished(order.id, ended(order.id, outcome, root)))
+        }
+      }
+      task.start()
+    } catch {
+      let outcome = RunOutcome(ending: .sandboxFailed(error.description))
+      loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
+    }
+  }
+
+  public func kill(_ run: RunID) { tasks[run]?.kill() }
+
+  public func killAll() {
+    for run in tasks.keys.sorted() { tasks[run]?.kill() }
+  }
+
+  /// The shim of a run, for tests that end it from outside.
+  func shimProcess(of run: RunID) -> Int32? { tasks[run]?.shimProcess }
+
+  private func task(
+    for order: RunOrder, root: RootStore.Root, _ tell: @escaping (ShimTask.Progress) -> Void
+  ) throws(SandboxError) -> ShimTask {
+    let run = try GuestRun(order)
+    return try makeTask(
+      order.id, order.isolationClass, root: root, run: run, inputs: order.inputs.map(\.content),
+      limits: order.limits, tell)
+  }
+
+  /// Makes a task; it is the caller's to start it.
+  func makeTask(
+    _ id: RunID, _ isolationClass: IsolationClass, root: RootStore.Root, run: GuestRun,
+    inputs: [[UInt8]] = [], limits: ActionLimits, _ tell: @escaping (ShimTask.Progress) -> Void
+  ) throws(SandboxError) -> ShimTask {
+    guard tasks.count < settings.maximumTasks else {
+      throw .tooLarge("no place for another task; \(tasks.count) run")
+    }
+    guard let runtime = settings.runtime(of: isolationClass) else {
+      throw .shim("class \(isolationClass.rawValue) runs in no shim")
+    }
+    let name = ShimHost.freshName()
+    // Whole pages of each input, and what the folder itself takes.
+    let inputBytes = inputs.reduce(0) { $0 + $1.count + 8_192 }
+    let inputMiB = inputs.isEmpty ? 0 : (inputBytes + (1 << 20) - 1) >> 20
+    guard inputMiB < limits.diskMiB || inputs.isEmpty else {
+      throw .tooLarge("the inputs take all of the disk of \(limits.diskMiB) MiB")
+    }
+    sequence = (sequence + 2) % settings.users
+    let spec = ContainerSpec(
+      isolationClass: isolationClass, limits: limits, inputMiB: inputMiB,
+      users: (settings.firstUser + sequence, settings.firstUser + sequence + 1),
+      controlGroup: "\(groupParent)/\(name)")
+    guard spec.memoryBytes >> 20 <= settings.maximumMemoryMiB else {
+      throw .tooLarge(
+        "needs \(spec.memoryBytes >> 20) MiB; this host gives a task \(settings.maximumMemoryMiB)")
+    }
+    let parts = try parts(name, runtime, spec, root)
+    let task = ShimTask(
+      loop: loop, parts: parts, run: run, inputs: inputs, outputLimit: limits.outputBytes,
+      allowances: TaskProcedure.Allowances(
+        bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds)), tell: tell)
+    tasks[id] = task
+    runs[name] = id
+    return task
+  }
+
+  private func parts(
+    _ name: String, _ runtime: ShimSettings.Runtime, _ spec: ContainerSpec, _ root: RootStore.Root
+  ) throws(SandboxError) -> ShimTask.Parts {
+    let program: String
+    do throws(ShimError) {
+      try ShimIdentifier.check(name, "task")
+      program = try RuntimeName(runtime.name).resolve()
+    } catch {
+      throw .shim(error.description)
+    }
+    let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: spec.json, program: program)
+    return ShimTask.Parts(
+      call: call(name, program), bundle: bundle, root: root.path, controlGroup: spec.controlGroup,
+      state: state(name),
+      options: RuntimeOptions.message(
+        of: program, state: "\(settings.folder)/state", configuration: runtime.configuration))
+  }
+
+  private func call(_ name: String, _ program: String) -> ShimCommand.Call {
+    ShimCommand.Call(
+      program: program, namespace: settings.namespace, id: name, bundle: "\(bundles)/\(name)",
+      events: events.path)
+  }
+
+  private func state(_ name: String) -> String { "\(settings.folder)/state/\(settings.namespace)/\(name)" }
+
+  /// Never used before on this host, and never again.
+  private static func freshName() -> String {
+    var bytes = [UInt8](repeating: 0, count: 8)
+    let got = csystem_getrandom(&bytes, bytes.count)
+    precondition(got == 0, "the kernel has random numbers")
+    return "oe-" + Hex.encode(bytes)
+  }
+
+  /// Lets go of a task that has ended. A root that a run has changed is an image that is not what was approved: what the
+  /// run gave does not count.
+  func ended(_ run: RunID, _ outcome: RunOutcome, _ root: RootStore.Root) -> RunOutcome {
+    if let left = tasks[run]?.leftover { leftovers = (leftovers + [left]).suffix(64) }
+    tasks[run] = nil
+    for (name, id) in runs where id == run { runs[name] = nil }
+    if tasks.isEmpty, orphans == 0 { _ = TaskGroup.remove(groupParent) }
+    do throws(SandboxError) {
+      try roots.check(root)
+      return outcome
+    } catch {
+      return RunOutcome(ending: .sandboxFailed("after the run: \(error)"), guest: outcome.guest)
+    }
+  }
+
+  /// Whatever of this host's tasks is on the machine: what a run leaves must not be here.
+  var traces: [String] {
+    var found = leftovers
+    found += Folders.names(bundles).map { "bundle \($0)" }
+    found += TaskCleanup.mounts(below: settings.folder).map { "mount \($0)" }
+    found += TaskGroup.folders(groupParent).map { "control group \($0)" }
+    found += Folders.names("\(settings.folder)/state/\(settings.namespace)").map { "state \($0)" }
+    for name in Folders.names("/proc") where Int32(name) != nil {
+      let line = Folders.readKernelFile("/proc/\(name)/cmdline") ?? ""
+      if line.contains("\(settings.folder)/events.sock") || line.contains("\(bundles)/") {
+        found.append("process \(name)")
+      }
+    }
+    return found
+  }
+
+  // MARK: Orphans
+
+  /// An earlier host's tasks outlived it: their shims are daemons.
+  private func reapOrphans() {
+    for name in Folders.names(bundles) {
+      let folder = "\(bundles)/\(name)"
+      guard Folders.isFolder(folder), (try? ShimIdentifier.check(name, "task")) != nil else { continue }
+      let program = (try? Folders.read("\(folder)/\(TaskBundle.runtimeFile)", limit: 4_096))
+        .map { String(decoding: $0, as: UTF8.self) }
+      orphans += 1
+      let task = TaskCleanup.Task(
+        call: call(name, program ?? "/bin/false"), controlGroup: "\(groupParent)/\(name)", state: state(name))
+      TaskCleanup.run(task, clean: false, on: loop) { [weak self] left in self?.reaped(left) }
+    }
+  }
+
+  private func reaped(_ left: String?) {
+    if let left { leftovers = (leftovers + [left]).suffix(64) }
+    orphans -= 1
+    if tasks.isEmpty, orphans == 0 { _ = TaskGroup.remove(groupParent) }
+  }
+}
