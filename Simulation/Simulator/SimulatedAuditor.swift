@@ -1,6 +1,7 @@
 import ClawLedger
 import Crypto
 import GovernanceNode
+import Raft
 import Records
 import Wire
 
@@ -9,7 +10,7 @@ import Wire
 ///
 /// What an honest node gives away as whole must verify, and bring back what was final when it was asked for.
 final class SimulatedAuditor: SimulatedClient {
-  static let principal = Principal.auditor("auditor1")
+  static let principal: Principal = .auditor("auditor1")
 
   private struct Copy {
     var node: UInt64
@@ -18,7 +19,7 @@ final class SimulatedAuditor: SimulatedClient {
     var text: [UInt8] = []
   }
 
-  let principal = SimulatedAuditor.principal
+  let principal: Principal = SimulatedAuditor.principal
   let pace: UInt64 = 250_000_000
   private let cluster: Digest
   private var random: SeededRandom
