@@ -28,7 +28,8 @@ struct ActionProcess {
       csystem_set_nonblocking(descriptor, 0)
     }
     let child = ActionProcess.spawn(
-      program, run.arguments, limits: ActionProcess.limits(run),
+      program, run.arguments, environment: run.hasProxy ? Forwarder.environment : [],
+      limits: ActionProcess.limits(run),
       descriptors: [stdin.read, stdout.write, stderr.write])
     for descriptor in [stdin.read, stdout.write, stderr.write] { close(descriptor) }
     guard child.result == 0 else {
@@ -68,12 +69,14 @@ struct ActionProcess {
   }
 
   private static func spawn(
-    _ program: String, _ arguments: [String], limits: [csystem_limit], descriptors: [Int32]
+    _ program: String, _ arguments: [String], environment variables: [String], limits: [csystem_limit],
+    descriptors: [Int32]
   ) -> (result: Int32, value: csystem_child) {
     var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     strings.append(nil)
-    var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-    defer { for string in strings { free(string) } }
+    var environment: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) }
+    environment.append(nil)
+    defer { for string in strings + environment { free(string) } }
     var child = csystem_child()
     let result = program.withCString { path in
       "/tmp".withCString { folder in

@@ -16,7 +16,9 @@ enum Boot {
 
   /// Mounts what is needed, loads the drivers and opens the channel.
   static func bringUp() throws(GuestFailure) -> Int32 {
-    for folder in ["/proc", "/dev", "/devices", "/tmp", InputFolder.path] { mkdir(folder, 0o755) }
+    for folder in ["/proc", "/dev", "/devices", "/tmp", InputFolder.path, SecretFolder.path] {
+      mkdir(folder, 0o755)
+    }
     try check(
       csystem_make_device("/dev/null", 0o666, 1, 3), "make /dev/null", tolerating: EEXIST)
     try check(

@@ -14,6 +14,8 @@ struct Conversation {
   private var outgoing: [UInt8] = []
   private var sent = 0
   private static let highWater = 64 << 10
+  /// Where the action may reach the executor's proxy.
+  private var forwarder: Forwarder?
 
   init(_ surroundings: Surroundings) { self.surroundings = surroundings }
 
@@ -22,6 +24,7 @@ struct Conversation {
     queue(.hello(hello))
     let run = try awaitRun()
     try takeInputs(of: run)
+    try SecretFolder.fill(run.secrets)
     let statement = GuestStarted.statement(
       challenge: Hex.encode(run.challenge), kernel: hello.kernel, bootID: hello.bootID)
     queue(.started(GuestStarted(answer: SHA256.hash(statement).bytes)))
@@ -51,6 +54,8 @@ struct Conversation {
 
   private mutating func carryOut(_ run: GuestRun) throws(GuestFailure) -> GuestDone {
     try surroundings.limitDisk(to: run.diskBytes - InputFolder.size(of: run))
+    forwarder = run.hasProxy ? try Forwarder() : nil
+    defer { forwarder?.end() }
     var action: ActionProcess
     do throws(GuestFailure) {
       action = try ActionProcess(run)
@@ -68,6 +73,7 @@ struct Conversation {
         action.output = forward(action.output, .output)
         action.error = forward(action.error, .error)
       }
+      try exchange()
       try send()
       if ending == nil, let ended = action.reap() {
         ending = ended
@@ -99,6 +105,10 @@ struct Conversation {
     if outgoing.count > sent {
       entries.append(pollfd(fd: surroundings.output, events: Int16(POLLOUT), revents: 0))
     }
+    if let forwarder {
+      entries.append(pollfd(fd: surroundings.input, events: Int16(POLLIN), revents: 0))
+      entries += forwarder.entries
+    }
     guard Glibc.poll(&entries, nfds_t(entries.count), 1_000) >= 0 || errno == EINTR else {
       throw .system("poll", errno)
     }
@@ -127,6 +137,20 @@ struct Conversation {
     if count > 0 || count == -Int(EAGAIN) { return descriptor }
     close(descriptor)
     return -1
+  }
+
+  /// Moves what there is between the programs' connections and the channel. Streams have their turn after the
+  /// action's output has had its own, and at most as much of the channel.
+  private mutating func exchange() throws(GuestFailure) {
+    guard forwarder != nil else { return }
+    while let kind = try readFrame() {
+      guard case .stream(let frame) = kind else { throw .protocolViolation("expected a stream's frame") }
+      try forwarder?.take(frame)
+    }
+    forwarder?.serve()
+    while outgoing.count - sent < 2 * Conversation.highWater, let frame = forwarder?.nextFrame() {
+      queue(.stream(frame))
+    }
   }
 
   // MARK: The channel
@@ -178,17 +202,29 @@ struct Conversation {
   }
 
   /// Waits for what the executor says next.
-  private mutating func nextFrame() throws(GuestFailure) -> GuestFrame.Kind? {
+  private mutating func nextFrame() throws(GuestFailure) -> GuestFrame.Kind {
+    while true {
+      if let kind = try readFrame() { return kind }
+      try wait(for: POLLIN, milliseconds: -1)
+    }
+  }
+
+  /// What the executor has said; nil where no whole frame is here.
+  private mutating func readFrame() throws(GuestFailure) -> GuestFrame.Kind? {
     var bytes = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       do {
-        if let content = try decoder.next() { return try GuestFrame(decoding: content).kind }
+        if let content = try decoder.next() {
+          guard let kind = try GuestFrame(decoding: content).kind else {
+            throw GuestFailure.protocolViolation("a frame of no kind")
+          }
+          return kind
+        }
       } catch {
         throw .protocolViolation("\(error)")
       }
-      try wait(for: POLLIN, milliseconds: -1)
       let count = csystem_read(surroundings.input, &bytes, bytes.count)
-      if count == -Int(EAGAIN) { continue }
+      if count == -Int(EAGAIN) { return nil }
       guard count > 0 else { throw .channelClosed }
       decoder.append(Array(bytes[..<count]))
     }

@@ -3,6 +3,7 @@ import Crypto
 import EventLoop
 import Host
 import Network
+import OpenExec
 import Records
 import Sandbox
 
@@ -37,6 +38,10 @@ struct ExecutorConfiguration: Sendable {
   let kataRuntime: ShimSettings.Runtime?
   /// Where tasks of shims are made; every folder above it can be passed through by anyone.
   let tasks: String
+  /// Nil where runs get no secrets but those of the service manager.
+  let vault: VaultSettings?
+  /// Networks that no run reaches, beside those that are not the Internet's and the nodes' own.
+  let closedNetworks: [AddressBlock]
 
   init(file: String) throws {
     var file = try ConfigurationSection(file: file)
@@ -83,6 +88,16 @@ struct ExecutorConfiguration: Sendable {
     guard nodes.count >= threshold else {
       throw file.unusable("nodes", "expected at least \(threshold), so that a threshold of them can agree")
     }
+    vault = try ExecutorConfiguration.vault(&file)
+    closedNetworks = try file.value(
+      "closed_networks", "a list of networks such as \"203.0.113.0/24\"", default: []
+    ) { json in
+      guard let texts = json.array?.compactMap(\.string), texts.count == json.array?.count else { return nil }
+      let blocks = texts.compactMap {
+        AddressBlock(text: $0, purpose: "closed by this executor's configuration")
+      }
+      return blocks.count == texts.count ? blocks : nil
+    }
     try file.finish()
     executor = principal
     self.incarnation = incarnation
@@ -111,8 +126,18 @@ struct ExecutorConfiguration: Sendable {
     if let containerRuntime { settings.container = containerRuntime }
     if let kataRuntime { settings.kata = kataRuntime }
     return SandboxHosts([
-      try MicroVMHost(loop: loop, settings: MicroVMSettings(images: images, folder: folder)),
+      try MicroVMHost(loop: loop, settings: try Reach.settings(self, folder: folder)),
       try ShimHost(loop: loop, settings: settings),
     ])
+  }
+
+  private static func vault(_ file: inout ConfigurationSection) throws(ConfigurationError) -> VaultSettings? {
+    guard file.optional("vault") != nil else { return nil }
+    let folder = file.folder
+    return try file.section("vault") { (vault) throws(ConfigurationError) in
+      VaultSettings(
+        folder: Files.resolve(try vault.text("folder"), in: folder),
+        key: Files.resolve(try vault.text("key"), in: folder))
+    }
   }
 }

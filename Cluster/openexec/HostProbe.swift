@@ -13,7 +13,24 @@ enum HostProbe {
       offeredClasses: configuration.isolationClasses,
       activeClasses: report.active.filter(configuration.isolationClasses.contains),
       missingControllers: report.missingControllers, imageFault: report.imageFault,
-      journalFault: journalFault(in: configuration.data))
+      journalFault: journalFault(in: configuration.data), resolverFault: resolverFault(),
+      vaultFault: vaultFault(configuration.vault))
+  }
+
+  /// Why no name can be resolved for a run; nil where it can.
+  private static func resolverFault() -> String? {
+    let path = EgressSettings().resolver
+    return access(path, X_OK) == 0 ? nil : "\(path) is not installed: no name can be resolved for a run"
+  }
+
+  /// Why runs get no secrets; nil where they can have some.
+  private static func vaultFault(_ settings: VaultSettings?) -> String? {
+    do {
+      guard try VaultSettings.source(settings) == nil else { return nil }
+      return "none is configured (openexec vault init), and the service manager gave no credentials"
+    } catch {
+      return "\(error)"
+    }
   }
 
   /// Why what is written in `folder` may be lost; nil where it is synced, read back, and on a disk.

@@ -19,6 +19,7 @@ struct Program {
                                                   whether the executor is COMPLIANT, and what is off
            openexec conformance --runtime NAME --images DIR [--json]
                                                   proves a containerd runtime on this host, case by case
+           openexec vault init|add|list|remove --config FILE …  the secrets that runs get
            openexec --version | --help
 
     Logs go to standard error, a line of JSON an event.
@@ -35,6 +36,7 @@ struct Program {
     case "preflight" where arguments.count >= 3 && arguments[1] == "--config":
       preflight(arguments[2], json: arguments.contains("--json"))
     case "conformance": conformance(Array(arguments.dropFirst()))
+    case "vault": VaultCommands.run(Array(arguments.dropFirst()))
     default:
       print(usage)
       exit(2)

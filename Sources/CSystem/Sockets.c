@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -168,6 +170,20 @@ int csystem_accept(int listener, struct csystem_address *peer) {
       return fail(descriptor);
   }
   return descriptor;
+}
+
+int csystem_end_sending(int descriptor) { return result(shutdown(descriptor, SHUT_WR)); }
+
+int csystem_loopback_up(void) {
+  int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (control < 0) return -errno;
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  strcpy(request.ifr_name, "lo");
+  if (ioctl(control, SIOCGIFFLAGS, &request) < 0) return fail(control);
+  request.ifr_flags |= IFF_UP;
+  if (ioctl(control, SIOCSIFFLAGS, &request) < 0) return fail(control);
+  return result(close(control));
 }
 
 int csystem_local_address(int descriptor, struct csystem_address *address) {

@@ -10,6 +10,8 @@ final class CompiledBundle: Sendable {
     let schema: Schema
     /// Hash of the schema's JSON: parameters that satisfy it satisfy every equal one.
     let schemaHash: Digest
+    /// What a receipt calls it.
+    let manifestDigest: Digest
   }
 
   let bundle: PolicyBundle
@@ -40,7 +42,7 @@ final class CompiledBundle: Sendable {
       actions.append(
         Action(
           definition: definition, schema: schema,
-          schemaHash: definition.parametersSchema.contentHash))
+          schemaHash: definition.parametersSchema.contentHash, manifestDigest: definition.manifestDigest))
     }
     for rule in bundle.approvals {
       for name in rule.actions where bundle.action(name) == nil {

@@ -42,6 +42,9 @@ extension ShieldState {
     if let field = mismatch(receipt, cell, grant) {
       throw Refusal(.invalidArgument, "\(field) is not the approval's")
     }
+    if semantics >= Semantics.reach, let field = contradiction(receipt, cell) {
+      throw Refusal(.invalidArgument, "\(field) is not what was approved to run")
+    }
     guard receipt.finishedAt >= receipt.executedAt else {
       throw Refusal(.invalidArgument, "finished_at is before executed_at")
     }

@@ -46,25 +46,30 @@ extension ExecutorInstance {
       return
     }
     start(
-      position, admitted, attempt: 1, executedAt: time, costSoFar: .zero, at: now,
+      position, admitted, attempt: 1, executedAt: time, costSoFar: .zero, measuresSoFar: nil, at: now,
       using: &random, into: &effects)
   }
 
   private mutating func start(
     _ position: Int, _ admitted: AdmittedJob, attempt: Int, executedAt: Timestamp,
-    costSoFar: MicroUSD, at now: Uptime, using random: inout some RandomNumberGenerator,
+    costSoFar: MicroUSD, measuresSoFar: RunMeasures?, at now: Uptime,
+    using random: inout some RandomNumberGenerator,
     into effects: inout ExecutorEffects
   ) {
     let order = RunOrder(
       id: RunID(token: admitted.token.id, attempt: attempt),
       isolationClass: admitted.isolationClass, imageDigest: admitted.action.imageDigest,
       arguments: admitted.action.arguments, parameters: admitted.standardInput,
-      inputs: admitted.inputs, limits: admitted.action.limits, challenge: random.bytes(32))
+      inputs: admitted.inputs, limits: admitted.action.limits, egress: admitted.egress,
+      secrets: admitted.action.secrets, oauth: admitted.action.oauth,
+      tenantID: admitted.token.decision.tenantID,
+      challenge: random.bytes(32))
     let allowed = Interval.seconds(Int64(admitted.action.limits.wallSeconds))
     jobs[position].phase = .starting(
       Job.Run(
         admitted: admitted, order: order, executedAt: executedAt, costSoFar: costSoFar,
-        deadline: now.advanced(by: allowed).advanced(by: settings.sandboxGrace)))
+        measuresSoFar: measuresSoFar, deadline: now.advanced(by: allowed).advanced(by: settings.sandboxGrace))
+    )
     effects.starts.append(order)
     effects.notices.append(
       .jobStarted(order.id, admitted.token.decision, order.isolationClass))
@@ -90,6 +95,8 @@ extension ExecutorInstance {
     case .burning, .concluding, .pending: return
     }
     guard run.order.id == id else { return }
+    var outcome = outcome
+    if let earlier = run.measuresSoFar { outcome.measures.join(earlier: earlier) }
     // A try costs at least what the registry says of it: a sandbox that meters nothing gives nothing away.
     let cost = run.costSoFar + max(outcome.cost, run.admitted.action.risk.estimatedCost)
     var verdict = judge(outcome, run, killed: killed, cost: cost)
@@ -98,7 +105,7 @@ extension ExecutorInstance {
       if id.attempt <= retries, mayTryAgain(run.admitted.token, at: now) {
         start(
           position, run.admitted, attempt: id.attempt + 1, executedAt: run.executedAt,
-          costSoFar: cost, at: now, using: &random, into: &effects)
+          costSoFar: cost, measuresSoFar: outcome.measures, at: now, using: &random, into: &effects)
         return
       }
       if retries > 0, id.attempt > retries {
@@ -106,8 +113,9 @@ extension ExecutorInstance {
       }
     }
     let draft = writer.draft(
-      jobs[position].burned, verdict: verdict, outcome: outcome, ran: true, inputs: run.admitted.inputs,
-      executedAt: run.executedAt, finishedAt: clock(now), cost: cost, salt: random.bytes(16))
+      jobs[position].burned, verdict: verdict, outcome: outcome, ran: true, action: run.admitted.action,
+      inputs: run.admitted.inputs, executedAt: run.executedAt, finishedAt: clock(now), cost: cost,
+      salt: random.bytes(16))
     effects.notices.append(.jobEnded(draft.receipt))
     conclude(position, draft, into: &effects)
   }

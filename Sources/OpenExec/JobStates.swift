@@ -30,6 +30,8 @@ struct Job {
     var executedAt: Timestamp
     /// What the tries before cost.
     var costSoFar: MicroUSD
+    /// What the tries before did.
+    var measuresSoFar: RunMeasures?
     /// When it is killed from here, whatever the sandbox says.
     var deadline: Uptime
   }

@@ -47,6 +47,15 @@ public struct AdmittedJob: Equatable, Sendable {
   /// What was fetched of `wanted`: all of it, before the nonce is burned.
   var inputs: [RunInput] = []
 
+  /// What it may reach; nil where it is nothing.
+  var egress: EgressGrant? {
+    guard let limits = action.egressLimits, let destinations = action.destinations, !destinations.isEmpty
+    else {
+      return nil
+    }
+    return EgressGrant(destinations: destinations, limits: limits, model: action.modelLimits)
+  }
+
   /// What the action reads on its standard input: its parameters, or, where it takes inputs, those and where
   /// its inputs are; canonical JSON either way.
   var standardInput: [UInt8] {

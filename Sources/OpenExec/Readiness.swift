@@ -26,17 +26,23 @@ public struct HostFindings: Equatable, Sendable {
   public var imageFault: String?
   /// Why what the journal writes may be lost; nil where it is durable.
   public var journalFault: String?
+  /// Why no name can be resolved for runs; nil where they can.
+  public var resolverFault: String?
+  /// Why runs get no secrets; nil where a vault is open or the service manager gave credentials.
+  public var vaultFault: String?
 
   /// Findings.
   public init(
     offeredClasses: [IsolationClass], activeClasses: [IsolationClass], missingControllers: [String],
-    imageFault: String?, journalFault: String?
+    imageFault: String?, journalFault: String?, resolverFault: String?, vaultFault: String?
   ) {
     self.offeredClasses = offeredClasses
     self.activeClasses = activeClasses
     self.missingControllers = missingControllers
     self.imageFault = imageFault
     self.journalFault = journalFault
+    self.resolverFault = resolverFault
+    self.vaultFault = vaultFault
   }
 }
 
@@ -95,6 +101,14 @@ public struct Readiness: Equatable, Sendable {
         ReadinessItem(
           "journal", isOn: host.journalFault == nil,
           host.journalFault ?? "what is written is synced and read back"),
+        ReadinessItem(
+          "egress_proxy", isOn: host.resolverFault == nil,
+          host.resolverFault ?? "none without a grant; with one through the proxy, judged and counted"),
+        ReadinessItem(
+          "credential_vault", isOn: host.vaultFault == nil,
+          host.vaultFault ?? "open; secrets go to single runs"),
+        ReadinessItem(
+          "output_scan", isOn: true, "outputs and what goes out in the clear are redacted and looked through"),
       ] + Readiness.absent
   }
 
@@ -102,10 +116,6 @@ public struct Readiness: Equatable, Sendable {
   private static let absent = [
     ReadinessItem(
       "cost_metering", isOn: false, "no sandbox meters cost; a receipt settles at the registry's estimate"),
-    ReadinessItem("egress_proxy", isOn: false, "absent; an action that names destinations is refused"),
-    ReadinessItem("credential_vault", isOn: false, "absent; actions get no credentials"),
-    ReadinessItem(
-      "output_scan", isOn: false, "absent; exfiltration_risk and pii_detected are always false"),
     ReadinessItem("image_provenance", isOn: false, "absent; images are held to their digests alone"),
     ReadinessItem("health_endpoints", isOn: false, "absent; the log and claw status say how it stands"),
   ]

@@ -39,8 +39,8 @@ struct ReceiptWriter: Sendable {
   }
 
   func draft(
-    _ burned: BurnedToken, verdict: Verdict, outcome: RunOutcome?, ran: Bool, inputs: [RunInput] = [],
-    executedAt: Timestamp, finishedAt: Timestamp, cost: MicroUSD, salt: [UInt8]
+    _ burned: BurnedToken, verdict: Verdict, outcome: RunOutcome?, ran: Bool, action: ActionDefinition? = nil,
+    inputs: [RunInput] = [], executedAt: Timestamp, finishedAt: Timestamp, cost: MicroUSD, salt: [UInt8]
   ) -> ReceiptDraft {
     var verdict = verdict
     var artifact = outcome.flatMap { ResultArtifact($0.output, of: burned.token, inputs: inputs) }
@@ -53,6 +53,15 @@ struct ReceiptWriter: Sendable {
       value = result(verdict, nil, nil)
     }
     let item = Attachment.Item(salt: salt, value: value)
+    var attachment = Attachment("result", item)
+    // A salt of its own, so that showing one value says nothing about the other.
+    let connections = outcome?.measures.egress.map { report in
+      Attachment.Item(salt: SHA256.hash(salt + Array("egress".utf8)).bytes, value: report.json)
+    }
+    let evidence = action.flatMap { action in
+      outcome.map { self.evidence(of: $0, action, burned.token, inputs) }
+    }
+    if let connections, evidence != nil { attachment["egress"] = connections }
     let receipt = Receipt(
       receiptID: receiptID(of: burned.token), decision: burned.token.decision,
       decisionIndex: burned.token.proof.index, grant: burned.token.grant, executedAt: executedAt,
@@ -60,10 +69,28 @@ struct ReceiptWriter: Sendable {
       resultHash: item.hash, inputs: outcome?.guest == nil ? [] : inputs.map(\.digest),
       resultArtifact: artifact?.digest, truncated: outcome?.truncated ?? false,
       isolationClass: ran ? burned.isolationClass : nil, guest: ran ? outcome?.guest : nil,
-      imageDigest: ran ? burned.imageDigest : "", cost: cost, exfiltrationRisk: false,
-      piiDetected: false, loopGuardTriggered: verdict.loopGuard,
+      imageDigest: ran ? burned.imageDigest : "", cost: cost,
+      exfiltrationRisk: outcome?.measures.isExfiltrationRisk ?? false,
+      piiDetected: outcome?.measures.findings.hasPersonalData ?? false, loopGuardTriggered: verdict.loopGuard,
+      evidence: evidence, egressHash: evidence?.egress == nil ? nil : connections?.hash,
       approvalNote: burned.token.proof.note.encoded)
-    return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item), artifact: artifact)
+    return ReceiptDraft(receipt: receipt, attachment: attachment, artifact: artifact)
+  }
+
+  private func evidence(
+    of outcome: RunOutcome, _ action: ActionDefinition, _ token: ProvenToken, _ inputs: [RunInput]
+  ) -> RunEvidence {
+    let measures = outcome.measures
+    var exitStatus: Int?
+    if case .completed(let status) = outcome.ending { exitStatus = status }
+    var labels = [token.decision.requestedBy.path]
+    for input in inputs { labels += input.labels.filter { !labels.contains($0) } }
+    return RunEvidence(
+      manifestDigest: action.manifestDigest, limits: action.limits, usage: measures.usage,
+      machine: measures.machine, exitStatus: exitStatus, output: measures.output.evidence(outcome.output),
+      errorOutput: measures.errorOutput.evidence(outcome.errorOutput),
+      egress: measures.egress?.summary, secrets: action.secretNames,
+      labels: Array(labels.prefix(RunEvidence.maximumLabels)))
   }
 
   /// The same run, whose result could not be kept.
@@ -76,7 +103,9 @@ struct ReceiptWriter: Sendable {
     receipt.resultHash = item.hash
     receipt.resultArtifact = nil
     receipt.truncated = true
-    return ReceiptDraft(receipt: receipt, attachment: Attachment("result", item))
+    var attachment = draft.attachment
+    attachment["result"] = item
+    return ReceiptDraft(receipt: receipt, attachment: attachment)
   }
 
   /// One receipt a token, so its name derives from the token's.

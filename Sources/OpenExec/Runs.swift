@@ -31,13 +31,21 @@ public struct RunOrder: Equatable, Sendable {
   /// The files that it may read, in the order in which it is told of them.
   public let inputs: [RunInput]
   public let limits: ActionLimits
+  /// What it may reach; nil where it is nothing.
+  public let egress: EgressGrant?
+  /// Names of the secrets that it gets, of `tenantID`'s.
+  public let secrets: [String]
+  /// The access tokens that it gets, of accounts of `tenantID`'s.
+  public let oauth: [OAuthGrant]
+  public let tenantID: String
   /// 32 fresh random bytes, for the guest's evidence.
   public let challenge: [UInt8]
 
   /// An order.
   public init(
     id: RunID, isolationClass: IsolationClass, imageDigest: String, arguments: [String],
-    parameters: [UInt8], inputs: [RunInput] = [], limits: ActionLimits, challenge: [UInt8]
+    parameters: [UInt8], inputs: [RunInput] = [], limits: ActionLimits, egress: EgressGrant? = nil,
+    secrets: [String] = [], oauth: [OAuthGrant] = [], tenantID: String = "", challenge: [UInt8]
   ) {
     self.id = id
     self.isolationClass = isolationClass
@@ -46,8 +54,20 @@ public struct RunOrder: Equatable, Sendable {
     self.parameters = parameters
     self.inputs = inputs
     self.limits = limits
+    self.egress = egress
+    self.secrets = secrets
+    self.oauth = oauth
+    self.tenantID = tenantID
     self.challenge = challenge
   }
+
+  /// Whether it needs a sandbox with a proxy or with secrets.
+  public var reaches: Bool { egress != nil || !secrets.isEmpty || !oauth.isEmpty }
+}
+
+extension IsolationClass {
+  /// Whether its sandboxes have the executor's proxy and secrets: the built-in machines do.
+  var hasReach: Bool { self == .microvmKVM || self == .microvmTCG }
 }
 
 /// Why a sandbox is killed.
@@ -89,11 +109,12 @@ public struct RunOutcome: Equatable, Sendable {
   public var guest: GuestEvidence?
   /// What the run cost by the sandbox's metering.
   public var cost: MicroUSD
+  public var measures: RunMeasures
 
   /// An outcome.
   public init(
     ending: RunEnding, output: [UInt8] = [], errorOutput: [UInt8] = [], truncated: Bool = false,
-    guest: GuestEvidence? = nil, cost: MicroUSD = .zero
+    guest: GuestEvidence? = nil, cost: MicroUSD = .zero, measures: RunMeasures = RunMeasures()
   ) {
     self.ending = ending
     self.output = output
@@ -101,6 +122,7 @@ public struct RunOutcome: Equatable, Sendable {
     self.truncated = truncated
     self.guest = guest
     self.cost = cost
+    self.measures = measures
   }
 }
 

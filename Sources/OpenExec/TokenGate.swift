@@ -165,8 +165,12 @@ public enum TokenGate {
     let action = try checkAction(token, parameters, registry)
     try checkInputs(inputs, action)
     let least = max(action.isolationClass, token.grant.isolationClass)
-    guard let strongest = context.activeClasses.max(), strongest >= least else {
+    guard let most = context.activeClasses.max(), most >= least else {
       throw .sandboxInactive(least: least)
+    }
+    let able = context.activeClasses.filter { $0.hasReach || !action.usesReach }
+    guard let strongest = able.max(), strongest >= least else {
+      throw .unenforceable("what the action reaches, in a class of at least \(least.rawValue) that is active")
     }
     let limit = token.grant.constraints.rateLimitPerMinute
     guard context.runsInLastMinute < limit else { throw .rateLimited(perMinute: limit) }
@@ -291,7 +295,14 @@ public enum TokenGate {
     } catch {
       throw .parametersInvalid(error.description)
     }
-    guard action.egress.isEmpty else { throw .unenforceable("egress to named destinations") }
+    // What a token does not name it does not grant, whatever the registry says (INV-007).
+    guard let destinations = action.destinations else {
+      throw .unenforceable("egress to \(action.egress.joined(separator: ", ").prefix(512)) without limits")
+    }
+    let needed =
+      destinations.map(\.scope) + action.secrets.map(ActionDefinition.secretScope) + action.oauth.map(\.scope)
+    let ungranted = needed.filter { !grant.allowedScopes.contains($0) }
+    guard ungranted.isEmpty else { throw .scopeMissing(ungranted) }
     return action
   }
 }

@@ -111,7 +111,9 @@ public struct Attachment: Equatable, Sendable {
     case .policy(let act): act.content.mode == .unshadow ? [] : [("bundle", act.content.bundleHash)]
     case .proposal(let proposal): [("parameters", proposal.content.parametersHash)]
     case .ballot(let ballot): [("reason", ballot.content.reasonHash)]
-    case .receipt(let receipt): [("result", receipt.content.resultHash)]
+    case .receipt(let receipt):
+      [("result", receipt.content.resultHash)]
+        + (receipt.content.egressHash.map { [("egress", $0)] } ?? [])
     case .incident(let act): [("reason", act.content.reasonHash)]
     case .term, .tick, .members, .derivedMembers, .key, .version, .enrol, .artifact, .withdrawal, .decision,
       .derivedIncident, .recovery:

@@ -27,8 +27,16 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var inputs: InputLimits?
   /// The least isolation that will do.
   public var isolationClass: IsolationClass
-  /// Destinations it may reach; empty for none.
+  /// Destinations it may reach (`EgressDestination`); empty for none.
   public var egress: [String]
+  /// How much of them; without these an executor refuses an action that names destinations.
+  public var egressLimits: EgressLimits?
+  /// Names of the secrets that it gets, each with `secret:NAME` among its scopes; ascending.
+  public var secrets: [String]
+  /// The access tokens that it gets, each with `oauth:NAME` among its scopes.
+  public var oauth: [OAuthGrant]
+  /// What it may spend on language models; needed where a destination is one.
+  public var modelLimits: ModelLimits?
   /// How long its token lives, in seconds; at most 900.
   public var tokenSeconds: Int
   /// The action that is its dry run: with the same parameters and inputs it says what would change. People
@@ -65,6 +73,14 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     egress = try fields.list("egress", limit: 64, of: "destinations") { json in
       json.string.flatMap { $0.utf8.count <= 256 ? $0 : nil }
     }
+    egressLimits = try fields.optionalNested("egress_limits") { (inner) throws(RecordError) in
+      try EgressLimits(from: &inner)
+    }
+    secrets = try fields.optionalSecrets()
+    oauth = try fields.optionalGrants()
+    modelLimits = try fields.optionalNested("model_limits") { (inner) throws(RecordError) in
+      try ModelLimits(from: &inner)
+    }
     tokenSeconds = try fields.integer("token_seconds", in: 1...900)
     preview = try fields.optionalValue("preview", "an action's name") { json in
       json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
@@ -86,6 +102,7 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     guard !arguments.isEmpty else {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
+    try checkReach(fields)
     let room = limits.diskMiB << 19
     if let inputs, inputs.maximumBytes > room {
       throw .field(fields.name("inputs.maximum_bytes"), expected: "at most half of disk_mib, \(room)")
@@ -100,7 +117,10 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("maximum_cost_usd", .money(maximumCost)), ("max_retries", .integer(maximumRetries)),
       ("rate_limit_per_min", .integer(rateLimitPerMinute)), ("limits", limits.json),
       ("inputs", inputs?.json), ("isolation_class", .string(isolationClass.rawValue)),
-      ("egress", .texts(egress)), ("token_seconds", .integer(tokenSeconds)),
+      ("egress", .texts(egress)), ("egress_limits", egressLimits?.json),
+      ("secrets", secrets.isEmpty ? nil : .texts(secrets)),
+      ("oauth", oauth.isEmpty ? nil : .array(oauth.map(\.json))), ("model_limits", modelLimits?.json),
+      ("token_seconds", .integer(tokenSeconds)),
       ("preview", preview.map(JSON.string)), ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
       ("irreversible", isIrreversible ? true : nil),
     ])
@@ -327,7 +347,9 @@ public struct PolicyBundle: Equatable, Sendable {
       || approvals.contains { rule in
         rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
       }
-    return max(isOfPeople ? Semantics.people : 1, hasRego ? Semantics.rego : 1)
+    let reaches = actions.contains { $0.usesReach }
+    return max(
+      isOfPeople ? Semantics.people : 1, hasRego ? Semantics.rego : 1, reaches ? Semantics.reach : 1)
   }
 
   /// The value that travels in an attachment.

@@ -95,6 +95,10 @@ public struct Receipt: StatementContent {
   public var piiDetected: Bool
   public var loopGuardTriggered: Bool
   public var humanAttestors: [Principal]
+  /// What ran, within what bounds, and what it did; absent where nothing ran.
+  public var evidence: RunEvidence?
+  /// Salted hash of the list of its connections, which travels in the attachment; absent where it could make none.
+  public var egressHash: Digest?
   /// The signed note that approved it, so that an export shows consent as well as decision.
   public var approvalNote: String
 
@@ -107,7 +111,8 @@ public struct Receipt: StatementContent {
     resultHash: Digest, inputs: [Digest] = [], resultArtifact: Digest? = nil, truncated: Bool,
     isolationClass: IsolationClass?, guest: GuestEvidence?,
     imageDigest: String, cost: MicroUSD, exfiltrationRisk: Bool, piiDetected: Bool,
-    loopGuardTriggered: Bool, approvalNote: String
+    loopGuardTriggered: Bool, evidence: RunEvidence? = nil, egressHash: Digest? = nil,
+    approvalNote: String
   ) {
     self.receiptID = receiptID
     traceID = decision.traceID
@@ -140,6 +145,8 @@ public struct Receipt: StatementContent {
     self.piiDetected = piiDetected
     self.loopGuardTriggered = loopGuardTriggered
     humanAttestors = grant.humanAttestors
+    self.evidence = evidence
+    self.egressHash = egressHash
     self.approvalNote = approvalNote
   }
 
@@ -186,6 +193,13 @@ public struct Receipt: StatementContent {
     humanAttestors = try fields.list("human_attestors", limit: 64, of: "principals") { json in
       json.string.flatMap(Principal.init(path:))
     }
+    evidence = try fields.optionalNested("evidence") { (inner) throws(RecordError) in
+      try RunEvidence(from: &inner)
+    }
+    egressHash = try fields.optionalDigest("egress_hash")
+    guard (egressHash == nil) == (evidence?.egress == nil) else {
+      throw .field(fields.name("egress_hash"), expected: "a digest exactly where the evidence has egress")
+    }
     approvalNote = try fields.text("approval_note", limit: 16 << 10)
   }
 
@@ -209,6 +223,7 @@ public struct Receipt: StatementContent {
       ("exfiltration_risk", .bool(exfiltrationRisk)), ("pii_detected", .bool(piiDetected)),
       ("loop_guard_triggered", .bool(loopGuardTriggered)),
       ("human_attestors", .texts(humanAttestors.map(\.path))),
+      ("evidence", evidence?.json), ("egress_hash", egressHash.map(JSON.digest)),
       ("approval_note", .string(approvalNote)),
     ])
   }

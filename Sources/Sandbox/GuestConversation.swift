@@ -45,6 +45,8 @@ struct GuestConversation {
     /// The guest has proven that it runs the challenge's machine.
     case started
     case finished(GuestDone)
+    /// The action did something with a stream to the proxy.
+    case stream(GuestStreams.Event)
   }
 
   let run: GuestRun
@@ -54,8 +56,11 @@ struct GuestConversation {
   private var sent = (inputs: 0, bytes: 0)
   private(set) var phase = Phase.awaitingHello
   private(set) var evidence: GuestEvidence?
-  private(set) var output: OutputCollector
-  private(set) var errorOutput: OutputCollector
+  /// What is kept of what the action writes, without the run's secrets.
+  private(set) var output: OutputFilter
+  private(set) var errorOutput: OutputFilter
+  /// Only where the run has a proxy.
+  private(set) var streams: GuestStreams?
   private var hello = GuestHello()
   private var decoder = FrameDecoder(limit: GuestFrame.guestLimit)
 
@@ -66,13 +71,16 @@ struct GuestConversation {
     precondition(run.inputs.map(\.size) == inputs.map { UInt64($0.count) }, "the inputs are those of the run")
     self.run = run
     self.inputs = inputs
-    output = OutputCollector(limit: outputLimit)
-    errorOutput = OutputCollector(limit: min(outputLimit, GuestConversation.errorLimit))
+    let secrets = run.secrets.map { RunSecret(name: $0.name, value: $0.value) }
+    output = OutputFilter(secrets, limit: outputLimit)
+    errorOutput = OutputFilter(secrets, limit: min(outputLimit, GuestConversation.errorLimit))
+    streams = run.hasProxy ? GuestStreams(opens: false) : nil
   }
 
-  /// The next piece of the inputs, to be sent when the one before has left; nil where there is none, or not
-  /// yet. So no more than one piece waits here, however long the inputs are.
+  /// The next piece of the inputs, or of a stream, to be sent when the one before has left; nil where there is none,
+  /// or not yet. So no more than one piece waits here, however long the inputs are.
   mutating func nextPiece() -> [UInt8]? {
+    if phase == .running { return streams?.nextFrame().map { GuestFrame(.stream($0)).framed } }
     guard phase == .told else { return nil }
     while sent.inputs < inputs.count {
       let rest = inputs[sent.inputs][sent.bytes...].prefix(GuestInputPiece.maximumCount)
@@ -134,13 +142,52 @@ struct GuestConversation {
       case .error: errorOutput.append(output.bytes)
       }
       return []
+    case (.running, .stream(let frame)):
+      do {
+        guard let event = try streams?.take(frame) else {
+          if streams == nil { throw GuestViolation.unexpected("stream") }
+          return []
+        }
+        return [.stream(event)]
+      } catch let violation as StreamViolation {
+        throw .malformed("stream: \(violation.what)")
+      } catch {
+        throw .unexpected("stream")
+      }
     case (.running, .done(let done)):
       guard (0...255).contains(done.exitStatus), done.signal < 128, done.failure.utf8.count <= 1_024
       else { throw .malformed("end") }
+      output.finish()
+      errorOutput.finish()
       phase = .done(done)
       return [.finished(done)]
     case (.awaitingHello, _), (.told, _), (.running, _), (.done, _):
       throw .unexpected(GuestConversation.name(frame.kind))
+    }
+  }
+
+  /// Ends the outputs of a guest that will not say itself that it is done.
+  mutating func close() {
+    if case .done = phase { return }
+    output.finish()
+    errorOutput.finish()
+  }
+
+  /// What the outputs were, and looked like.
+  var measures: RunMeasures {
+    var measures = RunMeasures()
+    measures.output = output.measure
+    measures.errorOutput = errorOutput.measure
+    measures.findings = output.findings
+    measures.findings.join(errorOutput.findings)
+    return measures
+  }
+
+  /// Changes the streams, where there are any.
+  mutating func withStreams(_ change: (inout GuestStreams) -> Void) {
+    if var changed = streams.take() {
+      change(&changed)
+      streams = changed
     }
   }
 
@@ -169,6 +216,7 @@ struct GuestConversation {
     case .output: "output"
     case .done: "done"
     case .input: "input"
+    case .stream: "stream"
     case nil: "nothing"
     }
   }

@@ -19,6 +19,9 @@ final class MicroVM {
     var group: ControlGroup
     var user: UInt32
     var userGroup: UInt32
+    var evidence: MachineEvidence?
+    /// What the run may reach, and with what; nil where it is nothing.
+    var egress: (grant: EgressGrant, settings: EgressSettings, resolver: Resolver)?
   }
 
   enum Progress {
@@ -51,11 +54,15 @@ final class MicroVM {
   private var complaintsWatch: EventLoop.WatchID?
   private var timer: TimerID?
   private var child: ChildID?
+  private var proxy: EgressProxy?
+  private var greetedAt: MonotonicInstant?
+  private var doneAt: MonotonicInstant?
   /// What the executor has to say and the machine has not taken yet: at most one `run` message, or one piece of
   /// an input.
   private var outgoing: [UInt8] = []
   /// The machine takes nothing more.
   private var isDeaf = false
+  private var isSendDue = false
   /// The end of what the process complained of.
   private var complaint: [UInt8] = []
   private static let complaintLimit = 2_048
@@ -71,6 +78,13 @@ final class MicroVM {
     self.wallSeconds = wallSeconds
     self.tell = tell
     conversation = GuestConversation(run, inputs: inputs, outputLimit: outputLimit)
+    if let egress = parts.egress {
+      let secrets = run.secrets.map { RunSecret(name: $0.name, value: $0.value) }
+      proxy = EgressProxy(
+        loop: loop, settings: egress.settings, resolver: egress.resolver, grant: egress.grant,
+        secrets: secrets,
+        channel: self)
+    }
   }
 
   /// The process, while it lives; for tests that end it from outside.
@@ -144,6 +158,7 @@ final class MicroVM {
     }
     do {
       for step in try conversation.receive(Array(bytes[..<count])) { take(step) }
+      if proxy != nil { send() }
     } catch {
       end(.failed(error.description))
     }
@@ -155,17 +170,25 @@ final class MicroVM {
       outgoing += bytes
       send()
     case .greeted:
+      greetedAt = loop.now
       restart(timer: .seconds(wallSeconds), .wallClock)
       tell(.greeted)
     case .started: tell(.started)
-    case .finished(let done): end(.done(done))
+    case .stream(let event): proxy?.take(event)
+    case .finished(let done):
+      doneAt = loop.now
+      end(.done(done))
     }
   }
 
   private func send() {
-    guard case .running = cause, !isDeaf else { return }
+    guard case .running = cause, !isDeaf, channel >= 0 else { return }
+    var hasStreamed = false
     while true {
-      if outgoing.isEmpty { outgoing = conversation.nextPiece() ?? [] }
+      if outgoing.isEmpty {
+        outgoing = conversation.nextPiece() ?? []
+        hasStreamed = hasStreamed || (proxy != nil && !outgoing.isEmpty)
+      }
       guard !outgoing.isEmpty else { break }
       let count = csystem_send(channel, outgoing, outgoing.count)
       if count == -Int(EAGAIN) { break }
@@ -177,8 +200,20 @@ final class MicroVM {
       }
       outgoing.removeFirst(count)
     }
-    guard let channelWatch else { return }
-    try? loop.change(channelWatch, to: outgoing.isEmpty ? .read : [.read, .write])
+    if let channelWatch {
+      try? loop.change(channelWatch, to: outgoing.isEmpty ? .read : [.read, .write])
+    }
+    if hasStreamed { proxy?.resume() }
+  }
+
+  /// Once a turn, however many connections have something to say.
+  private func sendSoon() {
+    guard !isSendDue else { return }
+    isSendDue = true
+    loop.atEndOfTurn { [self] in
+      isSendDue = false
+      send()
+    }
   }
 
   private func hearComplaint() {
@@ -222,7 +257,9 @@ final class MicroVM {
       while case .running = cause { receiveRest() }
     }
     hearComplaint()
+    proxy?.close()
     letGo()
+    conversation.close()
     child = nil
     parts.group.kill()
     parts.group.remove()
@@ -273,6 +310,46 @@ final class MicroVM {
       ending: ending, output: conversation.output.bytes,
       errorOutput: conversation.errorOutput.bytes,
       truncated: conversation.output.isCut || conversation.errorOutput.isCut,
-      guest: conversation.evidence)
+      guest: conversation.evidence, cost: proxy?.meter.report.cost ?? .zero, measures: measures())
+  }
+
+  private func measures() -> RunMeasures {
+    var measures = conversation.measures
+    measures.machine = parts.evidence
+    if case .done(let done) = cause, let greetedAt, let doneAt {
+      measures.usage = RunUsage(
+        processorNanoseconds: Int(clamping: min(done.processorNanoseconds, 1 << 53)),
+        memoryPeakBytes: Int(clamping: min(done.residentBytes, 1 << 53)),
+        wallNanoseconds: Int(clamping: doneAt.nanoseconds - greetedAt.nanoseconds))
+    }
+    if let proxy {
+      measures.findings.join(proxy.findings)
+      measures.egress = proxy.meter.report
+    }
+    return measures
+  }
+}
+
+extension MicroVM: ProxyChannel {
+  func room(_ stream: UInt32) -> Int { conversation.streams?.room(stream) ?? 0 }
+
+  func send(_ bytes: [UInt8], on stream: UInt32) {
+    conversation.withStreams { $0.send(bytes, on: stream) }
+    sendSoon()
+  }
+
+  func consumed(_ count: Int, of stream: UInt32) {
+    conversation.withStreams { $0.consumed(count, of: stream) }
+    sendSoon()
+  }
+
+  func end(_ stream: UInt32) {
+    conversation.withStreams { $0.end(stream) }
+    sendSoon()
+  }
+
+  func reset(_ stream: UInt32) {
+    conversation.withStreams { $0.reset(stream) }
+    sendSoon()
   }
 }

@@ -14,7 +14,14 @@ public final class MicroVMHost: SandboxHost {
   public let images: ImageStore
   let loop: EventLoop
   private let lock: Int32
+  private let resolver: Resolver
+  /// How each class was found out, for receipts; empty before a preflight.
+  var probes: [IsolationClass: String] = [:]
   private var machines: [RunID: MicroVM] = [:]
+  /// Runs that wait for their access tokens, each with what its end is told to.
+  private var exchanging: [RunID: (turn: OAuthTurn, tell: (SandboxEvent) -> Void)] = [:]
+  /// Of all runs whose tokens are not known to have ended.
+  private var turns: [OAuthTurn] = []
   private var sequence: UInt32 = 0
   private lazy var timestampKilohertz = MicroVMHost.measureTimestampCounter()
   /// Tells this host's control groups from those of others.
@@ -24,6 +31,7 @@ public final class MicroVMHost: SandboxHost {
   public init(loop: EventLoop, settings: MicroVMSettings) throws(SandboxError) {
     self.loop = loop
     self.settings = settings
+    resolver = Resolver(loop: loop, settings: settings.egress)
     try Folders.makeAll(settings.folder, mode: 0o711)
     lock = try Folders.lock(settings.folder)
     groupPrefix = MicroVMHost.groupPrefix(settings.folder)
@@ -48,7 +56,10 @@ public final class MicroVMHost: SandboxHost {
   public let classes: [IsolationClass] = [.microvmKVM, .microvmTCG]
 
   /// Machines that run, or are on their way out.
-  public var running: Int { machines.count }
+  public var running: Int {
+    turns.removeAll { $0.revocations == 0 && !$0.isInUse }
+    return machines.count + exchanging.count + turns.count { $0.revocations > 0 }
+  }
 
   // MARK: Runs
 
@@ -56,38 +67,75 @@ public final class MicroVMHost: SandboxHost {
   /// happens.
   public func start(_ order: RunOrder, _ tell: @escaping (SandboxEvent) -> Void) {
     do throws(SandboxError) {
-      guard machines[order.id] == nil, machines.count < settings.maximumMachines else {
-        throw .tooLarge("no place for another machine; \(machines.count) run")
+      let count = machines.count + exchanging.count
+      guard machines[order.id] == nil, exchanging[order.id] == nil, count < settings.maximumMachines else {
+        throw .tooLarge("no place for another machine; \(count) run")
       }
-      let machine = try machine(for: order) { [weak self] progress in
-        switch progress {
-        case .greeted: break
-        case .started: tell(.started(order.id))
-        case .finished(let outcome):
-          self?.machines[order.id] = nil
-          tell(.finished(order.id, outcome))
-        }
-      }
-      machines[order.id] = machine
+      guard !order.oauth.isEmpty else { return try start(order, tokens: [], turn: nil, tell) }
+      guard let source = settings.secrets else { throw .secret("this executor has no vault") }
+      let turn = OAuthTurn(
+        loop: loop, settings: settings.egress, resolver: resolver, source: source, tenant: order.tenantID,
+        grants: order.oauth)
+      exchanging[order.id] = (turn, tell)
+      turns.append(turn)
+      turn.exchange { [weak self] result in self?.exchanged(order, result) }
     } catch {
-      let outcome = RunOutcome(ending: .sandboxFailed(error.description))
-      loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
+      fail(order, error, tell)
+    }
+  }
+
+  private func fail(_ order: RunOrder, _ error: SandboxError, _ tell: @escaping (SandboxEvent) -> Void) {
+    let outcome = RunOutcome(ending: .sandboxFailed(error.description))
+    loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
+  }
+
+  /// The access tokens are here, or are not to be had.
+  private func exchanged(_ order: RunOrder, _ result: Result<[RunSecret], SandboxError>) {
+    guard let (turn, tell) = exchanging.removeValue(forKey: order.id) else { return }
+    do throws(SandboxError) {
+      try start(order, tokens: try result.get(), turn: turn, tell)
+    } catch {
+      turn.giveUp()
+      fail(order, error, tell)
+    }
+  }
+
+  private func start(
+    _ order: RunOrder, tokens: [RunSecret], turn: OAuthTurn?, _ tell: @escaping (SandboxEvent) -> Void
+  ) throws(SandboxError) {
+    machines[order.id] = try machine(for: order, tokens: tokens) { [weak self] progress in
+      switch progress {
+      case .greeted: break
+      case .started: tell(.started(order.id))
+      case .finished(let outcome):
+        self?.machines[order.id] = nil
+        // The run is over, and so is what it was given.
+        turn?.giveUp()
+        tell(.finished(order.id, outcome))
+      }
     }
   }
 
   /// Ends a run; its `finished` follows.
-  public func kill(_ run: RunID) { machines[run]?.kill() }
+  public func kill(_ run: RunID) {
+    machines[run]?.kill()
+    if let (turn, tell) = exchanging.removeValue(forKey: run) {
+      turn.giveUp()
+      loop.atEndOfTurn { tell(.finished(run, RunOutcome(ending: .killed))) }
+    }
+  }
 
   /// Ends every run; each `finished` follows.
   public func killAll() {
     for machine in machines.values { machine.kill() }
+    for run in Array(exchanging.keys) { kill(run) }
   }
 
   /// The process of a run, for tests that end it from outside.
   func processID(of run: RunID) -> Int32? { machines[run]?.processID }
 
   private func machine(
-    for order: RunOrder, _ tell: @escaping (MicroVM.Progress) -> Void
+    for order: RunOrder, tokens: [RunSecret], _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
     let accelerator: Machine.Accelerator
     switch order.isolationClass {
@@ -96,7 +144,14 @@ public final class MicroVMHost: SandboxHost {
     case .kata, .container:
       throw .imageMissing("for class \(order.isolationClass.rawValue); this host runs microVMs")
     }
-    let run = try GuestRun(order)
+    var run = try GuestRun(order)
+    for name in order.secrets { run.secrets.append(try secret(name, of: order.tenantID)) }
+    run.secrets += tokens.map { GuestSecret(name: $0.name, value: $0.value) }
+    let secretBytes = run.secrets.reduce(0) { $0 + $1.value.count }
+    guard run.secrets.count <= GuestRun.maximumSecrets, secretBytes <= RunSecret.maximumBytes else {
+      throw .secret("the run's secrets have more than \(RunSecret.maximumBytes) bytes")
+    }
+    run.hasProxy = order.egress != nil
     let memory = Machine.overheadMiB + order.limits.memoryMiB + order.limits.diskMiB
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
@@ -104,14 +159,20 @@ public final class MicroVMHost: SandboxHost {
     return try begin(
       accelerator, memoryMiB: memory, image: order.imageDigest, run: run,
       inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
-      bootSeconds: settings.bootSeconds,
-      wallSeconds: Int64(order.limits.wallSeconds), tell)
+      bootSeconds: settings.bootSeconds, wallSeconds: Int64(order.limits.wallSeconds), egress: order.egress,
+      tell)
+  }
+
+  private func secret(_ name: String, of tenant: String) throws(SandboxError) -> GuestSecret {
+    guard let source = settings.secrets else { throw .secret("secret \(name): this executor has no vault") }
+    return GuestSecret(name: name, value: try source.secret(name, of: tenant))
   }
 
   /// Makes and starts a machine.
   func begin(
     _ accelerator: Machine.Accelerator, memoryMiB: Int, image: String?, run: GuestRun,
     inputs: [[UInt8]] = [], outputLimit: Int, bootSeconds: Int64, wallSeconds: Int64,
+    egress: EgressGrant? = nil,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
     let kernel = try images.preparedKernel()
@@ -135,7 +196,11 @@ public final class MicroVMHost: SandboxHost {
         machine: Machine(
           accelerator: accelerator, memoryMiB: memoryMiB, timestampKilohertz: timestampKilohertz),
         jail: jail, group: group, user: user,
-        userGroup: accelerator == .kvm ? MicroVMHost.group(of: "/dev/kvm") ?? user : user),
+        userGroup: accelerator == .kvm ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,
+        evidence: MachineEvidence(
+          kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
+          probe: probes[accelerator == .kvm ? .microvmKVM : .microvmTCG] ?? "not probed"),
+        egress: egress.map { ($0, settings.egress, resolver) }),
       run: run, inputs: inputs, outputLimit: outputLimit, bootSeconds: bootSeconds,
       wallSeconds: wallSeconds, tell: tell)
     do {

@@ -17,10 +17,22 @@ public struct MicroVMSettings: Sendable {
   public var maximumMemoryMiB = 8_192
   /// Most machines at once.
   public var maximumMachines = 8
+  /// How runs reach what they are granted.
+  public var egress = EgressSettings()
+  /// Where runs' secrets are; nil where there are none.
+  public var secrets: (any SecretSource)?
 
   /// Standard settings.
   public init(images: String, folder: String) {
     self.images = images
     self.folder = folder
   }
+}
+
+/// Where an executor has the secrets of its tenants.
+public protocol SecretSource: Sendable {
+  /// The value; throws why there is none.
+  func secret(_ name: String, of tenant: String) throws(SandboxError) -> [UInt8]
+  /// Puts another value in its place, durably, as an authorization server demands it.
+  func replace(_ name: String, of tenant: String, _ value: [UInt8]) throws(SandboxError)
 }

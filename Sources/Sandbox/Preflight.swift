@@ -76,6 +76,7 @@ extension MicroVMHost {
   }
 
   private func report(_ kvm: ClassFinding, _ tcg: ClassFinding) -> PreflightReport {
+    for finding in [kvm, tcg] where finding.isActive { probes[finding.isolationClass] = finding.finding }
     let controllers = ControlGroup.usableControllers()
     let missing = ControlGroup.controllers.filter { !controllers.contains($0) }
     var warnings = missing.map {

@@ -22,6 +22,8 @@ public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
   case image(ImageError)
   /// A shim that cannot be used, or what it did.
   case shim(String)
+  /// No secret of that name, or none that can be used.
+  case secret(String)
 
   public var description: String {
     switch self {
@@ -31,7 +33,7 @@ public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
     case .digest(let path, let expected, let found): "\(path): expected \(expected), found \(found)"
     case .imageMissing(let digest): "no image \(digest) is installed"
     case .folderInUse(let path): "\(path): in use by another executor"
-    case .tooLarge(let what): what
+    case .tooLarge(let what), .secret(let what): what
     case .spawn(let what): "the machine could not be started: \(what)"
     case .image(let error): error.description
     case .shim(let what): what

@@ -12,6 +12,7 @@ public struct GuestFrame: WireMessage {
     case output(GuestOutput)
     case done(GuestDone)
     case input(GuestInputPiece)
+    case stream(GuestStream)
   }
 
   /// Most bytes of output in one frame.
@@ -25,7 +26,7 @@ public struct GuestFrame: WireMessage {
   public init(_ kind: Kind) { self.kind = kind }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
-    guard field >= 1, field <= 6 else { return }
+    guard field >= 1, field <= 7 else { return }
     guard kind == nil else { throw .refused(field: field, expected: "a frame of one kind only") }
     switch field {
     case 1: kind = .hello(try reader.message())
@@ -33,7 +34,8 @@ public struct GuestFrame: WireMessage {
     case 3: kind = .started(try reader.message())
     case 4: kind = .output(try reader.message())
     case 5: kind = .done(try reader.message())
-    default: kind = .input(try reader.message())
+    case 6: kind = .input(try reader.message())
+    default: kind = .stream(try reader.message())
     }
   }
 
@@ -45,6 +47,7 @@ public struct GuestFrame: WireMessage {
     case .output(let output): writer.message(4, output)
     case .done(let done): writer.message(5, done)
     case .input(let piece): writer.message(6, piece)
+    case .stream(let stream): writer.message(7, stream)
     case nil: break
     }
   }
@@ -64,7 +67,7 @@ public struct GuestHello: WireMessage {
   public var bootID = ""
 
   /// The version of this protocol.
-  public static let currentVersion: UInt32 = 2
+  public static let currentVersion: UInt32 = 3
 
   public init() {}
   public init(version: UInt32 = GuestHello.currentVersion, kernel: String, bootID: String) {
@@ -99,9 +102,15 @@ public struct GuestRun: WireMessage {
   public var diskBytes: UInt64 = 0
   /// The files that follow, in this order.
   public var inputs: [GuestInput] = []
+  /// Files below /secrets, for this run alone.
+  public var secrets: [GuestSecret] = []
+  /// Whether streams may be opened to the executor's proxy.
+  public var hasProxy = false
 
   /// Most files.
   public static let maximumInputs = 64
+  /// Most secrets.
+  public static let maximumSecrets = 16
 
   public init() {}
 
@@ -118,6 +127,12 @@ public struct GuestRun: WireMessage {
         throw .refused(field: 7, expected: "at most \(GuestRun.maximumInputs) inputs")
       }
       inputs.append(try reader.message())
+    case 8:
+      guard secrets.count < GuestRun.maximumSecrets else {
+        throw .refused(field: 8, expected: "at most \(GuestRun.maximumSecrets) secrets")
+      }
+      secrets.append(try reader.message())
+    case 9: hasProxy = try reader.bool()
     default: break
     }
   }
@@ -130,6 +145,42 @@ public struct GuestRun: WireMessage {
     writer.uint32(5, processes)
     writer.uint64(6, diskBytes)
     writer.messages(7, inputs)
+    writer.messages(8, secrets)
+    writer.bool(9, hasProxy)
+  }
+}
+
+/// `openexec.v1.GuestSecret`.
+public struct GuestSecret: WireMessage {
+  /// Of the file below /secrets.
+  public var name = ""
+  public var value: [UInt8] = []
+
+  public init() {}
+  public init(name: String, value: [UInt8]) {
+    self.name = name
+    self.value = value
+  }
+
+  /// Whether the name can only be a file's own: 1 to 64 of a-z, 0-9, `.`, `_` and `-`, not beginning with a point.
+  public var isNamed: Bool {
+    (1...64).contains(name.utf8.count) && !name.hasPrefix(".")
+      && name.utf8.allSatisfy {
+        (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || [0x2D, 0x2E, 0x5F].contains($0)
+      }
+  }
+
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: name = try reader.string()
+    case 2: value = try reader.bytes()
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, name)
+    writer.bytes(2, value)
   }
 }
 

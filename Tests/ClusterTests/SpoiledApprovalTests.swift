@@ -155,7 +155,7 @@ struct SpoiledApprovalTests {
     let logged = try #require(executor.events("readiness").last)
     #expect(logged["declaration"]?.string == "NON-COMPLIANT")
     let shortcomings = (logged["shortcomings"]?.array ?? []).compactMap(\.string)
-    #expect(shortcomings.contains { $0.hasPrefix("egress_proxy: ") })
+    #expect(shortcomings.contains { $0.hasPrefix("credential_vault: ") })
     #expect(!shortcomings.contains { $0.hasPrefix("isolation") || $0.hasPrefix("images") })
     try wait("the nodes are told") {
       governance.state.withLock {
@@ -164,7 +164,7 @@ struct SpoiledApprovalTests {
     }
     let file = node.configuration
     let table = try Programs.run("openexec", ["preflight", "--config", file])
-    #expect(table.output.contains("NON-COMPLIANT\n") && table.output.contains("egress_proxy      OFF"))
+    #expect(table.output.contains("NON-COMPLIANT\n") && table.output.contains("credential_vault  OFF"))
     let found = try JSON.parse(
       try Programs.run("openexec", ["preflight", "--config", file, "--json"]).output)
     #expect(found["declaration"]?.string == "NON-COMPLIANT")

@@ -5,7 +5,7 @@ import Testing
 struct ReadinessTests {
   private let good = HostFindings(
     offeredClasses: [.microvmKVM, .microvmTCG], activeClasses: [.microvmTCG], missingControllers: [],
-    imageFault: nil, journalFault: nil)
+    imageFault: nil, journalFault: nil, resolverFault: nil, vaultFault: nil)
 
   private func off(_ change: (inout HostFindings) -> Void = { _ in }) -> [String] {
     var host = good
@@ -14,10 +14,7 @@ struct ReadinessTests {
   }
 
   /// What no host can have, since this version does not.
-  private let absent = [
-    "cost_metering", "egress_proxy", "credential_vault", "output_scan", "image_provenance",
-    "health_endpoints",
-  ]
+  private let absent = ["cost_metering", "image_provenance", "health_endpoints"]
 
   @Test("on a good host only what this version lacks is off, and that alone makes it NON-COMPLIANT")
   func goodHost() {
@@ -34,6 +31,8 @@ struct ReadinessTests {
     #expect(off { $0.missingControllers = ["pids"] } == ["control_groups"] + absent)
     #expect(off { $0.imageFault = "guest.cpio: another digest" } == ["images"] + absent)
     #expect(off { $0.journalFault = "it is in memory" } == ["journal"] + absent)
+    #expect(off { $0.resolverFault = "not installed" } == ["egress_proxy"] + absent)
+    #expect(off { $0.vaultFault = "none is configured" } == ["credential_vault"] + absent)
     var host = good
     host.missingControllers = ["memory", "cpu"]
     #expect(Readiness(host).shortcomings.first == "control_groups: cannot be used: memory, cpu")

@@ -47,24 +47,35 @@ final class World {
   }
 
   static func bundle(version: String = "1", isolation: String = "microvm-tcg") throws -> PolicyBundle {
-    func action(_ name: String, egress: String = "", inputs: String = "") -> String {
+    func action(
+      _ name: String, egress: String = "", inputs: String = "", scopes: String = "\"compute\"",
+      retries: Int = 0
+    ) -> String {
       """
       {"name":"\(name)","version":"1","description":"","parameters_schema":{"type":"object",
        "properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"required":["a","b"],
        "additionalProperties":false},"image":"sha256:\(String(repeating: "ab", count: 32))",
-       "arguments":["/action","add"],"scopes":["compute"],"risk":{"estimated_cost_usd":"0.25",
-       "data_classification":"public","impact_level":"low"},"maximum_cost_usd":"1","max_retries":0,
+       "arguments":["/action","add"],"scopes":[\(scopes)],"risk":{"estimated_cost_usd":"0.25",
+       "data_classification":"public","impact_level":"low"},"maximum_cost_usd":"1","max_retries":\(retries),
        "rate_limit_per_min":100,"limits":{"wall_seconds":10,"memory_mib":64,"processes":8,
        "output_bytes":65536,"disk_mib":8},\(inputs)"isolation_class":"\(isolation)","egress":[\(egress)],
        "token_seconds":300}
       """
     }
+    let reach = action(
+      "reach", egress: "\"https://api.example.org:443\"",
+      inputs: """
+        "egress_limits":{"sent_bytes":1000,"received_bytes":1000,"connections":4,"connections_per_min":4},
+        "secrets":["token"],
+        "oauth":[{"name":"calendar","scopes":["cal.read"],"audience":"https://api.example.org"}],
+        """,
+      scopes: #""compute","egress:api.example.org:443","oauth:calendar","secret:token""#, retries: 1)
     let registry = """
       {"bundle_version":"\(version)","constitution_version":"c1",
        "actions":[\(action("add")),\(action("fetch", egress: "\"example.org\"")),
         \(action(
           "digest",
-          inputs: #""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":100},"#))],"approvals":[],
+          inputs: #""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":100},"#)),\(reach)],"approvals":[],
        "breakers":{"request_usd":"1","tenant_usd_per_day":"1","proposals_per_minute":10,
        "repeats_per_minute":10,"maximum_depth":1}}
       """

@@ -62,6 +62,17 @@ enum Bench {
     "sha256:" + SHA256.hash(Array(try Data(contentsOf: URL(fileURLWithPath: path)))).hex
   }
 
+  /// The exit status of a program that says nothing here.
+  static func status(_ program: String, _ arguments: [String]) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
   static func run(_ program: String, _ arguments: [String]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
@@ -80,12 +91,15 @@ final class Rig {
   let images: Bench.Images
   let folder: String
 
-  init(folder: String = "/run/openexec-test-\(UUID())") throws {
+  init(
+    folder: String = "/run/openexec-test-\(UUID())", _ change: (inout MicroVMSettings) -> Void = { _ in }
+  ) throws {
     self.folder = folder
     images = try Bench.images.get()
     loop = try EventLoop()
-    host = try MicroVMHost(
-      loop: loop, settings: MicroVMSettings(images: images.folder, folder: folder))
+    var settings = MicroVMSettings(images: images.folder, folder: folder)
+    change(&settings)
+    host = try MicroVMHost(loop: loop, settings: settings)
   }
 
   deinit {
@@ -96,22 +110,29 @@ final class Rig {
   func order(
     _ arguments: [String], image: String? = nil, parameters: String = "{}", inputs: [RunInput] = [],
     limits: ActionLimits = ActionLimits(
-      wallSeconds: 60, memoryMiB: 64, processes: 16, outputBytes: 64 << 10, diskMiB: 8)
+      wallSeconds: 60, memoryMiB: 64, processes: 16, outputBytes: 64 << 10, diskMiB: 8),
+    egress: EgressGrant? = nil, secrets: [String] = [], oauth: [OAuthGrant] = []
   ) -> RunOrder {
     RunOrder(
       id: RunID(token: "token-\(UUID())", attempt: 1), isolationClass: .microvmTCG,
       imageDigest: image ?? images.actions, arguments: arguments,
-      parameters: Array(parameters.utf8), inputs: inputs, limits: limits,
-      challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
+      parameters: Array(parameters.utf8), inputs: inputs, limits: limits, egress: egress, secrets: secrets,
+      oauth: oauth, tenantID: "acme", challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
   }
 
   /// A script in the hostile image.
   func hostile(
-    _ script: String, inputs: [RunInput] = [], limits: ActionLimits? = nil
+    _ script: String, inputs: [RunInput] = [], limits: ActionLimits? = nil, egress: EgressGrant? = nil,
+    secrets: [String] = [], oauth: [OAuthGrant] = []
   ) -> RunOrder {
     let arguments = ["/bin/busybox", "sh", "-c", script]
-    guard let limits else { return order(arguments, image: images.hostile, inputs: inputs) }
-    return order(arguments, image: images.hostile, inputs: inputs, limits: limits)
+    guard let limits else {
+      return order(
+        arguments, image: images.hostile, inputs: inputs, egress: egress, secrets: secrets, oauth: oauth)
+    }
+    return order(
+      arguments, image: images.hostile, inputs: inputs, limits: limits, egress: egress, secrets: secrets,
+      oauth: oauth)
   }
 
   /// A file as an executor has fetched it.

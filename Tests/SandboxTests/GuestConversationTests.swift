@@ -109,8 +109,8 @@ struct GuestConversationTests {
   func content() {
     let wrong = GuestFrame(.started(GuestStarted(answer: [UInt8](repeating: 0, count: 32)))).framed
     #expect(violation(hello, wrong) == .wrongAnswer)
-    let later = GuestHello(version: 3, kernel: "k", bootID: "b")
-    #expect(violation(GuestFrame(.hello(later)).framed) == .version(3))
+    let later = GuestHello(version: 4, kernel: "k", bootID: "b")
+    #expect(violation(GuestFrame(.hello(later)).framed) == .version(4))
     for kernel in ["", "a\nb", "a b", String(repeating: "k", count: 129)] {
       let hello = GuestFrame(.hello(GuestHello(kernel: kernel, bootID: "b"))).framed
       #expect(violation(hello) == .malformed("kernel version"))
@@ -150,6 +150,47 @@ struct GuestConversationTests {
       _ = try? conversation.receive(bytes)
       if case .done = conversation.phase { #expect(conversation.evidence != nil) }
     }
+  }
+
+  @Test("streams exist only for a run with a proxy, and only by their rules")
+  func streams() throws {
+    let open = GuestFrame(.stream(GuestStream(1, .open))).framed
+    let data = GuestFrame(.stream(GuestStream(1, .data, bytes: [1, 2, 3]))).framed
+    #expect(violation(hello, started, open) == .unexpected("stream"))
+    var granted = run
+    granted.hasProxy = true
+    func steps(_ bytes: [UInt8]...) throws -> [GuestConversation.Step] {
+      var conversation = GuestConversation(granted, outputLimit: 100)
+      return try bytes.flatMap { try conversation.receive($0) }
+    }
+    let told = try steps(hello, started, open, data)
+    #expect(told.suffix(2) == [.stream(.opened(1)), .stream(.data(1, [1, 2, 3]))])
+    for frames in [
+      [data], [open, open], [open, GuestFrame(.stream(GuestStream(1, .credit, credit: 9))).framed],
+    ] {
+      #expect(throws: GuestViolation.self) {
+        var conversation = GuestConversation(granted, outputLimit: 100)
+        for bytes in [hello, started] + frames { _ = try conversation.receive(bytes) }
+      }
+    }
+    // Before it has proven itself a guest has no streams either.
+    #expect(throws: GuestViolation.unexpected("stream")) { try steps(hello, open) }
+  }
+
+  @Test("a run's secrets are taken out of its output before anything is kept, also where the output is cut")
+  func redaction() throws {
+    var knowing = run
+    knowing.secrets = [GuestSecret(name: "token", value: Array("tok-3n:S3cret".utf8))]
+    var conversation = GuestConversation(knowing, outputLimit: 40)
+    var done = GuestDone()
+    done.exitStatus = 0
+    for bytes in [hello, started, output("aaaaaaaaaaaaaaatok-3n"), output(":S3cretbbbbbbbbbbbb tok-3n:S3")] {
+      _ = try conversation.receive(bytes)
+    }
+    _ = try conversation.receive(output("cret end") + GuestFrame(.done(done)).framed)
+    let text = String(decoding: conversation.output.bytes, as: UTF8.self)
+    #expect(!text.contains("S3c") && !text.contains("tok-3n") && conversation.output.isCut)
+    #expect(conversation.output.measure.redactions == 2 && conversation.output.measure.writtenBytes == 58)
   }
 }
 
@@ -198,6 +239,8 @@ struct GuestProtocolTests {
     run.processes = 16
     run.diskBytes = 1 << 23
     run.inputs = [GuestInput(name: "1-ab", size: 3, digest: [UInt8](repeating: 9, count: 32))]
+    run.secrets = [GuestSecret(name: "token", value: [1, 2, 3])]
+    run.hasProxy = true
     var done = GuestDone()
     done.exitStatus = 7
     done.signal = 9
@@ -208,7 +251,9 @@ struct GuestProtocolTests {
       GuestFrame(.hello(GuestHello(kernel: "6.1", bootID: "b"))), GuestFrame(.run(run)),
       GuestFrame(.started(GuestStarted(answer: [UInt8](repeating: 2, count: 32)))),
       GuestFrame(.output(GuestOutput(.error, [1, 2, 3]))), GuestFrame(.done(done)),
-      GuestFrame(.input(GuestInputPiece([1, 2, 3]))),
+      GuestFrame(.input(GuestInputPiece([1, 2, 3]))), GuestFrame(.stream(GuestStream(1, .open))),
+      GuestFrame(.stream(GuestStream(7, .data, bytes: [1, 2, 3]))),
+      GuestFrame(.stream(GuestStream(7, .credit, credit: 9))),
     ]
     for frame in frames {
       let text = try protoc("--decode", frame.encode())

@@ -87,6 +87,10 @@ int csystem_tcp_listen(const struct csystem_address *address, int backlog);
 /// Begins to connect; the descriptor becomes writable when the outcome is known.
 int csystem_tcp_connect(const struct csystem_address *address);
 int csystem_accept(int listener, struct csystem_address *peer);
+/// No more bytes from this side of a connection.
+int csystem_end_sending(int descriptor);
+/// Brings the loopback interface of this network namespace up.
+int csystem_loopback_up(void);
 int csystem_local_address(int descriptor, struct csystem_address *address);
 /// 0, or the -errno that a connection attempt ended with.
 int csystem_socket_error(int descriptor);

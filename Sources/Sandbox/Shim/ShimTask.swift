@@ -328,8 +328,10 @@ final class ShimTask {
         .split(whereSeparator: \.isNewline).suffix(3).joined(separator: "; ")
       ending = .sandboxFailed(said.isEmpty ? what : "\(what) (\(said))")
     }
+    conversation.close()
     return RunOutcome(
       ending: ending, output: conversation.output.bytes, errorOutput: conversation.errorOutput.bytes,
-      truncated: conversation.output.isCut || conversation.errorOutput.isCut, guest: conversation.evidence)
+      truncated: conversation.output.isCut || conversation.errorOutput.isCut, guest: conversation.evidence,
+      measures: conversation.measures)
   }
 }

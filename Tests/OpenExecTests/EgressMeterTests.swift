@@ -1,0 +1,137 @@
+import Records
+import Testing
+
+@testable import OpenExec
+
+/// INV-011: what one run may reach, and how much of it.
+@Suite("Egress meter")
+struct EgressMeterTests {
+  func meter(
+    _ destinations: [String] = ["https://api.example.org:443", "http://files.example.org:80"],
+    connections: Int = 8, perMinute: Int = 8
+  ) throws -> EgressMeter {
+    let granted = try destinations.map { try #require(EgressDestination(text: $0), "\($0)") }
+    let limits = EgressLimits(
+      sentBytes: 1_000, receivedBytes: 2_000, connections: connections, connectionsPerMinute: perMinute)
+    return EgressMeter(
+      EgressGrant(destinations: granted, limits: limits),
+      controlPlane: [try #require(AddressBlock(text: "9.9.9.9", purpose: "a node"))])
+  }
+
+  func request(_ line: String, _ more: String = "") throws -> ProxyRequest {
+    let bytes = Array("\(line) HTTP/1.1\r\n\(more)\r\n".utf8)
+    return try ProxyRequest(parsing: bytes[...])
+  }
+
+  func refusal(_ meter: inout EgressMeter, _ line: String, _ more: String = "", at: Int64 = 0) throws
+    -> EgressRefusal?
+  {
+    let request = try request(line, more)
+    do throws(EgressRefusal) {
+      _ = try meter.admit(request, at: .seconds(at))
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("only what the grant names, by host, port and method")
+  func destinations() throws {
+    var meter = try meter([
+      "https://api.example.org:443", "http://files.example.org:80", "http+write://up.example.org:80",
+    ])
+    let granted = [
+      "CONNECT api.example.org:443", "GET http://files.example.org/", "HEAD http://files.example.org/x",
+      "POST http://up.example.org/", "DELETE http://up.example.org/", "GET http://up.example.org/",
+    ]
+    for line in granted {
+      let found = try refusal(&meter, line)
+      #expect(found == nil, "\(line)")
+    }
+    let others: [(String, String)] = [
+      ("CONNECT api.example.org:8443", "NOT_GRANTED"), ("CONNECT evil.example.org:443", "NOT_GRANTED"),
+      ("CONNECT xapi.example.org:443", "NOT_GRANTED"),
+      ("CONNECT api.example.org.evil.com:443", "NOT_GRANTED"),
+      ("GET http://api.example.org:443/", "METHOD_NOT_GRANTED"),
+      ("CONNECT files.example.org:80", "METHOD_NOT_GRANTED"),
+      ("POST http://files.example.org/", "METHOD_NOT_GRANTED"),
+      ("DELETE http://files.example.org/", "METHOD_NOT_GRANTED"),
+      ("CONNECT up.example.org:80", "METHOD_NOT_GRANTED"),
+    ]
+    for (line, code) in others {
+      let found = try refusal(&meter, line)
+      #expect(found?.code == code, "\(line)")
+    }
+    let body = try refusal(&meter, "GET http://files.example.org/", "Content-Length: 1\r\n")
+    #expect(body?.code == "METHOD_NOT_GRANTED")
+    // Each is recorded, what was refused too.
+    #expect(
+      meter.records.map(\.verdict) == granted.map { _ in "OK" } + others.map(\.1) + ["METHOD_NOT_GRANTED"])
+  }
+
+  @Test("what a name resolves to is judged each time, all of it (rebinding)")
+  func addresses() throws {
+    var meter = try meter()
+    func choose(_ texts: [String]) throws -> Result<String, EgressRefusal> {
+      let addresses = try texts.map { try #require(NetworkAddress(text: $0)) }
+      let (id, _) = try meter.admit(try request("CONNECT api.example.org:443"), at: .seconds(0))
+      do throws(EgressRefusal) {
+        return .success(try meter.choose(addresses, for: id).text)
+      } catch {
+        meter.close(id, error, at: .seconds(1))
+        return .failure(error)
+      }
+    }
+    let first = try choose(["2606:4700::1", "93.184.216.34"])
+    #expect(first == .success("93.184.216.34"))
+    // The same name, a moment later.
+    for (texts, bad) in [
+      (["127.0.0.1"], "127.0.0.1"), (["93.184.216.34", "10.0.0.1"], "10.0.0.1"), (["9.9.9.9"], "9.9.9.9"),
+      (["93.184.216.34", "::1"], "::1"),
+    ] {
+      let found = try choose(texts)
+      guard case .failure(.address(let address, _)) = found else {
+        Issue.record("\(texts): \(found)")
+        continue
+      }
+      #expect(address == NetworkAddress(text: bad))
+      #expect(meter.records.last?.address == address && meter.records.last?.verdict == "ADDRESS_REFUSED")
+    }
+    let none = try choose([])
+    #expect(none == .failure(.unresolved("the resolver gave none")))
+  }
+
+  @Test("connections, their rate, and bytes each way are bounded over the whole run")
+  func caps() throws {
+    var few = try meter(connections: 3, perMinute: 2)
+    let line = "CONNECT api.example.org:443"
+    let found = try [0, 1, 2, 60, 62, 130].map { try refusal(&few, line, at: $0) }
+    #expect(found == [nil, nil, .rate(perMinute: 2), nil, .connections(limit: 3), .connections(limit: 3)])
+    var meter = try meter()
+    let (one, _) = try meter.admit(try request(line), at: .seconds(0))
+    let (two, _) = try meter.admit(try request(line), at: .seconds(0))
+    meter.sent(600, on: one)
+    meter.sent(400, on: two)
+    #expect(meter.sendRoom == 0)
+    #expect(meter.receive(1_900, on: one) == 1_900 && meter.receive(200, on: two) == 100)
+    let spent = try refusal(&meter, line)
+    #expect(spent == .sentBytes(limit: 1_000))
+    meter.close(one, nil, at: .seconds(5))
+    #expect(meter.records[0].sentBytes == 600 && meter.records[0].closedAt == .seconds(5))
+    #expect(meter.report.records[1].receivedBytes == 100)
+    // A body that is longer than what is left never begins.
+    var small = try self.meter(["http+write://up.example.org:80"])
+    let body = try refusal(&small, "POST http://up.example.org/", "Content-Length: 1001\r\n")
+    #expect(body == .sentBytes(limit: 1_000))
+  }
+
+  @Test("refusals without number are counted, not remembered")
+  func refusals() throws {
+    var meter = try meter()
+    for _ in 0..<1_000 { _ = try refusal(&meter, "CONNECT evil.example.org:443") }
+    #expect(meter.records.count == EgressMeter.maximumRefusals)
+    #expect(meter.unrecorded == 1_000 - EgressMeter.maximumRefusals)
+    let still = try refusal(&meter, "CONNECT api.example.org:443")
+    #expect(still == nil && meter.records.count == EgressMeter.maximumRefusals + 1)
+  }
+}
