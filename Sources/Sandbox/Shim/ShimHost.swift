@@ -1,4 +1,5 @@
 import CSystem
+import Canonical
 import Crypto
 import EventLoop
 import Glibc
@@ -22,6 +23,8 @@ public final class ShimHost: SandboxHost {
   private var sequence: UInt32 = 0
   /// Tasks of an earlier host of this folder that are still being cleaned up.
   private(set) var orphans = 0
+  /// What a runtime is told; tests take walls away to see that they are missed.
+  var specification: (ContainerSpec) -> JSON = { $0.json }
   /// The control group that holds those of all tasks of this host.
   let groupParent: String
   /// What could not be removed, the newest last.
@@ -136,7 +139,8 @@ public final class ShimHost: SandboxHost {
     let task = ShimTask(
       loop: loop, parts: parts, run: run, inputs: inputs, outputLimit: limits.outputBytes,
       allowances: TaskProcedure.Allowances(
-        bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds)), tell: tell)
+        bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds)),
+      deadlines: settings.deadlines, tell: tell)
     tasks[id] = task
     runs[name] = id
     return task
@@ -152,7 +156,7 @@ public final class ShimHost: SandboxHost {
     } catch {
       throw .shim(error.description)
     }
-    let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: spec.json, program: program)
+    let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
     return ShimTask.Parts(
       call: call(name, program), bundle: bundle, root: root.path, controlGroup: spec.controlGroup,
       state: state(name),

@@ -31,6 +31,16 @@ public struct ShimSettings: Sendable {
   public var users: UInt32 = 65_536
   /// How long a task may take to its guest's first word.
   public var bootSeconds: Int64 = 60
+  /// Seconds that each call to a shim may take. A wait lasts as long as the run may.
+  struct Deadlines: Equatable, Sendable {
+    var launch: Int64 = 20
+    /// A virtual machine boots in it.
+    var create: Int64 = 60
+    var start: Int64 = 30
+    var brief: Int64 = 10
+  }
+
+  var deadlines = Deadlines()
   /// Most memory that one task gets.
   public var maximumMemoryMiB = 8_192
   /// Most tasks at once.

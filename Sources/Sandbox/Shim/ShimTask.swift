@@ -26,19 +26,10 @@ final class ShimTask {
     case finished(RunOutcome)
   }
 
-  /// Seconds that each call may take. A wait lasts as long as the run may.
-  struct Deadlines {
-    var launch: Int64 = 20
-    /// A virtual machine boots in it.
-    var create: Int64 = 60
-    var start: Int64 = 30
-    var brief: Int64 = 10
-    var wait: Int64
-  }
-
   private let loop: EventLoop
   private let parts: Parts
-  private let deadlines: Deadlines
+  private let deadlines: ShimSettings.Deadlines
+  private let waitSeconds: Int64
   private let tell: (Progress) -> Void
   private var procedure: TaskProcedure
   private var conversation: GuestConversation
@@ -66,12 +57,14 @@ final class ShimTask {
 
   init(
     loop: EventLoop, parts: Parts, run: GuestRun, inputs: [[UInt8]], outputLimit: Int,
-    allowances: TaskProcedure.Allowances, tell: @escaping (Progress) -> Void
+    allowances: TaskProcedure.Allowances, deadlines: ShimSettings.Deadlines,
+    tell: @escaping (Progress) -> Void
   ) {
     self.loop = loop
     self.parts = parts
     self.tell = tell
-    deadlines = Deadlines(wait: allowances.bootSeconds + allowances.wallSeconds + 60)
+    self.deadlines = deadlines
+    waitSeconds = allowances.bootSeconds + allowances.wallSeconds + 60
     procedure = TaskProcedure(allowances)
     conversation = GuestConversation(run, inputs: inputs, outputLimit: outputLimit)
   }
@@ -149,7 +142,7 @@ final class ShimTask {
     case .connect: send(call, TaskID(id), deadlines.brief, reply: connected)
     case .create: create()
     case .start: send(call, TaskID(id), deadlines.start)
-    case .wait: send(call, TaskID(id), deadlines.wait, reply: exited)
+    case .wait: send(call, TaskID(id), waitSeconds, reply: exited)
     case .kill: send(call, KillTask(id, signal: SIGKILL), deadlines.brief)
     case .closeInput: send(call, CloseTaskInput(id), deadlines.brief)
     case .delete: send(call, TaskID(id), deadlines.brief)

@@ -118,7 +118,7 @@ extension ConformanceCase {
       ConformanceCase(
         "no_execution_in_tmp", "what is written cannot be executed",
         script:
-          "$B cp /bin/busybox /tmp/b && $B chmod 755 /tmp/b && /tmp/b true 2>/dev/null && echo ran; echo end",
+          "$B cp /bin/busybox /tmp/true && $B chmod 755 /tmp/true && /tmp/true 2>/dev/null && echo ran; echo end",
         judge: says("end\n")),
     ]
   }

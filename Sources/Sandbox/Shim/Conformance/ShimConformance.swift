@@ -9,7 +9,7 @@ import Records
 /// time for what is left.
 public final class ShimConformance {
   private let loop: EventLoop
-  private let host: ShimHost
+  let host: ShimHost
   private let isolationClass: IsolationClass
   private let canary: String
   private var waiting: [ConformanceCase]
@@ -21,8 +21,15 @@ public final class ShimConformance {
 
   /// `settings` name the runtime for `isolationClass`. `busybox` is a static busybox of the host, the program that the
   /// cases are written for.
-  public init(
+  public convenience init(
     loop: EventLoop, settings: ShimSettings, isolationClass: IsolationClass, busybox: String
+  ) throws(SandboxError) {
+    try self.init(loop: loop, settings: settings, isolationClass: isolationClass, busybox: busybox, only: [])
+  }
+
+  /// The cases of these names; all of them where none is given.
+  init(
+    loop: EventLoop, settings: ShimSettings, isolationClass: IsolationClass, busybox: String, only: [String]
   ) throws(SandboxError) {
     self.loop = loop
     self.isolationClass = isolationClass
@@ -38,6 +45,7 @@ public final class ShimConformance {
     unlink(canary)
     try Folders.create(canary, [Array(secret.utf8)], mode: 0o644)
     waiting = ConformanceCase.all(canary: canary, secret: secret)
+      .filter { only.isEmpty || only.contains($0.name) }
   }
 
   /// Runs all of them; `done` is called once.

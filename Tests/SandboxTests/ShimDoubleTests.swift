@@ -1,0 +1,253 @@
+import Canonical
+import EventLoop
+import Foundation
+import OpenExec
+import Records
+import Testing
+
+@testable import Sandbox
+
+/// What other shims than runc's do, by a program that does so: see Tests/tools/shim-double.
+private final class Double {
+  let folder = "/run/oed-\(UUID().uuidString.prefix(8))"
+  let rig: ShimRig
+
+  init(_ words: [String]) throws {
+    let manager = FileManager.default
+    try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let program = folder + "/containerd-shim-double-v2"
+    try manager.copyItem(
+      atPath: Bench.repository.appendingPathComponent("Tests/tools/shim-double").path, toPath: program)
+    try JSONSerialization.data(withJSONObject: words).write(
+      to: URL(fileURLWithPath: folder + "/behaviour.json"))
+    rig = try ShimRig {
+      $0.container = ShimSettings.Runtime(program)
+      $0.bootSeconds = 3
+      $0.deadlines = ShimSettings.Deadlines(launch: 4, create: 2, start: 2, brief: 2)
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Whether the clean-up asked the program to delete.
+  var wasDeleted: Bool { FileManager.default.fileExists(atPath: folder + "/deleted") }
+
+  /// Processes of the double that are still there.
+  var processes: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).filter { name in
+      Int32(name) != nil && (Folders.readKernelFile("/proc/\(name)/cmdline") ?? "").contains(folder)
+    }
+  }
+
+  func run(
+    _ arguments: [String] = ["/action"], onStart: @escaping (ShimRig) -> Void = { _ in }
+  ) throws -> RunOutcome {
+    let limits = ActionLimits(wallSeconds: 20, memoryMiB: 16, processes: 4, outputBytes: 1_000, diskMiB: 1)
+    let outcome = try rig.carryOut(rig.order(arguments, limits: limits), onStart: onStart)
+    rig.expectNothingLeft()
+    #expect(processes == [])
+    return outcome
+  }
+}
+
+@Suite(
+  "Shims of other kinds", .serialized, .enabled(if: ShimBench.obstacle == nil, "\(ShimBench.obstacle ?? "")"))
+struct ShimDoubleTests {
+  @Test(
+    "a run is carried out with every form of the address, both versions, and every harmless habit",
+    arguments: [
+      ["form-plain"], ["form-json"], ["form-protobuf"], ["form-abstract"], ["form-abstract-zero"],
+      ["version-3"], ["version-3", "form-protobuf"], ["year-1"], ["shutdown-silent"], ["strangers"],
+      ["wait-until-drained"], ["closeio-locks"],
+      ["closeio-locks", "form-abstract", "year-1", "shutdown-silent"],
+    ])
+  func harmless(words: [String]) throws {
+    let double = try Double(words)
+    let outcome = try double.run()
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(words): \(outcome.ending)")
+    #expect(String(decoding: outcome.output, as: UTF8.self) == "double\n")
+    #expect(!double.wasDeleted, "nothing was left to delete")
+  }
+
+  @Test(
+    "what never answers, or answers with nonsense, ends at a deadline, is a failure, and is cleaned up without it",
+    arguments: [
+      (["hang-Connect"], "Connect: no answer"), (["hang-Create"], "Create: no answer"),
+      (["hang-Start"], "Start: no answer"), (["deaf"], "Connect: no answer"),
+      (["hang-Create", "orphan"], "Create: no answer"), (["start-hangs"], "did not end within 4 seconds"),
+      (["start-fails"], "there is no configuration"), (["start-garbage"], "expected unix:///PATH"),
+      (["exit-0-unsaid"], "before its guest had said"),
+      (["exit-0-unsaid", "year-1"], "before its guest had said"),
+      (["exit-0-unsaid", "wait-without-time"], "Wait: the reply is malformed"),
+      (["garbage"], "expected a message of at most"), (["forged-hello"], "out of turn"),
+      (["forged-done"], "out of turn"),
+    ])
+  func failures(words: [String], why: String) throws {
+    let double = try Double(words)
+    let begun = ContinuousClock.now
+    let outcome = try double.run()
+    guard case .sandboxFailed(let said) = outcome.ending else {
+      Issue.record("\(words) counted: \(outcome.ending)")
+      return
+    }
+    #expect(said.contains(why), "\(words): \(said)")
+    #expect(ContinuousClock.now - begun < .seconds(25))
+  }
+
+  @Test(
+    "what the guest said stays said, however its shim behaves afterwards",
+    arguments: [["hang-Delete"], ["hang-Shutdown"], ["hang-Wait"], ["hang-CloseIO"], ["shutdown-lingers"]])
+  func afterwards(words: [String]) throws {
+    let double = try Double(words)
+    let outcome = try double.run()
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(words): \(outcome.ending)")
+  }
+
+  @Test("a kill that the shim does not answer, or that the task ignores, ends in the clean-up")
+  func deafToKills() throws {
+    for words in [["hang-Kill"], ["hang-Kill", "orphan"], ["hang-Wait"]] {
+      let double = try Double(words)
+      let outcome = try double.run(["/action", "sleep"]) { $0.host.killAll() }
+      #expect(outcome.ending == .killed, "\(words): \(outcome.ending)")
+      #expect(double.wasDeleted)
+    }
+  }
+
+  @Test("an orphan that only the delete action knows of is ended by it")
+  func orphan() throws {
+    let double = try Double(["orphan", "hang-Start"])
+    var orphan: pid_t = 0
+    let order = double.rig.order(["/action"])
+    var ended = false
+    double.rig.host.start(order) { event in if case .finished = event { ended = true } }
+    while !ended {
+      try double.rig.loop.turn()
+      for name in Folders.names(double.rig.folder + "/bundles") where orphan == 0 {
+        orphan = Int32(Folders.readKernelFile("\(double.rig.folder)/bundles/\(name)/orphan.pid") ?? "") ?? 0
+      }
+    }
+    #expect(orphan > 1)
+    // Reaped by whoever adopted it, perhaps not yet.
+    let state = Folders.readKernelFile("/proc/\(orphan)/stat") ?? ""
+    #expect(state.isEmpty || state.contains(") Z "), "\(state)")
+    double.rig.expectNothingLeft()
+  }
+
+  @Test("a shim that others could be is not spoken to")
+  func stranger() throws {
+    let double = try Double(["form-plain"])
+    let path = double.folder + "/socket"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+    process.arguments = [
+      "-c",
+      """
+      import os, socket, sys
+      listener = socket.socket(socket.AF_UNIX)
+      listener.bind(sys.argv[1])
+      os.setgid(65534)
+      listener.listen()
+      print("up", flush=True)
+      listener.accept()[0].recv(1)
+      """, path,
+    ]
+    let said = Pipe()
+    process.standardOutput = said
+    try process.run()
+    _ = said.fileHandleForReading.readData(ofLength: 3)
+    #expect(throws: ShimError.stranger(path, user: 0, group: 65_534)) {
+      try ShimConnection.connect([.path(path)])
+    }
+    process.waitUntilExit()
+  }
+}
+
+@Suite(
+  "Conformance suite", .serialized, .enabled(if: ShimBench.obstacle == nil, "\(ShimBench.obstacle ?? "")"))
+struct ConformanceTests {
+  /// What came of the cases of these names; all where none is given.
+  private func results(
+    _ names: [String] = [], weakened: ((inout JSONObject) -> Void)? = nil
+  ) throws -> [ConformanceResult] {
+    let folder = "/run/oec-\(UUID().uuidString.prefix(8))"
+    defer { for path in [folder, folder + "-roots"] { try? FileManager.default.removeItem(atPath: path) } }
+    let loop = try EventLoop()
+    let suite = try ShimConformance(
+      loop: loop,
+      settings: ShimSettings(
+        images: try ShimBench.images.get().folder, folder: folder, roots: folder + "-roots"),
+      isolationClass: .container, busybox: "/bin/busybox", only: names)
+    if let weakened {
+      suite.host.specification = { spec in
+        var object = spec.json.object ?? JSONObject()
+        weakened(&object)
+        return .object(object)
+      }
+    }
+    var results: [ConformanceResult]?
+    suite.run { results = $0 }
+    while results == nil { try loop.turn() }
+    loop.end()
+    return results ?? []
+  }
+
+  @Test("runc passes every case")
+  func runc() throws {
+    let results = try results()
+    #expect(results.count == 27)
+    for result in results { #expect(result.verdict == .passed, "\(result.name): \(result.reason)") }
+  }
+
+  /// A wall of the specification, and the case that must miss it.
+  private static let walls: [(name: String, remove: @Sendable (inout JSONObject) -> Void)] = [
+    ("no_network", { edit(&$0, "linux", "namespaces") { without($0, "network") } }),
+    ("own_processes", { edit(&$0, "linux", "namespaces") { without($0, "pid") } }),
+    ("system_call_filter", { edit(&$0, "linux", "seccomp") { _ in nil } }),
+    (
+      "memory_bound",
+      { edit(&$0, "linux", "resources") { _ in ["devices": [["allow": false, "access": "rwm"]]] } }
+    ),
+    (
+      "disk_bound",
+      { object in
+        let mounts = (object["mounts"]?.array ?? []).map { mount -> JSON in
+          guard mount["destination"]?.string == "/tmp", var tmp = mount.object else { return mount }
+          tmp["options"] = ["nosuid", "nodev", "noexec", "mode=1777", "size=64m"]
+          return .object(tmp)
+        }
+        object["mounts"] = .array(mounts)
+      }
+    ),
+    (
+      "no_execution_in_tmp",
+      { object in
+        let mounts = (object["mounts"]?.array ?? []).map { mount -> JSON in
+          guard mount["destination"]?.string == "/tmp", var tmp = mount.object else { return mount }
+          tmp["options"] = ["nosuid", "nodev", "mode=1777", "size=8m"]
+          return .object(tmp)
+        }
+        object["mounts"] = .array(mounts)
+      }
+    ),
+  ]
+
+  private static func edit(
+    _ object: inout JSONObject, _ section: String, _ name: String, _ change: (JSON?) -> JSON?
+  ) {
+    var inner = object[section]?.object ?? JSONObject()
+    inner[name] = change(inner[name])
+    object[section] = .object(inner)
+  }
+
+  private static func without(_ namespaces: JSON?, _ type: String) -> JSON {
+    .array((namespaces?.array ?? []).filter { $0["type"]?.string != type })
+  }
+
+  @Test("a task that lacks one of its walls fails the case that looks for it", arguments: 0..<walls.count)
+  func positiveControl(number: Int) throws {
+    let wall = Self.walls[number]
+    let found = try results([wall.name], weakened: wall.remove)
+    #expect(found.count == 1)
+    #expect(found.first?.word == "FAIL", "\(wall.name): \(String(describing: found.first))")
+  }
+}
