@@ -218,21 +218,30 @@ final class ProxyConnection {
       guard result >= 0 else { throw .unreachable("errno \(-result)") }
       socket = result
     }
-    do {
-      watch = try proxy.loop.watch(socket, for: .write) { [self] readiness in ready(readiness) }
-    } catch {
-      throw .unreachable("\(error)")
-    }
+    guard listen(for: .write) else { throw .unreachable("no place for another descriptor") }
     phase = .connecting(request, id)
     restart(timer: proxy.settings.connectSeconds) { [self] in
       fail(id, .unreachable("no answer within \(proxy.settings.connectSeconds) seconds"))
     }
   }
 
+  private func listen(for interest: EventLoop.Interest) -> Bool {
+    watch = try? proxy.loop.watch(socket, for: interest) { [self] readiness in ready(readiness) }
+    return watch != nil
+  }
+
+  /// An end that is told in any case would be told again and again while the action reads nothing.
+  private func suspend() {
+    if let watch { proxy.loop.unwatch(watch) }
+    watch = nil
+  }
+
   private func ready(_ readiness: EventLoop.Readiness) {
     switch phase {
     case .connecting(let request, let id): connected(request, id)
-    case .relaying:
+    case .relaying(_, let id):
+      if readiness.failed, hasRemoteEnded { return cut(id, .unreachable("it hung up")) }
+      if readiness.failed, channel.room(stream) == 0 { return suspend() }
       if readiness.readable || readiness.failed { download() }
       if case .relaying = phase { pump() }
     case .greeting(_, let id):
@@ -330,7 +339,11 @@ final class ProxyConnection {
   }
 
   func resume() {
-    if case .relaying = phase { updateInterest() }
+    guard case .relaying(_, let id) = phase else { return }
+    if watch == nil, channel.room(stream) > 0, !listen(for: .none) {
+      return cut(id, .unreachable("no place for another descriptor"))
+    }
+    updateInterest()
   }
 
   private func updateInterest() {

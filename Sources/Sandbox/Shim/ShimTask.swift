@@ -230,6 +230,8 @@ final class ShimTask {
           step(.greeted)
         case .started: step(.proven)
         case .finished(let done): step(.finished(done))
+        // It was offered no proxy, so the conversation lets no stream pass.
+        case .stream: break
         }
       }
     } catch {
