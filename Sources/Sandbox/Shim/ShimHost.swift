@@ -156,12 +156,29 @@ public final class ShimHost: SandboxHost {
     } catch {
       throw .shim(error.description)
     }
-    let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
-    return ShimTask.Parts(
-      call: call(name, program), bundle: bundle, root: root.path, controlGroup: spec.controlGroup,
-      state: state(name),
-      options: RuntimeOptions.message(
-        of: program, state: "\(settings.folder)/state", configuration: runtime.configuration))
+    var mount = RootMount()
+    mount.options = ["ro", "nosuid", "nodev"]
+    var device: Int32 = -1
+    switch runtime.root {
+    case .folder:
+      (mount.type, mount.source) = ("bind", root.path)
+      mount.options.insert("rbind", at: 0)
+    case .block:
+      let attached = try roots.block(root).attach()
+      (mount.type, mount.source, device) = ("ext4", attached.path, attached.descriptor)
+    }
+    do throws(SandboxError) {
+      let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
+      return ShimTask.Parts(
+        call: call(name, program), bundle: bundle, root: mount, device: device,
+        controlGroup: spec.controlGroup,
+        state: state(name),
+        options: RuntimeOptions.message(
+          of: program, state: "\(settings.folder)/state", configuration: runtime.configuration))
+    } catch {
+      if device >= 0 { _ = csystem_close(device) }
+      throw error
+    }
   }
 
   private func call(_ name: String, _ program: String) -> ShimCommand.Call {

@@ -41,6 +41,14 @@ extension ShimHost {
           ))
       }
     }
+    if settings.runtime(of: isolationClass)?.root == .block {
+      if !Folders.exists(BlockRoot.program) {
+        found.append(("there is no program \(BlockRoot.program)", "install e2fsprogs"))
+      }
+      if access("/dev/loop-control", R_OK | W_OK) != 0 {
+        found.append(("/dev/loop-control cannot be opened", "load the module loop"))
+      }
+    }
     switch isolationClass {
     case .kata:
       for device in ["/dev/kvm", "/dev/vhost-vsock"] where access(device, R_OK | W_OK) != 0 {

@@ -13,7 +13,9 @@ final class ShimTask {
   struct Parts {
     var call: ShimCommand.Call
     var bundle: TaskBundle
-    var root: String
+    var root: RootMount
+    /// Holds the device that the root is on; −1 where it is on none.
+    var device: Int32
     var controlGroup: String
     var state: String
     /// For the shim's start and for the task's creation; nil where the runtime takes none.
@@ -188,14 +190,16 @@ final class ShimTask {
     request.stdout = parts.bundle.stdout
     request.stderr = parts.bundle.stderr
     request.options = parts.options
-    var mount = RootMount()
-    (mount.type, mount.source) = ("bind", parts.root)
-    mount.options = ["rbind", "ro", "nosuid", "nodev"]
-    request.rootfs = [mount]
+    request.rootfs = [parts.root]
     send(.create, request, deadlines.create) { payload throws(ProtobufError) in
       let process = try TaskProcess(decoding: payload)
       guard process.pid > 0 else { throw .refused(field: 1, expected: "a process") }
     }
+  }
+
+  /// The shim's event may be late, or not come: the kernel's own count is there until the task is deleted.
+  private func countOutOfMemory() {
+    if TaskGroup.outOfMemoryKills(parts.controlGroup) > 0 { step(.outOfMemory) }
   }
 
   private func connected(_ payload: [UInt8]) throws(ProtobufError) {
@@ -207,6 +211,7 @@ final class ShimTask {
     guard try TaskExit(decoding: payload).exitedAt != nil else {
       throw .refused(field: 2, expected: "when the task ended")
     }
+    countOutOfMemory()
   }
 
   // MARK: The guest
@@ -229,7 +234,9 @@ final class ShimTask {
           tell(.greeted)
           step(.greeted)
         case .started: step(.proven)
-        case .finished(let done): step(.finished(done))
+        case .finished(let done):
+          countOutOfMemory()
+          step(.finished(done))
         }
       }
     } catch {
@@ -307,6 +314,7 @@ final class ShimTask {
         _ = csystem_close(channel.descriptor)
       }
       channels = []
+      if parts.device >= 0 { _ = csystem_close(parts.device) }
       step(.reaped(left))
     }
   }
