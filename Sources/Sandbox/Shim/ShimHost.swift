@@ -27,6 +27,8 @@ public final class ShimHost: SandboxHost {
   var specification: (ContainerSpec) -> JSON = { $0.json }
   /// The control group that holds those of all tasks of this host.
   let groupParent: String
+  /// How it was found out that a class is active.
+  var probes: [IsolationClass: String] = [:]
   /// What could not be removed, the newest last.
   public private(set) var leftovers: [String] = []
 
@@ -174,7 +176,11 @@ public final class ShimHost: SandboxHost {
         controlGroup: spec.controlGroup,
         state: state(name),
         options: RuntimeOptions.message(
-          of: program, state: "\(settings.folder)/state", configuration: runtime.configuration))
+          of: program, state: "\(settings.folder)/state", configuration: runtime.configuration),
+        evidence: MachineEvidence(
+          // The runtime's kernel, or the host's: not this program's to measure.
+          kernelDigest: "not measured", initramfsDigest: try ImageStore.entryDigest(in: settings.images),
+          probe: probes[spec.isolationClass] ?? "not probed"))
     } catch {
       if device >= 0 { _ = csystem_close(device) }
       throw error

@@ -84,6 +84,9 @@ extension ShimHost {
     guard missing.isEmpty else { return loop.atEndOfTurn { done(finding(missing)) } }
     tryOut(isolationClass) { failure in
       let remedy = "see the reason; openexec conformance --runtime NAME says more"
+      if failure == nil, let runtime = self.settings.runtime(of: isolationClass) {
+        self.probes[isolationClass] = "a task was run in \(runtime.name)"
+      }
       done(finding(failure.map { [($0, remedy)] } ?? []))
     }
   }

@@ -2,6 +2,7 @@ import CSystem
 import EventLoop
 import Glibc
 import OpenExec
+import Records
 import Wire
 
 /// One run in a shim: carries out what its procedure says, and tells it what happened. Confined to its loop.
@@ -20,6 +21,7 @@ final class ShimTask {
     var state: String
     /// For the shim's start and for the task's creation; nil where the runtime takes none.
     var options: AnyMessage?
+    var evidence: MachineEvidence
   }
 
   enum Progress {
@@ -39,6 +41,8 @@ final class ShimTask {
   private var connection: ShimConnection?
   private var shimPID: Int32 = 0
   private var timer: TimerID?
+  private var greetedAt: MonotonicInstant?
+  private var doneAt: MonotonicInstant?
   private var stdin: Int32 = -1
   private var channels: [Channel] = []
   private var inputWatch: EventLoop.WatchID?
@@ -231,10 +235,14 @@ final class ShimTask {
           outgoing += reply
           sendInput()
         case .greeted:
+          greetedAt = loop.now
           tell(.greeted)
           step(.greeted)
         case .started: step(.proven)
+        // Nothing here has a proxy, so a guest that opens a stream was not told that it may.
+        case .stream: step(.violated("the guest opened a stream that its run has not"))
         case .finished(let done):
+          doneAt = loop.now
           countOutOfMemory()
           step(.finished(done))
         }
