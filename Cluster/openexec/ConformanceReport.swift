@@ -16,6 +16,7 @@ enum ConformanceReport {
       CommandOption("--images", "DIR", "what Deploy/images/build wrote"),
       CommandOption("--class", "CLASS", "container or kata; default kata where the runtime's name says so"),
       CommandOption("--config", "FILE", "the runtime's own configuration"),
+      CommandOption("--root", "FORM", "how the runtime is given a root: folder, the default, or block"),
       CommandOption(
         "--busybox", "FILE", "a static busybox, which the cases are written for; default /bin/busybox"),
       CommandOption(flag: "--json", "one JSON object instead of a line a case"),
@@ -39,7 +40,10 @@ enum ConformanceReport {
     }
     let folder = "/run/openexec/conformance-\(getpid())"
     var settings = ShimSettings(images: images, folder: folder, roots: folder + "-roots")
-    let chosen = ShimSettings.Runtime(runtime, configuration: parsed.value("--config"))
+    guard let root = ShimSettings.RootForm(rawValue: parsed.value("--root") ?? "folder") else {
+      throw UsageError("--root: expected folder or block")
+    }
+    let chosen = ShimSettings.Runtime(runtime, configuration: parsed.value("--config"), root: root)
     if isolationClass == .kata { settings.kata = chosen } else { settings.container = chosen }
     let busybox = parsed.value("--busybox") ?? "/bin/busybox"
     let box = ResultBox()

@@ -114,7 +114,10 @@ struct ExecutorConfiguration: Sendable {
       found[name] = try section.section(name) { (runtime) throws(ConfigurationError) in
         ShimSettings.Runtime(
           try runtime.text("runtime"),
-          configuration: try runtime.value("config", "a path", default: nil) { .some($0.string) })
+          configuration: try runtime.value("config", "a path", default: nil) { .some($0.string) },
+          root: try runtime.value("root", "folder or block", default: .folder) { json in
+            json.string.flatMap(ShimSettings.RootForm.init(rawValue:))
+          })
       }
     }
     return found

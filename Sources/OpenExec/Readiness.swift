@@ -116,7 +116,9 @@ public struct Readiness: Equatable, Sendable {
   private static let absent = [
     ReadinessItem(
       "cost_metering", isOn: false, "no sandbox meters cost; a receipt settles at the registry's estimate"),
-    ReadinessItem("image_provenance", isOn: false, "absent; images are held to their digests alone"),
+    ReadinessItem(
+      "image_provenance", isOn: false,
+      "OCI images have it; those of microVMs are held to their digests alone"),
     ReadinessItem("health_endpoints", isOn: false, "absent; the log and claw status say how it stands"),
   ]
 

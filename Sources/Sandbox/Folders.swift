@@ -109,6 +109,37 @@ enum Folders {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Runs a program of the system to its end, at most so many seconds; whether it did what it should.
+  static func run(_ arguments: [String], seconds: Int32) -> Bool {
+    var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+    let descriptors: [Int32] = [-1, -1, -1]
+    defer { for string in strings { free(string) } }
+    var child = csystem_child()
+    let started = strings.withUnsafeMutableBufferPointer { strings in
+      environment.withUnsafeMutableBufferPointer { environment in
+        descriptors.withUnsafeBufferPointer { descriptors in
+          var plan = csystem_spawn()
+          plan.path = strings.first?.map { UnsafePointer($0) }
+          plan.arguments = UnsafePointer(strings.baseAddress)
+          plan.environment = UnsafePointer(environment.baseAddress)
+          plan.descriptors = descriptors.baseAddress
+          plan.descriptor_count = descriptors.count
+          return csystem_spawn(&plan, &child)
+        }
+      }
+    }
+    guard started == 0 else { return false }
+    defer { close(child.descriptor) }
+    var entry = pollfd(fd: child.descriptor, events: Int16(POLLIN), revents: 0)
+    if Glibc.poll(&entry, 1, seconds * 1_000) <= 0 { _ = csystem_child_signal(child.descriptor, SIGKILL) }
+    var (code, signalled) = (Int32(0), Int32(0))
+    while csystem_child_reap(child.descriptor, &code, &signalled) == 0 {
+      Glibc.poll(&entry, 1, 1_000)
+    }
+    return code == 0 && signalled == 0
+  }
+
   /// Takes a folder for this program alone; the descriptor holds it.
   static func lock(_ folder: String) throws(SandboxError) -> Int32 {
     let path = "\(folder)/lock"

@@ -52,6 +52,12 @@ public final class ImageStore {
     return try verified(try file(manifest["entry"], "entry", in: folder))
   }
 
+  /// The digest of that program.
+  static func entryDigest(in folder: String) throws(SandboxError) -> String {
+    let bytes = try Folders.read("\(folder)/manifest.json", limit: 1 << 20)
+    return try file((try? JSON.parse(bytes))?["entry"], "entry", in: folder).digest
+  }
+
   private static func file(
     _ value: JSON?, _ name: String, in folder: String
   ) throws(SandboxError) -> File {

@@ -164,7 +164,7 @@ struct ShimDoubleTests {
 
 @Suite(
   "Conformance suite", .serialized, .enabled(if: ShimBench.obstacle == nil, "\(ShimBench.obstacle ?? "")"))
-struct ConformanceTests {
+struct ShimConformanceTests {
   /// What came of the cases of these names; all where none is given.
   private func results(
     _ names: [String] = [], weakened: ((inout JSONObject) -> Void)? = nil

@@ -125,6 +125,15 @@ struct ShimProtocolTests {
     #expect(CloseTaskInput("i").encode() == [0x0A, 1, 0x69, 0x18, 1])
   }
 
+  @Test("the kernel's count of ends for want of memory is read in both versions' files")
+  func outOfMemoryCount() {
+    #expect(TaskGroup.outOfMemoryKills(in: "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n") == 3)
+    #expect(
+      TaskGroup.outOfMemoryKills(in: "low 0\nhigh 0\nmax 12\noom 2\noom_kill 1\noom_group_kill 0\n") == 1)
+    #expect(TaskGroup.outOfMemoryKills(in: "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n") == 0)
+    #expect(TaskGroup.outOfMemoryKills(in: "") == 0)
+  }
+
   @Test("year 1, which some shims say, is a time; none at all is a reply cut off")
   func times() throws {
     var exit = TaskExit()

@@ -252,4 +252,24 @@ struct ShimRunTests {
     #expect(why.contains("containerd-shim-nothing-v2"))
     rig.expectNothingLeft()
   }
+
+  @Test("a root on a block device that can only be read serves as a folder does, and no device stays")
+  func blockRoot() throws {
+    let rig = try ShimRig { $0.container = ShimSettings.Runtime("io.containerd.runc.v2", root: .block) }
+    let text = """
+      /bin/busybox grep ' / ' /proc/self/mounts | /bin/busybox cut -d' ' -f3
+      (echo x > /bin/written) 2>/dev/null && echo written
+      echo end
+      """
+    for _ in 0..<2 {
+      let outcome = try rig.carryOut(rig.script(text))
+      #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending)")
+      #expect(String(decoding: outcome.output, as: UTF8.self) == "ext4\nend\n")
+      rig.expectNothingLeft()
+    }
+    let backing = Folders.names("/sys/block").filter { $0.hasPrefix("loop") }.compactMap {
+      Folders.readKernelFile("/sys/block/\($0)/loop/backing_file")
+    }
+    #expect(!backing.contains { $0.contains(rig.roots) }, "\(backing)")
+  }
 }

@@ -200,6 +200,12 @@ int csystem_process_handle(pid_t pid);
 /// Reaps: 1 with the outcome, 0 while it runs. `code` is an exit code, or a signal where `signalled`.
 int csystem_child_reap(int descriptor, int *code, int *signalled);
 
+// ---- Devices (Devices.c)
+
+/// Shows an open file as a block device that can only be read; its path goes into `path`. The device lasts as long as its
+/// descriptor, or anybody else who has it open: nobody need detach it.
+int csystem_loop_attach(int file, char *path, size_t capacity);
+
 // ---- Confinement of the calling process (Confinement.c)
 
 int csystem_unshare(uint64_t namespaces);

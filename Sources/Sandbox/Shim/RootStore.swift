@@ -17,6 +17,7 @@ final class RootStore {
   private let images: String
   private let folder: String
   private var roots: [String: Root] = [:]
+  private var blocks: [String: BlockRoot] = [:]
   /// Where runtimes mount.
   private static let mountPoints = ["proc", "sys", "dev", "tmp", "inputs"]
   private static let reserved = ".openexec"
@@ -83,12 +84,21 @@ final class RootStore {
     return root
   }
 
+  /// The same root as a device.
+  func block(_ root: Root) throws(SandboxError) -> BlockRoot {
+    if let known = blocks[root.path] { return known }
+    let made = try BlockRoot(of: root.path, at: root.path + ".ext4")
+    blocks[root.path] = made
+    return made
+  }
+
   /// Whether it is what it was. One that is not is never used again.
   func check(_ root: Root) throws(SandboxError) {
     let found = try measure(root.path)
     guard found == root.digest else {
       throw .digest(path: root.path, expected: root.digest.hex, found: found.hex)
     }
+    if let block = blocks[root.path] { try block.check() }
   }
 
   private func measure(_ place: String) throws(SandboxError) -> Digest {

@@ -27,6 +27,8 @@ public final class ShimHost: SandboxHost {
   var specification: (ContainerSpec) -> JSON = { $0.json }
   /// The control group that holds those of all tasks of this host.
   let groupParent: String
+  /// How it was found out that a class is active.
+  var probes: [IsolationClass: String] = [:]
   /// What could not be removed, the newest last.
   public private(set) var leftovers: [String] = []
 
@@ -156,12 +158,33 @@ public final class ShimHost: SandboxHost {
     } catch {
       throw .shim(error.description)
     }
-    let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
-    return ShimTask.Parts(
-      call: call(name, program), bundle: bundle, root: root.path, controlGroup: spec.controlGroup,
-      state: state(name),
-      options: RuntimeOptions.message(
-        of: program, state: "\(settings.folder)/state", configuration: runtime.configuration))
+    var mount = RootMount()
+    mount.options = ["ro", "nosuid", "nodev"]
+    var device: Int32 = -1
+    switch runtime.root {
+    case .folder:
+      (mount.type, mount.source) = ("bind", root.path)
+      mount.options.insert("rbind", at: 0)
+    case .block:
+      let attached = try roots.block(root).attach()
+      (mount.type, mount.source, device) = ("ext4", attached.path, attached.descriptor)
+    }
+    do throws(SandboxError) {
+      let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
+      return ShimTask.Parts(
+        call: call(name, program), bundle: bundle, root: mount, device: device,
+        controlGroup: spec.controlGroup,
+        state: state(name),
+        options: RuntimeOptions.message(
+          of: program, state: "\(settings.folder)/state", configuration: runtime.configuration),
+        evidence: MachineEvidence(
+          // The runtime's kernel, or the host's: not this program's to measure.
+          kernelDigest: "not measured", initramfsDigest: try ImageStore.entryDigest(in: settings.images),
+          probe: probes[spec.isolationClass] ?? "not probed"))
+    } catch {
+      if device >= 0 { _ = csystem_close(device) }
+      throw error
+    }
   }
 
   private func call(_ name: String, _ program: String) -> ShimCommand.Call {

@@ -41,6 +41,14 @@ extension ShimHost {
           ))
       }
     }
+    if settings.runtime(of: isolationClass)?.root == .block {
+      if !Folders.exists(BlockRoot.program) {
+        found.append(("there is no program \(BlockRoot.program)", "install e2fsprogs"))
+      }
+      if access("/dev/loop-control", R_OK | W_OK) != 0 {
+        found.append(("/dev/loop-control cannot be opened", "load the module loop"))
+      }
+    }
     switch isolationClass {
     case .kata:
       for device in ["/dev/kvm", "/dev/vhost-vsock"] where access(device, R_OK | W_OK) != 0 {
@@ -76,6 +84,9 @@ extension ShimHost {
     guard missing.isEmpty else { return loop.atEndOfTurn { done(finding(missing)) } }
     tryOut(isolationClass) { failure in
       let remedy = "see the reason; openexec conformance --runtime NAME says more"
+      if failure == nil, let runtime = self.settings.runtime(of: isolationClass) {
+        self.probes[isolationClass] = "a task was run in \(runtime.name)"
+      }
       done(finding(failure.map { [($0, remedy)] } ?? []))
     }
   }

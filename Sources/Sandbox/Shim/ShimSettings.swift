@@ -7,12 +7,23 @@ public struct ShimSettings: Sendable {
     public var name: String
     /// A file, for runtimes that are told of one (Kata).
     public var configuration: String?
+    /// How it is given a root.
+    public var root: RootForm
 
     /// A runtime.
-    public init(_ name: String, configuration: String? = nil) {
+    public init(_ name: String, configuration: String? = nil, root: RootForm = .folder) {
       self.name = name
       self.configuration = configuration
+      self.root = root
     }
+  }
+
+  /// What a runtime is given of an image.
+  public enum RootForm: String, Sendable, CaseIterable {
+    /// A folder of the host, which a hypervisor has to share with its guest.
+    case folder
+    /// A block device that can only be read, with a file system of its own: nothing of the host is shared.
+    case block
   }
 
   /// What `Deploy/images/build` wrote, with the library of OCI images in its folder `oci`.

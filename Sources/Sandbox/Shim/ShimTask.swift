@@ -2,6 +2,7 @@ import CSystem
 import EventLoop
 import Glibc
 import OpenExec
+import Records
 import Wire
 
 /// One run in a shim: carries out what its procedure says, and tells it what happened. Confined to its loop.
@@ -13,11 +14,14 @@ final class ShimTask {
   struct Parts {
     var call: ShimCommand.Call
     var bundle: TaskBundle
-    var root: String
+    var root: RootMount
+    /// Holds the device that the root is on; −1 where it is on none.
+    var device: Int32
     var controlGroup: String
     var state: String
     /// For the shim's start and for the task's creation; nil where the runtime takes none.
     var options: AnyMessage?
+    var evidence: MachineEvidence
   }
 
   enum Progress {
@@ -37,6 +41,8 @@ final class ShimTask {
   private var connection: ShimConnection?
   private var shimPID: Int32 = 0
   private var timer: TimerID?
+  private var greetedAt: MonotonicInstant?
+  private var doneAt: MonotonicInstant?
   private var stdin: Int32 = -1
   private var channels: [Channel] = []
   private var inputWatch: EventLoop.WatchID?
@@ -188,14 +194,16 @@ final class ShimTask {
     request.stdout = parts.bundle.stdout
     request.stderr = parts.bundle.stderr
     request.options = parts.options
-    var mount = RootMount()
-    (mount.type, mount.source) = ("bind", parts.root)
-    mount.options = ["rbind", "ro", "nosuid", "nodev"]
-    request.rootfs = [mount]
+    request.rootfs = [parts.root]
     send(.create, request, deadlines.create) { payload throws(ProtobufError) in
       let process = try TaskProcess(decoding: payload)
       guard process.pid > 0 else { throw .refused(field: 1, expected: "a process") }
     }
+  }
+
+  /// The shim's event may be late, or not come: the kernel's own count is there until the task is deleted.
+  private func countOutOfMemory() {
+    if TaskGroup.outOfMemoryKills(parts.controlGroup) > 0 { step(.outOfMemory) }
   }
 
   private func connected(_ payload: [UInt8]) throws(ProtobufError) {
@@ -207,6 +215,7 @@ final class ShimTask {
     guard try TaskExit(decoding: payload).exitedAt != nil else {
       throw .refused(field: 2, expected: "when the task ended")
     }
+    countOutOfMemory()
   }
 
   // MARK: The guest
@@ -226,12 +235,16 @@ final class ShimTask {
           outgoing += reply
           sendInput()
         case .greeted:
+          greetedAt = loop.now
           tell(.greeted)
           step(.greeted)
         case .started: step(.proven)
-        case .finished(let done): step(.finished(done))
-        // It was offered no proxy, so the conversation lets no stream pass.
-        case .stream: break
+        // Nothing here has a proxy, so a guest that opens a stream was not told that it may.
+        case .stream: step(.violated("the guest opened a stream that its run has not"))
+        case .finished(let done):
+          doneAt = loop.now
+          countOutOfMemory()
+          step(.finished(done))
         }
       }
     } catch {
@@ -309,6 +322,7 @@ final class ShimTask {
         _ = csystem_close(channel.descriptor)
       }
       channels = []
+      if parts.device >= 0 { _ = csystem_close(parts.device) }
       step(.reaped(left))
     }
   }

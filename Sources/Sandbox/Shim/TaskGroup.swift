@@ -21,6 +21,17 @@ enum TaskGroup {
     return found.sorted()
   }
 
+  /// How often the kernel ended something in it for want of memory, by its own count (version 1, then 2).
+  static func outOfMemoryKills(_ path: String) -> Int {
+    folders(path).flatMap { ["\($0)/memory.oom_control", "\($0)/memory.events"] }
+      .compactMap(Folders.readKernelFile).map(outOfMemoryKills(in:)).max() ?? 0
+  }
+
+  static func outOfMemoryKills(in text: String) -> Int {
+    let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+    return line.flatMap { Int($0.dropFirst(9)) } ?? 0
+  }
+
   static func kill(_ path: String) {
     for pid in processes(path) { Glibc.kill(pid, SIGKILL) }
   }

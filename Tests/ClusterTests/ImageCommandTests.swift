@@ -1,0 +1,51 @@
+import Foundation
+import Testing
+
+/// `claw image` on folders, with its exit codes.
+struct ImageCommandTests {
+  @Test(
+    "an image is added, listed and verified by its digest; a spoiled one is named, an absent one is not found"
+  )
+  func images() throws {
+    let root = FileManager.default.temporaryDirectory.path + "/image-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let images = root + "/images"
+    try FileManager.default.createDirectory(atPath: images, withIntermediateDirectories: true)
+    let entries = root + "/entries.json"
+    try #"[{"gzip": true, "entries": [{"path": "hello", "text": "hi"}]}]"#
+      .write(toFile: entries, atomically: true, encoding: .utf8)
+    let script = Programs.repository.appendingPathComponent("Tests/tools/oci-layout").path
+    let made = try Programs.run("/bin/sh", ["-c", "'\(script)' '\(root)/layout' <'\(entries)'"])
+    let digest = made.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    #expect(made.code == 0)
+    func claw(_ arguments: String...) throws -> Outcome {
+      try Programs.run("claw", ["image"] + arguments + ["--images", images])
+    }
+    let empty = try claw("list")
+    #expect(empty.code == 0 && empty.output.contains("no images"), "\(empty.output)")
+    let added = try claw("add", root + "/layout", "--digest", digest, "--source", "a test")
+    #expect(
+      added.code == 0 && added.output.contains(digest) && added.output.contains("from a test"),
+      "\(added.output)")
+    let listed = try claw("list", "--json")
+    #expect(listed.code == 0 && listed.output.contains("provenance_json"), "\(listed.output)")
+    #expect(try claw("verify").code == 0)
+    #expect(try claw("verify", digest).code == 0)
+    let absent = try claw("verify", "sha256:" + String(repeating: "0", count: 64))
+    #expect(absent.code == 5, "\(absent.output)")
+    let blobs = "\(images)/oci/\(digest.dropFirst(7))/blobs/sha256"
+    let layer = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: blobs).first { name in
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(blobs)/\(name)"))
+        return bytes.starts(with: [0x1F, 0x8B])
+      })
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: "\(blobs)/\(layer)"))
+    bytes[bytes.count - 1] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: "\(blobs)/\(layer)"))
+    let spoiled = try claw("verify")
+    #expect(spoiled.code == 1, "\(spoiled.output)")
+    #expect(spoiled.output.contains("layer"), "\(spoiled.output)")
+    let usage = try Programs.run("claw", ["image", "list"])
+    #expect(usage.code == 2 && usage.output.contains("--images"), "\(usage.output)")
+  }
+}
