@@ -22,9 +22,9 @@ struct Vetoes: Sendable {
   private var orders: [Order] = []
   /// The party's own bundle; nil where it has none.
   let policy: LocalPolicy?
-  /// What that bundle has said of decisions, by their id: nil where it objects to nothing.
+  /// What that bundle has said of decisions, by their names: nil where it objects to nothing.
   private var said: [String: String?] = [:]
-  /// Their ids, oldest first.
+  /// Their names, oldest first.
   private var asked: [String] = []
   /// As leader: what parties have declined, each one's word once.
   private var gathered: [(decision: LeafIndex, declines: [PartySigned<Decline>])] = []
@@ -116,14 +116,20 @@ struct Vetoes: Sendable {
     if let order = orders.first(where: { $0.content.proposal == decision.proposal }) {
       return order.content.reason
     }
-    return said[decision.decisionID] ?? nil
+    return said[Self.name(decision)] ?? nil
   }
 
-  func knows(_ decision: Decision) -> Bool { policy == nil || said[decision.decisionID] != nil }
+  /// Another leader may name another executor in the same decision, and a bundle may have something against that one.
+  private static func name(_ decision: Decision) -> String {
+    "\(decision.decisionID) \(decision.grant?.executorID.path ?? "")"
+  }
+
+  func knows(_ decision: Decision) -> Bool { policy == nil || said[Self.name(decision)] != nil }
 
   mutating func note(_ objection: String?, of decision: Decision) {
-    guard said.updateValue(objection, forKey: decision.decisionID) == nil else { return }
-    asked.append(decision.decisionID)
+    let name = Self.name(decision)
+    guard said.updateValue(objection, forKey: name) == nil else { return }
+    asked.append(name)
     if asked.count > Self.maximumAsked { said[asked.removeFirst()] = nil }
   }
 
