@@ -169,7 +169,9 @@ public final class MicroVMHost: SandboxHost {
       wallSeconds: Int64(order.limits.wallSeconds),
       egress: order.egress.map { ($0, settings.egress, resolver) })
     defer { refill() }
-    if let ready = pool.take(shape, at: loop.now.nanoseconds), let machine = standing.removeValue(forKey: ready) {
+    if let ready = pool.take(shape, at: loop.now.nanoseconds),
+      let machine = standing.removeValue(forKey: ready)
+    {
       machine.serve(assignment, tell)
       return machine
     }

@@ -25,7 +25,7 @@ extension MicroVMTests {
     #expect(rig.host.ready == count)
   }
 
-  @Test("a machine that stands ready starts its run in a twentieth of a boot, serves once, and leaves nothing")
+  @Test("a machine that stands ready starts its run in a twentieth of a boot, and serves once")
   func warm() throws {
     let rig = try Rig { $0.warmMachines = 1 }
     #expect(rig.host.ready == 0)
