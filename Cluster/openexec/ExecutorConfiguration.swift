@@ -36,6 +36,8 @@ struct ExecutorConfiguration: Sendable {
   /// What runs the classes that are no built-in machines; nil for the standard ones.
   let containerRuntime: ShimSettings.Runtime?
   let kataRuntime: ShimSettings.Runtime?
+  /// Machines that stand ready, booted for whatever is asked for next; each takes its memory.
+  let warmMachines: Int
   /// Where tasks of shims are made; every folder above it can be passed through by anyone.
   let tasks: String
   /// Nil where runs get no secrets but those of the service manager.
@@ -87,6 +89,9 @@ struct ExecutorConfiguration: Sendable {
     }
     guard nodes.count >= threshold else {
       throw file.unusable("nodes", "expected at least \(threshold), so that a threshold of them can agree")
+    }
+    warmMachines = try file.value("warm_machines", "a whole number from 0 to 16", default: 1) { json in
+      json.integer.flatMap { (0...16).contains($0) ? $0 : nil }
     }
     vault = try ExecutorConfiguration.vault(&file)
     closedNetworks = try file.value(

@@ -82,6 +82,13 @@ final class ExecutorStation {
     note(
       .info, "started",
       [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
+    probe(hosts, pause: .seconds(5))
+    for link in links { link.listen(incarnation: configuration.incarnation) }
+  }
+
+  /// Finds out what this host offers. Where that is nothing the probe may have come to grief by itself, and an executor
+  /// that offers nothing serves nobody: it is tried again, the pauses doubling up to five minutes.
+  private func probe(_ hosts: SandboxHosts, pause: Duration) {
     hosts.preflight { [unowned self] report in
       for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
       let findings = HostProbe.findings(report, configuration)
@@ -89,8 +96,15 @@ final class ExecutorStation {
       let offered = findings.activeClasses
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
       step(.classesFound(offered))
+      guard offered.isEmpty, !isStopping else { return }
+      do {
+        _ = try loop.schedule(after: pause) { [unowned self] in
+          if !isStopping { probe(hosts, pause: min(pause * 2, .seconds(300))) }
+        }
+      } catch {
+        fail("\(error)")
+      }
     }
-    for link in links { link.listen(incarnation: configuration.incarnation) }
   }
 
   /// HF-9: what is off is said, in the log and to governance with every lease that is asked for.

@@ -9,6 +9,7 @@ enum Reach {
     var settings = MicroVMSettings(images: configuration.images, folder: folder)
     settings.egress.controlPlane = controlPlane(configuration)
     settings.secrets = try VaultSettings.source(configuration.vault)
+    settings.warmMachines = configuration.warmMachines
     return settings
   }
 

@@ -7,7 +7,8 @@ import Wire
 
 /// One machine for one run, from its jail to the removal of its last trace.
 ///
-/// Confined to its loop. It ends in one way only: the process is gone and reaped, everything that was
+/// It may stand ready first, booted and without identity: what it will run, for whom and with what it learns at
+/// hand-over, once. Confined to its loop. It ends in one way only: the process is gone and reaped, everything that was
 /// made for it is removed, and then, once, its outcome is told. Completion is the guest's own message on
 /// the channel; the exit of the process never is.
 final class MicroVM {
@@ -20,12 +21,21 @@ final class MicroVM {
     var user: UInt32
     var userGroup: UInt32
     var evidence: MachineEvidence?
+  }
+
+  /// The one run of a machine.
+  struct Assignment {
+    var run: GuestRun
+    /// Contents of the run's inputs, in their order.
+    var inputs: [[UInt8]] = []
+    var outputLimit: Int
+    var wallSeconds: Int64
     /// What the run may reach, and with what; nil where it is nothing.
     var egress: (grant: EgressGrant, settings: EgressSettings, resolver: Resolver)?
   }
 
   enum Progress {
-    /// The guest is up; a probe needs no more.
+    /// The guest is up; a probe needs no more. Of a machine that stands ready: it has said something.
     case greeted
     /// It has proven itself and runs the action.
     case started
@@ -44,9 +54,12 @@ final class MicroVM {
   private let loop: EventLoop
   private let parts: Parts
   private let bootSeconds: Int64
-  private let wallSeconds: Int64
-  private var conversation: GuestConversation
-  private let tell: (Progress) -> Void
+  /// Nil while it stands ready.
+  private var wallSeconds: Int64?
+  private var conversation: GuestConversation?
+  private var tell: (Progress) -> Void
+  /// What the guest has said before there was anyone to talk to: its greeting.
+  private var heard: [UInt8] = []
   private var cause = Cause.running
   private var channel: Int32 = -1
   private var complaints: Int32 = -1
@@ -66,25 +79,44 @@ final class MicroVM {
   /// The end of what the process complained of.
   private var complaint: [UInt8] = []
   private static let complaintLimit = 2_048
+  /// More than any greeting.
+  private static let greetingLimit = 4_096
 
-  /// A machine that is not started yet.
+  /// A machine that is not started yet; one without an assignment will stand ready for one.
   init(
-    loop: EventLoop, parts: Parts, run: GuestRun, inputs: [[UInt8]], outputLimit: Int,
-    bootSeconds: Int64, wallSeconds: Int64, tell: @escaping (Progress) -> Void
+    loop: EventLoop, parts: Parts, assignment: Assignment?, bootSeconds: Int64,
+    tell: @escaping (Progress) -> Void
   ) {
     self.loop = loop
     self.parts = parts
     self.bootSeconds = bootSeconds
-    self.wallSeconds = wallSeconds
     self.tell = tell
-    conversation = GuestConversation(run, inputs: inputs, outputLimit: outputLimit)
-    if let egress = parts.egress {
+    if let assignment { take(assignment) }
+  }
+
+  private func take(_ assignment: Assignment) {
+    let run = assignment.run
+    wallSeconds = assignment.wallSeconds
+    conversation = GuestConversation(run, inputs: assignment.inputs, outputLimit: assignment.outputLimit)
+    if let egress = assignment.egress {
       let secrets = run.secrets.map { RunSecret(name: $0.name, value: $0.value) }
       proxy = EgressProxy(
         loop: loop, settings: egress.settings, resolver: egress.resolver, grant: egress.grant,
         secrets: secrets,
         channel: self)
     }
+  }
+
+  /// Hands the machine that stands ready its one run; from here on it is like any other, and `tell` is told in place
+  /// of whoever had it made. A machine that still boots goes on booting.
+  func serve(_ assignment: Assignment, _ tell: @escaping (Progress) -> Void) {
+    precondition(conversation == nil, "a machine serves one run")
+    self.tell = tell
+    take(assignment)
+    let greeting = heard
+    heard = []
+    guard !greeting.isEmpty, case .running = cause else { return }
+    loop.atEndOfTurn { [self] in converse(greeting) }
   }
 
   /// The process, while it lives; for tests that end it from outside.
@@ -156,11 +188,28 @@ final class MicroVM {
       end(.failed("the machine ended before the guest had said how the action did"))
       return
     }
+    guard conversation == nil else { return converse(Array(bytes[..<count])) }
+    let isFirst = heard.isEmpty
+    heard += bytes[..<count]
+    guard heard.count <= MicroVM.greetingLimit else {
+      return end(.failed("the guest said more than a greeting before it was given anything to run"))
+    }
+    if isFirst {
+      if let timer { loop.cancel(timer) }
+      timer = nil
+      tell(.greeted)
+    }
+  }
+
+  private func converse(_ bytes: [UInt8]) {
+    guard case .running = cause else { return }
     do {
-      for step in try conversation.receive(Array(bytes[..<count])) { take(step) }
+      for step in try conversation?.receive(bytes) ?? [] { take(step) }
       if proxy != nil { send() }
+    } catch let violation as GuestViolation {
+      end(.failed(violation.description))
     } catch {
-      end(.failed(error.description))
+      end(.failed("\(error)"))
     }
   }
 
@@ -171,7 +220,7 @@ final class MicroVM {
       send()
     case .greeted:
       greetedAt = loop.now
-      restart(timer: .seconds(wallSeconds), .wallClock)
+      restart(timer: .seconds(wallSeconds ?? 0), .wallClock)
       tell(.greeted)
     case .started: tell(.started)
     case .stream(let event): proxy?.take(event)
@@ -186,7 +235,7 @@ final class MicroVM {
     var hasStreamed = false
     while true {
       if outgoing.isEmpty {
-        outgoing = conversation.nextPiece() ?? []
+        outgoing = conversation?.nextPiece() ?? []
         hasStreamed = hasStreamed || (proxy != nil && !outgoing.isEmpty)
       }
       guard !outgoing.isEmpty else { break }
@@ -259,7 +308,7 @@ final class MicroVM {
     hearComplaint()
     proxy?.close()
     letGo()
-    conversation.close()
+    conversation?.close()
     child = nil
     parts.group.kill()
     parts.group.remove()
@@ -306,14 +355,17 @@ final class MicroVM {
         ending = .completed(exitStatus: Int(done.exitStatus))
       }
     }
+    // Nobody waits for what came of a machine that was never handed a run.
+    guard let conversation else { return RunOutcome(ending: ending) }
     return RunOutcome(
       ending: ending, output: conversation.output.bytes,
       errorOutput: conversation.errorOutput.bytes,
       truncated: conversation.output.isCut || conversation.errorOutput.isCut,
-      guest: conversation.evidence, cost: proxy?.meter.report.cost ?? .zero, measures: measures())
+      guest: conversation.evidence, cost: proxy?.meter.report.cost ?? .zero,
+      measures: measures(of: conversation))
   }
 
-  private func measures() -> RunMeasures {
+  private func measures(of conversation: GuestConversation) -> RunMeasures {
     var measures = conversation.measures
     measures.machine = parts.evidence
     if case .done(let done) = cause, let greetedAt, let doneAt {
@@ -331,25 +383,25 @@ final class MicroVM {
 }
 
 extension MicroVM: ProxyChannel {
-  func room(_ stream: UInt32) -> Int { conversation.streams?.room(stream) ?? 0 }
+  func room(_ stream: UInt32) -> Int { conversation?.streams?.room(stream) ?? 0 }
 
   func send(_ bytes: [UInt8], on stream: UInt32) {
-    conversation.withStreams { $0.send(bytes, on: stream) }
+    conversation?.withStreams { $0.send(bytes, on: stream) }
     sendSoon()
   }
 
   func consumed(_ count: Int, of stream: UInt32) {
-    conversation.withStreams { $0.consumed(count, of: stream) }
+    conversation?.withStreams { $0.consumed(count, of: stream) }
     sendSoon()
   }
 
   func end(_ stream: UInt32) {
-    conversation.withStreams { $0.end(stream) }
+    conversation?.withStreams { $0.end(stream) }
     sendSoon()
   }
 
   func reset(_ stream: UInt32) {
-    conversation.withStreams { $0.reset(stream) }
+    conversation?.withStreams { $0.reset(stream) }
     sendSoon()
   }
 }

@@ -18,6 +18,10 @@ public final class MicroVMHost: SandboxHost {
   /// How each class was found out, for receipts; empty before a preflight.
   var probes: [IsolationClass: String] = [:]
   private var machines: [RunID: MicroVM] = [:]
+  private var pool: WarmPool
+  /// Machines that stand ready or are being made, and those of them that are on their way out.
+  private var standing: [WarmPool.MachineID: MicroVM] = [:]
+  private var isStopping = false
   /// Runs that wait for their access tokens, each with what its end is told to.
   private var exchanging: [RunID: (turn: OAuthTurn, tell: (SandboxEvent) -> Void)] = [:]
   /// Of all runs whose tokens are not known to have ended.
@@ -31,6 +35,7 @@ public final class MicroVMHost: SandboxHost {
   public init(loop: EventLoop, settings: MicroVMSettings) throws(SandboxError) {
     self.loop = loop
     self.settings = settings
+    pool = WarmPool(limit: settings.warmMachines)
     resolver = Resolver(loop: loop, settings: settings.egress)
     try Folders.makeAll(settings.folder, mode: 0o711)
     lock = try Folders.lock(settings.folder)
@@ -58,7 +63,7 @@ public final class MicroVMHost: SandboxHost {
   /// Machines that run, or are on their way out.
   public var running: Int {
     turns.removeAll { $0.revocations == 0 && !$0.isInUse }
-    return machines.count + exchanging.count + turns.count { $0.revocations > 0 }
+    return machines.count + standing.count + exchanging.count + turns.count { $0.revocations > 0 }
   }
 
   // MARK: Runs
@@ -127,7 +132,9 @@ public final class MicroVMHost: SandboxHost {
 
   /// Ends every run; each `finished` follows.
   public func killAll() {
+    isStopping = true
     for machine in machines.values { machine.kill() }
+    for machine in standing.values { machine.kill() }
     for run in Array(exchanging.keys) { kill(run) }
   }
 
@@ -156,27 +163,70 @@ public final class MicroVMHost: SandboxHost {
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
     }
-    return try begin(
-      accelerator, memoryMiB: memory, image: order.imageDigest, run: run,
-      inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
-      bootSeconds: settings.bootSeconds, wallSeconds: Int64(order.limits.wallSeconds), egress: order.egress,
-      tell)
+    let shape = WarmPool.Shape(accelerator: accelerator, memoryMiB: memory, image: order.imageDigest)
+    let assignment = MicroVM.Assignment(
+      run: run, inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
+      wallSeconds: Int64(order.limits.wallSeconds),
+      egress: order.egress.map { ($0, settings.egress, resolver) })
+    defer { refill() }
+    if let ready = pool.take(shape, at: loop.now.nanoseconds),
+      let machine = standing.removeValue(forKey: ready)
+    {
+      machine.serve(assignment, tell)
+      return machine
+    }
+    return try begin(shape, assignment, bootSeconds: settings.bootSeconds, tell)
   }
+
+  // MARK: Machines that stand ready
+
+  /// Makes and ends what the pool says, after what is under way.
+  private func refill() {
+    loop.atEndOfTurn { [weak self] in
+      guard let self, !isStopping else { return }
+      for step in pool.steps(at: loop.now.nanoseconds) {
+        switch step {
+        case .end(let id): standing[id]?.kill()
+        case .make(let id, let shape): prepare(id, shape)
+        }
+      }
+    }
+  }
+
+  private func prepare(_ id: WarmPool.MachineID, _ shape: WarmPool.Shape) {
+    do throws(SandboxError) {
+      standing[id] = try begin(shape, nil, bootSeconds: settings.bootSeconds) { [weak self] progress in
+        guard let self else { return }
+        switch progress {
+        case .greeted: pool.isUp(id)
+        case .started: break
+        case .finished:
+          standing[id] = nil
+          pool.failed(id)
+        }
+        refill()
+      }
+    } catch {
+      pool.failed(id)
+    }
+  }
+
+  /// Machines that are up and wait for a run, for tests.
+  var ready: Int { pool.ready }
 
   private func secret(_ name: String, of tenant: String) throws(SandboxError) -> GuestSecret {
     guard let source = settings.secrets else { throw .secret("secret \(name): this executor has no vault") }
     return GuestSecret(name: name, value: try source.secret(name, of: tenant))
   }
 
-  /// Makes and starts a machine.
+  /// Makes and starts a machine; one without an assignment will stand ready.
   func begin(
-    _ accelerator: Machine.Accelerator, memoryMiB: Int, image: String?, run: GuestRun,
-    inputs: [[UInt8]] = [], outputLimit: Int, bootSeconds: Int64, wallSeconds: Int64,
-    egress: EgressGrant? = nil,
+    _ shape: WarmPool.Shape, _ assignment: MicroVM.Assignment?, bootSeconds: Int64,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
+    let (accelerator, memoryMiB) = (shape.accelerator, shape.memoryMiB)
     let kernel = try images.preparedKernel()
-    let initramfs = try images.preparedInitramfs(action: image)
+    let initramfs = try images.preparedInitramfs(action: shape.image)
     sequence &+= 1
     let name = "\(getpid())-\(sequence)"
     let user = settings.firstUser + sequence % settings.users
@@ -199,10 +249,8 @@ public final class MicroVMHost: SandboxHost {
         userGroup: accelerator == .kvm ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,
         evidence: MachineEvidence(
           kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
-          probe: probes[accelerator == .kvm ? .microvmKVM : .microvmTCG] ?? "not probed"),
-        egress: egress.map { ($0, settings.egress, resolver) }),
-      run: run, inputs: inputs, outputLimit: outputLimit, bootSeconds: bootSeconds,
-      wallSeconds: wallSeconds, tell: tell)
+          probe: probes[accelerator == .kvm ? .microvmKVM : .microvmTCG] ?? "not probed")),
+      assignment: assignment, bootSeconds: bootSeconds, tell: tell)
     do {
       try machine.start(program: settings.program)
     } catch {

@@ -17,6 +17,8 @@ public struct MicroVMSettings: Sendable {
   public var maximumMemoryMiB = 8_192
   /// Most machines at once.
   public var maximumMachines = 8
+  /// Most machines that stand ready besides, each with the memory of its shape.
+  public var warmMachines = 0
   /// How runs reach what they are granted.
   public var egress = EgressSettings()
   /// Where runs' secrets are; nil where there are none.

@@ -123,8 +123,8 @@ extension MicroVMHost {
     var machine: MicroVM?
     do throws(SandboxError) {
       machine = try begin(
-        accelerator, memoryMiB: Machine.overheadMiB, image: nil, run: run, outputLimit: 1,
-        bootSeconds: seconds, wallSeconds: seconds
+        WarmPool.Shape(accelerator: accelerator, memoryMiB: Machine.overheadMiB, image: nil),
+        MicroVM.Assignment(run: run, outputLimit: 1, wallSeconds: seconds), bootSeconds: seconds
       ) { progress in
         switch progress {
         case .greeted:

@@ -24,6 +24,8 @@ struct WarmPool {
     /// When it was made, in nanoseconds of the monotonic clock.
     let since: UInt64
     var isUp = false
+
+    func isOld(at now: UInt64) -> Bool { now >= since && now - since >= WarmPool.longestStand }
   }
 
   /// What a host is to do.
@@ -47,14 +49,16 @@ struct WarmPool {
 
   /// Machines that stand ready or are being made.
   var count: Int { standing.count }
+  /// Machines that are up.
+  var ready: Int { standing.count(where: \.isUp) }
 
   /// An order has come: the machine that it is handed, one that is up rather than one that still boots; nil where none
   /// fits, and it gets one of its own.
-  mutating func take(_ shape: Shape) -> MachineID? {
+  mutating func take(_ shape: Shape, at now: UInt64) -> MachineID? {
     isResting = false
     recent.append(shape)
     if recent.count > limit { recent.removeFirst() }
-    let fitting = standing.filter { $0.shape == shape }
+    let fitting = standing.filter { $0.shape == shape && !$0.isOld(at: now) }
     guard let taken = fitting.first(where: \.isUp) ?? fitting.first else { return nil }
     standing.removeAll { $0.id == taken.id }
     return taken.id
@@ -79,7 +83,7 @@ struct WarmPool {
     var missing = recent
     for machine in standing {
       let isWanted = missing.firstIndex(of: machine.shape)
-      if let isWanted, machine.since.addingReportingOverflow(Self.longestStand).partialValue > now {
+      if let isWanted, !machine.isOld(at: now) {
         missing.remove(at: isWanted)
       } else {
         steps.append(.end(machine.id))
