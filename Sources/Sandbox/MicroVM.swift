@@ -206,10 +206,8 @@ final class MicroVM {
     do {
       for step in try conversation?.receive(bytes) ?? [] { take(step) }
       if proxy != nil { send() }
-    } catch let violation as GuestViolation {
-      end(.failed(violation.description))
     } catch {
-      end(.failed("\(error)"))
+      end(.failed(error.description))
     }
   }
 
