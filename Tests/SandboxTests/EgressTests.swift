@@ -144,7 +144,7 @@ struct EgressTests {
       server.standardOutput = FileHandle.nullDevice
       server.standardError = FileHandle.nullDevice
       try server.run()
-      defer { server.terminate() }
+      defer { PublicNet.end(server) }
       let rig = try Rig()
       let script = """
         B=/bin/busybox

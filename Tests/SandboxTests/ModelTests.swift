@@ -56,7 +56,7 @@ struct ModelTests {
       model.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       model.arguments = ["python3", "-c", Self.server, "443", "\(folder)/cert", "\(folder)/key"]
       try model.run()
-      defer { model.terminate() }
+      defer { PublicNet.end(model) }
       let rig = try Rig {
         $0.secrets = FixedSecrets(["acme+key": "model-key-12345"])
         $0.egress.tlsAuthorities = "\(folder)/cert"

@@ -98,6 +98,12 @@ enum PublicNet {
     _ = recv(client, &bytes, bytes.count, 0)
   }
 
+  /// Ends a server's process for good: a test's thread may have its signals blocked, and so its children SIGTERM.
+  static func end(_ server: Process) {
+    kill(server.processIdentifier, SIGKILL)
+    server.waitUntilExit()
+  }
+
   /// An answer with a length.
   static func answer(_ status: String, _ headers: String = "", _ body: [UInt8] = []) -> [UInt8] {
     Array("HTTP/1.1 \(status)\r\n\(headers)Content-Length: \(body.count)\r\nConnection: close\r\n\r\n".utf8)
