@@ -203,13 +203,12 @@ final class MicroVM {
 
   private func converse(_ bytes: [UInt8]) {
     guard case .running = cause else { return }
-    do {
-      for step in try conversation?.receive(bytes) ?? [] { take(step) }
+    do throws(GuestViolation) {
+      guard let steps = try conversation?.receive(bytes) else { return }
+      for step in steps { take(step) }
       if proxy != nil { send() }
-    } catch let violation as GuestViolation {
-      end(.failed(violation.description))
     } catch {
-      end(.failed("\(error)"))
+      end(.failed(error.description))
     }
   }
 
