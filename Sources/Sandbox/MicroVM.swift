@@ -203,8 +203,9 @@ final class MicroVM {
 
   private func converse(_ bytes: [UInt8]) {
     guard case .running = cause else { return }
-    do {
-      for step in try conversation?.receive(bytes) ?? [] { take(step) }
+    do throws(GuestViolation) {
+      guard let steps = try conversation?.receive(bytes) else { return }
+      for step in steps { take(step) }
       if proxy != nil { send() }
     } catch {
       end(.failed(error.description))

@@ -4,6 +4,7 @@ import Foundation
 import OpenExec
 import Records
 import Testing
+import Wire
 
 @testable import Sandbox
 
@@ -18,8 +19,9 @@ private final class Double {
     let program = folder + "/containerd-shim-double-v2"
     try manager.copyItem(
       atPath: Bench.repository.appendingPathComponent("Tests/tools/shim-double").path, toPath: program)
-    try JSONSerialization.data(withJSONObject: words).write(
-      to: URL(fileURLWithPath: folder + "/behaviour.json"))
+    try JSONSerialization.data(withJSONObject: ["words": words, "guest": Int(GuestHello.currentVersion)])
+      .write(
+        to: URL(fileURLWithPath: folder + "/behaviour.json"))
     rig = try ShimRig {
       $0.container = ShimSettings.Runtime(program)
       $0.bootSeconds = 3

@@ -124,7 +124,7 @@ struct ShimRunTests {
     let hungry = try rig.carryOut(rig.script(hog))
     #expect(hungry.ending == .outOfMemory, "\(hungry.ending)")
     let flood = try rig.carryOut(
-      rig.script("echo first; /bin/busybox yes | /bin/busybox head -c 8000000; echo last"))
+      rig.script("echo first; /bin/busybox yes | /bin/busybox head -c 1000000; echo last"))
     #expect(flood.ending == .completed(exitStatus: 0), "\(flood.ending)")
     #expect(flood.truncated)
     let output = String(decoding: flood.output, as: UTF8.self)

@@ -341,6 +341,18 @@ final class ShimTask {
     return RunOutcome(
       ending: ending, output: conversation.output.bytes, errorOutput: conversation.errorOutput.bytes,
       truncated: conversation.output.isCut || conversation.errorOutput.isCut, guest: conversation.evidence,
-      measures: conversation.measures)
+      measures: measures())
+  }
+
+  private func measures() -> RunMeasures {
+    var measures = conversation.measures
+    measures.machine = parts.evidence
+    if case .done(let done) = procedure.cause, let greetedAt, let doneAt {
+      measures.usage = RunUsage(
+        processorNanoseconds: Int(clamping: min(done.processorNanoseconds, 1 << 53)),
+        memoryPeakBytes: Int(clamping: min(done.residentBytes, 1 << 53)),
+        wallNanoseconds: Int(clamping: doneAt.nanoseconds - greetedAt.nanoseconds))
+    }
+    return measures
   }
 }
