@@ -63,6 +63,10 @@ extension ShieldState {
       proposal, repeatKey: subject.repeatKey, action: action?.definition, risk: finding.risk,
       isNew: subject.isNew, at: time, &breakers)
     finding.tripped = breakers.list
+    // What the floor refuses costs nobody anything, whatever tenant it names: it freezes none.
+    if semantics >= Semantics.people, finding.rules.isDenied {
+      finding.tripped.removeAll { $0.rule == Breakers.tenantCost }
+    }
     for rule in breakers.list { finding.rules.add(rule) }
     return finding
   }

@@ -154,6 +154,9 @@ extension ShieldState {
     }
   }
 
+  /// Incidents that restrict nobody leave half of the room to those that do.
+  var hasRoomForFlags: Bool { indexes.incidents < capacity.incidents / 2 }
+
   // MARK: Breakers
 
   /// A breaker has tripped: the agent is quarantined, its tokens are void, and an incident is owed
@@ -162,7 +165,8 @@ extension ShieldState {
   mutating func trip(_ rules: [FiredRule], by cell: ProposalCell, cause: LeafIndex) {
     let id = DerivedID.make("breaker", cluster: cluster, cause: cause, about: cell.index)
     let names = rules.map(\.rule).joined(separator: ", ")
-    let isTenants = semantics >= Semantics.people && rules.contains { $0.rule == Breakers.tenantCost }
+    // An agent that tripped others too is quarantined itself, and does not come free with its tenant.
+    let isTenants = semantics >= Semantics.people && rules.allSatisfy { $0.rule == Breakers.tenantCost }
     let incident = DerivedIncident(
       incidentID: id, kind: .breaker, cause: cause, about: cell.index, tenantID: cell.content.tenantID,
       target: isTenants ? .tenant(cell.content.tenantID) : .principal(cell.content.requestedBy),

@@ -2,8 +2,9 @@ import Canonical
 import Crypto
 import Records
 
-/// What a dry run's result was, as far as the result of the action itself is compared with it: salted hashes,
-/// by the result's own salt. The content stays in the attachment, where it can be erased.
+/// What a dry run's result was, as far as the result of the action itself is compared with it: salted hashes, by a salt
+/// that is made from the result's own and tells nothing of it. The content stays in the attachment, where it can be
+/// erased; whoever keeps the state can still test a guess at a member.
 struct PreviewedResult: Equatable, Sendable {
   /// Most members of a result that are compared one by one, and the longest name of one; else all of it is.
   static let maximumMembers = 64
@@ -21,7 +22,7 @@ struct PreviewedResult: Equatable, Sendable {
   }
 
   init(_ result: Attachment.Item) {
-    self.init(result.value, salt: result.salt)
+    self.init(result.value, salt: SHA256.hash(result.salt + Array("previewed".utf8)).bytes)
   }
 
   private init(_ value: JSON, salt: [UInt8]) {

@@ -50,7 +50,7 @@ extension ShieldState {
       let difference = previewed.difference(
         from: result?.value ?? .null,
         allowed: compiled.action(cell.content.action)?.definition.mayDiffer ?? []),
-      indexes.incidents < capacity.incidents
+      hasRoomForFlags
     else { return }
     let id = DerivedID.make("preview_differs", cluster: cluster, cause: cause, about: cell.index)
     let incident = DerivedIncident(

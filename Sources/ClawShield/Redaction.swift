@@ -5,10 +5,12 @@ import Rego
 /// What is covered before a result reaches an agent or a person (INV-010): what looks like a secret, members that are named
 /// like one, and what the bundle's patterns find. The same bytes in give the same bytes out; a mark says what stood there.
 public struct Redaction: Sendable {
-  /// Members of objects whose values are covered whatever they are, in lower case without dashes and underscores.
-  private static let secretNames = [
-    "accesskey", "accesstoken", "apikey", "authorization", "clientsecret", "credentials", "passphrase",
-    "password", "passwd", "privatekey", "refreshtoken", "secret", "secretkey", "sessiontoken",
+  /// Members of objects whose values are covered whatever they are, in lower case without dashes and underscores: those
+  /// of these names, and those whose names end like the second ones.
+  private static let secretNames = ["authorization", "credentials"]
+  private static let secretEndings = [
+    "accesskey", "accesskeyid", "accesstoken", "apikey", "passphrase", "password", "passwd", "privatekey",
+    "refreshtoken", "secret", "secretkey", "sessiontoken",
   ]
   /// Steps of a bundle's pattern for each byte of a text, and besides; a text that takes more is covered as a whole.
   private static let stepsPerByte = 16
@@ -40,14 +42,20 @@ public struct Redaction: Sendable {
       return (.array(shown.map(\.value)), shown.reduce(0) { $0 + $1.marks })
     case .object(let object):
       var marks = 0
-      let members = object.members.map { member -> (String, JSON) in
+      var members: [(String, JSON)] = []
+      for member in object.members {
+        let name = covering(member.name)
+        marks += name.1
+        // Two covered names stay two.
+        let shownName = name.1 == 0 ? member.name : "\(name.0) \(members.count + 1)"
         if Self.isSecret(member.name), member.value != .null {
           marks += 1
-          return (member.name, .string(Self.mark("named-secret")))
+          members.append((shownName, .string(Self.mark("named-secret"))))
+          continue
         }
         let shown = covering(member.value)
         marks += shown.marks
-        return (member.name, shown.value)
+        members.append((shownName, shown.value))
       }
       return marks == 0 ? (value, 0) : (.object(members), marks)
     default: return (value, 0)
@@ -56,7 +64,7 @@ public struct Redaction: Sendable {
 
   /// Whether a file has what looks like a secret. The bundle's patterns are for results alone: they are not made for
   /// megabytes.
-  public static func hasSecrets(_ bytes: [UInt8]) -> Bool { !SecretShapes.found(in: bytes).isEmpty }
+  public static func hasSecrets(_ bytes: [UInt8]) -> Bool { !SecretShapes.found(in: bytes, limit: 1).isEmpty }
 
   private func covering(_ text: String) -> (String, Int) {
     var shown = text
@@ -87,7 +95,7 @@ public struct Redaction: Sendable {
   private static func isSecret(_ name: String) -> Bool {
     guard name.utf8.count <= 64 else { return false }
     let plain = name.lowercased().filter { $0 != "_" && $0 != "-" }
-    return secretNames.contains(plain)
+    return secretNames.contains(plain) || secretEndings.contains { plain.hasSuffix($0) }
   }
 
   private static func mark(_ name: String) -> String { "[redacted: \(name)]" }

@@ -41,11 +41,13 @@ enum SecretShapes {
   private static let dashes = Array("-----".utf8)
 
   /// Where secrets are, ascending, none in another.
-  static func found(in bytes: [UInt8]) -> [(range: Range<Int>, name: String)] {
+  static func found(in bytes: [UInt8], limit: Int = .max) -> [(range: Range<Int>, name: String)] {
     var out: [(range: Range<Int>, name: String)] = []
     var place = 0
-    while place < bytes.count {
-      if let hit = hit(bytes, at: place) {
+    // How far each shape was looked for in vain: what begins before that and would end there is shorter still.
+    var vain = [Int](repeating: 0, count: shapes.count)
+    while place < bytes.count, out.count < limit {
+      if let hit = hit(bytes, at: place, &vain) {
         out.append((place..<hit.end, hit.name))
         place = hit.end
       } else {
@@ -55,7 +57,9 @@ enum SecretShapes {
     return out
   }
 
-  private static func hit(_ bytes: [UInt8], at place: Int) -> (end: Int, name: String)? {
+  private static func hit(
+    _ bytes: [UInt8], at place: Int, _ vain: inout [Int]
+  ) -> (end: Int, name: String)? {
     switch bytes[place] {
     case UInt8(ascii: "-"): return pem(bytes, at: place).map { ($0, "private-key") }
     case UInt8(ascii: "A"), UInt8(ascii: "g"), UInt8(ascii: "x"), UInt8(ascii: "s"), UInt8(ascii: "e"): break
@@ -63,14 +67,16 @@ enum SecretShapes {
     }
     // In the middle of a word it is another word.
     if place > 0, isWord(bytes[place - 1]) { return nil }
-    for shape in shapes where bytes[place...].starts(with: shape.prefix) {
+    for (number, shape) in shapes.enumerated() where bytes[place...].starts(with: shape.prefix) {
       var end = place + shape.prefix.count
+      guard end > vain[number] else { continue }
       var dots = 0
       while end < bytes.count, shape.takes(bytes[end]) {
         if bytes[end] == UInt8(ascii: ".") { dots += 1 }
         end += 1
       }
       if end - place - shape.prefix.count >= shape.least, dots >= shape.dots { return (end, shape.name) }
+      vain[number] = end
     }
     return nil
   }

@@ -58,7 +58,7 @@ extension ShieldState {
     let verdict = cell.verdict
     guard verdict.type != wouldBe.type || verdict.demands != wouldBe.demands else { return }
     counts.differing += 1
-    guard counts.recorded.count < ShadowedCell.maximumRecorded, indexes.incidents < capacity.incidents else {
+    guard counts.recorded.count < ShadowedCell.maximumRecorded, hasRoomForFlags else {
       return
     }
     counts.recorded.append(cell.index)

@@ -65,6 +65,7 @@ struct Finality: Sendable {
       ledger.note(consentingTo: leaf, limit: Self.searchedNotes).note == nil
     }
     unproven = unconsented
+    neverConsented = []
     for (checkpoint, _) in recent { prove(by: checkpoint) }
   }
 
@@ -433,7 +434,10 @@ extension GovernanceNode {
     if let known = recentNote(consentingTo: leaf) { return known }
     guard !finality.isNeverConsented(leaf) else { return nil }
     let (note, searched) = raft.log.note(consentingTo: leaf, limit: Finality.searchedNotes)
-    if note == nil, searched == Finality.searchedNotes { finality.remember(neverConsented: leaf) }
+    // Notes from before a snapshot may still come.
+    if note == nil, searched == Finality.searchedNotes, raft.log.missing == nil {
+      finality.remember(neverConsented: leaf)
+    }
     return note
   }
 

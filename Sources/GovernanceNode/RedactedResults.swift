@@ -10,7 +10,8 @@ extension GovernanceNode {
   func shown(_ attachment: Attachment?) -> [UInt8] {
     guard let attachment, let result = attachment["result"] else { return attachment?.bytes ?? [] }
     let (value, marks) = overlay.final.redaction.covering(result.value)
-    guard marks > 0 else { return attachment.bytes }
+    // What the run reached is auditors' to read: a guest chooses what it asks for, names of hosts among it.
+    guard marks > 0 else { return Attachment("result", result).bytes }
     return Attachment(
       "redacted",
       Attachment.Item(salt: Attachment.noSalt, value: ["marks": .integer(marks), "result": value])
@@ -22,10 +23,9 @@ extension GovernanceNode {
   func attachment(at index: LeafIndex, of body: RecordBody, for caller: Principal) -> [UInt8] {
     let attachment = raft.log.attachment(at: index)
     if case .auditor = caller { return attachment?.bytes ?? [] }
-    guard case .receipt = body, let result = attachment?["result"],
-      overlay.final.redaction.covering(result.value).marks > 0
-    else { return attachment?.bytes ?? [] }
-    return []
+    guard case .receipt = body, let attachment else { return attachment?.bytes ?? [] }
+    let isCovered = attachment["result"].map { overlay.final.redaction.covering($0.value).marks > 0 } ?? false
+    return isCovered || attachment["egress"] != nil ? [] : attachment.bytes
   }
 
   /// Whether an agent gets a file: not one in which something looks like a secret. An executor that reads it as an input

@@ -116,6 +116,8 @@ struct Vetoes: Sendable {
     if let order = orders.first(where: { $0.content.proposal == decision.proposal }) {
       return order.content.reason
     }
+    // What the bundle was not asked about, as where the proposal is not here yet, it cannot have let pass.
+    guard knows(decision) else { return "the local policy could not be asked" }
     return said[Self.name(decision)] ?? nil
   }
 

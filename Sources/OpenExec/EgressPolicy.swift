@@ -294,6 +294,8 @@ public struct EgressMeter: Sendable {
 
 /// The connections of a run.
 public struct EgressReport: Equatable, Sendable {
+  /// What one try can have at most, and all tries of a run together: the list has to fit beside the result.
+  public static let maximumRecords = 320
   /// In the order in which they were asked for.
   public var records: [EgressRecord]
   /// Refusals that are counted only.

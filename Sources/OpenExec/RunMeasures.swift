@@ -42,10 +42,15 @@ public struct RunMeasures: Equatable, Sendable {
   mutating func join(earlier: RunMeasures) {
     findings.join(earlier.findings)
     if let before = earlier.egress {
+      let all = before.records + (egress?.records ?? [])
+      let kept = all.prefix(EgressReport.maximumRecords)
       egress = EgressReport(
-        records: before.records + (egress?.records ?? []),
-        unrecorded: before.unrecorded + (egress?.unrecorded ?? 0), cost: egress?.cost ?? .zero)
+        records: Array(kept),
+        unrecorded: before.unrecorded + (egress?.unrecorded ?? 0) + all.count - kept.count,
+        cost: egress?.cost ?? .zero)
     }
+    // A secret that an earlier try has given away is no less out.
+    if earlier.output.redactions + earlier.errorOutput.redactions > 0 { findings.hasCredential = true }
   }
 
   /// Whether something may have got out, or tried to (T3.1): the shape of a credential, a secret of the run, or a

@@ -134,8 +134,11 @@ public struct MicroUSD: Hashable, Comparable, Sendable {
   /// Nil where negative.
   public init?(micros: Int64) {
     guard micros >= 0 else { return nil }
-    self.micros = micros
+    self.micros = min(micros, Self.maximum.micros)
   }
+
+  /// The largest amount that can be written down; whatever is more counts as this.
+  public static let maximum = MicroUSD(trusted: 999_999_999_999_999)
 
   /// Reads a decimal number of dollars with at most nine digits before and six after the point, in its
   /// shortest form; nil for anything else.
@@ -172,7 +175,7 @@ public struct MicroUSD: Hashable, Comparable, Sendable {
   /// The sum, pinned at the largest amount.
   public static func + (left: MicroUSD, right: MicroUSD) -> MicroUSD {
     let (sum, overflow) = left.micros.addingReportingOverflow(right.micros)
-    return MicroUSD(trusted: overflow ? .max : sum)
+    return overflow ? maximum : MicroUSD(trusted: min(sum, maximum.micros))
   }
 
   /// The difference, never below zero.

@@ -152,10 +152,10 @@ enum Folders {
     return descriptor
   }
 
-  /// Removes a file, a link, or a folder with all in it. At most 16 levels deep: what is removed here
-  /// was made here.
+  /// Removes a file, a link, or a folder with all in it. At most 300 levels deep, more than
+  /// any image is unpacked to: what is removed here was made here.
   static func remove(_ path: String, depth: Int = 0) {
-    guard depth < 16 else { return }
+    guard depth < 300 else { return }
     if isFolder(path) {
       for name in names(path) { remove("\(path)/\(name)", depth: depth + 1) }
       rmdir(path)

@@ -50,10 +50,11 @@ final class OAuthTurn {
         // Ended in any case, also where it is refused.
         if let token = OAuthTokens.token(in: answer) { given.append((account, token)) }
         let tokens = try OAuthTokens(answer, for: grant)
-        guard !isGivenUp else { return revoke() }
+        // Also where nobody waits for it any more: the one before is no longer good for anything.
         if let refreshToken = tokens.refreshToken {
           try source.replace(grant.name, of: tenant, account.rotated(to: refreshToken))
         }
+        guard !isGivenUp else { return revoke() }
         secrets.append(RunSecret(name: grant.name, value: Array(tokens.accessToken.utf8)))
         exchange(done)
       } catch {

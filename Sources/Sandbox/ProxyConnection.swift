@@ -150,6 +150,7 @@ final class ProxyConnection {
     upload += body
     // Held here, within its own limit, and no longer in the stream's window.
     channel.consumed(bytes.count, of: stream)
+    own = upload.count
     guard bodyLeft == 0 else { return }
     let whole = upload
     do throws(EgressRefusal) {
@@ -375,7 +376,8 @@ final class ProxyConnection {
       + "Connection: close\r\n\r\n"
     channel.send(Array(head.utf8) + text, on: stream)
     channel.end(stream)
-    channel.consumed(upload.count, of: stream)
+    // What the proxy says itself, and what it holds already, the stream is not owed.
+    channel.consumed(max(0, upload.count - own), of: stream)
     upload = []
     if hasGuestEnded { close(nil) }
   }

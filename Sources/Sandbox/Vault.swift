@@ -133,7 +133,8 @@ public final class Vault: SecretSource {
 
   /// Replaces a file as a whole, synced before it takes the name.
   private func write(_ bytes: [UInt8], to name: String) throws(SandboxError) {
-    let new = "\(folder)/.\(name).new"
+    // No secret's file: theirs have one plus sign.
+    let new = "\(folder)/.\(name)+new"
     unlink(new)
     try Folders.create(new, [bytes], mode: 0o600)
     for path in [new, folder] {

@@ -145,6 +145,16 @@ struct BreakerTests {
     try world.use(.lift, id: "l2", lifts: [incident.incidentID])
     #expect(world.state.inForce(limit: 4).isEmpty)
     #expect(try world.restored().stateRoot == world.state.stateRoot)
+    // Who is refused by the floor costs nobody anything: an agent of another tenant, or one without the scope.
+    var near = try Governed(registry: Registry(dayLimit: "60"))
+    _ = try near.propose(action: "costly")
+    try near.settle()
+    let trespass = try near.propose(by: Governed.foreignAgent, action: "costly", tenant: "acme")
+    #expect(try near.rules(trespass).contains("floor.tenant"))
+    let unscoped = try near.propose(action: "costly", scopes: ["elsewhere"])
+    #expect(try near.rules(unscoped).contains("floor.scope_granted"))
+    try near.settle()
+    #expect(near.state.inForce(limit: 4).isEmpty)
     // Before semantics 3 it was the agent's alone.
     var old = try Governed(registry: Registry(dayLimit: "60"), semantics: Semantics.people - 1)
     for _ in 0..<2 {

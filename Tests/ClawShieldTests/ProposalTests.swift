@@ -9,7 +9,12 @@ struct ProposalTests {
 
   @Test(
     "parameters with text that people do not see are denied, wherever it stands (INV-013)",
-    arguments: ["\u{0}", "\u{1B}[2J", "\u{202E}", "\u{2066}", "\u{E0041}", "\u{85}", "\u{7F}", "\u{200F}"])
+    arguments: [
+      "\u{0}", "\u{1B}[2J", "\u{202E}", "\u{2066}", "\u{E0041}", "\u{85}", "\u{7F}", "\u{200F}", "\u{200B}",
+      "\u{FEFF}", "\u{AD}", "\u{2060}", "\u{3164}", "\u{2028}", "\u{E0101}", "\u{FE0E}", "\u{200D}",
+      "1\u{FE0F}",
+      "é\u{FE01}\u{FE02}", "é\u{200D}\u{200D}",
+    ])
   func hiddenText(hidden: String) throws {
     var world = try Governed()
     let text = try world.propose(parameters: ["text": .string("a\(hidden)b")])
@@ -25,7 +30,7 @@ struct ProposalTests {
   @Test("what people do see stays: other alphabets, emoji, lines and tabs")
   func visibleText() throws {
     var world = try Governed()
-    for text in ["Grüße, 東京", "👩‍👩‍👧", "a\tb\r\nc", "שלום", "e\u{301}"] {
+    for text in ["Grüße, 東京", "👩‍👩‍👧", "❤️‍🔥 1\u{FE0F}\u{20E3}", "می‌خواهم", "a\tb\r\nc", "שלום", "e\u{301}"] {
       let index = try world.propose(parameters: ["text": .string(text)])
       #expect(try world.rules(index).isEmpty, "\(text)")
     }

@@ -48,6 +48,23 @@ struct RedactionTests {
     #expect(!Redaction.hasSecrets(Array(text.utf8)))
   }
 
+  @Test(
+    "what begins like a secret again and again is looked at once, and hides none", .timeLimit(.minutes(1)))
+  func beginnings() throws {
+    #expect(!Redaction.hasSecrets(Array(String(repeating: "eyJ-", count: 200_000).utf8)))
+    #expect(try covered("eyJ-eyJ-\(Self.token)") == "eyJ-eyJ-[redacted: github-token]")
+    let real = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
+    #expect(try covered("eyJ eyJ-. \(real)") == "eyJ eyJ-. [redacted: json-web-token]")
+  }
+
+  @Test("names that hold a secret, and names that end like one of a secret, are covered too")
+  func memberNames() throws {
+    let value: JSON = .object(JSONObject([(Self.token, 1), ("db_password", "x"), ("passwords_changed", 3)]))
+    let (shown, marks) = try redaction().covering(value)
+    #expect(marks == 2 && shown["[redacted: github-token] 2"] == 1)
+    #expect(shown["db_password"]?.string == "[redacted: named-secret]" && shown["passwords_changed"] == 3)
+  }
+
   @Test("a key that is cut off is covered to its end")
   func cut() throws {
     #expect(try covered("x -----BEGIN PRIVATE KEY-----\nMIIEow") == "x [redacted: private-key]")

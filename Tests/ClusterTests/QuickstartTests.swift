@@ -117,7 +117,8 @@ struct QuickstartTests {
   private func expectNothingLeft(of folder: Folder, in namespaces: Namespaces, mounts: String) throws {
     let processes = try inside(namespaces, ["/bin/ps", "-e", "-o", "pid=,comm="])
       .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-    #expect(processes.count == 2 && processes.allSatisfy { $0 == "1 cat" || $0.hasSuffix(" ps") })
+    #expect(
+      processes.count == 2 && processes.allSatisfy { $0 == "1 cat" || $0.hasSuffix(" ps") }, "\(processes)")
     #expect(try inside(namespaces, ["/bin/cat", "/proc/self/mounts"]) == mounts)
     let name = (folder.path as NSString).lastPathComponent
     let groups = try Programs.run("/usr/bin/find", ["/sys/fs/cgroup", "-name", "*\(name)*"])

@@ -90,6 +90,10 @@ struct MoneyTests {
     }
     let one = try #require(MicroUSD(micros: 1))
     let most = try #require(MicroUSD(micros: .max))
+    // The largest amount is one that can be read again: a receipt with another would be lost.
+    #expect(most == MicroUSD.maximum && MicroUSD(text: most.text) == most)
+    let model = ModelLimits(tokens: 1, costPerMillion: most)
+    #expect(MicroUSD(text: model.cost(of: 1 << 40).text) == most)
     #expect(most + one == most && one - most == .zero && (one + one) - one == one)
     #expect(MicroUSD(micros: -1) == nil)
   }
