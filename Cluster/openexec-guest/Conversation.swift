@@ -230,10 +230,11 @@ struct Conversation {
     }
   }
 
-  /// The executor ends the machine once it has read everything. It is not waited for without end.
+  /// The executor ends the machine once it has read everything. It is not waited for without end, yet long enough for one
+  /// that is slow to read: what has not left the machine is lost with it.
   private func awaitEnd() {
     var byte: UInt8 = 0
-    let deadline = csystem_monotonic_ns() + 10_000_000_000
+    let deadline = csystem_monotonic_ns() + 60_000_000_000
     while csystem_monotonic_ns() < deadline {
       guard (try? wait(for: POLLIN, milliseconds: 200)) != nil else { return }
       let count = csystem_read(surroundings.input, &byte, 1)
