@@ -244,8 +244,10 @@ final class SimulatedOperators: SimulatedClient {
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
     open[position].lastAnswer = "\(status)"
-    if case .policy = open[position].purpose, [.failedPrecondition, .alreadyExists].contains(status.code) {
-      // That one is in force already.
+    if case .policy = open[position].purpose,
+      [.failedPrecondition, .alreadyExists, .permissionDenied].contains(status.code)
+    {
+      // That one is in force already; or newer semantics want an author's signature that it was made without.
       open.remove(at: position)
       return
     }

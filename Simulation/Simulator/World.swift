@@ -99,6 +99,8 @@ public final class World<Suite: CipherSuite> {
   /// A digest of everything that happened, for comparing two runs.
   public private(set) var trace: UInt64 = 0xCBF2_9CE4_8422_2325
   private var effects = NodeEffects()
+  /// When the last answer to each call of a client arrives.
+  private var arrivals: [CallKey: UInt64] = [:]
 
   /// The cluster of a schedule, ready to run.
   public init(_ schedule: Schedule, log: DeterminismLog? = nil, timeline: Timeline? = nil) throws {
@@ -269,7 +271,9 @@ public final class World<Suite: CipherSuite> {
       if let taken = message.snapshotTaken, taken.accepted { oracles.count(fault: "snapshot installed") }
       send(message, from: id, to: receiver)
     }
-    for answer in raised.answers { queue.schedule(.answer(from: id, answer), at: time + delay(id)) }
+    for answer in raised.answers {
+      queue.schedule(.answer(from: id, answer), at: inOrder(answer.key, time + delay(id)))
+    }
     for notice in raised.notices {
       timeline?.noted(notice, by: id, at: time)
       oracles.note(notice, of: id, at: time)
@@ -305,6 +309,14 @@ public final class World<Suite: CipherSuite> {
     case .tick, .connected, .unreachable, .restored, .restoredContent, .full, .writable, .written, .locked:
       break
     }
+  }
+
+  /// When an answer to somebody outside arrives: what belongs to one call stays in its order, as on any connection.
+  private func inOrder(_ key: CallKey, _ time: UInt64) -> UInt64 {
+    guard key.connection < UInt64(clients.count) else { return time }
+    let at = max(time, arrivals[key] ?? 0)
+    arrivals[key] = at
+    return at
   }
 
   func mix(_ name: WorldEventName, _ first: UInt64, _ second: UInt64 = 0) {
