@@ -225,7 +225,9 @@ extension GovernanceNode {
   mutating func onRestrictionBound(
     _ bound: RestrictionBound, from sender: NodeID, into effects: inout NodeEffects
   ) {
-    guard let key = partyKey(of: sender), let signature = Signature(bound.signature),
+    // Of a party that is known by hand alone nothing can be judged yet, and nothing counts.
+    guard let key = partyKey(of: sender) else { return }
+    guard let signature = Signature(bound.signature),
       key.verifies(signature, over: boundStatement(bound.incidentID))
     else {
       effects.notices.append(.evidence("\(sender) acknowledged a restriction without its signature"))
