@@ -14,7 +14,8 @@ final class SimulatedOperators: SimulatedClient {
     case lift(String)
     case members(String)
     case version(Int)
-    case policy(String)
+    /// Of a bundle that no author has signed its number and semantics: newer semantics want one.
+    case policy(String, unsigned: (number: UInt64, semantics: Int)?)
     /// One of them alone: nobody honest lifts anything for it.
     case liftAlone(String)
     case transfer(UInt64)
@@ -131,8 +132,12 @@ final class SimulatedOperators: SimulatedClient {
 
   /// Another bundle is to be in force: the same rules under another name.
   func activate(bundle number: UInt64, semantics: Int, wall: Timestamp) {
+    activate(bundle: number, semantics: semantics, isSigned: semantics >= Semantics.people, wall: wall)
+  }
+
+  private func activate(bundle number: UInt64, semantics: Int, isSigned: Bool, wall: Timestamp) {
     guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics),
-      let bundle = semantics < Semantics.people ? plain : try? plain.authored(by: principal, with: first.key)
+      let bundle = isSigned ? try? plain.authored(by: principal, with: first.key) : plain
     else { return }
     nextAct += 1
     let item = Attachment.Item(salt: random.bytes(16), value: bundle.json)
@@ -140,7 +145,9 @@ final class SimulatedOperators: SimulatedClient {
       actID: "policy-\(nextAct)", policyBundleHash: bundle.hash, bundleHash: item.hash,
       bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
       killRunning: number % 2 == 1, validUntil: wall.advanced(by: .seconds(3600)))
-    add(.policy(act.actID), .policy, statement(signed(act), Attachment("bundle", item)))
+    add(
+      .policy(act.actID, unsigned: isSigned ? nil : (number, semantics)), .policy,
+      statement(signed(act), Attachment("bundle", item)))
   }
 
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
@@ -244,10 +251,17 @@ final class SimulatedOperators: SimulatedClient {
       let position = open.firstIndex(where: { $0.call == key.call })
     else { return }
     open[position].lastAnswer = "\(status)"
-    if case .policy = open[position].purpose,
-      [.failedPrecondition, .alreadyExists, .permissionDenied].contains(status.code)
+    if case .policy(_, let unsigned?) = open[position].purpose, status.code == .permissionDenied,
+      !liars.contains(open[position].node)
     {
-      // That one is in force already; or newer semantics want an author's signature that it was made without.
+      // Semantics that came into force meanwhile want an author: it is signed and asked for again.
+      open.remove(at: position)
+      let wall = Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
+      activate(bundle: unsigned.number, semantics: unsigned.semantics, isSigned: true, wall: wall)
+      return
+    }
+    if case .policy = open[position].purpose, [.failedPrecondition, .alreadyExists].contains(status.code) {
+      // That one is in force already.
       open.remove(at: position)
       return
     }

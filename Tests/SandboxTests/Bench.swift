@@ -84,8 +84,32 @@ enum Bench {
   }
 }
 
+/// What tests drive a host of sandboxes with.
+protocol SandboxRig: AnyObject {
+  associatedtype Host: SandboxHost
+  var loop: EventLoop { get }
+  var host: Host { get }
+}
+
+extension SandboxRig {
+  /// Runs to the end; `onStart` when the guest has proven itself.
+  func carryOut(_ order: RunOrder, onStart: @escaping (Self) -> Void = { _ in }) throws -> RunOutcome {
+    var outcome: RunOutcome?
+    host.start(order) { [self] event in
+      switch event {
+      case .started: onStart(self)
+      case .finished(_, let ended):
+        #expect(outcome == nil)
+        outcome = ended
+      }
+    }
+    while outcome == nil { try loop.turn() }
+    return try #require(outcome)
+  }
+}
+
 /// A host of machines on a loop of its own, in a folder of its own.
-final class Rig {
+final class Rig: SandboxRig {
   let loop: EventLoop
   let host: MicroVMHost
   let images: Bench.Images
@@ -150,21 +174,6 @@ final class Rig {
       """
     }
     return "{\"inputs\":[\(told.joined(separator: ","))],\"parameters\":\(parameters)}"
-  }
-
-  /// Runs to the end; `onStart` when the guest has proven itself.
-  func carryOut(_ order: RunOrder, onStart: @escaping (Rig) -> Void = { _ in }) throws -> RunOutcome {
-    var outcome: RunOutcome?
-    host.start(order) { [self] event in
-      switch event {
-      case .started: onStart(self)
-      case .finished(_, let ended):
-        #expect(outcome == nil)
-        outcome = ended
-      }
-    }
-    while outcome == nil { try loop.turn() }
-    return try #require(outcome)
   }
 
   /// The processes of this host's machines, found by their control group.

@@ -63,7 +63,7 @@ enum ShimBench {
 }
 
 /// A host of shims on a loop of its own, in a folder of its own.
-final class ShimRig {
+final class ShimRig: SandboxRig {
   let loop: EventLoop
   let host: ShimHost
   let images: ShimBench.Images
@@ -114,21 +114,6 @@ final class ShimRig {
     _ text: String, inputs: [RunInput] = [], limits: ActionLimits = ShimRig.limits
   ) -> RunOrder {
     order(["/bin/busybox", "sh", "-c", text], inputs: inputs, limits: limits)
-  }
-
-  /// Runs to the end; `onStart` when the guest has proven itself.
-  func carryOut(_ order: RunOrder, onStart: @escaping (ShimRig) -> Void = { _ in }) throws -> RunOutcome {
-    var outcome: RunOutcome?
-    host.start(order) { [self] event in
-      switch event {
-      case .started: onStart(self)
-      case .finished(_, let ended):
-        #expect(outcome == nil)
-        outcome = ended
-      }
-    }
-    while outcome == nil { try loop.turn() }
-    return try #require(outcome)
   }
 
   func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) {
