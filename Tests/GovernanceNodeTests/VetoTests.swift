@@ -1,5 +1,6 @@
 import ClawShield
 import Crypto
+import Merkle
 import Raft
 import Records
 import Testing
@@ -104,5 +105,46 @@ struct VetoTests {
     let approval = try #require(one?.approval)
     let proof = rig.node.proof(of: approval, consenting: true)
     #expect(proof != nil)
+  }
+
+  @Test(
+    "what a party's own bundle was not asked about, as where the proposal is not here, it has not let pass")
+  func unasked() throws {
+    let rig = try Rig()
+    let leaf = try rig.propose("echo")
+    for _ in 0..<40 { rig.step(.tick) }
+    let approval = try #require(rig.node.overlay.final.proposalView(at: leaf)?.approval)
+    guard case .decision(let decision)? = rig.node.raft.log.record(at: approval)?.body else {
+      Issue.record("no decision")
+      return
+    }
+    let policy = try LocalPolicy(files: [
+      ("local.rego", "package openexec\n\nwithhold contains \"x\" if false\n")
+    ]
+    )
+    var vetoes = Vetoes(ledger: rig.node.raft.log, policy: policy)
+    #expect(vetoes.objection(to: decision) == "the local policy could not be asked")
+    vetoes.note(nil, of: decision)
+    #expect(vetoes.objection(to: decision) == nil)
+    #expect(Vetoes(ledger: rig.node.raft.log, policy: nil).objection(to: decision) == nil)
+  }
+
+  @Test(
+    "that no note consents to a leaf is remembered until one may have come: by a note, or from before a snapshot"
+  )
+  func fruitlessSearch() throws {
+    let rig = try Rig()
+    let leaf = LeafIndex(1)
+    var finality = Finality(size: 1, note: nil)
+    finality.remember(neverConsented: leaf)
+    #expect(finality.isNeverConsented(leaf) && !finality.isNeverConsented(LeafIndex(2)))
+    var resumed = finality
+    resumed.resume(rig.node.raft.log, rig.node.overlay.final)
+    #expect(!resumed.isNeverConsented(leaf))
+    var note = try rig.note()
+    note.consent = ConsentLine(first: leaf, last: leaf)
+    let signed = SignedNote(text: note.text, name: "x", keyID: [0, 0, 0, 0], signature: [1])
+    finality.admit(signed, note)
+    #expect(!finality.isNeverConsented(leaf))
   }
 }
