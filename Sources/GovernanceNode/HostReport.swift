@@ -43,6 +43,9 @@ public struct DiskForecast: Sendable {
   /// Over how long use is measured at most, and at least before anything is said.
   public static let longest = Interval.seconds(86_400)
   public static let shortest = Interval.seconds(600)
+  /// How far ahead it says anything, in times of what it has seen: a day's use speaks of thirty days, ten minutes' of
+  /// five hours.
+  public static let reach: UInt64 = 30
   /// Samples that are kept; one an interval.
   private static let capacity = 96
   private static let interval = Interval.seconds(900)
@@ -53,7 +56,7 @@ public struct DiskForecast: Sendable {
   public init() {}
 
   /// Takes a sample; when the room ends at the pace since the oldest one. Nil where too little time has passed, where
-  /// nothing is used up, or where it takes longer than a hundred years.
+  /// nothing is used up, or where it takes longer than thirty times what has been seen.
   public mutating func take(_ sample: Sample) -> Timestamp? {
     if let last = samples.last, sample.at < last.at { samples = [] }
     samples.removeAll { sample.at.since($0.at) > Self.longest }
@@ -67,7 +70,7 @@ public struct DiskForecast: Sendable {
     let product = sample.free.multipliedFullWidth(by: seconds)
     guard product.high < used else { return nil }
     let left = used.dividingFullWidth(product).quotient
-    guard left < 100 * 365 * 86_400 else { return nil }
+    guard left <= seconds * Self.reach else { return nil }
     return sample.at.advanced(by: .seconds(Int64(left)))
   }
 }

@@ -132,8 +132,13 @@ struct BadDayClusterTests {
     let followed = try lines(
       try cluster.claw(["alerts", "--follow", "--every", "1", "--for", "12"], as: operator1).output)
     #expect(followed.allSatisfy { $0["at"]?.string != nil })
-    try cluster.waitUntil("nothing is wrong any more", seconds: 90) {
-      try cluster.claw(["status", "--check"], as: operator1).code == 0
-    }
+    var left = ""
+    do {
+      try cluster.waitUntil("nothing is wrong any more", seconds: 90) {
+        let check = try cluster.claw(["status", "--check"], as: operator1)
+        left = check.output
+        return check.code == 0
+      }
+    } catch { Issue.record("\(error): \(left)") }
   }
 }
