@@ -73,8 +73,7 @@ extension NodeHost {
 extension World {
   /// Holds a node that leads against what reaches it and what its disk does. Where members change, who is a majority is
   /// for consensus to say.
-  func observeLeadership(_ host: NodeHost<Suite>) {
-    guard let view = host.view else { return }
+  func observeLeadership(_ host: NodeHost<Suite>, _ view: NodeView) {
     guard !operators.haveChangedMembers else {
       observeMembership(host, leads: view.role == .leader)
       return

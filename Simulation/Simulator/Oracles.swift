@@ -101,8 +101,7 @@ public struct Oracles: Sendable {
 
   mutating func evaluated(_ name: String) { Self.count(name, in: &evaluations) }
 
-  mutating func observe<Suite>(_ host: NodeHost<Suite>, at time: UInt64) {
-    guard let view = host.view else { return }
+  mutating func observe<Suite>(_ host: NodeHost<Suite>, _ view: NodeView, at time: UInt64) {
     if view.role == .leader, liars.isEmpty {
       evaluated("election safety")
       if let leader = leaders[view.term], leader != view.id {

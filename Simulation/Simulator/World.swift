@@ -280,8 +280,10 @@ public final class World<Suite: CipherSuite> {
     }
     mix(.tick, UInt64(raised.messages.count), UInt64(raised.writes.count))
     timeline?.looked(at: host, time)
-    oracles.observe(host, at: time)
-    observeLeadership(host)
+    if let view = host.view {
+      oracles.observe(host, view, at: time)
+      observeLeadership(host, view)
+    }
     learnKeys(from: host)
     if let reason = host.fatal { stopped(host, reason) }
     if let conflict = host.node?.conflict, isHonest(host), !bearsConflicts {

@@ -42,7 +42,9 @@ public struct PublicKey: Hashable, Comparable, Sendable {
   public func verifies(_ signature: Signature, over message: [UInt8]) -> Bool {
     #if SIMULATION
     if TinyGroup.isKey(value) { return TinyGroup.verifies?(value.bytes, signature.bytes, message) ?? false }
-    return verdicts(Question(key: value, signature: signature.bytes, message: message)) {
+    let question = Question(
+      key: value, signature: RememberedBytes(signature.bytes), message: RememberedBytes(message))
+    return verdicts(question) {
       computes(signature, over: message)
     }
     #else
@@ -142,8 +144,11 @@ public struct SigningKey: ~Copyable, Sendable {
 #if SIMULATION
 private struct Question: Hashable {
   let key: Bytes32
-  let signature: [UInt8]
-  let message: [UInt8]
+  let signature: RememberedBytes
+  let message: RememberedBytes
+
+  /// A signature is of one message, or of none.
+  func hash(into hasher: inout Hasher) { signature.hash(into: &hasher) }
 }
 
 private let verdicts = Remembered<Question, Bool>(capacity: 8192)
@@ -155,7 +160,7 @@ public enum TinyGroup {
 
   /// A tiny element's encoding ends in 24 zeroes.
   static func isKey(_ value: Bytes32) -> Bool {
-    verifies != nil && value.bytes.dropFirst(8).allSatisfy { $0 == 0 }
+    verifies != nil && value.withUnsafeBytes { $0.dropFirst(8).allSatisfy { $0 == 0 } }
   }
 }
 #endif

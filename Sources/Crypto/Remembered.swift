@@ -26,4 +26,14 @@ public final class Remembered<Question: Hashable & Sendable, Answer: Sendable>: 
     return answer
   }
 }
+
+/// Bytes as a question: hashed as a whole, which an array does byte by byte.
+public struct RememberedBytes: Hashable, Sendable {
+  private let bytes: [UInt8]
+
+  /// As they are.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  public func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+}
 #endif

@@ -170,8 +170,7 @@ extension GovernanceNode {
   private mutating func performRound(
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    while var current = round, !current.pending.isEmpty {
-      let pending = current.pending
+    while let pending = round?.pending, !pending.isEmpty, var current = round {
       current.pending.removeAll()
       var signature: SchnorrSignature<Suite>?
       var own: SignCall?

@@ -28,9 +28,7 @@ public struct NoteVerifier: Hashable, Sendable {
 
   /// Nil where the name is empty or has a space, a `+` or a control character.
   public init?(name: String, key: PublicKey) {
-    guard !name.isEmpty,
-      !name.unicodeScalars.contains(where: { $0.properties.isWhitespace || $0 == "+" || $0.value < 0x20 })
-    else { return nil }
+    guard !name.isEmpty, name.unicodeScalars.allSatisfy(Self.isAllowed) else { return nil }
     self.name = name
     self.key = key
     var hash = SHA256()
@@ -38,6 +36,10 @@ public struct NoteVerifier: Hashable, Sendable {
     hash.update([0x0A, 0x01])
     hash.update(key.bytes)
     keyID = Array(hash.finalize().bytes.prefix(4))
+  }
+
+  private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.isASCII ? scalar.value > 0x20 && scalar != "+" : !scalar.properties.isWhitespace
   }
 
   /// Reads the verifier key text `name+hex(keyID)+base64(type ‖ key)`; nil for anything else.

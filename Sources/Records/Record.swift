@@ -64,7 +64,7 @@ public enum RecordBody: Equatable, Sendable {
 }
 
 #if SIMULATION
-private let records = Remembered<[UInt8], Record>(capacity: 4096)
+private let records = Remembered<RememberedBytes, Record>(capacity: 4096)
 #endif
 
 /// One leaf of the ledger: a canonical-JSON object of at most 65,535 bytes with `type`, `at` and the
@@ -121,7 +121,7 @@ public struct Record: Equatable, Sendable {
   public init(parsing bytes: [UInt8]) throws(RecordError) {
     guard bytes.count <= Record.maximumBytes else { throw .tooLong(limit: Record.maximumBytes) }
     #if SIMULATION
-    self = try records(bytes) { () throws(RecordError) in try Record(reading: bytes) }
+    self = try records(RememberedBytes(bytes)) { () throws(RecordError) in try Record(reading: bytes) }
     #else
     try self.init(reading: bytes)
     #endif
