@@ -16,6 +16,8 @@ final class SimulatedAuditor: SimulatedClient {
     var node: UInt64
     var call: UInt64
     var sentAt: UInt64
+    /// What was final at the node when it was asked.
+    var finalThen: UInt64 = 0
     var text: [UInt8] = []
   }
 
@@ -36,6 +38,9 @@ final class SimulatedAuditor: SimulatedClient {
   }
 
   func makeBackup() { wanted = 1 }
+
+  /// What is final at the node that is just being asked.
+  func asks(with final: UInt64) { copy?.finalThen = final }
 
   func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
     if let copy, copy.sentAt + 5_000_000_000 < time { self.copy = nil }
@@ -62,6 +67,12 @@ final class SimulatedAuditor: SimulatedClient {
         let export = try verifier.verify(taken.text, cluster: cluster)
         if !isLiar { oracles.evaluated("backups are whole") }
         let plan = RestorePlan(export)
+        if !isLiar, plan.size < taken.finalThen {
+          oracles.fail(
+            "backups are whole",
+            "node \(node) exports \(plan.size) leaves, and had \(taken.finalThen) final when it was asked",
+            at: time)
+        }
         wanted = 0
         oracles.count(fault: "backup")
         if plan.size >= backup?.size ?? 0 { backup = plan }

@@ -405,6 +405,7 @@ public final class World<Suite: CipherSuite> {
       {
         signedRestrictions.append(request)
       }
+      if outgoing.method == .export, let final = host(node)?.view?.finalSize { auditor?.asks(with: final) }
       if let type = statementType(of: outgoing.method) {
         oracles.said(outgoing.payload, type, by: call.caller)
       }

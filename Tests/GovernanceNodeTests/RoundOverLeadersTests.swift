@@ -40,4 +40,21 @@ struct RoundOverLeadersTests {
     #expect(
       !named.isEmpty && named.allSatisfy { $0.contains("party \(liar.rawValue)") }, "\(named.prefix(4))")
   }
+
+  @Test("a round that all decline without saying what to do otherwise is followed by the next at the pulse")
+  func untaught() throws {
+    let lie = Schedule.Item(at: 2_000_000_000, .lie(1, .falseTime, length: 8_000_000_000))
+    let leads = Schedule.Item(at: 300_000_000, .stand(1))
+    let world = try World(seed: 2, nodes: 5, threshold: 4, faults: Faults(lies: [], items: [leads, lie]))
+    var asked = 0
+    world.tamper = { sender, _, message in
+      if sender.rawValue == 1, message.signCall != nil { asked += 1 }
+    }
+    world.run(until: 2_000_000_000)
+    asked = 0
+    world.run(until: 10_000_000_000)
+    let counted = asked
+    // Five parties are asked at a time, and the pulse comes ten times a second.
+    #expect(counted > 20 && counted < 1_000, "\(counted)")
+  }
 }
