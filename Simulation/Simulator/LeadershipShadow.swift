@@ -1,3 +1,4 @@
+import GovernanceNode
 import Raft
 
 /// Leaders as an onlooker sees them: one that no majority can reach, or whose log's disk stands, gives up and makes room
