@@ -11,13 +11,13 @@ struct RestrictionBoundTests {
   func unsigned() throws {
     let world = try World(seed: 5, nodes: 4, threshold: 3, faults: .none)
     world.run(until: 1_000_000_000)
-    var node = try #require(world.hosts[0].node)
+    let host = world.hosts[0]
     let bound = RestrictionBound(incidentID: "none", signature: [UInt8](repeating: 1, count: 64))
     let (party, stranger) = try (#require(NodeID(rawValue: 2)), #require(NodeID(rawValue: 9)))
     var effects = NodeEffects()
-    node.onRestrictionBound(bound, from: stranger, into: &effects)
+    host.node?.onRestrictionBound(bound, from: stranger, into: &effects)
     #expect(effects.notices.isEmpty)
-    node.onRestrictionBound(bound, from: party, into: &effects)
+    host.node?.onRestrictionBound(bound, from: party, into: &effects)
     #expect(effects.notices.count == 1)
   }
 }
