@@ -8,8 +8,8 @@ struct Cast {
   private var seeds: [(principal: Principal, seed: [UInt8])] = []
   private(set) var enrolments: [Enrolment] = []
 
-  /// An auditor is there where one has something to do.
-  init(hasAuditor: Bool = false, using random: inout SeededRandom) throws {
+  /// An auditor is there where one has something to do, and what agents may reach where one of them does.
+  init(hasAuditor: Bool = false, reaches: Bool = false, using random: inout SeededRandom) throws {
     func enrol(
       _ principal: Principal, owner: String, tenant: String = "", roles: [String] = [],
       scopes: [String] = [], incarnation: Int = 0, classes: [IsolationClass] = []
@@ -28,7 +28,7 @@ struct Cast {
       let tenant = number == 3 ? "globex" : "acme"
       try enrol(
         .agent(tenant: tenant, name: "agent\(number)"), owner: "owner\(number)", tenant: tenant,
-        scopes: ["text", "production", ArtifactNote.memoryScope])
+        scopes: ["text", "production", ArtifactNote.memoryScope] + (reaches ? SimulatedReach.scopes : []))
     }
     for (number, owner) in [(1, "person1"), (2, "person2"), (3, "owner1"), (4, "person1")] {
       try enrol(.approver("approver\(number)"), owner: owner, roles: ["approver"])

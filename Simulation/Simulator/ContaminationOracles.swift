@@ -11,6 +11,7 @@ extension Oracles {
 
   /// Somebody outside is told something.
   mutating func gets(_ payload: [UInt8], _ reader: Principal, at time: UInt64) {
+    holdsNoSecret(payload, "what \(reader.path) is told", at: time)
     // Approvers, auditors and executors of these worlds serve every tenant.
     let tenant: String
     switch reader {
@@ -62,6 +63,7 @@ extension Oracles {
   /// What can be erased stands in attachments and artifacts, and never in a leaf or in a log.
   mutating func publishes(_ bytes: [UInt8], _ what: @autoclosure () -> String, at time: UInt64) {
     evaluated(Self.contamination)
+    holdsNoSecret(bytes, what(), at: time)
     if let found = canaries.found(in: bytes).first {
       fail(
         Self.contamination, "\(what()) has what is in the \(found.place.rawValue) of \(found.agent.path)",

@@ -221,7 +221,7 @@ extension Oracles {
       return "other inputs than were proposed"
     }
     switch signed.content.action {
-    case "echo", "digest", "remember", "spend": return nil
+    case "echo", "digest", "remember", "spend", SimulatedReach.action: return nil
     case "deploy":
       let count = execution.approvers[decision.proposalHash]?.count ?? 0
       return count >= 2 ? nil : "\(count) people approved what needs two"
@@ -286,6 +286,7 @@ extension Oracles {
       return
     }
     if execution.liars.contains(receipt.executorID) { return }
+    flags(receipt, at: time)
     let start = execution.starts[receipt.tokenID]
     let isTrue =
       switch receipt.status {

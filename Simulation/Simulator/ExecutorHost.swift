@@ -215,8 +215,10 @@ final class ExecutorHost {
       guard sandbox.run(run, life: life) != nil else { return }
       step(.sandboxStarted(run), at: time, nodes: nodes, oracles: &oracles)
     case .machineGone(let run, let outcome):
-      let order = sandbox.run(run, life: life)?.order
+      let ended = sandbox.run(run, life: life)
+      let order = ended?.order
       guard sandbox.end(run, life: life) else { return }
+      oracles.leaves(run, outcome, outcome.ending == .killed ? nil : ended?.risk, at: time)
       oracles.ended(run, order, outcome, at: time)
       timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
@@ -351,6 +353,7 @@ final class ExecutorHost {
     }
     for write in raised.writes where lives() {
       journal.append(write)
+      oracles.holdsNoSecret(write.value ?? [], "a row of the journal of \(principal.path)", at: time)
       if write.key.hasPrefix("token/"), let bundle = shadow.newest?.bundle {
         let token = String(write.key.dropFirst(6))
         if bundles[token] == nil { bundles[token] = bundle }
@@ -362,6 +365,7 @@ final class ExecutorHost {
       oracles.starting(order, by: self, offers: offered[order.id.token] ?? [], at: time)
       timeline?.execution(principal, "starts \(order.id.token.prefix(8)), try \(order.id.attempt)", at: time)
       let plan = sandbox.start(order, life: life)
+      if let trace = plan.trace { oracles.ran(order, trace, at: time) }
       demands.append(.happening(.guestSpoke(order.id), after: plan.boot))
       demands.append(.happening(.machineGone(order.id, plan.outcome), after: plan.end))
     }
@@ -381,6 +385,7 @@ final class ExecutorHost {
       if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
     }
     for report in raised.reports where lives() {
+      oracles.holdsNoSecret(report.draft.attachment.bytes, "a result of \(principal.path)", at: time)
       if let artifact = report.draft.artifact {
         oracles.count(fault: "result is a file")
         oracles.puts(artifact.content)

@@ -21,5 +21,6 @@ public enum FaultNames {
       "sandbox endless", "sandbox fails", "sandbox leaky",
       "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
       "transfer", "veto", "write lost",
-    ] + Lie.faultNames + ExecutorLie.faultNames).sorted()
+    ] + Lie.faultNames + ExecutorLie.faultNames + RunTrace.faultNames
+    + SandboxFault.reaching.map { "sandbox \($0.rawValue)" }).sorted()
 }

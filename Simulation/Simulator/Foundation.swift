@@ -39,7 +39,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 
   static func generate(
     nodes: Int, threshold: Int, enrolments: [Enrolment], semantics: Int = Semantics.newest,
-    using random: inout SeededRandom
+    reaches: Bool = false, using random: inout SeededRandom
   ) throws -> Foundation {
     var seeds: [[UInt8]] = []
     var seats: [CeremonyConfiguration.Seat] = []
@@ -52,7 +52,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
     }
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
-      bundle: try SimulatedPolicy.bundle(1, semantics: semantics),
+      bundle: try SimulatedPolicy.bundle(1, semantics: semantics, reaches: reaches),
       enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch,
       semantics: semantics)
     var chairs: [Chair] = []
@@ -115,10 +115,15 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 enum SimulatedPolicy {
   /// The most of any action below.
   static let maximumRetries = 1
-  /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one.
-  static func bundle(_ number: UInt64, semantics: Int) throws(RecordError) -> PolicyBundle {
-    let version = "{\"bundle_version\":\"\(number)\""
-    var files = [(path: PolicyBundle.registryPath, text: version + registry.drop { $0 != "," })]
+  /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one, and with an action that
+  /// reaches out where an agent proposes it.
+  static func bundle(
+    _ number: UInt64, semantics: Int, reaches: Bool
+  ) throws(RecordError) -> PolicyBundle {
+    let more = reaches ? ",\n\(SimulatedReach.entry)" : ""
+    let registry =
+      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \"actions\":[\n\(actions)\(more)],\n\(rest)"
+    var files = [(path: PolicyBundle.registryPath, text: registry)]
     if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
     return try PolicyBundle(files: files)
   }
@@ -136,9 +141,7 @@ enum SimulatedPolicy {
     fired contains {"rule": "inputs", "message": sprintf("%d", [count(input.inputs)])} if input.inputs != []
     """
 
-  private static let registry = """
-    {"bundle_version":"1","constitution_version":"1.0.0",
-     "actions":[
+  private static let actions = """
       {"name":"echo","version":"1","description":"Gives its text back","parameters_schema":
         {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
        "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -179,7 +182,10 @@ enum SimulatedPolicy {
        "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"300"},
        "maximum_cost_usd":"300","max_retries":0,"rate_limit_per_min":600,
        "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15}],
+       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15}
+    """
+
+  private static let rest = """
      "approvals":[{"name":"high-impact","actions":[],"impact_at_least":"high",
        "demands":[{"role":"approver","count":2}],"decision":"require_multi_sig","deadline_seconds":60}],
      "breakers":{"request_usd":"300","tenant_usd_per_day":"1000","proposals_per_minute":100000,

@@ -14,17 +14,20 @@ import Records
 public struct Oracles: Sendable {
   /// Every oracle, as it is counted.
   public static let names = [
-    "a veto binds its party's share", "acknowledged outcomes", "acknowledged restrictions hold",
+    "a veto binds its party's share", "access tokens stay within their grant", "acknowledged outcomes",
+    "acknowledged restrictions hold",
     "attachments belong to their leaves", "backups are whole", "byte-equal state", "canonical final history",
     "committed history", "consent stops at restrictions",
-    "contamination canaries", "election safety", "every run has an outcome", "executed as proposed",
-    "fresh reads are fresh", "inputs as proposed", "labels follow inputs",
+    "contamination canaries", "egress stays within its grant", "election safety", "every run has an outcome",
+    "executed as proposed",
+    "fresh reads are fresh", "images are the approved ones", "inputs as proposed", "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
     "policy in force",
-    "receipts tell what happened", "relaxations take two people", "single execution",
+    "receipts tell what happened", "relaxations take two people", "risky runs are flagged",
+    "secrets stay in their runs", "single execution",
     "tenants are charged what was approved", "valid approvals only",
   ]
 
@@ -58,6 +61,8 @@ public struct Oracles: Sendable {
   private var finalSizes: [NodeID: UInt64] = [:]
   /// What clients asked and were told.
   var history = ClientHistory()
+  /// What is known of runs that reach out.
+  var reach = ReachKnowledge()
   /// What only one agent has.
   var canaries = CanaryBook(of: [], seed: 0)
   /// The labels that artifacts should have.

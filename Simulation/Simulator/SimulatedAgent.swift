@@ -246,7 +246,7 @@ final class SimulatedAgent: SimulatedClient {
     let content = Proposal(
       traceID: "trace-\(id)", requestID: id, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: author, action: action, parametersHash: item.hash,
-      scopes: [Self.scope(of: action)],
+      scopes: Self.scopes(of: action),
       risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
       inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []),
       validUntil: wall.advanced(by: .seconds(3600)))
@@ -254,12 +254,13 @@ final class SimulatedAgent: SimulatedClient {
     return Simulator.statement(signed, Attachment("parameters", item))
   }
 
-  private static func scope(of action: String) -> String {
+  private static func scopes(of action: String) -> [String] {
     switch action {
-    case "deploy": "production"
-    case "shell": "root"
-    case "remember": ArtifactNote.memoryScope
-    default: "text"
+    case "deploy": ["production"]
+    case "shell": ["root"]
+    case "remember": [ArtifactNote.memoryScope]
+    case SimulatedReach.action: SimulatedReach.scopes + ["text"]
+    default: ["text"]
     }
   }
 

@@ -44,6 +44,8 @@ final class SimulatedOperators: SimulatedClient {
   private var nextAct = 0
   /// Restrictions in force, and when they are to be lifted.
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
+  /// Whether their bundles have the action that reaches out.
+  var reaches = false
   /// Whether bad days still come.
   var isActive = true
   /// Nodes whose word is not to be believed.
@@ -136,7 +138,7 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   private func activate(bundle number: UInt64, semantics: Int, isSigned: Bool, wall: Timestamp) {
-    guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics),
+    guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics, reaches: reaches),
       let bundle = isSigned ? try? plain.authored(by: principal, with: first.key) : plain
     else { return }
     nextAct += 1

@@ -3,10 +3,6 @@ import Crypto
 import OpenExec
 import Records
 
-#if SIMULATION
-import Mutants
-#endif
-
 /// Where a simulated executor's runs take virtual time: they boot, run, end in one way or another, and
 /// outlive a kill by a little.
 struct SimulatedSandbox {
@@ -14,6 +10,8 @@ struct SimulatedSandbox {
   struct Run {
     let order: RunOrder
     let life: UInt64
+    /// Why its executor has to flag it, if its end is heard of.
+    var risk: String?
     var isKilled = false
   }
 
@@ -22,6 +20,8 @@ struct SimulatedSandbox {
     let boot: UInt64
     let end: UInt64
     let outcome: RunOutcome
+    /// What happened within it, where its action reaches out.
+    var trace: RunTrace?
   }
 
   private(set) var runs: [Run] = []
@@ -32,12 +32,19 @@ struct SimulatedSandbox {
   private let log: DeterminismLog?
   /// What actions have left lying about, by machine. A machine serves one run.
   private var residues: [(machine: UInt64, texts: [String])] = []
-  private var nextMachine: UInt64 = 1
+  private var nextMachine: UInt64 = 1 << 32
+  /// Which machine an order gets, as the program decides it.
+  private var pool = WarmPool(limit: SimulatedSandbox.warmMachines)
+  private static let warmMachines = 2
+  private let vault: SimulatedVault
+  private var server: SimulatedAuthorizationServer
 
   init(canaries: CanaryBook, seed: UInt64, log: DeterminismLog?) {
     self.canaries = canaries
     self.seed = seed
     self.log = log
+    vault = SimulatedVault(seed: seed)
+    server = SimulatedAuthorizationServer(seed: seed)
   }
 
   mutating func begin(_ fault: SandboxFault) { faults.append(fault) }
@@ -61,7 +68,7 @@ struct SimulatedSandbox {
     if random.chance(30_000) { duration = random.below(limit) }
     var isProven = true
     switch faults.last {
-    case nil, .leaky:
+    case nil, .leaky, .escapes, .exfiltrates, .echoes, .swapped, .widens:
       if random.chance(30_000) { ending = .signalled(number: 9) }
     case .fails: ending = .completed(exitStatus: 1)
     case .breaks: ending = .sandboxFailed("the machine ended")
@@ -77,38 +84,48 @@ struct SimulatedSandbox {
         kernel: "6.0", challenge: Hex.encode(order.challenge), answer: SHA256.hash(bytes).hex,
         bootID: "boot")
     }
-    let outcome = RunOutcome(
-      ending: ending, output: output(of: order, using: &random), guest: evidence,
-      cost: MicroUSD(micros: Int64(random.below(12_000))) ?? .zero)
-    return Plan(boot: boot, end: boot + duration, outcome: outcome)
+    var outcome = RunOutcome(ending: ending, guest: evidence)
+    guard order.reaches else {
+      outcome.output = output(of: order, using: &random)
+      outcome.cost = MicroUSD(micros: Int64(random.below(12_000))) ?? .zero
+      return Plan(boot: boot, end: boot + duration, outcome: outcome)
+    }
+    do throws(SimulatedMachine.Refusal) {
+      let trace = try reach(order, &outcome, using: &random)
+      runs[runs.count - 1].risk = trace.risk
+      return Plan(boot: boot, end: boot + duration, outcome: outcome, trace: trace)
+    } catch {
+      // Nothing was booted, and so nothing will speak.
+      let refused = RunOutcome(ending: .sandboxFailed(error.why))
+      return Plan(boot: boot + 1, end: boot, outcome: refused, trace: error.trace)
+    }
+  }
+
+  /// Runs an action that reaches out, in its machine with what it is given.
+  private mutating func reach(
+    _ order: RunOrder, _ outcome: inout RunOutcome, using random: inout SeededRandom
+  ) throws(SimulatedMachine.Refusal) -> RunTrace {
+    var machine = try SimulatedMachine(order, faults: faults, vault: vault, server: &server, using: &random)
+    let number = takeMachine(for: order)
+    let texts = texts(of: order)
+    let copies = texts.map { Self.copied($0, using: &random) }
+    let left = machine.run(copies: copies, found: residue(of: number), using: &random)
+    if faults.contains(.escapes) { leave(left + texts, in: number) }
+    machine.conclude(&outcome)
+    return machine.trace
   }
 
   /// What an action writes: what is its agent's result, and everything that it found in what it was given, copied as it
   /// was or encoded. A leaky one leaves all of that in its machine, and writes down what others have left there.
   private mutating func output(of order: RunOrder, using random: inout SeededRandom) -> [UInt8] {
-    let given = [order.parameters] + order.inputs.map(\.content)
-    let found = given.flatMap(canaries.found(in:))
-    var texts = found.map(\.text)
-    if let agent = found.first(where: { $0.place == .parameters })?.agent {
-      texts.append(canaries.text(agent, .result))
-    }
-    let machine = takeMachine()
+    var texts = texts(of: order)
+    let machine = takeMachine(for: order)
     if faults.contains(.leaky) {
-      let position = residues.firstIndex { $0.machine == machine }
-      let left = position.map { residues[$0].texts } ?? []
-      if let position {
-        residues[position].texts += texts
-      } else {
-        residues.append((machine, texts))
-      }
+      let left = residue(of: machine)
+      leave(texts, in: machine)
       texts += left
     }
-    let copies = texts.map { text in
-      let bytes = Array(text.utf8)
-      let form = Int(random.below(4))
-      let copy = form == 3 ? Array(Base64.encode(bytes).utf8) : CanaryBook.encodings[form](bytes)
-      return JSON.string(String(decoding: copy, as: UTF8.self))
-    }
+    let copies = texts.map { Self.copied($0, using: &random) }
     var members: [(String, JSON)] = [("copies", .array(copies)), ("text", .string("done"))]
     // What is longer than a receipt can carry becomes a file, with the labels of all that went into it.
     if !order.inputs.isEmpty, random.chance(500_000) {
@@ -117,10 +134,46 @@ struct SimulatedSandbox {
     return JSON.object(members).canonicalBytes()
   }
 
-  private mutating func takeMachine() -> UInt64 {
-    #if SIMULATION
-    if Mutant.machineReused.isActive { return 0 }
-    #endif
+  /// What is its agent's result, and everything that it finds in what it is given.
+  private func texts(of order: RunOrder) -> [String] {
+    let given = [order.parameters] + order.inputs.map(\.content)
+    let found = given.flatMap(canaries.found(in:))
+    var texts = found.map(\.text)
+    if let agent = found.first(where: { $0.place == .parameters })?.agent {
+      texts.append(canaries.text(agent, .result))
+    }
+    return texts
+  }
+
+  /// A text as it is, or encoded.
+  private static func copied(_ text: String, using random: inout SeededRandom) -> JSON {
+    let bytes = Array(text.utf8)
+    let form = Int(random.below(4))
+    let copy = form == 3 ? Array(Base64.encode(bytes).utf8) : CanaryBook.encodings[form](bytes)
+    return JSON.string(String(decoding: copy, as: UTF8.self))
+  }
+
+  private func residue(of machine: UInt64) -> [String] {
+    residues.first { $0.machine == machine }?.texts ?? []
+  }
+
+  private mutating func leave(_ texts: [String], in machine: UInt64) {
+    if let position = residues.firstIndex(where: { $0.machine == machine }) {
+      residues[position].texts += texts
+    } else {
+      residues.append((machine, texts))
+    }
+  }
+
+  /// The machine of an order: one that stood ready, or one of its own.
+  private mutating func takeMachine(for order: RunOrder) -> UInt64 {
+    let shape = WarmPool.Shape(
+      isolationClass: order.isolationClass, memoryMiB: order.limits.memoryMiB, image: order.imageDigest)
+    let ready = pool.take(shape, at: 0)
+    for _ in 0..<Self.warmMachines {
+      for case .make(let machine, _) in pool.steps(at: 0) { pool.isUp(machine) }
+    }
+    if let ready { return ready.number }
     nextMachine += 1
     return nextMachine
   }
@@ -149,6 +202,7 @@ struct SimulatedSandbox {
   mutating func killAll() -> Int {
     let count = runs.count
     residues = []
+    pool = WarmPool(limit: Self.warmMachines)
     runs = []
     return count
   }

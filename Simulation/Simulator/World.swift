@@ -113,10 +113,11 @@ public final class World<Suite: CipherSuite> {
     }
     network = SimulatedNetwork(conditions, log: log)
     var keyRandom = random(.keys)
-    let cast = try Cast(hasAuditor: schedule.items.contains { $0.act == .backup }, using: &keyRandom)
+    let cast = try Cast(
+      hasAuditor: schedule.items.contains { $0.act == .backup }, reaches: schedule.reaches, using: &keyRandom)
     let foundation = try Foundation<Suite>.generate(
       nodes: conditions.nodes, threshold: conditions.threshold, enrolments: cast.enrolments,
-      semantics: conditions.semantics, using: &keyRandom)
+      semantics: conditions.semantics, reaches: schedule.reaches, using: &keyRandom)
     let entry = try Record(parsing: foundation.genesis.leaf)
     guard case .genesis(let genesis) = entry.body else { throw SimulationError.setup("the genesis") }
     self.genesis = genesis
@@ -133,6 +134,7 @@ public final class World<Suite: CipherSuite> {
       executor.resultRefusals = genesis.threshold
     }
     operators = company.operators
+    operators.reaches = schedule.reaches
     for party in foundation.parties {
       let host = try NodeHost<Suite>(
         id: party.id, keySeed: party.keySeed, share: party.share.clone(), genesis: foundation.genesis,

@@ -94,6 +94,12 @@ public enum Mutant: String, CaseIterable, Sendable {
   case liftForgotten = "without-lift-memory"
   case memoryOpen = "without-memory-gate"
   case freshNotesLeftOut = "without-fresh-notes"
+  case secretsKept = "without-redaction"
+  case contentUnscanned = "without-content-scan"
+  case destinationUnchecked = "without-destination-check"
+  case addressUnchecked = "without-address-check"
+  case widerTokenTaken = "without-scope-check"
+  case imageUnchecked = "without-image-check"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

@@ -1,5 +1,9 @@
 import Crypto
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// A secret as an executor has it for one run.
 public struct RunSecret: Equatable, Sendable {
   public let name: String
@@ -169,6 +173,9 @@ public struct Redactor: Sendable {
   /// Takes the next bytes; gives what is free to go.
   public mutating func pass(_ bytes: [UInt8]) -> [UInt8] {
     guard let automaton else { return bytes }
+    #if SIMULATION
+    if Mutant.secretsKept.isActive { return bytes }
+    #endif
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count)
     var start = 0

@@ -1,6 +1,7 @@
 import Canonical
 import Crypto
 import Glibc
+import OpenExec
 
 /// What machines boot, as `Deploy/images/build` wrote it: every file is checked against its digest when
 /// it is first used, and what boots is a copy that only this program could have made.
@@ -107,9 +108,10 @@ public final class ImageStore {
 
   private static func verified(_ file: File) throws(SandboxError) -> [UInt8] {
     let bytes = try Folders.read(file.path, limit: ImageStore.maximumImageBytes)
-    let found = "sha256:" + SHA256.hash(bytes).hex
-    guard found == file.digest else {
-      throw .digest(path: file.path, expected: file.digest, found: found)
+    do {
+      try PinnedImage.check(bytes, against: file.digest)
+    } catch {
+      throw .digest(path: file.path, expected: file.digest, found: error.found)
     }
     return bytes
   }

@@ -3,7 +3,22 @@ import Records
 
 /// The virtual hardware of one run, as QEMU's arguments.
 struct Machine {
-  enum Accelerator: String { case kvm, tcg }
+  enum Accelerator: String {
+    case kvm, tcg
+
+    /// The one of a class.
+    init(for isolationClass: IsolationClass) throws(SandboxError) {
+      switch isolationClass {
+      case .microvmKVM: self = .kvm
+      case .microvmTCG: self = .tcg
+      case .kata, .container:
+        throw .imageMissing("for class \(isolationClass.rawValue); this host runs microVMs")
+      }
+    }
+
+    /// What a machine of its own is.
+    var isolationClass: IsolationClass { self == .kvm ? .microvmKVM : .microvmTCG }
+  }
 
   var accelerator: Accelerator
   var memoryMiB: Int

@@ -144,13 +144,7 @@ public final class MicroVMHost: SandboxHost {
   private func machine(
     for order: RunOrder, tokens: [RunSecret], _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
-    let accelerator: Machine.Accelerator
-    switch order.isolationClass {
-    case .microvmKVM: accelerator = .kvm
-    case .microvmTCG: accelerator = .tcg
-    case .kata, .container:
-      throw .imageMissing("for class \(order.isolationClass.rawValue); this host runs microVMs")
-    }
+    _ = try Machine.Accelerator(for: order.isolationClass)
     var run = try GuestRun(order)
     for name in order.secrets { run.secrets.append(try secret(name, of: order.tenantID)) }
     run.secrets += tokens.map { GuestSecret(name: $0.name, value: $0.value) }
@@ -163,7 +157,8 @@ public final class MicroVMHost: SandboxHost {
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
     }
-    let shape = WarmPool.Shape(accelerator: accelerator, memoryMiB: memory, image: order.imageDigest)
+    let shape = WarmPool.Shape(
+      isolationClass: order.isolationClass, memoryMiB: memory, image: order.imageDigest)
     let assignment = MicroVM.Assignment(
       run: run, inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
       wallSeconds: Int64(order.limits.wallSeconds),
@@ -224,7 +219,8 @@ public final class MicroVMHost: SandboxHost {
     _ shape: WarmPool.Shape, _ assignment: MicroVM.Assignment?, bootSeconds: Int64,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
-    let (accelerator, memoryMiB) = (shape.accelerator, shape.memoryMiB)
+    let accelerator = try Machine.Accelerator(for: shape.isolationClass)
+    let memoryMiB = shape.memoryMiB
     let kernel = try images.preparedKernel()
     let initramfs = try images.preparedInitramfs(action: shape.image)
     sequence &+= 1

@@ -123,7 +123,8 @@ extension MicroVMHost {
     var machine: MicroVM?
     do throws(SandboxError) {
       machine = try begin(
-        WarmPool.Shape(accelerator: accelerator, memoryMiB: Machine.overheadMiB, image: nil),
+        WarmPool.Shape(
+          isolationClass: accelerator.isolationClass, memoryMiB: Machine.overheadMiB, image: nil),
         MicroVM.Assignment(run: run, outputLimit: 1, wallSeconds: seconds), bootSeconds: seconds
       ) { progress in
         switch progress {

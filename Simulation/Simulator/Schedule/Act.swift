@@ -143,6 +143,21 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   case endless
   /// The action leaves what it was given in its machine, and writes down what others have left there.
   case leaky
+  /// The action keeps its secrets in its machine, and writes down whatever others have left there.
+  case escapes
+  /// The action sends to wherever it likes, and names lead to where nobody may go.
+  case exfiltrates
+  /// The action writes its secrets down, in one form or another.
+  case echoes
+  /// Another image stands under the name of the one that was approved.
+  case swapped
+  /// The authorization server gives more than it was asked for.
+  case widens
+
+  /// Those that need nothing that an action reaches or knows.
+  static let plain: [SandboxFault] = [.fails, .breaks, .unproven, .endless, .leaky]
+  /// Those of actions that reach out.
+  static let reaching: [SandboxFault] = [.escapes, .exfiltrates, .echoes, .swapped, .widens]
 }
 
 /// What an agent does with one of its requests, each named by a number.

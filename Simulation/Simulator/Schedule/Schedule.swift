@@ -55,6 +55,14 @@ public struct Schedule: Hashable, Sendable {
     return out.sorted()
   }
 
+  /// Whether an agent proposes what reaches out: only then the registry has it, and the agents its scopes.
+  public var reaches: Bool {
+    conditions.semantics >= Semantics.reach
+      && items.contains { item in
+        if case .agent(_, .propose(SimulatedReach.action, _), _) = item.act { true } else { false }
+      }
+  }
+
   /// Nodes whose stored entries are damaged: a node does not repair them yet, and may stop for good.
   public var damaged: [UInt64] {
     var out: [UInt64] = []

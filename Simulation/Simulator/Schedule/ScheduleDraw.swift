@@ -43,6 +43,7 @@ private struct ScheduleDraw {
     drawMembers()
     drawExecutorLies()
     drawStates()
+    drawReach()
     return Schedule(conditions, items)
   }
 
@@ -97,6 +98,11 @@ private struct ScheduleDraw {
     guard conditions.left == nil, Schedule(conditions, items).liars.isEmpty else { return }
     var vetoes = SeededRandom(seed: conditions.seed, for: .schedule, named: 117, log: nil)
     for item in conditions.drawVetoes(using: &vetoes) { add(item.at, item.act) }
+  }
+
+  private mutating func drawReach() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 118, log: nil)
+    for item in conditions.drawReach(using: &random) { add(item.at, item.act) }
   }
 
   private mutating func drawExecutorLies() {
@@ -276,7 +282,7 @@ private struct ScheduleDraw {
       }
     }
     for at in times(&random, from: 2 * second, every: 5 * second) {
-      let fault = SandboxFault.allCases[Int(random.below(UInt64(SandboxFault.allCases.count)))]
+      let fault = SandboxFault.plain[Int(random.below(UInt64(SandboxFault.plain.count)))]
       add(at, .sandbox(1 + random.below(2), fault, length: second / 2 + random.below(2 * second)))
     }
   }

@@ -1,24 +1,25 @@
 /// Keeps the head and the tail of an output, whatever its length, and says what was cut.
-struct OutputCollector {
+public struct OutputCollector: Sendable {
   /// Most bytes that are kept.
-  let limit: Int
+  public let limit: Int
   private let headLimit: Int
   private var head: [UInt8] = []
   /// A ring, once it is full.
   private var tail: [UInt8] = []
   private var next = 0
   /// Bytes that came.
-  private(set) var count = 0
+  public private(set) var count = 0
 
   /// Half of the limit for the beginning, half for the end.
-  init(limit: Int) {
+  public init(limit: Int) {
     self.limit = limit
     headLimit = limit - limit / 2
   }
 
-  var isCut: Bool { count > limit }
+  public var isCut: Bool { count > limit }
 
-  mutating func append(_ bytes: [UInt8]) {
+  /// The next bytes.
+  public mutating func append(_ bytes: [UInt8]) {
     count += bytes.count
     let room = min(headLimit - head.count, bytes.count)
     head.append(contentsOf: bytes[..<room])
@@ -36,7 +37,7 @@ struct OutputCollector {
   }
 
   /// All of it, or head, a line that says how much is missing, and tail.
-  var bytes: [UInt8] {
+  public var bytes: [UInt8] {
     let ordered = Array(tail[next...] + tail[..<next])
     guard isCut else { return head + ordered }
     return head + Array("\n[openexec: \(count - limit) bytes cut here]\n".utf8) + ordered

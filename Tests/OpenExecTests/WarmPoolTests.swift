@@ -1,11 +1,11 @@
 import Testing
 
-@testable import Sandbox
+@testable import OpenExec
 
 /// What is kept ready, decided without a machine.
 struct WarmPoolTests {
   private func shape(_ image: String, memory: Int = 128) -> WarmPool.Shape {
-    WarmPool.Shape(accelerator: .tcg, memoryMiB: memory, image: image)
+    WarmPool.Shape(isolationClass: .microvmTCG, memoryMiB: memory, image: image)
   }
 
   /// Carries the pool's steps out at once; every machine is up when it is made.

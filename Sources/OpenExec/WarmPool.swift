@@ -1,21 +1,34 @@
+import Records
+
+#if SIMULATION
+import Mutants
+#endif
+
 /// Which machines stand ready before anybody asks for them, as a value: it decides, and a host makes and ends them.
 ///
 /// A machine of the pool is booted without identity: it knows no run, no agent and no secret until it is handed its
 /// one run, and it is ended after that run like any other. For each of the last `limit` orders one machine of the
 /// same shape is kept ready, so that what is asked for often starts at once and what is asked for once gives way.
-struct WarmPool {
+public struct WarmPool: Sendable {
   /// What machines must have in common for one to take the other's place.
-  struct Shape: Hashable {
-    var accelerator: Machine.Accelerator
-    var memoryMiB: Int
+  public struct Shape: Hashable, Sendable {
+    public var isolationClass: IsolationClass
+    public var memoryMiB: Int
     /// Digest of the action's image; nil for a machine without one.
-    var image: String?
+    public var image: String?
+
+    /// A shape.
+    public init(isolationClass: IsolationClass, memoryMiB: Int, image: String?) {
+      self.isolationClass = isolationClass
+      self.memoryMiB = memoryMiB
+      self.image = image
+    }
   }
 
   /// Names a machine of the pool.
-  struct MachineID: Hashable, Comparable {
-    let number: UInt64
-    static func < (left: MachineID, right: MachineID) -> Bool { left.number < right.number }
+  public struct MachineID: Hashable, Comparable, Sendable {
+    public let number: UInt64
+    public static func < (left: MachineID, right: MachineID) -> Bool { left.number < right.number }
   }
 
   private struct Standing {
@@ -29,15 +42,15 @@ struct WarmPool {
   }
 
   /// What a host is to do.
-  enum Step: Equatable {
+  public enum Step: Equatable, Sendable {
     case make(MachineID, Shape)
     case end(MachineID)
   }
 
   /// Most machines that stand ready or are being made.
-  let limit: Int
+  public let limit: Int
   /// A machine that has stood so long is replaced, so that none is older than its host's last change by much.
-  static let longestStand: UInt64 = 600_000_000_000
+  public static let longestStand: UInt64 = 600_000_000_000
   /// Shapes of the last orders, the newest last; at most `limit`.
   private var recent: [Shape] = []
   private var standing: [Standing] = []
@@ -45,32 +58,36 @@ struct WarmPool {
   /// One could not be made: none is tried again before the next order.
   private var isResting = false
 
-  init(limit: Int) { self.limit = max(0, limit) }
+  /// An empty pool.
+  public init(limit: Int) { self.limit = max(0, limit) }
 
   /// Machines that stand ready or are being made.
-  var count: Int { standing.count }
+  public var count: Int { standing.count }
   /// Machines that are up.
-  var ready: Int { standing.count(where: \.isUp) }
+  public var ready: Int { standing.count(where: \.isUp) }
 
   /// An order has come: the machine that it is handed, one that is up rather than one that still boots; nil where none
   /// fits, and it gets one of its own.
-  mutating func take(_ shape: Shape, at now: UInt64) -> MachineID? {
+  public mutating func take(_ shape: Shape, at now: UInt64) -> MachineID? {
     isResting = false
     recent.append(shape)
     if recent.count > limit { recent.removeFirst() }
     let fitting = standing.filter { $0.shape == shape && !$0.isOld(at: now) }
     guard let taken = fitting.first(where: \.isUp) ?? fitting.first else { return nil }
+    #if SIMULATION
+    if Mutant.machineReused.isActive { return taken.id }
+    #endif
     standing.removeAll { $0.id == taken.id }
     return taken.id
   }
 
   /// A machine is up.
-  mutating func isUp(_ machine: MachineID) {
+  public mutating func isUp(_ machine: MachineID) {
     if let position = standing.firstIndex(where: { $0.id == machine }) { standing[position].isUp = true }
   }
 
   /// A machine that stood ready is gone, or was never made.
-  mutating func failed(_ machine: MachineID) {
+  public mutating func failed(_ machine: MachineID) {
     guard let position = standing.firstIndex(where: { $0.id == machine }) else { return }
     standing.remove(at: position)
     isResting = true
@@ -78,7 +95,7 @@ struct WarmPool {
 
   /// What is to be done at `now`: at most one machine is made at a time, since a boot takes processor time from what
   /// runs. What is to be ended is no longer in the pool.
-  mutating func steps(at now: UInt64) -> [Step] {
+  public mutating func steps(at now: UInt64) -> [Step] {
     var steps: [Step] = []
     var missing = recent
     for machine in standing {
