@@ -19,7 +19,7 @@ struct GuestFuzzTests {
     // It got everywhere.
     let share = counts.conversations / 4
     #expect(counts.frames >= frames && counts.started > share && counts.finished > 0, "\(counts)")
-    #expect(counts.violations.count > 8, "\(counts.violations)")
+    #expect(counts.violations.count > 5, "\(counts.violations)")
     #expect(counts.streamEvents > frames / 8 && counts.requests > frames / 100, "\(counts)")
     print("seed \(seed): \(counts.frames) frames, \(counts.bytes) bytes, \(counts.conversations) machines")
     print("\(counts.started) proven, \(counts.finished) finished, \(counts.streamEvents) events of streams")
