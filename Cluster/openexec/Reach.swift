@@ -1,4 +1,3 @@
-import Network
 import OpenExec
 import Sandbox
 
@@ -7,19 +6,17 @@ enum Reach {
   /// The settings of built-in machines, made in `folder`: images, the addresses that no run reaches, and where secrets are.
   static func settings(_ configuration: ExecutorConfiguration, folder: String) throws -> MicroVMSettings {
     var settings = MicroVMSettings(images: configuration.images, folder: folder)
-    settings.egress.controlPlane = controlPlane(configuration)
+    settings.egress.controlPlane = configuration.closedNetworks
+    // They are public where a cluster spans sites.
+    settings.egress.nodes = configuration.nodes.map { host(of: $0.address) }
     settings.secrets = try VaultSettings.source(configuration.vault)
     settings.warmMachines = configuration.warmMachines
     return settings
   }
 
-  /// The governance nodes' addresses, which are public where a cluster spans sites, and what the operator closed.
-  private static func controlPlane(_ configuration: ExecutorConfiguration) -> [AddressBlock] {
-    let nodes = configuration.nodes.flatMap { SocketAddress.resolve($0.address) }.compactMap { address in
-      NetworkAddress(bytes: address.host).flatMap {
-        AddressBlock(text: $0.text, purpose: "a governance node")
-      }
-    }
-    return nodes + configuration.closedNetworks
+  /// A name, or an address without its brackets: what stands before the port.
+  private static func host(of address: String) -> String {
+    let host = address.lastIndex(of: ":").map { address[..<$0] } ?? address[...]
+    return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
   }
 }

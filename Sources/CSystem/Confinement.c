@@ -33,8 +33,10 @@ int csystem_mount(const struct csystem_mount *m) {
 
 int csystem_unmount(const char *target, int flags) { return result(umount2(target, flags)); }
 
-int csystem_pivot_root(const char *path) {
+int csystem_pivot_root(const char *path, int read_only) {
   if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0) return -errno;
+  unsigned long closed = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+  if (read_only && mount(NULL, path, NULL, closed, NULL) < 0) return -errno;
   if (chdir(path) < 0) return -errno;
   // Old and new root on one folder: the old one ends up stacked below, and is let go of at once.
   if (syscall(SYS_pivot_root, ".", ".") < 0) return -errno;

@@ -40,6 +40,20 @@ static int default_signals(void) {
   return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
+/// Writes "0", by which the kernel means who writes, to each file.
+static int join_control_groups(const struct csystem_spawn *plan) {
+  for (char *const *group = plan->control_groups; *group; group++) {
+    int file = open(*group, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -errno;
+    ssize_t written = write(file, "0", 1);
+    int error = errno;
+    close(file);
+    if (written != 1) return -error;
+  }
+  // The one of the clone begins at the parent's groups.
+  return plan->namespaces & CLONE_NEWCGROUP ? csystem_unshare(CLONE_NEWCGROUP) : 0;
+}
+
 static int confine_files(const struct csystem_spawn *plan, int *stage) {
   int status;
   *stage = csystem_stage_mount;
@@ -51,7 +65,7 @@ static int confine_files(const struct csystem_spawn *plan, int *stage) {
     if ((status = csystem_mount(&plan->mounts[index]))) return status;
   *stage = csystem_stage_root;
   if (plan->root) {
-    status = plan->namespaces & CLONE_NEWNS ? csystem_pivot_root(plan->root)
+    status = plan->namespaces & CLONE_NEWNS ? csystem_pivot_root(plan->root, plan->root_is_read_only)
                                             : csystem_chroot(plan->root);
     if (status) return status;
   }
@@ -102,6 +116,8 @@ static int become(const struct csystem_spawn *plan, pid_t parent, int null, int 
   *stage = csystem_stage_session;
   if ((status = default_signals())) return status;
   if (plan->new_session && setsid() < 0) return -errno;
+  *stage = csystem_stage_control_group;
+  if (plan->control_groups && (status = join_control_groups(plan))) return status;
   *stage = csystem_stage_host_name;
   if (plan->host_name && (status = csystem_set_host_name(plan->host_name))) return status;
   if ((status = confine_files(plan, stage))) return status;

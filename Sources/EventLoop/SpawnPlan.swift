@@ -12,7 +12,7 @@ public enum SpawnError: Error, Equatable, Sendable {
   public enum Stage: UInt32, Sendable, CaseIterable {
     case clone = 1
     case session, hostName, mount, root, directory, limit, descriptor, identity, capability
-    case deathSignal, privilege, filter, execute
+    case deathSignal, privilege, filter, execute, controlGroup
   }
 }
 
@@ -100,6 +100,10 @@ public struct SpawnPlan: Sendable {
     public var hostName: String?
     public var mounts: [Mount] = []
     public var root: String?
+    /// Nothing can be written to the root itself, which takes a mount namespace.
+    public var rootIsReadOnly = false
+    /// Folders of control groups that the child is in before it runs anything.
+    public var controlGroups: [String] = []
     public var limits: [Limit] = []
     /// Supplementary groups are dropped with it.
     public var identity: (user: UInt32, group: UInt32)?
@@ -126,6 +130,11 @@ extension SpawnPlan {
     plan.namespaces = confinement.namespaces.rawValue
     plan.host_name = UnsafePointer(try strings.add(confinement.hostName, "host name"))
     plan.root = UnsafePointer(try strings.add(confinement.root, "root"))
+    plan.root_is_read_only = confinement.rootIsReadOnly ? 1 : 0
+    if !confinement.controlGroups.isEmpty {
+      plan.control_groups = try strings.array(
+        confinement.controlGroups.map { "\($0)/cgroup.procs" }, "control groups")
+    }
     if let identity = confinement.identity {
       plan.changes_identity = 1
       plan.user = identity.user

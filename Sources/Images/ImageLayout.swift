@@ -153,6 +153,11 @@ public struct ImageLayout: Sendable {
     case "application/vnd.oci.image.layer.v1.tar+gzip",
       "application/vnd.docker.image.rootfs.diff.tar.gzip":
       true
+    case "application/vnd.oci.image.layer.v1.tar+zstd":
+      // Unpacking it takes another library, or a program that strangers' bytes are given to.
+      throw .layout(
+        "expected layers as tar or tar+gzip, found one packed by zstd: repack the image, such as by "
+          + "skopeo copy --dest-compress-format gzip")
     default:
       throw .layout("expected layers as tar or tar+gzip, found \(blob.mediaType.prefix(80))")
     }

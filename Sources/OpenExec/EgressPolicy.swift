@@ -12,13 +12,36 @@ public struct EgressGrant: Equatable, Sendable {
   public let limits: EgressLimits
   /// Where a destination is a language model.
   public let model: ModelLimits?
+  /// What earlier tries of the same token have used of it: its limits are the token's, not each try's.
+  public let used: EgressUse
 
   /// A grant.
-  public init(destinations: [EgressDestination], limits: EgressLimits, model: ModelLimits? = nil) {
+  public init(
+    destinations: [EgressDestination], limits: EgressLimits, model: ModelLimits? = nil,
+    used: EgressUse = EgressUse()
+  ) {
     self.destinations = destinations
     self.limits = limits
     self.model = model
+    self.used = used
   }
+
+  /// The same grant for the next try; `report` is of all tries before it.
+  func continued(after report: EgressReport?) -> EgressGrant {
+    EgressGrant(
+      destinations: destinations, limits: limits, model: model, used: report?.used ?? used)
+  }
+}
+
+/// What is counted against a grant's limits.
+public struct EgressUse: Equatable, Sendable {
+  public var connections = 0
+  public var sentBytes = 0
+  public var receivedBytes = 0
+  public var tokens = 0
+
+  /// Nothing used.
+  public init() {}
 }
 
 /// Why a connection is refused, or was cut.
@@ -108,7 +131,8 @@ public enum EgressRefusal: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// One connection of a run, or one that was refused.
 public struct EgressRecord: Equatable, Sendable {
-  /// `host:port` as it was asked for; empty where no request could be read.
+  /// `host:port` as it was asked for; empty where no request could be read. Of a host that was not granted, the
+  /// beginning of its name's digest: the name is the action's own text, in which it could write anything it knows.
   public var destination: String
   /// The method, `CONNECT` for a tunnel.
   public var method: String
@@ -159,14 +183,19 @@ public struct EgressMeter: Sendable {
   /// Refusals beyond `maximumRefusals`.
   public private(set) var unrecorded = 0
   private var refusals = 0
-  private var admitted: [Interval] = []
-  public private(set) var sentBytes = 0
-  public private(set) var receivedBytes = 0
+  private var admitted: [Interval]
+  /// Of all tries.
+  public private(set) var sentBytes: Int
+  public private(set) var receivedBytes: Int
 
-  /// A meter of nothing yet.
+  /// A meter of nothing yet but what `grant` says was used.
   public init(_ grant: EgressGrant, controlPlane: [AddressBlock]) {
     self.grant = grant
     self.controlPlane = controlPlane
+    // When the earlier ones were is not known any more; so they count as made just now.
+    admitted = Array(repeating: Interval(nanoseconds: 0), count: grant.used.connections)
+    sentBytes = grant.used.sentBytes
+    receivedBytes = grant.used.receivedBytes
   }
 
   /// Takes a request: the record that its connection is counted in, and the way in which it was granted.
@@ -253,14 +282,14 @@ public struct EgressMeter: Sendable {
     return passed
   }
 
-  /// Tokens of the calls of models so far, those under way with what is set aside for them.
+  /// Tokens of this try's calls of models so far, those under way with what is set aside for them.
   public var tokens: Int { records.reduce(0) { $0 + $1.tokens } }
 
   /// Takes a call of a model: sets aside what it can take at most, or says why it may not be made.
   public mutating func call(_ body: [UInt8], secrets: [RunSecret], on id: EgressID) throws(EgressRefusal) {
     guard let model = grant.model else { throw .modelCall("limits for models in the registry") }
     let need = try ModelCall.tokens(body, secrets: secrets)
-    guard need <= model.tokens - tokens else { throw .tokens(limit: model.tokens) }
+    guard need <= model.tokens - grant.used.tokens - tokens else { throw .tokens(limit: model.tokens) }
     records[id.position].tokens = need
   }
 
@@ -286,6 +315,11 @@ public struct EgressMeter: Sendable {
       request.map { self.record($0, at: now) }
       ?? EgressRecord(
         destination: "", method: "", openedAt: now, closedAt: now)
+    if case .destination(let host, let port) = refusal,
+      !grant.destinations.contains(where: { $0.host == host })
+    {
+      record.destination = "sha256-\(SHA256.hash(host).hex.prefix(16)):\(port)"
+    }
     record.verdict = refusal.code
     records.append(record)
   }
@@ -295,10 +329,21 @@ public struct EgressMeter: Sendable {
       destination: "\(request.host):\(request.port)", method: request.method, openedAt: now, closedAt: now)
   }
 
+  /// What of the grant is used, by this try and those before it.
+  private var used: EgressUse {
+    var used = EgressUse()
+    used.connections = admitted.count
+    used.sentBytes = sentBytes
+    used.receivedBytes = receivedBytes
+    used.tokens = grant.used.tokens + tokens
+    return used
+  }
+
   /// What the run did, for its receipt.
   public var report: EgressReport {
     EgressReport(
-      records: records, unrecorded: unrecorded, cost: grant.model.map { $0.cost(of: tokens) } ?? .zero)
+      records: records, unrecorded: unrecorded, cost: grant.model.map { $0.cost(of: tokens) } ?? .zero,
+      used: used)
   }
 }
 
@@ -312,12 +357,17 @@ public struct EgressReport: Equatable, Sendable {
   public var unrecorded: Int
   /// Of the calls of models.
   public var cost: MicroUSD
+  /// Of the grant, by all tries: what the next one has less.
+  public var used: EgressUse
 
   /// A report.
-  public init(records: [EgressRecord] = [], unrecorded: Int = 0, cost: MicroUSD = .zero) {
+  public init(
+    records: [EgressRecord] = [], unrecorded: Int = 0, cost: MicroUSD = .zero, used: EgressUse = EgressUse()
+  ) {
     self.records = records
     self.unrecorded = unrecorded
     self.cost = cost
+    self.used = used
   }
 
   /// The list that a receipt's attachment holds, and whose salted hash stands in the receipt.

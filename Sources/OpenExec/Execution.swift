@@ -60,7 +60,8 @@ extension ExecutorInstance {
       id: RunID(token: admitted.token.id, attempt: attempt),
       isolationClass: admitted.isolationClass, imageDigest: admitted.action.imageDigest,
       arguments: admitted.action.arguments, parameters: admitted.standardInput,
-      inputs: admitted.inputs, limits: admitted.action.limits, egress: admitted.egress,
+      inputs: admitted.inputs, limits: admitted.action.limits,
+      egress: admitted.egress?.continued(after: measuresSoFar?.egress),
       secrets: admitted.action.secrets, oauth: admitted.action.oauth,
       tenantID: admitted.token.decision.tenantID,
       challenge: random.bytes(32))

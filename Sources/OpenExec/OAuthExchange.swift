@@ -198,6 +198,16 @@ public struct OAuthTokens: Equatable, Sendable {
     return token
   }
 
+  /// The refresh token that an answer gives in place of the one that was used, whatever else is wrong with it: a server
+  /// that rotates has ended the old one, and an answer that is refused must not cost the account.
+  public static func rotation(in answer: [UInt8]) -> String? {
+    guard let (status, body) = try? split(answer), status == 200,
+      let json = try? JSON.parse(body, limits: .interchange),
+      let token = json["refresh_token"]?.string, (1...4_096).contains(token.utf8.count)
+    else { return nil }
+    return token
+  }
+
   private static func isPlain(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || byte == 0x5F }
 
   private static func check(_ text: String, against grant: OAuthGrant) throws(OAuthError) {

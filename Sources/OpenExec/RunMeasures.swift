@@ -47,7 +47,7 @@ public struct RunMeasures: Equatable, Sendable {
       egress = EgressReport(
         records: Array(kept),
         unrecorded: before.unrecorded + (egress?.unrecorded ?? 0) + all.count - kept.count,
-        cost: egress?.cost ?? .zero)
+        cost: egress?.cost ?? .zero, used: egress?.used ?? before.used)
     }
     // A secret that an earlier try has given away is no less out.
     if earlier.output.redactions + earlier.errorOutput.redactions > 0 { findings.hasCredential = true }

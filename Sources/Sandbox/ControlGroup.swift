@@ -87,11 +87,6 @@ struct ControlGroup {
     }
   }
 
-  /// Puts a process into it; whether every hierarchy took it.
-  func add(_ pid: Int32) -> Bool {
-    folders.allSatisfy { Folders.writeKernelFile("\($0)/cgroup.procs", "\(pid)") }
-  }
-
   /// Kills whatever is in it.
   func kill() {
     for folder in folders { ControlGroup.kill(folder) }
@@ -110,8 +105,9 @@ struct ControlGroup {
     for folder in folders { rmdir(folder) }
   }
 
-  /// Ends and removes what an earlier run of the program left, of those whose name has the prefix. What
-  /// was killed just now may still be on its way out; such a group is taken away at the next start.
+  /// Ends and removes what an earlier run of the program left, of those whose name has the prefix, which is to end with
+  /// a character that is in no other's. What was killed just now may still be on its way out; such a group is taken away
+  /// at the next start.
   static func reap(prefix: String) {
     for (root, _) in hierarchies() {
       let parent = "\(root)/\(parent)"

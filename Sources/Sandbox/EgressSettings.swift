@@ -2,9 +2,13 @@ import OpenExec
 
 /// How runs reach the network, where they may.
 public struct EgressSettings: Sendable {
-  /// Addresses that no run reaches, beside those that are not the Internet's: the cluster's own nodes, and what an
+  /// Addresses that no run reaches, beside those that are not the Internet's, the nodes' and this host's own: what an
   /// operator closes.
   public var controlPlane: [AddressBlock] = []
+  /// Governance nodes, by name or address, without a port.
+  public var nodes: [String] = []
+  /// This host's own addresses, asked for when a run begins.
+  public var ownAddresses: @Sendable () -> [NetworkAddress] = { HostAddresses.all }
   /// The C library's program that asks its resolver.
   public var resolver = "/usr/bin/getent"
   /// OpenSSL's program, which speaks TLS to models and authorization servers.

@@ -61,16 +61,19 @@ struct GuestConversation {
   private(set) var errorOutput: OutputFilter
   /// Only where the run has a proxy.
   private(set) var streams: GuestStreams?
+  /// The guest finds the run in its machine; it is not sent.
+  private let isTold: Bool
   private var hello = GuestHello()
   private var decoder = FrameDecoder(limit: GuestFrame.guestLimit)
 
   /// Most bytes of standard error that are kept.
   static let errorLimit = 16 << 10
 
-  init(_ run: GuestRun, inputs: [[UInt8]] = [], outputLimit: Int) {
+  init(_ run: GuestRun, inputs: [[UInt8]] = [], outputLimit: Int, isTold: Bool = false) {
     precondition(run.inputs.map(\.size) == inputs.map { UInt64($0.count) }, "the inputs are those of the run")
     self.run = run
     self.inputs = inputs
+    self.isTold = isTold
     let secrets = run.secrets.map { RunSecret(name: $0.name, value: $0.value) }
     output = OutputFilter(secrets, limit: outputLimit)
     errorOutput = OutputFilter(secrets, limit: min(outputLimit, GuestConversation.errorLimit))
@@ -129,7 +132,7 @@ struct GuestConversation {
       try check(hello)
       self.hello = hello
       phase = .told
-      return [.send(GuestFrame(.run(run)).framed), .greeted]
+      return isTold ? [.greeted] : [.send(GuestFrame(.run(run)).framed), .greeted]
     case (.told, .started(let started)):
       // A guest that says so before it has everything is none of ours.
       guard hasSentInputs else { throw .unexpected("started") }

@@ -2,14 +2,16 @@ import Canonical
 import Crypto
 import Glibc
 import OpenExec
+import Synchronization
 
 /// What machines boot, as `Deploy/images/build` wrote it: every file is checked against its digest when
-/// it is first used, and what boots is a copy that only this program could have made.
-public final class ImageStore {
+/// it is first used, and what boots is a copy that only this program could have made. Reading and hashing takes as long
+/// as an image is large, on whichever thread asks for it.
+public final class ImageStore: Sendable {
   /// Longest file of a store, in bytes.
   public static let maximumImageBytes = 512 << 20
 
-  struct File {
+  struct File: Sendable {
     var path: String
     /// `sha256:<hex>`.
     var digest: String
@@ -20,7 +22,7 @@ public final class ImageStore {
   let images: [File]
   /// Where what boots is kept; nobody else may write there.
   private let cache: String
-  private var prepared: [String: String] = [:]
+  private let prepared = Mutex<[String: String]>([:])
 
   /// Reads `folder`/manifest.json. `cache` is made anew.
   init(folder: String, cache: String) throws(SandboxError) {
@@ -86,24 +88,58 @@ public final class ImageStore {
 
   /// The path of the verified kernel.
   func preparedKernel() throws(SandboxError) -> String {
-    if let path = prepared[kernel.digest] { return path }
-    let bytes = try ImageStore.verified(kernel)
-    return try keep([bytes], as: kernel.digest)
+    try prepare(kernel.digest) { () throws(SandboxError) in [try ImageStore.verified(kernel)] }
   }
+
+  /// The content of what was prepared, for a machine that gets more than that.
+  func bytes(of prepared: String) throws(SandboxError) -> [UInt8] {
+    try Folders.read(prepared, limit: 2 * ImageStore.maximumImageBytes)
+  }
+
+  /// Whether a machine of that image can be made without reading anything.
+  func isPrepared(action digest: String?) -> Bool {
+    prepared.withLock { $0[kernel.digest] != nil && $0[initramfsKey(digest)] != nil }
+  }
+
+  private func initramfsKey(_ action: String?) -> String { "\(guest.digest)+\(action ?? "none")" }
 
   /// The path of the verified initramfs of an action: the guest's archive, then the action's. The kernel
   /// unpacks one after the other.
   func preparedInitramfs(action digest: String?) throws(SandboxError) -> String {
-    let key = "\(guest.digest)+\(digest ?? "none")"
-    if let path = prepared[key] { return path }
-    var pieces = [try ImageStore.verified(guest)]
-    if let digest {
-      guard let image = images.first(where: { $0.digest == digest }) else {
-        throw .imageMissing(digest)
+    try prepare(initramfsKey(digest)) { () throws(SandboxError) in
+      var pieces = [try ImageStore.verified(guest)]
+      if let digest {
+        guard let image = images.first(where: { $0.digest == digest }) else {
+          throw .imageMissing(digest)
+        }
+        pieces.append(try ImageStore.verified(image))
       }
-      pieces.append(try ImageStore.verified(image))
+      return pieces
     }
-    return try keep(pieces, as: key)
+  }
+
+  /// The lock is held all the while: who comes second finds what the first has made.
+  private func prepare(
+    _ key: String, _ pieces: () throws(SandboxError) -> [[UInt8]]
+  ) throws(SandboxError) -> String {
+    let result: Result<String, SandboxError> = prepared.withLock { prepared in
+      if let path = prepared[key] { return .success(path) }
+      do throws(SandboxError) {
+        let path = "\(cache)/\(SHA256.hash(key).hex)"
+        do throws(SandboxError) {
+          try Folders.create(path, try pieces(), mode: 0o444)
+        } catch {
+          // Half of a copy is none, and the next one needs the name.
+          unlink(path)
+          throw error
+        }
+        prepared[key] = path
+        return .success(path)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
   }
 
   private static func verified(_ file: File) throws(SandboxError) -> [UInt8] {
@@ -114,12 +150,5 @@ public final class ImageStore {
       throw .digest(path: file.path, expected: file.digest, found: error.found)
     }
     return bytes
-  }
-
-  private func keep(_ pieces: [[UInt8]], as key: String) throws(SandboxError) -> String {
-    let path = "\(cache)/\(SHA256.hash(key).hex)"
-    try Folders.create(path, pieces, mode: 0o444)
-    prepared[key] = path
-    return path
   }
 }

@@ -20,8 +20,18 @@ struct Machine {
     var isolationClass: IsolationClass { self == .kvm ? .microvmKVM : .microvmTCG }
   }
 
+  /// What the guest's clocks count.
+  enum Time: Equatable, Sendable {
+    /// The host's time.
+    case flowing
+    /// Instructions: the same guest with the same request sees the same times, dates and random numbers in each run,
+    /// whatever else the host does. Its random numbers can be guessed, so it is told no secret.
+    case counted
+  }
+
   var accelerator: Accelerator
   var memoryMiB: Int
+  var time = Time.flowing
   /// Of the host's time-stamp counter, which an emulated machine sees as its own; 0 where unknown.
   var timestampKilohertz: Int
 
@@ -45,15 +55,23 @@ struct Machine {
       "-device", "virtio-serial-device",
       "-chardev", "socket,id=c0,fd=\(Machine.channelDescriptor)",
       "-device", "virtserialport,chardev=c0,name=openexec.0",
-    ]
+    ] + (time == .counted ? Machine.counting : [])
   }
+
+  /// Two nanoseconds an instruction, no sleep, and everything else that could differ fixed.
+  private static let counting = [
+    "-icount", "shift=1,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "42",
+  ]
 
   private var commandLine: String {
     var words = ["console=none", "quiet", "panic=-1", "reboot=t", "nokaslr"]
     // Swift's runtime looks for its own path in /proc, which nobody has mounted before the first
     // process runs; the kernel hands this to it as its environment.
     words.append("SWIFT_ROOT=/")
-    if accelerator == .tcg, timestampKilohertz > 0 {
+    if accelerator == .tcg, time == .counted {
+      // The counter is in nanoseconds then, on every host.
+      words.append("tsc_early_khz=1000000")
+    } else if accelerator == .tcg, timestampKilohertz > 0 {
       // With ACPI's reduced hardware there is no timer to calibrate against, and the kernel would wait
       // for a first tick for ever.
       words.append("tsc_early_khz=\(timestampKilohertz)")

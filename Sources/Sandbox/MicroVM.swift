@@ -21,6 +21,8 @@ final class MicroVM {
     var user: UInt32
     var userGroup: UInt32
     var evidence: MachineEvidence?
+    /// Called once, when nothing of a machine that was started is left.
+    var release: () -> Void = {}
   }
 
   /// The one run of a machine.
@@ -30,7 +32,8 @@ final class MicroVM {
     var inputs: [[UInt8]] = []
     var outputLimit: Int
     var wallSeconds: Int64
-    /// What the run may reach, and with what; nil where it is nothing.
+    /// What the run may reach, and with what; nil where it is nothing. The settings' closed addresses are all that are
+    /// closed to it.
     var egress: (grant: EgressGrant, settings: EgressSettings, resolver: Resolver)?
   }
 
@@ -97,7 +100,9 @@ final class MicroVM {
   private func take(_ assignment: Assignment) {
     let run = assignment.run
     wallSeconds = assignment.wallSeconds
-    conversation = GuestConversation(run, inputs: assignment.inputs, outputLimit: assignment.outputLimit)
+    conversation = GuestConversation(
+      run, inputs: assignment.inputs, outputLimit: assignment.outputLimit,
+      isTold: parts.machine.time == .counted)
     if let egress = assignment.egress {
       let secrets = run.secrets.map { RunSecret(name: $0.name, value: $0.value) }
       proxy = EgressProxy(
@@ -153,9 +158,6 @@ final class MicroVM {
       letGo()
       throw .spawn("\(error)")
     }
-    if let pid = processID, !parts.group.add(pid), !parts.group.folders.isEmpty {
-      end(.failed("the machine could not be put into its control group"))
-    }
   }
 
   private func plan(_ program: String, channel: Int32, complaints: Int32) -> SpawnPlan {
@@ -165,7 +167,8 @@ final class MicroVM {
     plan.newSession = true
     // Should this program be killed, the machine goes with it.
     plan.deathSignal = SIGKILL
-    plan.confinement = parts.jail.confinement(user: parts.user, group: parts.userGroup)
+    plan.confinement = parts.jail.confinement(
+      user: parts.user, group: parts.userGroup, controlGroups: parts.group.folders)
     return plan
   }
 
@@ -312,6 +315,7 @@ final class MicroVM {
     parts.group.kill()
     parts.group.remove()
     parts.jail.remove()
+    parts.release()
     tell(.finished(outcome()))
   }
 

@@ -1,4 +1,5 @@
 import CSystem
+import Crypto
 import EventLoop
 import Glibc
 import OpenExec
@@ -17,26 +18,46 @@ public final class MicroVMHost: SandboxHost {
   private let resolver: Resolver
   /// How each class was found out, for receipts; empty before a preflight.
   var probes: [IsolationClass: String] = [:]
+  private let closed: ClosedAddresses
+  private let accounts = AccountTurns()
+  private let block: UserBlock
+  private var users: UserPool
+  let imageWork: WorkThread<String?>
   private var machines: [RunID: MicroVM] = [:]
   private var pool: WarmPool
   /// Machines that stand ready or are being made, and those of them that are on their way out.
   private var standing: [WarmPool.MachineID: MicroVM] = [:]
   private var isStopping = false
-  /// Runs that wait for their access tokens, each with what its end is told to.
-  private var exchanging: [RunID: (turn: OAuthTurn, tell: (SandboxEvent) -> Void)] = [:]
+  /// Runs that wait for what has to be there before their machine: an image that is read, addresses to close, access
+  /// tokens.
+  private var waiting: [RunID: Waiting] = [:]
   /// Of all runs whose tokens are not known to have ended.
   private var turns: [OAuthTurn] = []
   private var sequence: UInt32 = 0
   private lazy var timestampKilohertz = MicroVMHost.measureTimestampCounter()
   /// Tells this host's control groups from those of others.
-  private let groupPrefix: String
+  let groupPrefix: String
+
+  private struct Waiting {
+    let order: RunOrder
+    /// What its end is told to.
+    let tell: (SandboxEvent) -> Void
+    var settings: EgressSettings
+    var turn: OAuthTurn?
+  }
 
   /// A host. Whatever an earlier one left in the folder is ended and removed first.
   public init(loop: EventLoop, settings: MicroVMSettings) throws(SandboxError) {
     self.loop = loop
     self.settings = settings
     pool = WarmPool(limit: settings.warmMachines)
-    resolver = Resolver(loop: loop, settings: settings.egress)
+    block = try UserBlock(from: settings.firstUser)
+    let half = UserBlock.count / 2
+    users = UserPool(first: block.first, count: half)
+    resolver = Resolver(
+      loop: loop, settings: settings.egress, helpers: Helpers(first: block.first + half, count: half))
+    closed = ClosedAddresses(loop: loop, settings: settings.egress, resolver: resolver)
+    imageWork = try WorkThread("images", on: loop)
     try Folders.makeAll(settings.folder, mode: 0o711)
     lock = try Folders.lock(settings.folder)
     groupPrefix = MicroVMHost.groupPrefix(settings.folder)
@@ -53,9 +74,11 @@ public final class MicroVMHost: SandboxHost {
 
   deinit { close(lock) }
 
-  /// A name for the folder that fits into the name of a control group.
+  /// A name for the folder that fits into the name of a control group, and is the beginning of no other folder's: its
+  /// digest ends with a character that is nowhere else in it.
   private static func groupPrefix(_ folder: String) -> String {
-    String(folder.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }) + "-"
+    let readable = folder.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+    return String(readable.suffix(160)) + "-\(SHA256.hash(folder).hex.prefix(16))."
   }
 
   public let classes: [IsolationClass] = [.microvmKVM, .microvmTCG]
@@ -63,7 +86,7 @@ public final class MicroVMHost: SandboxHost {
   /// Machines that run, or are on their way out.
   public var running: Int {
     turns.removeAll { $0.revocations == 0 && !$0.isInUse }
-    return machines.count + standing.count + exchanging.count + turns.count { $0.revocations > 0 }
+    return machines.count + standing.count + waiting.count + turns.count { $0.revocations > 0 }
   }
 
   // MARK: Runs
@@ -71,22 +94,12 @@ public final class MicroVMHost: SandboxHost {
   /// Starts a run. `tell` is called on the loop, later, and for `finished` exactly once, whatever
   /// happens.
   public func start(_ order: RunOrder, _ tell: @escaping (SandboxEvent) -> Void) {
-    do throws(SandboxError) {
-      let count = machines.count + exchanging.count
-      guard machines[order.id] == nil, exchanging[order.id] == nil, count < settings.maximumMachines else {
-        throw .tooLarge("no place for another machine; \(count) run")
-      }
-      guard !order.oauth.isEmpty else { return try start(order, tokens: [], turn: nil, tell) }
-      guard let source = settings.secrets else { throw .secret("this executor has no vault") }
-      let turn = OAuthTurn(
-        loop: loop, settings: settings.egress, resolver: resolver, source: source, tenant: order.tenantID,
-        grants: order.oauth)
-      exchanging[order.id] = (turn, tell)
-      turns.append(turn)
-      turn.exchange { [weak self] result in self?.exchanged(order, result) }
-    } catch {
-      fail(order, error, tell)
+    let count = machines.count + waiting.count
+    guard machines[order.id] == nil, waiting[order.id] == nil, count < settings.maximumMachines else {
+      return fail(order, .tooLarge("no place for another machine; \(count) run"), tell)
     }
+    waiting[order.id] = Waiting(order: order, tell: tell, settings: settings.egress)
+    readImage(order)
   }
 
   private func fail(_ order: RunOrder, _ error: SandboxError, _ tell: @escaping (SandboxEvent) -> Void) {
@@ -94,29 +107,77 @@ public final class MicroVMHost: SandboxHost {
     loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
   }
 
-  /// The access tokens are here, or are not to be had.
-  private func exchanged(_ order: RunOrder, _ result: Result<[RunSecret], SandboxError>) {
-    guard let (turn, tell) = exchanging.removeValue(forKey: order.id) else { return }
-    do throws(SandboxError) {
-      try start(order, tokens: try result.get(), turn: turn, tell)
-    } catch {
-      turn.giveUp()
-      fail(order, error, tell)
+  /// Ends one that waits; nothing of it runs.
+  private func giveUp(_ run: RunID, _ error: SandboxError) {
+    guard let given = waiting.removeValue(forKey: run) else { return }
+    given.turn?.giveUp()
+    fail(given.order, error, given.tell)
+  }
+
+  private func readImage(_ order: RunOrder) {
+    let (images, digest) = (images, order.imageDigest)
+    guard !images.isPrepared(action: digest) else { return closeAddresses(order) }
+    imageWork.run { () throws(SandboxError) in
+      _ = try images.preparedKernel()
+      return try images.preparedInitramfs(action: digest)
+    } then: { [weak self] result in
+      switch result {
+      case .success: self?.closeAddresses(order)
+      case .failure(let error): self?.giveUp(order.id, error)
+      }
     }
   }
 
-  private func start(
-    _ order: RunOrder, tokens: [RunSecret], turn: OAuthTurn?, _ tell: @escaping (SandboxEvent) -> Void
-  ) throws(SandboxError) {
-    machines[order.id] = try machine(for: order, tokens: tokens) { [weak self] progress in
+  private func closeAddresses(_ order: RunOrder) {
+    guard waiting[order.id] != nil else { return }
+    guard order.egress != nil else { return exchange(order) }
+    closed.current { [weak self] result in
+      switch result {
+      case .success(let blocks):
+        self?.waiting[order.id]?.settings.controlPlane = blocks
+        self?.exchange(order)
+      case .failure(let error): self?.giveUp(order.id, error)
+      }
+    }
+  }
+
+  private func exchange(_ order: RunOrder) {
+    guard waiting[order.id] != nil else { return }
+    guard !order.oauth.isEmpty else { return exchanged(order, .success([])) }
+    guard let source = settings.secrets else {
+      return giveUp(order.id, .secret("this executor has no vault"))
+    }
+    let turn = OAuthTurn(
+      loop: loop, settings: settings.egress, resolver: resolver, source: source, accounts: accounts,
+      tenant: order.tenantID, grants: order.oauth)
+    waiting[order.id]?.turn = turn
+    turns.append(turn)
+    turn.exchange { [weak self] result in self?.exchanged(order, result) }
+  }
+
+  /// The access tokens are here, or are not to be had.
+  private func exchanged(_ order: RunOrder, _ result: Result<[RunSecret], SandboxError>) {
+    guard let given = waiting[order.id] else { return }
+    do throws(SandboxError) {
+      try start(given, tokens: try result.get())
+      waiting[order.id] = nil
+    } catch {
+      giveUp(order.id, error)
+    }
+  }
+
+  private func start(_ given: Waiting, tokens: [RunSecret]) throws(SandboxError) {
+    let (run, tell, turn) = (given.order.id, given.tell, given.turn)
+    machines[run] = try machine(for: given.order, tokens: tokens, egress: given.settings) {
+      [weak self] progress in
       switch progress {
       case .greeted: break
-      case .started: tell(.started(order.id))
+      case .started: tell(.started(run))
       case .finished(let outcome):
-        self?.machines[order.id] = nil
+        self?.machines[run] = nil
         // The run is over, and so is what it was given.
         turn?.giveUp()
-        tell(.finished(order.id, outcome))
+        tell(.finished(run, outcome))
       }
     }
   }
@@ -124,9 +185,9 @@ public final class MicroVMHost: SandboxHost {
   /// Ends a run; its `finished` follows.
   public func kill(_ run: RunID) {
     machines[run]?.kill()
-    if let (turn, tell) = exchanging.removeValue(forKey: run) {
-      turn.giveUp()
-      loop.atEndOfTurn { tell(.finished(run, RunOutcome(ending: .killed))) }
+    if let given = waiting.removeValue(forKey: run) {
+      given.turn?.giveUp()
+      loop.atEndOfTurn { given.tell(.finished(run, RunOutcome(ending: .killed))) }
     }
   }
 
@@ -135,14 +196,15 @@ public final class MicroVMHost: SandboxHost {
     isStopping = true
     for machine in machines.values { machine.kill() }
     for machine in standing.values { machine.kill() }
-    for run in Array(exchanging.keys) { kill(run) }
+    for run in Array(waiting.keys) { kill(run) }
   }
 
   /// The process of a run, for tests that end it from outside.
   func processID(of run: RunID) -> Int32? { machines[run]?.processID }
 
   private func machine(
-    for order: RunOrder, tokens: [RunSecret], _ tell: @escaping (MicroVM.Progress) -> Void
+    for order: RunOrder, tokens: [RunSecret], egress: EgressSettings,
+    _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
     _ = try Machine.Accelerator(for: order.isolationClass)
     var run = try GuestRun(order)
@@ -153,18 +215,27 @@ public final class MicroVMHost: SandboxHost {
       throw .secret("the run's secrets have more than \(RunSecret.maximumBytes) bytes")
     }
     run.hasProxy = order.egress != nil
+    guard settings.time == .flowing || (run.inputs.isEmpty && run.secrets.isEmpty && !run.hasProxy) else {
+      throw .tooLarge(
+        "a machine whose time is counted takes its parameters alone: no files, secrets or proxy")
+    }
     let memory = Machine.overheadMiB + order.limits.memoryMiB + order.limits.diskMiB
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
     }
     let shape = WarmPool.Shape(
       isolationClass: order.isolationClass, memoryMiB: memory, image: order.imageDigest)
+    var inputs = order.inputs.map(\.content)
+    #if DEBUG
+    if isLeaky { leak(&run, &inputs) }
+    #endif
     let assignment = MicroVM.Assignment(
-      run: run, inputs: order.inputs.map(\.content), outputLimit: order.limits.outputBytes,
+      run: run, inputs: inputs, outputLimit: order.limits.outputBytes,
       wallSeconds: Int64(order.limits.wallSeconds),
-      egress: order.egress.map { ($0, settings.egress, resolver) })
+      egress: order.egress.map { ($0, egress, resolver) })
     defer { refill() }
-    if let ready = pool.take(shape, at: loop.now.nanoseconds),
+    // One that stands ready was not made with this request.
+    if settings.time == .flowing, let ready = pool.take(shape, at: loop.now.nanoseconds),
       let machine = standing.removeValue(forKey: ready)
     {
       machine.serve(assignment, tell)
@@ -219,43 +290,59 @@ public final class MicroVMHost: SandboxHost {
     _ shape: WarmPool.Shape, _ assignment: MicroVM.Assignment?, bootSeconds: Int64,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
-    let accelerator = try Machine.Accelerator(for: shape.isolationClass)
-    let memoryMiB = shape.memoryMiB
     let kernel = try images.preparedKernel()
     let initramfs = try images.preparedInitramfs(action: shape.image)
+    guard let user = users.take() else { throw .tooLarge("no user is free for another machine") }
+    do throws(SandboxError) {
+      let request = settings.time == .counted ? assignment.map { GuestFrame(.run($0.run)).framed } : nil
+      let parts = try parts(of: shape, kernel: kernel, initramfs: initramfs, request: request, user: user)
+      let machine = MicroVM(
+        loop: loop, parts: parts, assignment: assignment, bootSeconds: bootSeconds, tell: tell)
+      do throws(SandboxError) {
+        try machine.start(program: settings.program)
+        return machine
+      } catch {
+        parts.group.kill()
+        parts.group.remove()
+        parts.jail.remove()
+        throw error
+      }
+    } catch {
+      users.giveBack(user)
+      throw error
+    }
+  }
+
+  private func parts(
+    of shape: WarmPool.Shape, kernel: String, initramfs: String, request: [UInt8]?, user: UInt32
+  ) throws(SandboxError) -> MicroVM.Parts {
+    let accelerator = try Machine.Accelerator(for: shape.isolationClass)
+    let isKVM = accelerator == .kvm
     sequence &+= 1
     let name = "\(getpid())-\(sequence)"
-    let user = settings.firstUser + sequence % settings.users
     let jail = try Jail(
       folder: "\(settings.folder)/machines/\(name)", program: settings.program,
-      files: [(kernel, "kernel"), (initramfs, "initramfs")],
-      devices: accelerator == .kvm ? ["/dev/kvm"] : [])
+      files: [(kernel, "kernel"), (request == nil ? initramfs : "", "initramfs")].filter { !$0.0.isEmpty },
+      devices: isKVM ? ["/dev/kvm"] : [])
+    if let request {
+      try jail.place([try images.bytes(of: initramfs), RequestArchive.bytes(request)], "initramfs")
+    }
     let group = ControlGroup(
       groupPrefix + name,
       ControlGroup.Bounds(
-        memoryBytes: (memoryMiB + Machine.hostOverheadMiB) << 20, processes: 32,
+        memoryBytes: (shape.memoryMiB + Machine.hostOverheadMiB) << 20, processes: 32,
         processorPermille: 1_500))
-    let machine = MicroVM(
-      loop: loop,
-      parts: MicroVM.Parts(
-        name: name,
-        machine: Machine(
-          accelerator: accelerator, memoryMiB: memoryMiB, timestampKilohertz: timestampKilohertz),
-        jail: jail, group: group, user: user,
-        userGroup: accelerator == .kvm ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,
-        evidence: MachineEvidence(
-          kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
-          probe: probes[accelerator == .kvm ? .microvmKVM : .microvmTCG] ?? "not probed")),
-      assignment: assignment, bootSeconds: bootSeconds, tell: tell)
-    do {
-      try machine.start(program: settings.program)
-    } catch {
-      group.kill()
-      group.remove()
-      jail.remove()
-      throw error
-    }
-    return machine
+    return MicroVM.Parts(
+      name: name,
+      machine: Machine(
+        accelerator: accelerator, memoryMiB: shape.memoryMiB, time: settings.time,
+        timestampKilohertz: timestampKilohertz),
+      jail: jail, group: group, user: user,
+      userGroup: isKVM ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,
+      evidence: MachineEvidence(
+        kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
+        probe: probes[isKVM ? .microvmKVM : .microvmTCG] ?? "not probed"),
+      release: { [weak self] in self?.users.giveBack(user) })
   }
 
   private static func group(of path: String) -> UInt32? {
@@ -271,4 +358,18 @@ public final class MicroVMHost: SandboxHost {
     guard ticks > firstTicks, time > firstTime else { return 0 }
     return Int((ticks - firstTicks) * 1_000_000 / (time - firstTime))
   }
+
+  #if DEBUG
+  /// A build that is leaky on purpose, which the tests of contamination must catch: what one run was given to read,
+  /// the next one finds too. No release has it.
+  var isLeaky = false
+  private var kept: [(input: GuestInput, content: [UInt8])] = []
+
+  private func leak(_ run: inout GuestRun, _ inputs: inout [[UInt8]]) {
+    let before = kept
+    kept = zip(run.inputs, inputs).map { ($0, $1) }
+    run.inputs += before.map(\.input)
+    inputs += before.map(\.content)
+  }
+  #endif
 }

@@ -5,10 +5,9 @@ public struct MicroVMSettings: Sendable {
   /// The executor's own folder, which holds nothing that outlives it; by convention below /run.
   public var folder: String
   public var program = "/usr/bin/qemu-system-x86_64"
-  /// The first of the users that machines run as; nothing else on the host may have one of them.
+  /// The first of the users that machines, and the programs beside them, run as: `UserBlock.count` × `UserBlock.blocks`
+  /// of them, of which this executor takes a block. Nothing else on the host may have one of them.
   public var firstUser: UInt32 = 2_000_000
-  /// How many users there are, from `firstUser` on. No two machines at once have the same.
-  public var users: UInt32 = 65_536
   /// How long a machine may take to the guest's first word.
   public var bootSeconds: Int64 = 60
   /// The same for the probe of KVM, which hangs on some hosts.
@@ -21,6 +20,8 @@ public struct MicroVMSettings: Sendable {
   public var warmMachines = 0
   /// How runs reach what they are granted.
   public var egress = EgressSettings()
+  /// What the clocks of all machines of this host count.
+  var time = Machine.Time.flowing
   /// Where runs' secrets are; nil where there are none.
   public var secrets: (any SecretSource)?
 

@@ -10,6 +10,7 @@ import OpenExec
 final class OAuthCall {
   private let loop: EventLoop
   private let settings: EgressSettings
+  private let helpers: Helpers
   private let endpoint: OAuthEndpoint
   private var request: [UInt8]
   private let done: (Result<[UInt8], OAuthError>) -> Void
@@ -27,7 +28,7 @@ final class OAuthCall {
     loop: EventLoop, settings: EgressSettings, resolver: Resolver, endpoint: OAuthEndpoint, request: [UInt8],
     _ done: @escaping (Result<[UInt8], OAuthError>) -> Void
   ) {
-    let call = OAuthCall(loop, settings, endpoint, request, done)
+    let call = OAuthCall(loop, settings, resolver.helpers, endpoint, request, done)
     call.timer = try? loop.schedule(after: .seconds(seconds)) {
       call.end(.failure(.unreachable("no answer within \(seconds) seconds")))
     }
@@ -44,11 +45,13 @@ final class OAuthCall {
   }
 
   private init(
-    _ loop: EventLoop, _ settings: EgressSettings, _ endpoint: OAuthEndpoint, _ request: [UInt8],
+    _ loop: EventLoop, _ settings: EgressSettings, _ helpers: Helpers, _ endpoint: OAuthEndpoint,
+    _ request: [UInt8],
     _ done: @escaping (Result<[UInt8], OAuthError>) -> Void
   ) {
     self.loop = loop
     self.settings = settings
+    self.helpers = helpers
     self.endpoint = endpoint
     self.request = request
     self.done = done
@@ -59,7 +62,8 @@ final class OAuthCall {
     do {
       if endpoint.isSecure {
         let tls = try TLSChild.start(
-          loop: loop, settings: settings, address: address, port: endpoint.port, host: endpoint.host)
+          loop: loop, settings: settings, helpers: helpers, address: address, port: endpoint.port,
+          host: endpoint.host)
         (socket, child) = (tls.descriptor, tls.child)
       } else {
         var target = csystem_address(address, port: endpoint.port)

@@ -9,6 +9,7 @@ final class OAuthTurn {
   private let settings: EgressSettings
   private let resolver: Resolver
   private let source: any SecretSource
+  private let accounts: AccountTurns
   private let tenant: String
   private var wanted: [OAuthGrant]
   /// What was given, with what ends it.
@@ -19,13 +20,14 @@ final class OAuthTurn {
   var isInUse: Bool { !isGivenUp }
 
   init(
-    loop: EventLoop, settings: EgressSettings, resolver: Resolver, source: any SecretSource, tenant: String,
-    grants: [OAuthGrant]
+    loop: EventLoop, settings: EgressSettings, resolver: Resolver, source: any SecretSource,
+    accounts: AccountTurns, tenant: String, grants: [OAuthGrant]
   ) {
     self.loop = loop
     self.settings = settings
     self.resolver = resolver
     self.source = source
+    self.accounts = accounts
     self.tenant = tenant
     wanted = grants
   }
@@ -35,11 +37,24 @@ final class OAuthTurn {
   func exchange(_ done: @escaping (Result<[RunSecret], SandboxError>) -> Void) {
     guard let grant = wanted.first else { return loop.atEndOfTurn { [self] in done(.success(secrets)) } }
     wanted.removeFirst()
+    let name = "\(tenant)+\(grant.name)"
+    accounts.take(name) { [self] in
+      guard !isGivenUp else { return accounts.giveBack(name) }
+      call(grant) { [self] why in
+        accounts.giveBack(name)
+        if let why { return fail(grant, why, done) }
+        if !isGivenUp { exchange(done) }
+      }
+    }
+  }
+
+  /// Exchanges one; `then` is called with why it failed, where it did.
+  private func call(_ grant: OAuthGrant, _ then: @escaping (String?) -> Void) {
     let account: OAuthAccount
     do {
       account = try OAuthAccount(try source.secret(grant.name, of: tenant))
     } catch {
-      return fail(grant, "\(error)", done)
+      return then("\(error)")
     }
     OAuthCall.start(
       loop: loop, settings: settings, resolver: resolver, endpoint: account.token,
@@ -49,16 +64,17 @@ final class OAuthTurn {
         let answer = try result.get()
         // Ended in any case, also where it is refused.
         if let token = OAuthTokens.token(in: answer) { given.append((account, token)) }
-        let tokens = try OAuthTokens(answer, for: grant)
-        // Also where nobody waits for it any more: the one before is no longer good for anything.
-        if let refreshToken = tokens.refreshToken {
+        // First of all, also where the answer is refused or nobody waits for it any more: the one before is no longer
+        // good for anything.
+        if let refreshToken = OAuthTokens.rotation(in: answer) {
           try source.replace(grant.name, of: tenant, account.rotated(to: refreshToken))
         }
-        guard !isGivenUp else { return revoke() }
+        let tokens = try OAuthTokens(answer, for: grant)
+        if isGivenUp { revoke() }
         secrets.append(RunSecret(name: grant.name, value: Array(tokens.accessToken.utf8)))
-        exchange(done)
+        then(nil)
       } catch {
-        fail(grant, "\(error)", done)
+        then("\(error)")
       }
     }
   }

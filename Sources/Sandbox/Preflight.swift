@@ -70,12 +70,22 @@ extension MicroVMHost {
           finding: failure ?? "a machine was booted",
           remedy: failure == nil
             ? "" : "install qemu-system-x86, run as root, build the images with Deploy/images/build")
-        done(report(kvm, tcg))
+        let images = images
+        imageWork.run { () throws(SandboxError) in
+          images.fault
+        } then: { [self] result in
+          let fault: String?
+          switch result {
+          case .success(let found): fault = found
+          case .failure(let error): fault = error.description
+          }
+          done(report(kvm, tcg, fault))
+        }
       }
     }
   }
 
-  private func report(_ kvm: ClassFinding, _ tcg: ClassFinding) -> PreflightReport {
+  private func report(_ kvm: ClassFinding, _ tcg: ClassFinding, _ fault: String?) -> PreflightReport {
     for finding in [kvm, tcg] where finding.isActive { probes[finding.isolationClass] = finding.finding }
     let controllers = ControlGroup.usableControllers()
     let missing = ControlGroup.controllers.filter { !controllers.contains($0) }
@@ -87,7 +97,7 @@ extension MicroVMHost {
     }
     return PreflightReport(
       classes: [kvm, tcg],
-      controllers: controllers, missingControllers: missing, imageFault: images.fault, warnings: warnings)
+      controllers: controllers, missingControllers: missing, imageFault: fault, warnings: warnings)
   }
 
   func probeKVM(_ done: @escaping (ClassFinding) -> Void) {

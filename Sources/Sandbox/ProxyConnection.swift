@@ -211,7 +211,8 @@ final class ProxyConnection {
   ) throws(EgressRefusal) {
     if access == .model {
       let started = try TLSChild.start(
-        loop: proxy.loop, settings: proxy.settings, address: address, port: request.port, host: request.host)
+        loop: proxy.loop, settings: proxy.settings, helpers: proxy.resolver.helpers, address: address,
+        port: request.port, host: request.host)
       (socket, tls) = (started.descriptor, started.child)
     } else {
       var target = csystem_address(address, port: request.port)

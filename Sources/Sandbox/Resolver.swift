@@ -4,19 +4,19 @@ import Glibc
 import OpenExec
 
 /// Turns names into addresses, each in a process of its own: the resolver's libraries block, read the host's
-/// configuration and parse what strangers send, so they run as nobody, for a bounded time, outside of this program.
+/// configuration and parse what strangers send, so they run as users of their own, for a bounded time, outside of this
+/// program.
 ///
 /// `getent` is the C library's own program for what `getaddrinfo` says.
 final class Resolver {
   private let loop: EventLoop
   private let settings: EgressSettings
+  let helpers: Helpers
   private var lookups: [ChildID: Lookup] = [:]
 
   /// Most lookups at once, over all runs.
   static let maximumLookups = 32
   private static let maximumOutput = 16 << 10
-  private static let nobody: UInt32 = 65_534
-
   private struct Lookup {
     var output: [UInt8] = []
     let pipe: Int32
@@ -28,18 +28,27 @@ final class Resolver {
 
   struct ResolverFailure: Error { let why: String }
 
-  init(loop: EventLoop, settings: EgressSettings) {
+  init(loop: EventLoop, settings: EgressSettings, helpers: Helpers) {
     self.loop = loop
     self.settings = settings
+    self.helpers = helpers
   }
 
   /// Looks a name up, which is one that `HostName` takes; `done` is called once, later.
-  func resolve(_ name: String, _ done: @escaping (Result<[NetworkAddress], ResolverFailure>) -> Void) {
+  ///
+  /// The name is absolute: the host's search list is not tried, by which a name that does not exist would become another
+  /// one, and whose owner an address of the run's choice. `asTheHostDoes` is for names that the operator wrote, who may
+  /// have meant it.
+  func resolve(
+    _ name: String, asTheHostDoes: Bool = false,
+    _ done: @escaping (Result<[NetworkAddress], ResolverFailure>) -> Void
+  ) {
     do {
       guard lookups.count < Self.maximumLookups else {
         throw ResolverFailure(why: "too many lookups at once")
       }
-      try start(name, done)
+      guard !name.isEmpty, !name.hasPrefix("-") else { throw ResolverFailure(why: "no name") }
+      try start(name, asTheHostDoes, done)
     } catch {
       let failure = (error as? ResolverFailure) ?? ResolverFailure(why: "\(error)")
       loop.atEndOfTurn { done(.failure(failure)) }
@@ -47,7 +56,8 @@ final class Resolver {
   }
 
   private func start(
-    _ name: String, _ done: @escaping (Result<[NetworkAddress], ResolverFailure>) -> Void
+    _ name: String, _ asTheHostDoes: Bool,
+    _ done: @escaping (Result<[NetworkAddress], ResolverFailure>) -> Void
   ) throws {
     var ends: [Int32] = [-1, -1]
     let piped = csystem_pipe(&ends)
@@ -55,17 +65,11 @@ final class Resolver {
     defer { _ = csystem_close(ends[1]) }
     var plan = SpawnPlan(path: settings.resolver, arguments: [settings.resolver, "ahosts", name])
     plan.descriptors = [nil, ends[1], nil]
-    plan.directory = "/"
-    plan.newSession = true
-    plan.deathSignal = SIGKILL
-    if geteuid() == 0 { plan.confinement.identity = (Self.nobody, Self.nobody) }
-    plan.confinement.dropsCapabilities = true
-    plan.confinement.noNewPrivileges = true
+    // In place of the search list, the root alone (resolv.conf(5)).
+    if !asTheHostDoes { plan.environment = ["LOCALDOMAIN=."] }
     var started: ChildID?
     do {
-      let child = try loop.spawn(plan) { [self] _ in
-        if let started { finish(started) }
-      }
+      let child = try helpers.spawn(plan, on: loop) { [self] child in finish(child) }
       started = child
       let watch = try loop.watch(ends[0], for: .read) { [self] _ in read(child) }
       let timer = try loop.schedule(after: .seconds(settings.resolveSeconds)) { [self] in

@@ -11,11 +11,10 @@ struct TLSChild {
   let descriptor: Int32
   let child: ChildID
 
-  private static let nobody: UInt32 = 65_534
-
   /// Connects to an address that was judged, as the server of a name. A failure later is the end of the descriptor.
   static func start(
-    loop: EventLoop, settings: EgressSettings, address: NetworkAddress, port: Int, host: String
+    loop: EventLoop, settings: EgressSettings, helpers: Helpers, address: NetworkAddress, port: Int,
+    host: String
   ) throws(EgressRefusal) -> TLSChild {
     var ends: [Int32] = [-1, -1]
     let paired = csystem_socketpair(&ends)
@@ -32,14 +31,8 @@ struct TLSChild {
     if let authorities = settings.tlsAuthorities { arguments += ["-CAfile", authorities] }
     var plan = SpawnPlan(path: settings.tlsProgram, arguments: arguments)
     plan.descriptors = [ends[1], ends[1], nil]
-    plan.directory = "/"
-    plan.newSession = true
-    plan.deathSignal = SIGKILL
-    if geteuid() == 0 { plan.confinement.identity = (nobody, nobody) }
-    plan.confinement.dropsCapabilities = true
-    plan.confinement.noNewPrivileges = true
     do {
-      return TLSChild(descriptor: ends[0], child: try loop.spawn(plan) { _ in })
+      return TLSChild(descriptor: ends[0], child: try helpers.spawn(plan, on: loop) { _ in })
     } catch {
       _ = csystem_close(ends[0])
       throw .unreachable("\(error)")

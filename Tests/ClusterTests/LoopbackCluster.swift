@@ -78,14 +78,14 @@ final class LoopbackCluster: @unchecked Sendable {
   /// Node *i* takes clients at `port` + *i*, and peers at `port` + 100 + *i*.
   let port: Int
   private var nodes: [Int: Process] = [:]
-  private var executors: [Process] = []
+  private var executors: [Int: Process] = [:]
 
-  /// Founds a cluster. `images` nil leaves the actions' images unnamed; `people` are enrolled by the genesis
+  /// Founds a cluster. `images` nil leaves the actions' images unnamed; `options` are more of `claw init`; `people` are enrolled by the genesis
   /// besides those of `claw init`. With `semantics` the ledger
   /// begins with those, and the nodes say that they apply no newer ones.
   init(
     nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil,
-    people: [Enrolment] = [], semantics: Int? = nil
+    founding options: [String] = [], people: [Enrolment] = [], semantics: Int? = nil
   ) throws {
     self.count = count
     self.port = port
@@ -95,6 +95,7 @@ final class LoopbackCluster: @unchecked Sendable {
       "--dir", folder, "--base-port", "\(port)",
     ]
     if let images { arguments += ["--images", images] }
+    arguments += options
     if let semantics { arguments += ["--semantics", "\(semantics)"] }
     if let semantics, semantics < Semantics.rego { arguments += ["--policy", try Self.registryAlone()] }
     let founded = try Programs.run("claw", arguments)
@@ -121,8 +122,9 @@ final class LoopbackCluster: @unchecked Sendable {
   }
 
   deinit {
-    for process in executors + nodes.values where process.isRunning { process.terminate() }
-    for process in executors + nodes.values { process.waitUntilExit() }
+    let processes = Array(executors.values) + nodes.values
+    for process in processes where process.isRunning { process.terminate() }
+    for process in processes { process.waitUntilExit() }
     try? FileManager.default.removeItem(atPath: folder)
   }
 
@@ -145,12 +147,20 @@ final class LoopbackCluster: @unchecked Sendable {
 
   /// Sets, or with nil removes, a key of a node's configuration, which the node reads when it starts.
   func configure(node number: Int, _ key: String, _ value: JSON?) throws {
-    let file = "\(folder)/nodes/node-\(number)/node.json"
-    guard case .object(var node) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
+    try configure("\(folder)/nodes/node-\(number)/node.json", key, value)
+  }
+
+  /// The same of an executor.
+  func configure(executor number: Int, _ key: String, _ value: JSON?) throws {
+    try configure("\(folder)/executors/executor-\(number)/executor.json", key, value)
+  }
+
+  private func configure(_ file: String, _ key: String, _ value: JSON?) throws {
+    guard case .object(var object) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
       throw CocoaError(.fileReadCorruptFile)
     }
-    node[key] = value
-    try JSON.object(node).canonical.write(toFile: file, atomically: true, encoding: .utf8)
+    object[key] = value
+    try JSON.object(object).canonical.write(toFile: file, atomically: true, encoding: .utf8)
   }
 
   /// The process of a node, while it runs.
@@ -183,7 +193,15 @@ final class LoopbackCluster: @unchecked Sendable {
   func startExecutor(_ number: Int) throws {
     let configuration = "\(folder)/executors/executor-\(number)/executor.json"
     _ = try Programs.run("openexec", ["begin", "--config", configuration])
-    executors.append(try launch("openexec", ["run", "--config", configuration], log: "executor-\(number)"))
+    executors[number] = try launch("openexec", ["run", "--config", configuration], log: "executor-\(number)")
+  }
+
+  /// Ends an executor, and starts it again with what its configuration says now.
+  func restartExecutor(_ number: Int) throws {
+    executors[number]?.terminate()
+    executors[number]?.waitUntilExit()
+    let configuration = "\(folder)/executors/executor-\(number)/executor.json"
+    executors[number] = try launch("openexec", ["run", "--config", configuration], log: "executor-\(number)")
   }
 
   /// SIGKILL: no chance to write anything.

@@ -37,12 +37,15 @@ private final class Bench {
   }
 
   /// A layout of layers, each a list of entries in JSON.
-  func layout(_ layers: [String], gzip: Bool = false) throws -> (folder: String, digest: String) {
+  func layout(_ layers: [String], gzip: Bool = false, called: String? = nil) throws -> (
+    folder: String, digest: String
+  ) {
     count += 1
     let place = "\(folder)/layout-\(count)"
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../tools/oci-layout").standardizedFileURL.path
-    let text = layers.map { "{\"gzip\": \(gzip), \"entries\": [\($0)]}" }.joined(separator: ",")
+    let form = called.map { ", \"called\": \"\($0)\"" } ?? ""
+    let text = layers.map { "{\"gzip\": \(gzip), \"entries\": [\($0)]\(form)}" }.joined(separator: ",")
     return (place, try run("/usr/bin/python3", [script, place], input: "[\(text)]"))
   }
 
@@ -54,9 +57,9 @@ private final class Bench {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 
-  /// Why an image of these layers is not taken.
-  func refusal(_ layers: [String]) throws -> String {
-    let (place, digest) = try layout(layers)
+  /// Why an image of these layers is not taken; `called` is another form than they have.
+  func refusal(_ layers: [String], called: String? = nil) throws -> String {
+    let (place, digest) = try layout(layers, called: called)
     do {
       _ = try library.add(from: place, digest: digest, origin: origin)
       return "it was taken"
@@ -70,6 +73,14 @@ private let hello = #"{"path": "bin", "folder": true}, {"path": "bin/hello", "te
 
 @Suite("OCI images")
 struct ImageTests {
+  @Test("layers packed by zstd, or in a form that nobody knows, are refused with what to do")
+  func forms() throws {
+    let bench = try Bench()
+    #expect(try bench.refusal([hello], called: "zstd").contains("repack the image, such as by skopeo"))
+    let unknown = try bench.refusal([hello], called: "lzma")
+    #expect(unknown.contains("expected layers as tar or tar+gzip") && unknown.contains("+lzma"), "\(unknown)")
+  }
+
   @Test("layers are laid one upon the other, packed or not", arguments: [false, true])
   func layers(gzip: Bool) throws {
     let bench = try Bench()

@@ -1,3 +1,4 @@
+import Crypto
 import Records
 import Testing
 
@@ -123,6 +124,43 @@ struct EgressMeterTests {
     var small = try self.meter(["http+write://up.example.org:80"])
     let body = try refusal(&small, "POST http://up.example.org/", "Content-Length: 1001\r\n")
     #expect(body == .sentBytes(limit: 1_000))
+  }
+
+  @Test("what earlier tries have used of a grant, the next one has no more")
+  func tries() throws {
+    var first = try meter(connections: 3, perMinute: 2)
+    let line = "CONNECT api.example.org:443"
+    let (id, _) = try first.admit(try request(line), at: .seconds(0))
+    first.sent(700, on: id)
+    #expect(first.receive(1_500, on: id) == 1_500)
+    let (late, _) = try first.admit(try request(line), at: .seconds(200))
+    var second = EgressMeter(first.grant.continued(after: first.report), controlPlane: [])
+    #expect(second.sendRoom == 300)
+    // When the earlier ones were, nobody knows any more: the minute begins anew, full.
+    let found = try [0, 61, 62].map { try refusal(&second, line, at: $0) }
+    #expect(found == [.rate(perMinute: 2), nil, .connections(limit: 3)])
+    #expect(second.receive(600, on: EgressID(position: 1)) == 500)
+    // And the one after that, also where the second never came to reach anything.
+    for report in [second.report, first.report] {
+      let third = EgressMeter(second.grant.continued(after: report), controlPlane: [])
+      #expect(third.grant.used.connections == report.used.connections && third.sendRoom == 300)
+    }
+    #expect(second.report.used.connections == 3 && second.report.used.receivedBytes == 2_000)
+    // Its own list is its own.
+    #expect(second.report.records.map(\.verdict) == ["RATE_LIMITED", "OK", "CONNECTIONS_USED_UP"])
+    _ = late
+  }
+
+  @Test("the name of a host that was not granted is the action's own text, and is not kept as it is")
+  func refusedNames() throws {
+    var meter = try meter()
+    let name = "tok-3n-s3cret.evil.example.org"
+    _ = try refusal(&meter, "CONNECT \(name):443")
+    _ = try refusal(&meter, "CONNECT files.example.org:22")
+    #expect(
+      meter.records.map(\.destination) == [
+        "sha256-\(SHA256.hash(name).hex.prefix(16)):443", "files.example.org:22",
+      ])
   }
 
   @Test("refusals without number are counted, not remembered")

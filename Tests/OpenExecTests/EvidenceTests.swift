@@ -41,6 +41,20 @@ struct EvidenceTests {
     }
   }
 
+  @Test("a second try has what the first has left of the grant")
+  func secondTry() throws {
+    var (shell, ordered) = try running()
+    let order = try #require(ordered)
+    #expect(order.egress?.used == EgressUse())
+    var outcome = RunOutcome(ending: .sandboxFailed("no"))
+    outcome.measures.egress = EgressReport()
+    outcome.measures.egress?.used.sentBytes = 600
+    shell.step(.sandboxFinished(order.id, outcome))
+    let second = try #require(shell.starts.last)
+    #expect(second.id.attempt == 2 && second.egress?.used.sentBytes == 600)
+    #expect(second.egress?.limits == order.egress?.limits)
+  }
+
   /// What a machine measured.
   func measures(_ verdict: String = "OK", address: String = "93.184.216.34") throws -> RunMeasures {
     var measures = RunMeasures()

@@ -116,14 +116,17 @@ final class Rig: SandboxRig {
   let folder: String
 
   init(
-    folder: String = "/run/openexec-test-\(UUID())", _ change: (inout MicroVMSettings) -> Void = { _ in }
+    folder: String = "/run/openexec-test-\(UUID())", on loop: EventLoop? = nil,
+    _ change: (inout MicroVMSettings) -> Void = { _ in }
   ) throws {
     self.folder = folder
     images = try Bench.images.get()
-    loop = try EventLoop()
+    self.loop = try loop ?? EventLoop()
     var settings = MicroVMSettings(images: images.folder, folder: folder)
+    // The Internet's addresses of these tests are this machine's own.
+    settings.egress.ownAddresses = { [] }
     change(&settings)
-    host = try MicroVMHost(loop: loop, settings: settings)
+    host = try MicroVMHost(loop: self.loop, settings: settings)
   }
 
   deinit {
@@ -178,7 +181,7 @@ final class Rig: SandboxRig {
 
   /// The processes of this host's machines, found by their control group.
   func machineProcesses() -> [pid_t] {
-    let name = folder.replacingOccurrences(of: "/", with: "-")
+    let name = host.groupPrefix
     let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return all.compactMap { pid_t($0) }.filter { pid in
       let groups = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""

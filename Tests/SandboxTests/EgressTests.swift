@@ -102,7 +102,7 @@ struct EgressTests {
       let report = try #require(outcome.measures.egress)
       let verdicts = report.records.map { "\($0.destination) \($0.verdict)" }
       let expected = [
-        "files.example.org:80 OK", "other.example.org:80 NOT_GRANTED",
+        "files.example.org:80 OK", "sha256-\(SHA256.hash("other.example.org").hex.prefix(16)):80 NOT_GRANTED",
         "rebound.example.org:80 ADDRESS_REFUSED",
         "metadata.example.org:80 ADDRESS_REFUSED", " ADDRESS_OR_LOCAL_NAME",
         "unknown.example.org:80 UNRESOLVED",

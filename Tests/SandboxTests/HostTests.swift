@@ -107,4 +107,44 @@ struct HostTests {
     let rig = try Rig(folder: folder)
     try rig.expectNothingLeft()
   }
+
+  @Test("a host ends and removes what was its own, and no group of a folder whose name begins like its")
+  func groupNames() throws {
+    let folder = "/run/openexec-test-\(UUID())"
+    let bounds = ControlGroup.Bounds(memoryBytes: 64 << 20, processes: 4, processorPermille: 100)
+    // A host of a folder that is gone again, and a group of its.
+    func group(of folder: String) throws -> ControlGroup {
+      let rig = try Rig(folder: folder)
+      return ControlGroup(rig.host.groupPrefix + "9-9", bounds)
+    }
+    let others = try [folder + "-1", folder.replacingOccurrences(of: "test-", with: "test/")].map(group)
+    defer { for other in others { other.remove() } }
+    let own = try group(of: folder)
+    let rig = try Rig(folder: folder)
+    for path in others.flatMap(\.folders) { #expect(Folders.isFolder(path), "\(path)") }
+    for path in own.folders { #expect(!Folders.isFolder(path), "\(path)") }
+    try rig.expectNothingLeft()
+    try? FileManager.default.removeItem(atPath: "/run/openexec-test")
+  }
+
+  @Test("a jail, and a bundle, that cannot be finished are not there")
+  func halves() throws {
+    let folder = NSTemporaryDirectory() + "openexec-half-\(UUID())"
+    #expect(throws: SandboxError.self) {
+      // Two files of one name.
+      try Jail(
+        folder: folder, program: "/bin/true", files: [("/bin/true", "x"), ("/bin/true", "x")], devices: [])
+    }
+    #expect(!Folders.exists(folder))
+    // Room for the root's name and not for the runtime's.
+    var deep = folder
+    while deep.utf8.count < 4_060 {
+      deep += "/" + String(repeating: "d", count: min(200, 4_080 - deep.utf8.count))
+    }
+    try Folders.makeAll(String(deep.prefix(upTo: try #require(deep.lastIndex(of: "/")))), mode: 0o755)
+    defer { Folders.remove(folder) }
+    #expect(throws: SandboxError.self) { try TaskBundle(folder: deep, spec: [:], program: "/bin/true") }
+    #expect(!Folders.exists(deep))
+    #expect(Folders.exists(String(deep.prefix(upTo: try #require(deep.lastIndex(of: "/"))))))
+  }
 }

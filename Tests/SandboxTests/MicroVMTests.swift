@@ -222,6 +222,7 @@ struct MicroVMTests {
     var descriptors: [String] = []
     var namespaces: [(String, String)] = []
     var root: [String] = []
+    var (mounts, groups, limits) = ("", "", "")
     let outcome = try rig.carryOut(order) { rig in
       guard let pid = rig.host.processID(of: order.id) else { return }
       let manager = FileManager.default
@@ -237,6 +238,10 @@ struct MicroVMTests {
             (try? manager.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(name)")) ?? ""
           ))
       }
+      func read(_ name: String) -> String {
+        (try? String(contentsOfFile: "/proc/\(pid)/\(name)", encoding: .utf8)) ?? ""
+      }
+      (mounts, groups, limits) = (read("mountinfo"), read("cgroup"), read("limits"))
       root = ((try? manager.contentsOfDirectory(atPath: "/proc/\(pid)/root")) ?? []).sorted()
       rig.host.kill(order.id)
     }
@@ -247,6 +252,22 @@ struct MicroVMTests {
     #expect(status.contains("Seccomp:\t2"))
     #expect(namespaces.count == 6)
     for (inside, outside) in namespaces { #expect(!inside.isEmpty && inside != outside) }
+    // Nothing can be written, the root itself included; every group is its own.
+    let points = mounts.split(separator: "\n").map { $0.split(separator: " ") }
+    #expect(points.contains { $0[4] == "/" } && points.count > 4, "\(mounts)")
+    for point in points where point[4] != "/dev/kvm" {
+      #expect(point[5].hasPrefix("ro,nosuid,nodev"), "\(point)")
+    }
+    let bounded = groups.split(separator: "\n").filter { $0.contains(rig.host.groupPrefix) }
+    #expect(bounded.count == ControlGroup.usableControllers().count || bounded.count == 1, "\(groups)")
+    for (limit, value) in [
+      ("Max file size", "0"), ("Max core file size", "0"), ("Max processes", "64"), ("Max open files", "64"),
+      ("Max locked memory", "0"), ("Max msgqueue size", "0"),
+    ] {
+      let line = limits.split(separator: "\n").first { $0.hasPrefix(limit) } ?? ""
+      let words = line.dropFirst(limit.count).split(separator: " ")
+      #expect(words.prefix(2) == [Substring(value), Substring(value)], "\(line)")
+    }
     #expect(root == ["initramfs", "kernel", "lib", "lib64", "usr"])
     for descriptor in descriptors {
       let isKnown = ["/dev/null", "socket:", "pipe:", "anon_inode:"].contains {

@@ -1,4 +1,5 @@
 import Canonical
+import EventLoop
 import Foundation
 import OpenExec
 import Records
@@ -62,10 +63,17 @@ struct OAuthTests {
     }
   }
 
-  @Test("a wider scope is refused: nothing runs")
+  @Test(
+    "a wider scope is refused: nothing runs; the refresh token that came with it is kept, since the old one is over"
+  )
   func wider() throws {
-    let answer = #"{"access_token":"access-token-123456","token_type":"Bearer","scope":"cal.read cal.write"}"#
-    try Self.run(answer) { rig, outcome, asked, _ in
+    let answer = """
+      {"access_token":"access-token-123456","token_type":"Bearer","scope":"cal.read cal.write",\
+      "refresh_token":"refresh-token-2"}
+      """
+    try Self.run(answer) { rig, outcome, asked, secrets in
+      let kept = String(decoding: try secrets.secret("calendar", of: "acme"), as: UTF8.self)
+      #expect(kept.contains("refresh-token-2") && !kept.contains("refresh-token-1"))
       guard case .sandboxFailed(let why) = outcome.ending else {
         Issue.record("\(outcome.ending)")
         return
@@ -81,6 +89,60 @@ struct OAuthTests {
     try Self.run(#"{"access_token":"access-token-123456","token_type":"Bearer"}"#, killAtOnce: true) {
       rig, outcome, asked, _ in
       #expect(outcome.ending == .killed && outcome.guest == nil)
+    }
+  }
+
+  @Test(
+    "runs of one account exchange one after the other, each with the refresh token that the one before was given"
+  )
+  func oneAtATime() throws {
+    try PublicNet.run(hosts: []) {
+      let valid = Mutex(1)
+      let asked = Mutex(0)
+      try PublicNet.serve(8099) { request in
+        guard request.hasPrefix("POST /token") else { return PublicNet.answer("200 OK") }
+        asked.withLock { $0 += 1 }
+        // Time for another to come with the same token.
+        usleep(300_000)
+        let number = valid.withLock { $0 }
+        guard request.contains("refresh_token=refresh-token-\(number)&") else {
+          return PublicNet.answer("400 Bad Request", "", Array(#"{"error":"invalid_grant"}"#.utf8))
+        }
+        valid.withLock { $0 += 1 }
+        return PublicNet.answer(
+          "200 OK", "",
+          Array(
+            """
+            {"access_token":"access-token-\(number)","token_type":"Bearer","refresh_token":"refresh-token-\(number + 1)"}
+            """.utf8))
+      }
+      let secrets = FixedSecrets(["acme+calendar": Self.account])
+      let loop = try EventLoop()
+      let settings = EgressSettings()
+      let resolver = Resolver(loop: loop, settings: settings, helpers: Helpers(first: 2_999_000, count: 8))
+      let accounts = AccountTurns()
+      let turns = (0..<3).map { _ in
+        OAuthTurn(
+          loop: loop, settings: settings, resolver: resolver, source: secrets, accounts: accounts,
+          tenant: "acme",
+          grants: [Self.grant])
+      }
+      var tokens: [String] = []
+      var count = 0
+      for turn in turns {
+        turn.exchange { result in
+          count += 1
+          if case .success(let given) = result {
+            tokens += given.map { String(decoding: $0.value, as: UTF8.self) }
+          }
+        }
+      }
+      // One that is given up while it waits gives its place to the next.
+      turns[1].giveUp()
+      while tokens.count < 2, count < 3 { try loop.turn() }
+      #expect(tokens == ["access-token-1", "access-token-2"], "\(tokens)")
+      #expect(asked.withLock { $0 } == 2)
+      loop.end()
     }
   }
 }

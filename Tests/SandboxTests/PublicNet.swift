@@ -34,38 +34,79 @@ enum PublicNet {
   private static func begin(_ hosts: [(address: String, name: String)]) throws {
     // CLONE_NEWNS and CLONE_NEWNET.
     #expect(csystem_unshare(0x0002_0000 | 0x4000_0000) == 0)
-    func mount(_ source: String, _ target: String, _ flags: UInt) {
-      source.withCString { source in
-        target.withCString { target in
-          var plan = csystem_mount(source: source, target: target, type: nil, flags: flags, data: nil)
-          #expect(csystem_mount(&plan) == 0, "mount \(String(cString: target))")
-        }
-      }
-    }
     // MS_REC and MS_PRIVATE: nothing of this reaches others. MS_BIND.
     mount("none", "/", 16_384 | 1 << 18)
     let file = NSTemporaryDirectory() + "hosts-\(UUID())"
     try hosts.map { "\($0.address) \($0.name)\n" }.joined().write(
       toFile: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(atPath: file) }
-    mount(file, "/etc/hosts", 4_096)
+    show(file, at: "/etc/hosts")
     #expect(csystem_loopback_up() == 0)
     try Bench.run("/usr/sbin/ip", ["address", "add", "\(address)/32", "dev", "lo"])
+  }
+
+  private static func mount(_ source: String, _ target: String, _ flags: UInt) {
+    source.withCString { source in
+      target.withCString { target in
+        var plan = csystem_mount(source: source, target: target, type: nil, flags: flags, data: nil)
+        #expect(csystem_mount(&plan) == 0, "mount \(String(cString: target))")
+      }
+    }
+  }
+
+  /// Puts a file in another's place, on the thread of `run` alone and in what it starts.
+  static func show(_ file: String, at place: String) { mount(file, place, 4_096) }
+
+  /// A server of names on this network's own loopback that knows none; it is told each that is asked for.
+  static func serveNames(_ tell: @escaping @Sendable (String) -> Void) throws {
+    let server = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    try #require(bound(server, "127.0.0.1", 53))
+    Thread {
+      var bytes = [UInt8](repeating: 0, count: 1_024)
+      var peer = sockaddr_in()
+      while true {
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let count = withUnsafeMutablePointer(to: &peer) { pointer in
+          pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            recvfrom(server, &bytes, bytes.count, 0, $0, &size)
+          }
+        }
+        guard count > 12 else { return }
+        var labels: [String] = []
+        var at = 12
+        while at < count, bytes[at] > 0 {
+          labels.append(
+            String(decoding: bytes[(at + 1)..<min(count, at + 1 + Int(bytes[at]))], as: UTF8.self))
+          at += 1 + Int(bytes[at])
+        }
+        tell(labels.joined(separator: "."))
+        // An answer (QR) that there is no such name (RCODE 3).
+        (bytes[2], bytes[3]) = (0x81, 0x83)
+        _ = withUnsafePointer(to: &peer) { pointer in
+          pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            sendto(server, bytes, count, 0, $0, size)
+          }
+        }
+      }
+    }.start()
+  }
+
+  private static func bound(_ descriptor: Int32, _ address: String, _ port: UInt16) -> Bool {
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = port.bigEndian
+    inet_pton(AF_INET, address, &name.sin_addr)
+    return withUnsafePointer(to: &name) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    } == 0
   }
 
   /// A server on `port` that answers each connection by what it was asked, in text, on a thread of its own.
   static func serve(_ port: UInt16, _ answer: @escaping @Sendable (String) -> [UInt8]) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = port.bigEndian
-    inet_pton(AF_INET, "0.0.0.0", &name.sin_addr)
-    let bound = withUnsafePointer(to: &name) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    try #require(bound == 0 && listen(listener, 16) == 0)
+    try #require(bound(listener, "0.0.0.0", port) && listen(listener, 16) == 0)
     let thread = Thread {
       while true {
         let client = accept(listener, nil, nil)

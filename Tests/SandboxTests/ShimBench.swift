@@ -38,10 +38,15 @@ enum ShimBench {
       let layout = NSTemporaryDirectory() + "openexec-layout-\(UUID())"
       defer { try? FileManager.default.removeItem(atPath: layout) }
       busybox = try ShimBench.layout("[{\"gzip\": true, \"entries\": [\(entries)]}]", at: layout)
-      _ = try ImageLibrary("\(folder)/oci").add(
-        from: layout, digest: busybox,
-        origin: Provenance.Origin(source: layout, addedAt: "2026-01-01T00:00:00Z", addedBy: "a test"))
+      try ShimBench.add(busybox, from: layout, to: folder)
     }
+  }
+
+  /// Takes an image of a layout into the library beside the images of a folder.
+  static func add(_ digest: String, from layout: String, to images: String) throws {
+    _ = try ImageLibrary("\(images)/oci").add(
+      from: layout, digest: digest,
+      origin: Provenance.Origin(source: layout, addedAt: "2026-01-01T00:00:00Z", addedBy: "a test"))
   }
 
   /// Makes an image layout; its manifest's digest.

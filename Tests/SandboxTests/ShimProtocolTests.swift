@@ -256,9 +256,12 @@ struct TaskProcedureTests {
   func kills() {
     var early = TaskProcedure(Self.allowances)
     _ = early.step(.begun)
-    #expect(early.step(.killed) == [.reap(clean: false)])
-    #expect(early.step(.launched) == [])
-    #expect(early.ending == .killed)
+    // Before the shim's program has ended, nobody can say what it started.
+    #expect(early.step(.killed) == [.stopLaunch] && early.step(.killed) == [])
+    var failing = early
+    #expect(early.step(.launched) == [.reap(clean: false)])
+    #expect(failing.step(.failed("killed")) == [.reap(clean: false)])
+    #expect(early.ending == .killed && failing.ending == .killed)
     var procedure = running()
     #expect(procedure.step(.killed) == [.call(.kill), .arm(seconds: 10)])
     #expect(procedure.step(.killed) == [])

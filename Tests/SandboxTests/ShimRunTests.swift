@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import OpenExec
 import Records
+import Synchronization
 import Testing
 
 @testable import Sandbox
@@ -271,5 +272,37 @@ struct ShimRunTests {
       Folders.readKernelFile("/sys/block/\($0)/loop/backing_file")
     }
     #expect(!backing.contains { $0.contains(rig.roots) }, "\(backing)")
+  }
+
+  @Test("while an image is measured the executor goes on; a run that is killed meanwhile never starts")
+  func imagesElsewhere() throws {
+    let rig = try ShimRig()
+    let roots = rig.host.roots
+    let isHeld = DispatchSemaphore(value: 0)
+    let release = DispatchSemaphore(value: 0)
+    let isLate = Mutex(false)
+    Thread {
+      try? roots.locked { _ in
+        isHeld.signal()
+        // As long as a very large image takes.
+        isLate.withLock { $0 = release.wait(timeout: .now() + 10) == .timedOut }
+      }
+    }.start()
+    isHeld.wait()
+    var ends: [RunEnding] = []
+    let orders = [rig.script("echo well"), rig.script("echo never")]
+    for order in orders {
+      rig.host.start(order) { event in
+        if case .finished(_, let outcome) = event { ends.append(outcome.ending) }
+      }
+    }
+    rig.host.kill(orders[1].id)
+    while ends.isEmpty { try rig.loop.turn() }
+    release.signal()
+    #expect(ends == [.killed] && rig.host.running == 1)
+    while ends.count < 2 { try rig.loop.turn() }
+    #expect(ends == [.killed, .completed(exitStatus: 0)])
+    #expect(!isLate.withLock { $0 }, "the loop waited for the image")
+    rig.expectNothingLeft()
   }
 }

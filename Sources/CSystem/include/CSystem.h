@@ -128,7 +128,7 @@ struct csystem_limit {
 
 /// What a new process is to be. Zero everywhere means: this process's own.
 ///
-/// Applied in this order: session, namespaces, host name, mounts, root, directory, descriptors, limits,
+/// Applied in this order: session, namespaces, control groups, host name, mounts, root, directory, descriptors, limits,
 /// user and group, capabilities, death signal, no-new-privileges, system call filter.
 struct csystem_spawn {
   /// As the child sees it, after `root`.
@@ -146,6 +146,11 @@ struct csystem_spawn {
   size_t mount_count;
   /// The child's root: by pivot_root with a mount namespace of its own, else by chroot.
   const char *root;
+  /// Nothing can be written to the root itself; takes a mount namespace. What is mounted in it has its own flags.
+  int root_is_read_only;
+  /// The files by which the child joins control groups, ended by NULL; NULL for none. It runs nothing outside of them,
+  /// and a control group namespace begins at them.
+  char *const *control_groups;
   const struct csystem_limit *limits;
   size_t limit_count;
   /// Supplementary groups are dropped with it.
@@ -181,6 +186,7 @@ enum csystem_spawn_stage {
   csystem_stage_privilege,
   csystem_stage_filter,
   csystem_stage_execute,
+  csystem_stage_control_group,
 };
 
 struct csystem_child {
@@ -213,7 +219,7 @@ int csystem_setns(int descriptor, int kind);
 int csystem_mount(const struct csystem_mount *mount);
 int csystem_unmount(const char *target, int flags);
 /// Makes `path`, which is made a mount point first, the root, and lets go of the old one.
-int csystem_pivot_root(const char *path);
+int csystem_pivot_root(const char *path, int read_only);
 int csystem_chroot(const char *path);
 int csystem_set_host_name(const char *name);
 int csystem_set_limit(const struct csystem_limit *limit);

@@ -5,7 +5,7 @@ import Glibc
 import Images
 
 /// A root as a file system in one file, which is shown as a block device that can only be read.
-struct BlockRoot: Equatable {
+struct BlockRoot: Equatable, Sendable {
   let file: String
   let digest: Digest
 

@@ -2,22 +2,28 @@ import Canonical
 import Crypto
 import Glibc
 import Images
+import Synchronization
 
 /// The roots that tasks have: an image's files, the places where a runtime mounts, and this program's own first process.
 ///
 /// Each is unpacked when it is first used and measured then; before and after every run it is measured again, so that
-/// what one run might have written never reaches the next.
-final class RootStore {
-  struct Root: Equatable {
+/// what one run might have written never reaches the next. All of that takes as long as an image is large, and is done
+/// for one after the other, on whichever thread asks for it.
+final class RootStore: Sendable {
+  struct Root: Equatable, Sendable {
     let path: String
     let digest: Digest
+  }
+
+  struct State {
+    var roots: [String: Root] = [:]
+    var blocks: [String: BlockRoot] = [:]
   }
 
   private let library: ImageLibrary
   private let images: String
   private let folder: String
-  private var roots: [String: Root] = [:]
-  private var blocks: [String: BlockRoot] = [:]
+  private let state = Mutex(State())
   /// Where runtimes mount.
   private static let mountPoints = ["proc", "sys", "dev", "tmp", "inputs"]
   private static let reserved = ".openexec"
@@ -33,12 +39,32 @@ final class RootStore {
 
   /// The root of an image; nil for one that holds nothing but the first process.
   func root(_ image: String?) throws(SandboxError) -> Root {
+    try locked { (state) throws(SandboxError) in try root(image, &state) }
+  }
+
+  /// The lock is held all the while: who comes second finds what the first has made.
+  func locked<Value: Sendable>(
+    _ work: (inout State) throws(SandboxError) -> Value
+  ) throws(SandboxError) -> Value {
+    let result: Result<Value, SandboxError> = state.withLock { state in
+      do throws(SandboxError) {
+        return .success(try work(&state))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  private func root(_ image: String?, _ state: inout State) throws(SandboxError) -> Root {
     let name = image ?? "none"
-    if let known = roots[name] {
-      try check(known)
+    if let known = state.roots[name] {
+      try check(known, state)
       return known
     }
     let place = "\(folder)/\(SHA256.hash(name).hex)"
+    // Of an attempt that failed half-way.
+    Folders.remove(place)
     if let image {
       do {
         _ = try library.load(image, into: place)
@@ -48,7 +74,7 @@ final class RootStore {
     } else {
       try Folders.make(place, mode: 0o755)
     }
-    return try finish(place, as: name)
+    return try finish(place, as: name, &state)
   }
 
   /// A root of files that are given, for trials of a runtime.
@@ -63,10 +89,10 @@ final class RootStore {
       if !above.isEmpty { try Folders.makeAll("\(place)/\(above)", mode: 0o755) }
       try Folders.create("\(place)/\(path)", [bytes], mode: 0o555)
     }
-    return try finish(place, as: name)
+    return try locked { (state) throws(SandboxError) in try finish(place, as: name, &state) }
   }
 
-  private func finish(_ place: String, as name: String) throws(SandboxError) -> Root {
+  private func finish(_ place: String, as name: String, _ state: inout State) throws(SandboxError) -> Root {
     for point in RootStore.mountPoints { try Folders.make("\(place)/\(point)", mode: 0o755) }
     let own = "\(place)/\(RootStore.reserved)"
     guard !Folders.exists(own), !Folders.isLink(own) else {
@@ -80,25 +106,31 @@ final class RootStore {
     // A runtime gives what it mounts the mode of the place where it mounts it.
     chmod("\(place)/tmp", 0o1777)
     let root = Root(path: place, digest: try measure(place))
-    roots[name] = root
+    state.roots[name] = root
     return root
   }
 
   /// The same root as a device.
   func block(_ root: Root) throws(SandboxError) -> BlockRoot {
-    if let known = blocks[root.path] { return known }
-    let made = try BlockRoot(of: root.path, at: root.path + ".ext4")
-    blocks[root.path] = made
-    return made
+    try locked { (state) throws(SandboxError) in
+      if let known = state.blocks[root.path] { return known }
+      let made = try BlockRoot(of: root.path, at: root.path + ".ext4")
+      state.blocks[root.path] = made
+      return made
+    }
   }
 
   /// Whether it is what it was. One that is not is never used again.
   func check(_ root: Root) throws(SandboxError) {
+    try locked { (state) throws(SandboxError) in try check(root, state) }
+  }
+
+  private func check(_ root: Root, _ state: State) throws(SandboxError) {
     let found = try measure(root.path)
     guard found == root.digest else {
       throw .digest(path: root.path, expected: root.digest.hex, found: found.hex)
     }
-    if let block = blocks[root.path] { try block.check() }
+    if let block = state.blocks[root.path] { try block.check() }
   }
 
   private func measure(_ place: String) throws(SandboxError) -> Digest {

@@ -37,10 +37,11 @@ final class ShimCommand {
   }
 
   /// Runs it; `told` is called later, on the loop. `input` is what it reads on standard input.
+  @discardableResult
   static func run(
     _ action: Action, _ call: Call, input: [UInt8] = [], seconds: Int64, on loop: EventLoop,
     told: @escaping (Result<[UInt8], ShimError>) -> Void
-  ) {
+  ) -> ShimCommand {
     let command = ShimCommand(loop, "\(action.rawValue)", told)
     do {
       try command.begin(plan(action, call), input: input, seconds: seconds)
@@ -48,6 +49,12 @@ final class ShimCommand {
       command.letGo()
       loop.atEndOfTurn { told(.failure(.bootstrap("\(call.program) \(action.rawValue): \(error)"))) }
     }
+    return command
+  }
+
+  /// Ends it; its end is told like any other.
+  func stop() {
+    if let child { loop.signal(child, SIGKILL) }
   }
 
   private static func plan(_ action: Action, _ call: Call) -> SpawnPlan {

@@ -18,9 +18,18 @@ public final class ShimHost: SandboxHost {
   private let events: EventSink
   private let lock: Int32
   private var tasks: [RunID: ShimTask] = [:]
+  /// Runs whose root is still made or measured, each with what its end is told to.
+  private var preparing: [RunID: (SandboxEvent) -> Void] = [:]
+  /// Runs that are over, whose roots are measured once more.
+  private var measuring = 0
+  private let imageWork: WorkThread<RootStore.Root>
   /// Which run a task's id stands for.
   private var runs: [String: RunID] = [:]
-  private var sequence: UInt32 = 0
+  private let block: UserBlock
+  /// Two for each task, which stand for root and nobody inside.
+  private var users: UserPool
+  /// Which of them a run has.
+  private var pairs: [RunID: UInt32] = [:]
   /// Tasks of an earlier host of this folder that are still being cleaned up.
   private(set) var orphans = 0
   /// What a runtime is told; tests take walls away to see that they are missed.
@@ -41,6 +50,14 @@ public final class ShimHost: SandboxHost {
     try Folders.makeAll(settings.folder, mode: 0o711)
     chmod(settings.folder, 0o711)
     lock = try Folders.lock(settings.folder)
+    do throws(SandboxError) {
+      block = try UserBlock(from: settings.firstUser)
+      imageWork = try WorkThread("images", on: loop)
+    } catch {
+      close(lock)
+      throw error
+    }
+    users = UserPool(first: block.first / 2, count: UserBlock.count / 2)
     groupParent = "/openexec-" + SHA256.hash(settings.folder).hex.prefix(16)
     do {
       try ShimIdentifier.check(settings.namespace, "namespace")
@@ -66,32 +83,63 @@ public final class ShimHost: SandboxHost {
 
   deinit { close(lock) }
 
-  public var running: Int { tasks.count }
+  public var running: Int { tasks.count + preparing.count + measuring }
 
   // MARK: Runs
 
   public func start(_ order: RunOrder, _ tell: @escaping (SandboxEvent) -> Void) {
+    let roots = roots
     do throws(SandboxError) {
-      guard tasks[order.id] == nil else { throw .tooLarge("the run \(order.id.token) is under way") }
-      let root = try roots.root(order.imageDigest)
+      guard tasks[order.id] == nil, preparing[order.id] == nil else {
+        throw .tooLarge("the run \(order.id.token) is under way")
+      }
+      try checkPlace()
+      let isBlock = settings.runtime(of: order.isolationClass)?.root == .block
+      preparing[order.id] = tell
+      imageWork.run { () throws(SandboxError) in
+        let root = try roots.root(order.imageDigest)
+        if isBlock { _ = try roots.block(root) }
+        return root
+      } then: { [weak self] result in
+        self?.prepared(order, result)
+      }
+    } catch {
+      fail(order, error, tell)
+    }
+  }
+
+  private func fail(_ order: RunOrder, _ error: SandboxError, _ tell: @escaping (SandboxEvent) -> Void) {
+    let outcome = RunOutcome(ending: .sandboxFailed(error.description))
+    loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
+  }
+
+  private func prepared(_ order: RunOrder, _ result: Result<RootStore.Root, SandboxError>) {
+    // One that was killed meanwhile has been told so.
+    guard let tell = preparing.removeValue(forKey: order.id) else { return }
+    do throws(SandboxError) {
+      let root = try result.get()
       let task = try task(for: order, root: root) { [unowned self] progress in
         switch progress {
         case .greeted: break
         case .started: tell(.started(order.id))
-        case .finished(let outcome): tell(.finished(order.id, ended(order.id, outcome, root)))
+        case .finished(let outcome): ended(order.id, outcome, root) { tell(.finished(order.id, $0)) }
         }
       }
       task.start()
     } catch {
-      let outcome = RunOutcome(ending: .sandboxFailed(error.description))
-      loop.atEndOfTurn { tell(.finished(order.id, outcome)) }
+      fail(order, error, tell)
     }
   }
 
-  public func kill(_ run: RunID) { tasks[run]?.kill() }
+  public func kill(_ run: RunID) {
+    tasks[run]?.kill()
+    if let tell = preparing.removeValue(forKey: run) {
+      loop.atEndOfTurn { tell(.finished(run, RunOutcome(ending: .killed))) }
+    }
+  }
 
   public func killAll() {
-    for run in tasks.keys.sorted() { tasks[run]?.kill() }
+    for run in tasks.keys.sorted() + preparing.keys.sorted() { kill(run) }
   }
 
   /// The shim of a run, for tests that end it from outside.
@@ -110,14 +158,18 @@ public final class ShimHost: SandboxHost {
       limits: order.limits, tell)
   }
 
+  private func checkPlace() throws(SandboxError) {
+    guard tasks.count + preparing.count < settings.maximumTasks else {
+      throw .tooLarge("no place for another task; \(tasks.count + preparing.count) run")
+    }
+  }
+
   /// Makes a task; it is the caller's to start it.
   func makeTask(
     _ id: RunID, _ isolationClass: IsolationClass, root: RootStore.Root, run: GuestRun,
     inputs: [[UInt8]] = [], limits: ActionLimits, _ tell: @escaping (ShimTask.Progress) -> Void
   ) throws(SandboxError) -> ShimTask {
-    guard tasks.count < settings.maximumTasks else {
-      throw .tooLarge("no place for another task; \(tasks.count) run")
-    }
+    try checkPlace()
     guard let runtime = settings.runtime(of: isolationClass) else {
       throw .shim("class \(isolationClass.rawValue) runs in no shim")
     }
@@ -128,24 +180,37 @@ public final class ShimHost: SandboxHost {
     guard inputMiB < limits.diskMiB || inputs.isEmpty else {
       throw .tooLarge("the inputs take all of the disk of \(limits.diskMiB) MiB")
     }
-    sequence = (sequence + 2) % settings.users
+    guard let pair = users.take() else { throw .tooLarge("no users are free for another task") }
     let spec = ContainerSpec(
-      isolationClass: isolationClass, limits: limits, inputMiB: inputMiB,
-      users: (settings.firstUser + sequence, settings.firstUser + sequence + 1),
+      isolationClass: isolationClass, limits: limits, inputMiB: inputMiB, users: (2 * pair, 2 * pair + 1),
       controlGroup: "\(groupParent)/\(name)")
+    do throws(SandboxError) {
+      let task = try makeTask(spec, name, runtime, root: root, run: run, inputs: inputs, limits: limits, tell)
+      pairs[id] = pair
+      tasks[id] = task
+      runs[name] = id
+      return task
+    } catch {
+      users.giveBack(pair)
+      throw error
+    }
+  }
+
+  private func makeTask(
+    _ spec: ContainerSpec, _ name: String, _ runtime: ShimSettings.Runtime, root: RootStore.Root,
+    run: GuestRun,
+    inputs: [[UInt8]], limits: ActionLimits, _ tell: @escaping (ShimTask.Progress) -> Void
+  ) throws(SandboxError) -> ShimTask {
     guard spec.memoryBytes >> 20 <= settings.maximumMemoryMiB else {
       throw .tooLarge(
         "needs \(spec.memoryBytes >> 20) MiB; this host gives a task \(settings.maximumMemoryMiB)")
     }
     let parts = try parts(name, runtime, spec, root)
-    let task = ShimTask(
+    return ShimTask(
       loop: loop, parts: parts, run: run, inputs: inputs, outputLimit: limits.outputBytes,
       allowances: TaskProcedure.Allowances(
         bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds)),
       deadlines: settings.deadlines, tell: tell)
-    tasks[id] = task
-    runs[name] = id
-    return task
   }
 
   private func parts(
@@ -170,6 +235,7 @@ public final class ShimHost: SandboxHost {
       (mount.type, mount.source, device) = ("ext4", attached.path, attached.descriptor)
     }
     do throws(SandboxError) {
+      let entry = try ImageStore.entryDigest(in: settings.images)
       let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
       return ShimTask.Parts(
         call: call(name, program), bundle: bundle, root: mount, device: device,
@@ -179,7 +245,7 @@ public final class ShimHost: SandboxHost {
           of: program, state: "\(settings.folder)/state", configuration: runtime.configuration),
         evidence: MachineEvidence(
           // The runtime's kernel, or the host's: not this program's to measure.
-          kernelDigest: "not measured", initramfsDigest: try ImageStore.entryDigest(in: settings.images),
+          kernelDigest: "not measured", initramfsDigest: entry,
           probe: probes[spec.isolationClass] ?? "not probed"))
     } catch {
       if device >= 0 { _ = csystem_close(device) }
@@ -204,17 +270,27 @@ public final class ShimHost: SandboxHost {
   }
 
   /// Lets go of a task that has ended. A root that a run has changed is an image that is not what was approved: what the
-  /// run gave does not count.
-  func ended(_ run: RunID, _ outcome: RunOutcome, _ root: RootStore.Root) -> RunOutcome {
+  /// run gave does not count. `done` is called once, later.
+  func ended(
+    _ run: RunID, _ outcome: RunOutcome, _ root: RootStore.Root, _ done: @escaping (RunOutcome) -> Void
+  ) {
     if let left = tasks[run]?.leftover { leftovers = (leftovers + [left]).suffix(64) }
     tasks[run] = nil
+    if let pair = pairs.removeValue(forKey: run) { users.giveBack(pair) }
     for (name, id) in runs where id == run { runs[name] = nil }
     if tasks.isEmpty, orphans == 0 { _ = TaskGroup.remove(groupParent) }
-    do throws(SandboxError) {
+    measuring += 1
+    let roots = roots
+    imageWork.run { () throws(SandboxError) in
       try roots.check(root)
-      return outcome
-    } catch {
-      return RunOutcome(ending: .sandboxFailed("after the run: \(error)"), guest: outcome.guest)
+      return root
+    } then: { [weak self] result in
+      self?.measuring -= 1
+      switch result {
+      case .success: done(outcome)
+      case .failure(let error):
+        done(RunOutcome(ending: .sandboxFailed("after the run: \(error)"), guest: outcome.guest))
+      }
     }
   }
 

@@ -109,8 +109,10 @@ extension ShimHost {
           kill(id)
         case .started: break
         case .finished(let outcome):
-          if case .sandboxFailed(let why) = ended(id, outcome, root).ending, !isUp { return done(why) }
-          done(isUp ? nil : "the guest did not answer")
+          ended(id, outcome, root) { judged in
+            if case .sandboxFailed(let why) = judged.ending, !isUp { return done(why) }
+            done(isUp ? nil : "the guest did not answer")
+          }
         }
       }
       task.start()

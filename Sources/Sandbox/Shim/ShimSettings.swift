@@ -37,9 +37,9 @@ public struct ShimSettings: Sendable {
   public var kata = Runtime("io.containerd.kata.v2")
   /// Of the tasks, as containerd has namespaces.
   public var namespace = "openexec"
-  /// The first of the users that containers run as, two each; nothing else on the host may have one of them.
+  /// The first of the users that containers run as, two each: `UserBlock.count` × `UserBlock.blocks` of them, of which
+  /// this executor takes a block. Nothing else on the host may have one of them.
   public var firstUser: UInt32 = 3_000_000
-  public var users: UInt32 = 65_536
   /// How long a task may take to its guest's first word.
   public var bootSeconds: Int64 = 60
   /// Seconds that each call to a shim may take. A wait lasts as long as the run may.

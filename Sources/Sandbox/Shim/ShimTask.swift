@@ -37,6 +37,8 @@ final class ShimTask {
   private let tell: (Progress) -> Void
   private var procedure: TaskProcedure
   private var conversation: GuestConversation
+  /// The shim's program, while it starts the shim.
+  private var launcher: ShimCommand?
   private var bootstrap: ShimBootstrap?
   private var connection: ShimConnection?
   private var shimPID: Int32 = 0
@@ -89,6 +91,7 @@ final class ShimTask {
   private func carryOut(_ action: TaskProcedure.Action) {
     switch action {
     case .launch: launch()
+    case .stopLaunch: launcher?.stop()
     case .connect: connect()
     case .call(let call): self.call(call)
     case .converse:
@@ -116,9 +119,10 @@ final class ShimTask {
     } catch {
       return later(.failed(error.description))
     }
-    ShimCommand.run(
+    launcher = ShimCommand.run(
       .start, parts.call, input: parts.options?.encode() ?? [], seconds: deadlines.launch, on: loop
     ) { [self] result in
+      launcher = nil
       do throws(ShimError) {
         bootstrap = try ShimBootstrap(printed: try result.get())
         step(.launched)
@@ -182,8 +186,10 @@ final class ShimTask {
       try listen(parts.bundle.stderr) { [unowned self] bytes in
         complaint = Array((complaint + bytes).suffix(ShimTask.complaintLimit))
       }
-      stdin = try TaskBundle.open(parts.bundle.stdin)
-      inputWatch = try watch(stdin, for: .none) { [unowned self] in sendInput() }
+      let input = try TaskBundle.open(parts.bundle.stdin)
+      // What cannot be watched is closed there, and never was this task's.
+      inputWatch = try watch(input, for: .none) { [unowned self] in sendInput() }
+      stdin = input
     } catch {
       return later(.failed(error.description))
     }

@@ -16,10 +16,23 @@ struct TaskBundle {
   /// Kept beside the bundle: which shim is to clean it up, should this program not live to do so.
   static let runtimeFile = "openexec-runtime"
 
-  /// Makes it. The folder may be passed through, since a container's root is not the host's, and not looked into.
+  /// Makes it; where that fails nothing is left. The folder may be passed through, since a container's root is not the
+  /// host's, and not looked into.
   init(folder: String, spec: JSON, program: String) throws(SandboxError) {
     self.folder = folder
     guard mkdir(folder, 0o711) == 0 else { throw Folders.failure(folder, "mkdir") }
+    do throws(SandboxError) {
+      try fill(spec, program)
+    } catch {
+      remove()
+      throw error
+    }
+  }
+
+  /// Takes it away again, before a shim has seen it.
+  func remove() { Folders.remove(folder) }
+
+  private func fill(_ spec: JSON, _ program: String) throws(SandboxError) {
     try Folders.make(rootfs, mode: 0o755)
     try Folders.create("\(folder)/config.json", [spec.canonicalBytes()], mode: 0o600)
     try Folders.create("\(folder)/\(TaskBundle.runtimeFile)", [Array(program.utf8)], mode: 0o600)

@@ -21,6 +21,8 @@ final class TaskCleanup {
   private static let pause = Duration.milliseconds(20)
   /// Ten seconds: a shim that finds no events service lingers for seven.
   private static let patience = 500
+  /// How often the shim's processes are looked for, while there are some.
+  private static let looks = 4
 
   private init(_ loop: EventLoop, _ task: Task, _ done: @escaping (String?) -> Void) {
     (self.loop, self.task, self.done) = (loop, task, done)
@@ -76,10 +78,18 @@ final class TaskCleanup {
   }
 
   /// Without the shim: it is killed, and its program's `delete` action removes what it knows of.
-  private func force() {
+  private func force(looks: Int = TaskCleanup.looks) {
     for handle in handles { _ = csystem_child_signal(handle, SIGKILL) }
     TaskGroup.kill(task.controlGroup)
     awaitShim(tries: TaskCleanup.patience) { [self] _ in
+      // What it had started a moment before is looked for as well.
+      let others = openShims()
+      if !others.isEmpty, looks > 1 {
+        for handle in handles { _ = csystem_close(handle) }
+        handles = others
+        return force(looks: looks - 1)
+      }
+      for handle in others { _ = csystem_close(handle) }
       // A second one fails, having nothing to do; what it leaves is looked for in any case.
       ShimCommand.run(.delete, task.call, seconds: 30, on: loop) { [self] _ in
         sweep(tries: TaskCleanup.patience)

@@ -9,8 +9,11 @@ import Wire
 /// deadline, and the clean-up at the end believes nothing of what the shim has said.
 struct TaskProcedure {
   enum Phase: Equatable {
-    /// The shim's program was started. Can transition to: connecting, reaping.
+    /// The shim's program was started. Can transition to: connecting, abandoning, reaping.
     case launching
+    /// It is of no more use, and has not ended yet: what it is about to start could not be found by a clean-up that ran
+    /// before. Can transition to: reaping.
+    case abandoning
     /// Who is it? Can transition to: creating, reaping.
     case connecting
     /// Can transition to: starting, reaping. A create without an answer leaves its machine running.
@@ -47,6 +50,8 @@ struct TaskProcedure {
   enum Action: Equatable {
     /// Run the shim's program.
     case launch
+    /// End that program; that it has ended is told as `launched` or `failed`.
+    case stopLaunch
     /// Connect to where it listens.
     case connect
     case call(Call)
@@ -135,6 +140,7 @@ struct TaskProcedure {
     case (.launching, .launched):
       phase = .connecting
       return [.connect]
+    case (.abandoning, .launched): return reap(clean: false)
     case (.connecting, .connected): return [.call(.connect)]
     case (_, .answered(let call, let result)): return answered(call, result)
     default: return []
@@ -211,9 +217,12 @@ struct TaskProcedure {
       phase = .exiting
       return [.call(.kill), .arm(seconds: allowances.exitSeconds)]
     case .draining: return delete()
+    case .launching:
+      phase = .abandoning
+      return [.stopLaunch]
     // Nobody's end could be waited for yet; and with some shims a delete of what has not run leaves its machine.
-    case .launching, .connecting, .creating, .starting: return reap(clean: false)
-    case .exiting, .deleting, .shuttingDown, .reaping, .ended: return []
+    case .connecting, .creating, .starting: return reap(clean: false)
+    case .abandoning, .exiting, .deleting, .shuttingDown, .reaping, .ended: return []
     }
   }
 
@@ -224,7 +233,9 @@ struct TaskProcedure {
       return abandon(isGreeted ? .wallClock : .failed(late))
     case .draining: return unfinished()
     case .exiting: return lose("the task did not end within \(allowances.exitSeconds) seconds")
-    case .launching, .connecting, .creating, .starting, .deleting, .shuttingDown, .reaping, .ended: return []
+    case .launching, .abandoning, .connecting, .creating, .starting, .deleting, .shuttingDown, .reaping,
+      .ended:
+      return []
     }
   }
 
@@ -233,7 +244,8 @@ struct TaskProcedure {
     switch phase {
     case .reaping, .ended: return []
     case .shuttingDown: return reap(clean: true)
-    case .launching, .connecting, .creating, .starting, .conversing, .draining, .exiting, .deleting:
+    case .launching, .abandoning, .connecting, .creating, .starting, .conversing, .draining, .exiting,
+      .deleting:
       if case .running = cause { cause = .failed(what) }
       return reap(clean: false)
     }
