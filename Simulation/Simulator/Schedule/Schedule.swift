@@ -117,6 +117,14 @@ public struct Conditions: Hashable, Sendable {
       case hung
       /// Goes on with the lies that it told.
       case lying
+
+      /// Whether nobody hears of the node any more.
+      var silences: Bool {
+        switch self {
+        case .down, .isolated, .mute, .hung: true
+        case .deaf, .lying: false
+        }
+      }
     }
 
     public var node: UInt64
