@@ -61,9 +61,11 @@ extension Ledger {
   }
 
   /// Holds what a peer shows against the snapshot's root. `notes` are group-signed; one whose root is not that of the
-  /// leaves is left out. Nil where the leaves are not those that come next.
+  /// leaves is left out. `approvals` are the leaves of a range that are approving decisions. Nil where the leaves are
+  /// not those that come next.
   public func filling(
-    with shown: EarlierLeaves, notes: [(note: SignedNote, checkpoint: CheckpointNote)]
+    with shown: EarlierLeaves, notes: [(note: SignedNote, checkpoint: CheckpointNote)],
+    approvals: (ClosedRange<UInt64>) -> [LeafIndex]
   ) -> Backfill? {
     guard let missing, shown.first == missing.lowerBound, !shown.payloads.isEmpty,
       UInt64(shown.payloads.count) <= missing.upperBound - missing.lowerBound
@@ -94,8 +96,15 @@ extension Ledger {
     } catch {
       return nil
     }
+    // Notes repeat what they consent to while an approval before it waits: once for each leaf will do.
+    var proven: Set<LeafIndex> = []
     for (note, checkpoint) in notes where roots[checkpoint.size] == checkpoint.root {
-      keep(note, checkpoint, in: &batch)
+      let leaves = checkpoint.consent.map { consent in
+        approvals(consent.first.value...consent.last.value).filter {
+          consent.covers($0) && proven.insert($0).inserted
+        }
+      }
+      keep(note, checkpoint, consentingTo: leaves ?? [], in: &batch)
     }
     if tree.size == missing.upperBound {
       batch.delete(.meta, StoreKey.snapshot)

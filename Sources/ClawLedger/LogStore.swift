@@ -14,6 +14,8 @@ public enum Column: UInt8, Sendable, CaseIterable {
   case meta
   /// Artifacts, by tenant and digest, sealed.
   case artifacts
+  /// Keys of notes, by the leaf of an approval that each consents to.
+  case consents
 }
 
 /// Changes that become durable together or not at all, in order.

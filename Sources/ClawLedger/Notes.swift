@@ -5,9 +5,18 @@ import Records
 
 extension Ledger {
   /// Adds to `batch` that `note` is kept. Notes of one size are kept apart by their times, since each
-  /// may consent to other approvals.
-  public func keep(_ note: SignedNote, _ checkpoint: CheckpointNote, in batch: inout WriteBatch) {
-    batch.put(.notes, StoreKey.note(checkpoint.size, checkpoint.time), Array(note.encoded.utf8))
+  /// may consent to other approvals: `leaves` are those of which it is to be found as the proof, and each must be
+  /// covered by its consent.
+  public func keep(
+    _ note: SignedNote, _ checkpoint: CheckpointNote, consentingTo leaves: [LeafIndex],
+    in batch: inout WriteBatch
+  ) {
+    let key = StoreKey.note(checkpoint.size, checkpoint.time)
+    batch.put(.notes, key, Array(note.encoded.utf8))
+    for leaf in leaves {
+      precondition(checkpoint.consent?.covers(leaf) == true, "a note proves consent to what it covers")
+      batch.put(.consents, StoreKey.leaf(leaf.value), key)
+    }
   }
 
   /// Adds to `batch` that the first `size` leaves are final by the word of operators, though no note is of that size.
@@ -24,23 +33,13 @@ extension Ledger {
     return rows.compactMap { try? SignedNote(parsing: $0.value) }
   }
 
-  /// Of the first `limit` kept notes of a size above `leaf` the first that consents to it, and how many were read.
-  public func note(consentingTo leaf: LeafIndex, limit: Int) -> (note: SignedNote?, searched: Int) {
-    guard leaf.value < size else { return (nil, 0) }
-    var searched = 0
-    var from = StoreKey.note(leaf.value + 1, .epoch)
-    // Most approvals are consented to by one of the first.
-    var count = min(4, limit)
-    while count > 0, let rows = try? store.scan(.notes, from: from, limit: count), let last = rows.last {
-      searched += rows.count
-      if let row = rows.first(where: { ConsentLine(ofNote: $0.value)?.covers(leaf) == true }) {
-        return (try? SignedNote(parsing: row.value), searched)
-      }
-      guard rows.count == count else { break }
-      from = last.key + [0]
-      count = limit - searched
-    }
-    return (nil, searched)
+  /// The kept note that consents to the approval at `leaf`, however many were kept since; nil where none does.
+  public func note(consentingTo leaf: LeafIndex) -> SignedNote? {
+    // What is beyond the log was discarded with it; whoever asks may name any leaf.
+    guard leaf.value < size, let key = try? store.get(.consents, StoreKey.leaf(leaf.value)),
+      let bytes = try? store.get(.notes, key), ConsentLine(ofNote: bytes)?.covers(leaf) == true
+    else { return nil }
+    return try? SignedNote(parsing: bytes)
   }
 
   /// The kept notes that come after `last` by size and time, ascending, at most `limit`; from the first on

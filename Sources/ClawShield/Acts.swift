@@ -230,6 +230,7 @@ extension ShieldState {
     cell.votes = []
     cell.previewHash = judgement.verdict.type == .deny ? nil : previewResult(cell.content)
     cell.previewed = judgement.verdict.type == .deny ? nil : previewedResult(cell.content)
+    cell.mayDiffer = cell.previewed == nil ? [] : mayDiffer(cell.content)
     supersede(&cell, with: judgement.verdict)
     change(old, to: cell)
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: cause) }

@@ -1,5 +1,13 @@
 import Records
 
+/// Incidents that restrict nobody: the ledger keeps their records, the state what somebody may still look at.
+enum Flags {
+  /// How long the state remembers one.
+  static let retention = Interval.seconds(7 * 86_400)
+  /// Most that one leaf forgets, so that it costs no more after a long silence.
+  static let forgottenAtOnce = 256
+}
+
 extension ShieldState {
   /// When something pending expires by itself: the leader of an idle cluster writes a `tick` then. Always
   /// later than log time.
@@ -18,6 +26,18 @@ extension ShieldState {
       due.time <= logTime, let cell = proposal(due.index)
     {
       forget(cell)
+    }
+    forgetFlags()
+  }
+
+  private mutating func forgetFlags() {
+    guard semantics >= Semantics.people else { return }
+    let oldest = logTime.advanced(by: Interval(nanoseconds: -Flags.retention.nanoseconds))
+    for _ in 0..<Flags.forgottenAtOnce {
+      guard let flag = indexes.passing.first?.key, flag.at <= oldest,
+        let cell = incident(flag.incidentID)
+      else { return }
+      forgetIncident(cell)
     }
   }
 

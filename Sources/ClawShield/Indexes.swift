@@ -130,6 +130,8 @@ struct Indexes: Sendable {
   var incidents = 0
   /// Incidents that restrict nobody and that somebody should look at, by time.
   var flags = OrderedSet<Flag>()
+  /// Incidents that will be forgotten, by time.
+  var passing = OrderedSet<Flag>()
   var enrolments = 0
 
   static func group(_ agent: Principal, requestID: String) -> Digest {
@@ -229,6 +231,7 @@ struct Indexes: Sendable {
       }
       if let incident = old.owed { owed[key(incident)] = nil }
       if old.isFlag { flags[Flag(at: old.at, incidentID: old.incidentID)] = nil }
+      if old.isPassing { passing[Flag(at: old.at, incidentID: old.incidentID)] = nil }
       incidents -= 1
     }
     if let new {
@@ -237,6 +240,7 @@ struct Indexes: Sendable {
       }
       if let incident = new.owed { owed[key(incident)] = new.incidentID }
       if new.isFlag { flags[Flag(at: new.at, incidentID: new.incidentID)] = true }
+      if new.isPassing { passing[Flag(at: new.at, incidentID: new.incidentID)] = true }
       incidents += 1
     }
   }

@@ -43,13 +43,17 @@ extension ShieldState {
     previewResult(proposal) == nil ? nil : proposal.preview.flatMap { self.proposal($0)?.receipt?.previewed }
   }
 
+  /// Members of a proposal's result that may differ from it, as its action says now.
+  func mayDiffer(_ proposal: Proposal) -> [String] {
+    compiled.action(proposal.action)?.definition.mayDiffer ?? []
+  }
+
   /// An action that ran: where its result is another than people were shown, beyond what the action declares,
   /// an incident says so. Nobody is restricted by it: what differs may be the world's doing.
   mutating func comparePreview(_ cell: ProposalCell, with result: Attachment.Item?, cause: LeafIndex) {
     guard semantics >= Semantics.people, let previewed = cell.previewed,
       let difference = previewed.difference(
-        from: result?.value ?? .null,
-        allowed: compiled.action(cell.content.action)?.definition.mayDiffer ?? []),
+        from: result?.value ?? .null, allowed: cell.mayDiffer),
       hasRoomForFlags
     else { return }
     let id = DerivedID.make("preview_differs", cluster: cluster, cause: cause, about: cell.index)
@@ -97,7 +101,7 @@ extension ShieldState {
     guard let receipt = cell.receipt, receipt.status == .succeeded, receipt.resultHash != nil else {
       return "has not succeeded"
     }
-    guard cell.verdict.policyBundleHash == compiled.bundle.hash else {
+    guard cell.verdict.policyBundleHash == bundleOfPreviews else {
       return "ran under another policy bundle"
     }
     guard subject.isNew, case .given(let parameters) = subject.parameters else { return nil }

@@ -84,6 +84,8 @@ struct ProposalCell: Equatable, Sendable {
   var previewHash: Digest?
   /// What its own result is compared with; nil where its action has no preview.
   var previewed: PreviewedResult?
+  /// Members of its result that may differ from that: what its action declared when it was decided.
+  var mayDiffer: [String] = []
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -184,6 +186,13 @@ extension ProposalCell: JSONWritable {
     previewed = try fields.optionalNested("previewed") { (inner) throws(RecordError) in
       try PreviewedResult(from: &inner)
     }
+    mayDiffer =
+      try fields.optionalValue("may_differ", "names of members of a result") { json in
+        json.array.flatMap { values in
+          let names = values.compactMap(\.string)
+          return names.isEmpty || names.count != values.count ? nil : names
+        }
+      } ?? []
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -228,7 +237,7 @@ extension ProposalCell: JSONWritable {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
       ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
-      ("settled_at", settledAt.map(JSON.time)),
+      ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)), ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

@@ -28,6 +28,8 @@ public struct ShieldState: Sendable {
   /// The bundle that is asked beside it.
   private(set) var shadow: CompiledBundle?
   private(set) var activatedAt: LeafIndex
+  /// The bundle under which dry runs count. The one in force: another that is only asked has had none run.
+  private(set) var bundleOfPreviews: Digest
   let evaluator: any PolicyEvaluating
   /// Always the default, but in tests.
   var capacity = Capacity()
@@ -90,6 +92,7 @@ public struct ShieldState: Sendable {
     cells = MerkleMap()
     indexes = Indexes()
     activatedAt = LeafIndex(0)
+    bundleOfPreviews = compiled.bundle.hash
   }
 
   /// The state that these cells are: what `cells` visits, in any order.
@@ -200,6 +203,11 @@ public struct ShieldState: Sendable {
     cells[CellName.incident(new.incidentID)] = .incident(new)
   }
 
+  mutating func forgetIncident(_ old: IncidentCell) {
+    indexes.change(from: old, to: nil)
+    cells[CellName.incident(old.incidentID)] = nil
+  }
+
   func incident(_ id: String) -> IncidentCell? {
     guard case .incident(let cell) = cells[CellName.incident(id)] else { return nil }
     return cell
@@ -252,7 +260,8 @@ public struct ShieldState: Sendable {
     return bits
   }
 
-  /// The same state with another bundle in force, which no leaf has said: for what it would decide.
+  /// The same state with another bundle in force, which no leaf has said: for what it would decide. The dry runs of the
+  /// one in force count under it.
   func under(_ bundle: CompiledBundle) -> ShieldState {
     var other = self
     other.compiled = bundle
@@ -283,6 +292,7 @@ public struct ShieldState: Sendable {
   mutating func activate(_ bundle: CompiledBundle, at index: LeafIndex) {
     compiled = bundle
     activatedAt = index
+    bundleOfPreviews = bundle.bundle.hash
     cells[CellName.bundle] = .bundle(BundleCell(activatedAt: index, bundle: bundle.bundle))
   }
 }

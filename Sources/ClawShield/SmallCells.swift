@@ -164,6 +164,14 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     guard case .breaker(let incident, _) = origin else { return false }
     return incident.kind == .previewDiffers || incident.kind == .ballotRate
   }
+  /// Whether it may be forgotten some day: it has never restricted anybody, and its record is written.
+  var isPassing: Bool {
+    guard case .breaker(let incident, .some) = origin else { return false }
+    switch incident.kind {
+    case .ballotRate, .policyDifference, .previewDiffers: return true
+    case .breaker, .unknownOutcome, .withheld: return false
+    }
+  }
   /// The derived record that is owed.
   var owed: DerivedIncident? {
     if case .breaker(let incident, written: nil) = origin { incident } else { nil }

@@ -115,9 +115,11 @@ extension ShieldState {
       cell.schemaHash = compiled.action(proposal.action)?.schemaHash
       cell.previewHash = previewResult(proposal)
       cell.previewed = previewedResult(proposal)
+      cell.mayDiffer = cell.previewed == nil ? [] : mayDiffer(proposal)
     }
-    conclude(&cell)
+    // Before anything is set aside for it, so that both bundles find the same money spent.
     let wouldBe = shadowVerdict(of: subject, cause: index)
+    conclude(&cell)
     addProposal(cell)
     if let wouldBe { compare(cell, with: wouldBe, cause: index) }
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: index) }

@@ -9,14 +9,14 @@ import Records
 /// token.
 extension ShieldState {
   /// The record that these declines make of a decision; nil where it is no outstanding approval, or too few
-  /// parties of the key in force have signed. Every node derives the same from the same declines, which come
-  /// ascending by party.
+  /// parties of the key in force have signed. What others have said, as a party that has left, is left out. Every node
+  /// derives the same from the same declines, which come ascending by party.
   public func withheld(_ decision: LeafIndex, declines: [PartySigned<Decline>]) -> DerivedIncident? {
     guard semantics >= Semantics.people, let cell = approvedCell(decision), let grant = cell.grant else {
       return nil
     }
     let counted = declines.filter { isDecline($0, of: decision, cell) }
-    guard counted.count == declines.count, counted.count >= threshold,
+    guard counted.count >= threshold,
       zip(counted, counted.dropFirst()).allSatisfy({ $0.content.party < $1.content.party })
     else { return nil }
     let names = counted.map { "\($0.content.party)" }.joined(separator: ", ")

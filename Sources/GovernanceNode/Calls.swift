@@ -79,7 +79,8 @@ extension GovernanceNode {
     case .artifactGet: try getArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
     case .artifactStat: try statArtifact(call, ArtifactRequest(decoding: call.payload), into: &effects)
     case .artifactList: try listArtifacts(call, ArtifactListRequest(decoding: call.payload), into: &effects)
-    case .veto: try onVeto(call, StatementRequest(decoding: call.payload), into: &effects)
+    case .veto:
+      try onVeto(call, StatementRequest(decoding: call.payload), using: &random, into: &effects)
     case .status: try status(call, StatusRequest(decoding: call.payload), into: &effects)
     case .enlist: try onEnlist(call, EnlistRequest(decoding: call.payload), into: &effects)
     case .jobs: try onJobs(call, JobsRequest(decoding: call.payload), into: &effects)

@@ -130,7 +130,7 @@ extension GovernanceNode {
     let approvals = state.approvals(in: range)
     guard !approvals.isEmpty else { return nil }
     var exceptions = unconsentable(in: range, state: state, time: time)
-    let hopeless = vetoes.hopeless(beyond: epoch.parties.count - epoch.threshold)
+    let hopeless = vetoes.hopeless(beyond: epoch.parties.count - epoch.threshold, of: epoch.parties)
     for leaf in finality.declined(at: now.monotonic) + hopeless
     where approvals.contains(leaf) && !exceptions.contains(leaf) {
       exceptions.append(leaf)

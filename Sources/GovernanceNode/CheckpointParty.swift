@@ -82,7 +82,7 @@ extension GovernanceNode {
     deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
   }
 
-  private func declineStatement(_ answer: SignAnswer) -> [UInt8] {
+  func declineStatement(_ answer: SignAnswer) -> [UInt8] {
     var unsigned = answer
     unsigned.signature = []
     return Array("openexec/v1/decline\n\(cluster.hex)\n".utf8) + unsigned.encode()

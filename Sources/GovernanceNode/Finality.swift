@@ -27,9 +27,6 @@ struct Finality: Sendable {
   /// Final approvals that no note known here consents to, live or not; ascending, bounded. Another node
   /// may have the note: one may have been missed.
   private(set) var unproven: [LeafIndex] = []
-  /// Leaves whose first `searchedNotes` kept notes consent to none of them: more notes change nothing about that.
-  /// Bounded; whoever asks may name any leaf.
-  private var neverConsented: [LeafIndex] = []
   /// When notes were last asked for.
   var lastWanted = Instant(nanoseconds: 0)
   /// When more became final last.
@@ -49,8 +46,6 @@ struct Finality: Sendable {
 
   private static var recentLength: Int { 256 }
   private static var maximumUnproven: Int { 1024 }
-  /// How many kept notes above a leaf are read for one that consents to it.
-  static var searchedNotes: Int { 64 }
 
   init(size: UInt64, note: SignedNote?) {
     self.size = max(size, 1)
@@ -61,11 +56,8 @@ struct Finality: Sendable {
 
   /// After a restart, or once the leaves before a snapshot are here: which live approvals no kept note consents to.
   mutating func resume(_ ledger: Ledger, _ state: ShieldState) {
-    unconsented = state.liveApprovals().filter { leaf in
-      ledger.note(consentingTo: leaf, limit: Self.searchedNotes).note == nil
-    }
+    unconsented = state.liveApprovals().filter { ledger.note(consentingTo: $0) == nil }
     unproven = unconsented
-    neverConsented = []
     for (checkpoint, _) in recent { prove(by: checkpoint) }
   }
 
@@ -97,18 +89,6 @@ struct Finality: Sendable {
     guard let consent = checkpoint.consent else { return }
     unconsented.removeAll { consent.covers($0) }
     unproven.removeAll { consent.covers($0) }
-    neverConsented.removeAll { consent.covers($0) }
-  }
-
-  /// Whether a search for a note that consents to `leaf` has found none, and would find none again.
-  func isNeverConsented(_ leaf: LeafIndex) -> Bool {
-    unproven.contains(leaf) || neverConsented.contains(leaf)
-  }
-
-  /// All the notes that are read for one that consents to `leaf` were read.
-  mutating func remember(neverConsented leaf: LeafIndex) {
-    neverConsented.append(leaf)
-    if neverConsented.count > Self.maximumUnproven { neverConsented.removeFirst() }
   }
 
   /// Approvals that can no longer be consented to need no further rounds.
@@ -277,7 +257,7 @@ extension GovernanceNode {
     guard !proven.isEmpty else { return }
     finality.admit(note, checkpoint)
     var batch = WriteBatch()
-    raft.log.keep(note, checkpoint, in: &batch)
+    raft.log.keep(note, checkpoint, consentingTo: proven, in: &batch)
     effects.writes.append((.note(size: checkpoint.size), batch))
     answerFinal(from: finality.size, consented: proven, into: &effects)
   }
@@ -352,6 +332,9 @@ extension GovernanceNode {
     raft.setFinal(LogIndex(rawValue: checkpoint.size))
     let approvals = isLarger ? overlay.final.approvals(in: first...(checkpoint.size - 1)) : []
     let wereUnconsented = finality.unconsented
+    let proven = checkpoint.consent.map { consent in
+      Set(finality.unproven + wereUnconsented + approvals).filter(consent.covers).sorted()
+    }
     finality.accept(note, checkpoint, approvals: approvals)
     if isLarger {
       finality.lastAdvance = now.monotonic
@@ -366,7 +349,7 @@ extension GovernanceNode {
 
     if isLarger || checkpoint.consent != nil {
       var batch = WriteBatch()
-      raft.log.keep(note, checkpoint, in: &batch)
+      raft.log.keep(note, checkpoint, consentingTo: proven ?? [], in: &batch)
       keepState(since: earlier, in: &batch)
       enterEpoch(note, using: &random, in: &batch, into: &effects)
       bindRulings(in: first..<checkpoint.size, in: &batch)
@@ -390,10 +373,12 @@ extension GovernanceNode {
   }
 
   /// Shows a peer what it asks for: the newest note, and those that consent to given approvals.
-  mutating func showNotes(_ wanted: NoteWanted, to peer: NodeID, into effects: inout NodeEffects) {
+  func showNotes(_ wanted: NoteWanted, to peer: NodeID, into effects: inout NodeEffects) {
     var shown: [String] = []
     for leaf in wanted.leaves.prefix(64) {
-      guard let note = noteToShow(consentingTo: LeafIndex(leaf)), !shown.contains(note.text) else { continue }
+      guard let note = note(proving: LeafIndex(leaf), consenting: true), !shown.contains(note.text) else {
+        continue
+      }
       shown.append(note.text)
       effects.messages.append((peer, PeerMessage.note(NoteShown(note: note.encoded))))
     }
@@ -416,29 +401,11 @@ extension GovernanceNode {
   /// A note that proves `leaf`; for an approval, one that consents to it.
   func note(proving leaf: LeafIndex, consenting: Bool) -> SignedNote? {
     if consenting {
-      if let known = recentNote(consentingTo: leaf) { return known }
-      // Peers and waiting agents ask often, and to read through the notes is dear.
-      guard !finality.isNeverConsented(leaf) else { return nil }
-      return raft.log.note(consentingTo: leaf, limit: Finality.searchedNotes).note
+      return finality.recent.first { $0.checkpoint.consent?.covers(leaf) == true }?.note
+        ?? raft.log.note(consentingTo: leaf)
     }
     return finality.recent.first { $0.checkpoint.size > leaf.value }?.note
       ?? raft.log.notes(covering: leaf, limit: 1).first
-  }
-
-  private func recentNote(consentingTo leaf: LeafIndex) -> SignedNote? {
-    finality.recent.first { $0.checkpoint.consent?.covers(leaf) == true }?.note
-  }
-
-  /// As ``note(proving:consenting:)``, and remembers where there is none: whoever is owed one asks again and again.
-  private mutating func noteToShow(consentingTo leaf: LeafIndex) -> SignedNote? {
-    if let known = recentNote(consentingTo: leaf) { return known }
-    guard !finality.isNeverConsented(leaf) else { return nil }
-    let (note, searched) = raft.log.note(consentingTo: leaf, limit: Finality.searchedNotes)
-    // Notes from before a snapshot may still come.
-    if note == nil, searched == Finality.searchedNotes, raft.log.missing == nil {
-      finality.remember(neverConsented: leaf)
-    }
-    return note
   }
 
   /// The leaf with its proof, where it is final (and, for an approval, consented to).

@@ -22,6 +22,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let ticket: UInt64
     let coordinator: UInt64
     let answer: SignAnswer
+    /// What the note consents to.
+    let consent: ConsentLine?
   }
 
   let party: PartyIdentifier
@@ -31,6 +33,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   private(set) var lock: SigningLock
   private var nextTicket: UInt64 = 1
   private var held: [HeldShare] = []
+  /// What the last shares that were given consent to, newest last; a share that was given may be used at any time.
+  private var given: [ConsentLine] = []
 
   init(party: PartyIdentifier, share: PartyShare<Suite>?, boot: UInt64, lock: SigningLock) {
     pool = NoncePool(party: party, boot: boot, capacity: Self.spare)
@@ -66,7 +70,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     lock = SigningLock(size: note.size, root: note.root, stateRoot: note.stateRoot, time: note.time)
     let ticket = nextTicket
     nextTicket += 1
-    held.append(HeldShare(ticket: ticket, coordinator: coordinator, answer: answer))
+    held.append(
+      HeldShare(ticket: ticket, coordinator: coordinator, answer: answer, consent: note.consent))
     return ((ticket, lock.bytes), nil)
   }
 
@@ -74,6 +79,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// one of each party, and each share brings new ones; what a former leader held is made for nothing.
   private static var batch: Int { 8 }
   private static var spare: Int { 16 }
+  /// How many given shares are remembered.
+  private static var remembered: Int { 64 }
 
   /// Fresh commitments, as many as there is room for in one message; none without a share.
   mutating func publish(using random: inout some RandomNumberGenerator) -> [NonceCommitment<Suite>] {
@@ -102,6 +109,18 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let count = held.prefix { $0.ticket <= ticket }.count
     let released = Array(held.prefix(count))
     held.removeFirst(count)
+    given += released.compactMap(\.consent)
+    if given.count > Self.remembered { given.removeFirst(given.count - Self.remembered) }
     return released
   }
+
+  /// Takes back the shares that would consent to an approval and wait for their locks; the locks stay.
+  mutating func takeBack(consentTo leaf: LeafIndex) -> [HeldShare] {
+    let taken = held.filter { $0.consent?.covers(leaf) == true }
+    held.removeAll { $0.consent?.covers(leaf) == true }
+    return taken
+  }
+
+  /// Whether one of the last shares that were given consents to an approval.
+  func hasGiven(consentTo leaf: LeafIndex) -> Bool { given.contains { $0.covers(leaf) } }
 }

@@ -241,7 +241,10 @@ extension GovernanceNode {
     var batch = WriteBatch()
     batch.deleteFrom(.state, [])
     state.cells.forEach { name, cell in batch.put(.state, Array(name.utf8), cell.merkleBytes()) }
-    raft.log.keep(note, checkpoint, in: &batch)
+    let consented = checkpoint.consent.map { consent in
+      state.approvals(in: consent.first.value...consent.last.value).filter(consent.covers)
+    }
+    raft.log.keep(note, checkpoint, consentingTo: consented ?? [], in: &batch)
     for link in newLinks { links.add(link, in: &batch) }
     enterEpoch(nil, using: &random, in: &batch, into: &effects)
     if let request = raftEffects.persist.first, request.snapshot != nil {

@@ -152,9 +152,11 @@ struct Vetoes: Sendable {
     return declines
   }
 
-  /// Decisions that more than `spare` parties have declined: no round can consent to them.
-  func hopeless(beyond spare: Int) -> [LeafIndex] {
-    gathered.filter { $0.declines.count > spare }.map(\.decision)
+  /// Decisions that more than `spare` of these parties have declined: no round of them can consent to those.
+  func hopeless(beyond spare: Int, of parties: [NodeID]) -> [LeafIndex] {
+    gathered.filter { entry in
+      entry.declines.count { signed in parties.contains { Int($0.rawValue) == signed.content.party } } > spare
+    }.map(\.decision)
   }
 
   /// Every decline that is known here.
@@ -163,9 +165,10 @@ struct Vetoes: Sendable {
 
 extension GovernanceNode {
   /// `Admin/Veto`: this party's own order, whoever brings it.
-  mutating func onVeto(_ call: ClientCall, _ request: StatementRequest, into effects: inout NodeEffects)
-    throws
-  {
+  mutating func onVeto(
+    _ call: ClientCall, _ request: StatementRequest, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) throws {
     let order = try PartySigned<VetoOrder>(parsing: request.statement)
     let content = order.content
     guard content.party == Int(raft.id.rawValue),
@@ -194,24 +197,50 @@ extension GovernanceNode {
         .failedPrecondition,
         "it is consented to already: an operator can still make the token void (claw revoke-token)")
     }
-    guard !vetoes.stands(on: content.proposal) else { return answerVeto(call.key, into: &effects) }
+    guard !vetoes.stands(on: content.proposal) else {
+      return answerVeto(call.key, on: content.proposal, into: &effects)
+    }
     guard !vetoes.isFull else {
       throw Refusal(.resourceExhausted, "\(Vetoes.maximumOrders) vetoes stand here already")
     }
     guard let batch = vetoes.take(order, asked: call.key) else { return }
+    takeBackShares(about: content.proposal, using: &random, into: &effects)
     effects.writes.append((.veto(proposal: content.proposal.value), batch))
     effects.notices.append(
       .warning("this party vetoes the proposal at leaf \(content.proposal.value), for \(call.caller.path)"))
   }
 
   mutating func onVetoDurable(_ proposal: UInt64, into effects: inout NodeEffects) {
-    for key in vetoes.durable(LeafIndex(proposal)) { answerVeto(key, into: &effects) }
+    for key in vetoes.durable(LeafIndex(proposal)) {
+      answerVeto(key, on: LeafIndex(proposal), into: &effects)
+    }
   }
 
-  private func answerVeto(_ key: CallKey, into effects: inout NodeEffects) {
+  /// Shares that were made before the veto and wait for their locks are not given any more; who asked for them hears
+  /// what this party would say now.
+  private mutating func takeBackShares(
+    about proposal: LeafIndex, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
+  ) {
+    guard let approval = overlay.head.proposalView(at: proposal)?.approval else { return }
+    for share in signer.takeBack(consentTo: approval) {
+      var answer = share.answer
+      answer.share = []
+      answer.declined = "consent"
+      answer.except = [approval.value]
+      answer.signature = identity.partyKey.sign(declineStatement(answer)).bytes
+      deliver(answer, to: share.coordinator, using: &random, into: &effects)
+    }
+  }
+
+  private func answerVeto(_ key: CallKey, on proposal: LeafIndex, into effects: inout NodeEffects) {
+    let isLate =
+      overlay.head.proposalView(at: proposal)?.approval.map { signer.hasGiven(consentTo: $0) } ?? false
     let response = ActResponse(
       finalSize: finality.size, acknowledged: 1,
-      message: "party \(raft.id.rawValue) gives no share; the others go on if \(epoch.threshold) remain")
+      message: "party \(raft.id.rawValue) gives no \(isLate ? "further " : "")share; the others go on if "
+        + "\(epoch.threshold) remain"
+        + (isLate ? "; a share that it gave before this came may still be used" : ""))
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 

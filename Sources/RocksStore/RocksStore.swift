@@ -163,6 +163,7 @@ extension Column {
     case .state: "state"
     case .meta: "meta"
     case .artifacts: "artifacts"
+    case .consents: "consents"
     }
   }
 }

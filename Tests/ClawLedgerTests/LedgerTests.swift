@@ -58,6 +58,7 @@ struct LedgerTests {
     // Sizes from 11 on, one note each: leaf 10 is in the range of the 30th, 10 and 11 of the 40th, and excepted of the 20th.
     let zero = SHA256.hash("")
     var batch = WriteBatch()
+    let proven: [UInt64: [UInt64]] = [30: [10], 40: [11]]
     for position in 1...60 as ClosedRange<UInt64> {
       let consent: ConsentLine? =
         switch position {
@@ -70,18 +71,19 @@ struct LedgerTests {
       let note = CheckpointNote(
         cluster: zero, size: 10 + position, root: zero, stateRoot: zero, time: try time(9), consent: consent)
       ledger.keep(
-        SignedNote(text: note.text, name: "x", keyID: [0, 0, 0, 0], signature: [1]), note, in: &batch)
+        SignedNote(text: note.text, name: "x", keyID: [0, 0, 0, 0], signature: [1]), note,
+        consentingTo: (proven[position] ?? []).map { LeafIndex($0) }, in: &batch)
     }
+    // What says of another leaf that a note consents to it is not believed.
+    batch.put(.consents, StoreKey.leaf(12), StoreKey.note(40, try time(9)))
+    batch.put(.consents, StoreKey.leaf(99), StoreKey.note(50, try time(9)))
     store.write(batch)
     ledger.store = store
-    func found(_ leaf: UInt64, limit: Int = 64) throws -> (size: UInt64?, searched: Int) {
-      let (note, searched) = ledger.note(consentingTo: LeafIndex(leaf), limit: limit)
-      return (try note.map { try CheckpointNote(parsing: $0.text).size }, searched)
+    func found(_ leaf: UInt64) throws -> UInt64? {
+      try ledger.note(consentingTo: LeafIndex(leaf)).map { try CheckpointNote(parsing: $0.text).size }
     }
-    #expect(try found(10).size == 40 && found(11).size == 50 && found(5).size == 30)
-    #expect(try found(12).size == nil && found(12).searched == 58)
-    #expect(try found(10, limit: 29) == (nil, 29) && found(10, limit: 30).size == 40)
-    #expect(try found(99) == (nil, 0) && found(.max) == (nil, 0))
+    #expect(try found(10) == 40 && found(11) == 50)
+    #expect(try found(5) == nil && found(12) == nil && found(99) == nil && found(.max) == nil)
   }
 
   @Test("appends, truncations, late syncs and crashes: the ledger is always the log of its model")

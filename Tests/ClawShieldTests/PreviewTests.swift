@@ -125,6 +125,68 @@ struct PreviewTests {
     #expect(throws: RecordError.self) { try Governed(registry: registry) }
   }
 
+  @Test("what may differ is what the action declared when it was decided, not what a later bundle says")
+  func declaredWhenDecided() throws {
+    for (before, after, expected) in [(["took"], ["other"], 0), (["other"], ["took"], 1)] {
+      var world = try Governed(registry: Registry(withPreview: true, mayDiffer: before))
+      let (plan, _) = try dryRun(&world, result: ["objects": 3, "took": 1])
+      let index = try world.propose(action: "publish", preview: plan)
+      try world.settle()
+      try world.vote("ann", on: index)
+      try world.vote("bob", on: index)
+      try world.settle()
+      let approval = try #require(try world.view(index).approval)
+      try world.activate(Registry(version: "2", withPreview: true, mayDiffer: after))
+      world.state = try world.restored()
+      let (body, attachment) = try world.receipt(for: approval, result: ["objects": 3, "took": 9])
+      #expect(try world.append(body, attachment) == .effective)
+      #expect(world.state.flags(limit: 8).count == expected)
+    }
+  }
+
+  @Test("a flag is remembered for a week, and its record for ever")
+  func forgotten() throws {
+    var world = try Governed(registry: Registry(withPreview: true))
+    let (plan, _) = try dryRun(&world, result: ["objects": 3])
+    let index = try world.propose(action: "publish", preview: plan)
+    try world.settle()
+    try world.vote("ann", on: index)
+    try world.vote("bob", on: index)
+    try world.settle()
+    let approval = try #require(try world.view(index).approval)
+    let (body, attachment) = try world.receipt(for: approval, result: ["objects": 4])
+    #expect(try world.append(body, attachment) == .effective)
+    let began = world.now
+    let id = try #require(world.state.flags(limit: 1).first?.incidentID)
+    // Not while its record is owed.
+    world.now = began.advanced(by: .seconds(8 * 86_400))
+    try world.append(.tick)
+    #expect(world.state.isRestricted(by: id))
+    try world.settle()
+    try world.append(.tick)
+    #expect(!world.state.isRestricted(by: id) && !world.state.isLifted(id))
+    #expect(try world.restored().stateRoot == world.state.stateRoot)
+    // A restriction is never forgotten.
+    try world.use(.quarantine, .principal(Governed.agent), id: "q")
+    try world.pass(seconds: 90 * 86_400)
+    #expect(world.state.isRestricted(by: "q"))
+  }
+
+  @Test("a bundle that is asked beside the one in force takes its dry runs, and finds the same money spent")
+  func shadowed() throws {
+    var world = try Governed(registry: Registry(dayLimit: "2", withPreview: true))
+    let shadow = try Registry(version: "2", dayLimit: "2", withPreview: true).bundle
+    let (act, attached) = world.policy(shadow, id: "shadow", mode: .shadow)
+    #expect(try world.append(act, attached) == .effective)
+    let (plan, _) = try dryRun(&world)
+    let index = try world.propose(action: "publish", preview: plan)
+    #expect(try world.rules(index) == [])
+    #expect(world.state.shadowView?.decided == 2 && world.state.shadowView?.differing == 0)
+    // Each of these costs a dollar, of two that the tenant has.
+    for _ in 0..<2 { _ = try world.approved() }
+    #expect(world.state.shadowView?.decided == 4 && world.state.shadowView?.differing == 0)
+  }
+
   @Test("a new bundle makes the preview void with the ballots: what waits is denied and asked for anew")
   func newBundle() throws {
     var world = try world()

@@ -70,6 +70,23 @@ struct WithheldTests {
     }
   }
 
+  @Test("the word of a party that has left keeps nobody's from counting, and does not get into the record")
+  func departed() throws {
+    var world = try Governed()
+    let approval = try world.approved()
+    let good = [try decline(world, approval, party: 1), try decline(world, approval, party: 3)]
+    let others = [try decline(world, approval, party: 2, key: "p3"), try decline(world, approval, party: 4)]
+    let incident = try #require(
+      world.state.withheld(approval, declines: [good[0], others[0], good[1], others[1]]))
+    #expect(incident.declines == good)
+    var forged = incident
+    forged.declines.append(others[1])
+    guard case .divergent = try world.append(.derivedIncident(forged)) else {
+      throw TestFailure("a decline that nobody checked got into the record")
+    }
+    #expect(try world.append(.derivedIncident(incident)) == .effective)
+  }
+
   @Test("what is over, or under older semantics, is not withheld")
   func over() throws {
     var world = try Governed()

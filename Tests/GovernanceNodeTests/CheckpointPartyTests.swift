@@ -22,6 +22,9 @@ final class Rig {
   /// What the node has said to callers, and to its operator.
   var answers: [Answer] = []
   var notices: [Notice] = []
+  /// Whether signing locks are not durable until they are released.
+  var holdsLocks = false
+  private(set) var heldLocks: [UInt64] = []
   let party: Foundation<Ed25519SHA512>.PartyMaterial
   private let localPolicy: LocalPolicy?
   /// An agent, and two approvers who answer for nobody.
@@ -115,9 +118,16 @@ final class Rig {
       }
       for lock in effects.locks {
         disk.sync(lock: lock.bytes)
-        events.append(.locked(ticket: lock.ticket))
+        if holdsLocks { heldLocks.append(lock.ticket) } else { events.append(.locked(ticket: lock.ticket)) }
       }
     }
+  }
+
+  /// The locks that were held are durable, and so is each from here on.
+  func releaseLocks() {
+    holdsLocks = false
+    for ticket in heldLocks { step(.locked(ticket: ticket)) }
+    heldLocks = []
   }
 
   /// Whatever else a test makes the node do, carried out like the effects of a step.
@@ -137,7 +147,7 @@ final class Rig {
     }
     for lock in effects.locks {
       disk.sync(lock: lock.bytes)
-      step(.locked(ticket: lock.ticket))
+      if holdsLocks { heldLocks.append(lock.ticket) } else { step(.locked(ticket: lock.ticket)) }
     }
     step(.tick)
   }

@@ -26,7 +26,7 @@ struct ExportTests {
         let signed = SignedNote(
           text: note.text, name: CheckpointNote.origin(cluster: note.cluster), keyID: [1, 2, 3, 4],
           signature: [UInt8](repeating: 5, count: 64))
-        node.raft.log.keep(signed, note, in: &batch)
+        node.raft.log.keep(signed, note, consentingTo: [], in: &batch)
       }
       effects.writes.append((.note(size: note.size), batch))
     }

@@ -129,22 +129,63 @@ struct VetoTests {
     #expect(Vetoes(ledger: rig.node.raft.log, policy: nil).objection(to: decision) == nil)
   }
 
-  @Test(
-    "that no note consents to a leaf is remembered until one may have come: by a note, or from before a snapshot"
-  )
-  func fruitlessSearch() throws {
+  @Test("a share that waits for its lock when a veto comes is not given")
+  func heldShare() throws {
+    let (rig, leaf) = try waiting()
+    rig.holdsLocks = true
+    try rig.approve(leaf)
+    for _ in 0..<4 where rig.node.overlay.head.proposalView(at: leaf)?.approval == nil { rig.step(.tick) }
+    let approval = try #require(rig.node.overlay.head.proposalView(at: leaf)?.approval)
+    try #require(!rig.heldLocks.isEmpty)
+    #expect(call(rig, try order(rig, leaf, key: rig.partyKey())) == .ok)
+    #expect(try message(rig).hasPrefix("party 1 gives no share;"))
+    rig.releaseLocks()
+    for _ in 0..<60 { rig.step(.tick) }
+    let proof = rig.node.proof(of: approval, consenting: true)
+    #expect(proof == nil)
+    #expect(rig.node.overlay.final.proposalView(at: leaf)?.status == .aborted)
+  }
+
+  @Test("a veto that comes after the share says that it may still be used")
+  func givenShare() throws {
+    let (rig, leaf) = try waiting()
+    rig.holdsLocks = true
+    try rig.approve(leaf)
+    let decided = try #require(rig.node.overlay.head.proposalView(at: leaf)?.approval)
+    // The lock is durable and the share given, and nothing has come of it.
+    for lock in rig.heldLocks { _ = rig.node.signer.locked(ticket: lock) }
+    let isGiven = rig.node.signer.hasGiven(consentTo: decided)
+    #expect(isGiven)
+    #expect(call(rig, try order(rig, leaf, key: rig.partyKey())) == .ok)
+    #expect(try message(rig).contains("may still be used"))
+  }
+
+  private func message(_ rig: Rig) throws -> String {
+    guard case .respond(_, _, let payload)? = rig.answers.first else {
+      throw SimulationError.setup("an answer")
+    }
+    return try ActResponse(decoding: payload).message
+  }
+
+  @Test("what was consented to is proven however many notes have come since, also after a restart")
+  func consentedLongAgo() throws {
     let rig = try Rig()
-    let leaf = LeafIndex(1)
-    var finality = Finality(size: 1, note: nil)
-    finality.remember(neverConsented: leaf)
-    #expect(finality.isNeverConsented(leaf) && !finality.isNeverConsented(LeafIndex(2)))
-    var resumed = finality
-    resumed.resume(rig.node.raft.log, rig.node.overlay.final)
-    #expect(!resumed.isNeverConsented(leaf))
-    var note = try rig.note()
-    note.consent = ConsentLine(first: leaf, last: leaf)
-    let signed = SignedNote(text: note.text, name: "x", keyID: [0, 0, 0, 0], signature: [1])
-    finality.admit(signed, note)
-    #expect(!finality.isNeverConsented(leaf))
+    let leaf = try rig.propose("echo")
+    let found = rig.node.overlay.final.proposalView(at: leaf)?.approval
+    let approval = try #require(found)
+    for _ in 0..<300 {
+      rig.perform { node, _, effects in
+        _ = node.append(.tick, Records.Attachment(), into: &effects)
+      }
+      rig.step(.tick)
+    }
+    try #require(rig.node.finality.recent.allSatisfy { $0.checkpoint.consent?.covers(approval) != true })
+    for _ in 0..<2 {
+      let proof = rig.node.proof(of: approval, consenting: true)
+      #expect(proof != nil)
+      #expect(!rig.node.finality.unproven.contains(approval))
+      try rig.restart()
+      for _ in 0..<60 { rig.step(.tick) }
+    }
   }
 }
