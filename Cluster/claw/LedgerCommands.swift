@@ -21,6 +21,10 @@ enum LedgerCommands {
       "ledger trace", "every record of one piece of work", operands: ["TRACE-ID"], options: Command.session,
       run: trace),
     Command(
+      "ledger decisions", "every decision about what a tenant's agents asked for", operands: ["TENANT"],
+      options: Command.session,
+      details: "What nodes remember, as with trace; older ones stand in an export.", run: decisions),
+    Command(
       "ledger export", "the whole ledger into a file", operands: ["FILE"], options: Command.session,
       details: "Docs/Protocol/verify.py audits the file with none of this project's code.", run: export),
     Command(
@@ -137,11 +141,24 @@ enum LedgerCommands {
   }
 
   private static func trace(_ call: Invocation) throws -> ExitCode {
-    let session = try Session(call.parsed)
     let id = try Operand.identifier(call.parsed.operand(0) ?? "", "TRACE-ID")
+    return try list(TraceRequest(traceID: id), ("trace_id", id), "no record of trace \(id)", call)
+  }
+
+  private static func decisions(_ call: Invocation) throws -> ExitCode {
+    let tenant = try Operand.identifier(call.parsed.operand(0) ?? "", "TENANT")
+    return try list(
+      TraceRequest(tenant: tenant), ("tenant_id", tenant), "no decision of tenant \(tenant)", call)
+  }
+
+  /// All pages of what a request asks for.
+  private static func list(
+    _ request: TraceRequest, _ about: (name: String, id: String), _ nothing: String, _ call: Invocation
+  ) throws -> ExitCode {
+    let session = try Session(call.parsed)
+    var request = request
     var text = ""
     var rows: [JSON] = []
-    var request = TraceRequest(traceID: id)
     while true {
       let page = try session.call("Ledger/Trace", request, of: TraceResponse.self)
       for (index, leaf) in zip(page.indices, page.leaves) {
@@ -153,10 +170,8 @@ enum LedgerCommands {
       guard page.more, let last = page.indices.last, last > request.after else { break }
       request.after = last
     }
-    guard !rows.isEmpty else {
-      throw Failure(.notFound, "no record of trace \(id) may be read here")
-    }
-    call.say(Report(text, [("trace_id", .string(id)), ("records", .array(rows))]))
+    guard !rows.isEmpty else { throw Failure(.notFound, "\(nothing) may be read here") }
+    call.say(Report(text, [(about.name, .string(about.id)), ("records", .array(rows))]))
     return .ok
   }
 

@@ -40,7 +40,49 @@ denials contains {
 	"message": sprintf("depth %d, at most %d", [input.depth, data.limits.depth]),
 } if input.depth > data.limits.depth
 
+# Memory is one plain text, known in full: also when it is decided again.
+denials contains {
+	"rule": "memory_shape",
+	"message": "a note is one text",
+} if {
+	writes_memory
+	not is_string(input.parameters.text)
+}
+
+# What agents read again later is no place for keys.
+denials contains {
+	"rule": "memory_secret",
+	"message": "the note has what looks like a key or a password",
+} if {
+	writes_memory
+	some pattern in data.memory.secrets
+	regex.match(pattern, input.parameters.text)
+}
+
 # --- Where people are asked ---
+
+# A note that tells its reader what to do outlives whoever wrote it: a person reads it first. The patterns catch what is
+# written carelessly, and no list catches everything, so that what comes from outside asks a person whatever it says.
+asks contains {
+	"rule": "memory_instruction",
+	"effect": "escalate",
+	"message": "the note reads like an instruction to agents: a person must agree",
+} if {
+	writes_memory
+	some pattern in data.memory.instructions
+	regex.match(pattern, input.parameters.text)
+}
+
+asks contains {
+	"rule": "memory_outside_text",
+	"effect": "escalate",
+	"message": "what the agent was given in this trace is outside text: a person must agree to what it remembers",
+} if {
+	writes_memory
+	"untrusted" in input.trace_labels
+}
+
+writes_memory if "memory.write" in input.definition.scopes
 
 # Personal data, whatever is done with it.
 asks contains {

@@ -13,8 +13,8 @@ struct LabelModel: Sendable {
 
   private var artifacts: [(place: Place, labels: [String])] = []
   private var proposals: [UInt64: Proposal] = [:]
-  /// The proposals of approving leaves.
-  private var approvals: [UInt64: UInt64] = [:]
+  /// The proposals of approving leaves, and whether those let text from outside in.
+  private var approvals: [UInt64: (proposal: UInt64, reachesOut: Bool)] = [:]
   /// Whose canaries a content holds.
   private var origins: [Digest: [String]] = [:]
   /// Whether something is new since the last comparison.
@@ -27,7 +27,9 @@ struct LabelModel: Sendable {
     switch record.body {
     case .proposal(let signed): proposals[index] = signed.content
     case .decision(let decision):
-      if decision.decisionType == .approve { approvals[index] = decision.proposal.value }
+      if let grant = decision.grant {
+        approvals[index] = (decision.proposal.value, grant.allowedScopes.contains { $0.hasPrefix("egress:") })
+      }
     case .artifact(let signed): take(signed.content)
     case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot, .incident,
       .derivedIncident, .members, .derivedMembers, .key, .recovery:
@@ -37,7 +39,10 @@ struct LabelModel: Sendable {
 
   private mutating func take(_ note: ArtifactNote) {
     var labels = note.labels
-    if let decision = note.decision, let asked = approvals[decision.value], let proposal = proposals[asked] {
+    if let decision = note.decision, let asked = approvals[decision.value],
+      let proposal = proposals[asked.proposal]
+    {
+      if asked.reachesOut { labels.append("untrusted") }
       for digest in proposal.inputs {
         let input = Place(tenant: proposal.tenantID, workspace: proposal.workspaceID, digest: digest)
         labels += artifacts.first { $0.place == input }?.labels ?? []

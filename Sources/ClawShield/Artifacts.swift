@@ -174,7 +174,7 @@ extension ShieldState {
     #if SIMULATION
     if Mutant.labelsDropped.isActive { return note.labels }
     #endif
-    return Labels.joined(note.labels, inputLabels(cell.content))
+    return Labels.joined(note.labels, originLabels(cell))
   }
 
   /// One approval has a bounded number of results, however often its executor tries.

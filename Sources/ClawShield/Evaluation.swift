@@ -95,11 +95,16 @@ extension ShieldState {
     _ subject: Subject, agent: Enrolment, action: ActionDefinition, risk: RiskContext, at time: Timestamp,
     _ rules: inout FiredRules, _ asked: inout AskedPeople
   ) {
-    if rules.list.contains(where: { $0.rule == "floor.untrusted_input" }) {
+    if rules.list.contains(where: { ["floor.untrusted_input", "floor.untrusted_trace"].contains($0.rule) }) {
       asked.add([ApprovalDemand(role: Floor.role, count: 1)], seconds: Floor.deadlineSeconds)
       asked.deny(at: 1, within: Floor.deadlineSeconds)
     }
-    for rule in compiled.bundle.approvals where rule.matches(action: action.name, risk: risk) {
+    if let people = action.classes.map(\.people).max() {
+      asked.add([ApprovalDemand(role: Floor.role, count: people)], seconds: Floor.deadlineSeconds)
+      asked.deny(at: 1, within: Floor.deadlineSeconds)
+    }
+    for rule in compiled.bundle.approvals
+    where rule.matches(action, risk: risk, tenant: subject.proposal.tenantID) {
       let people = rule.demands.map { "\($0.count) × \($0.role)" }.joined(separator: ", ")
       rules.fire(
         "policy.approvals.\(rule.name)", rule.decision,
@@ -110,7 +115,8 @@ extension ShieldState {
     }
     let input = PolicyInput(
       proposal: subject.proposal, action: action, parameters: subject.parameters.value,
-      effectiveRisk: risk, inputLabels: inputLabels(subject.proposal), agent: agent, time: time)
+      effectiveRisk: risk, inputLabels: inputLabels(subject.proposal),
+      traceLabels: traceLabels(subject.proposal), agent: agent, time: time)
     let answer = compiled.policy.evaluate(input)
     for rule in answer.rules { rules.add(rule) }
     asked.add(answer.demands, seconds: answer.deadlineSeconds ?? Floor.deadlineSeconds)

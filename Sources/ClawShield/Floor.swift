@@ -152,6 +152,17 @@ extension ShieldState {
         "floor.hidden_text", .deny,
         "the parameters have \(HiddenText.name(scalar)), which people do not see: normalise them first")
     }
+    if !action.definition.tenants.isEmpty, !action.definition.tenants.contains(proposal.tenantID) {
+      rules.fire(
+        "floor.action_tenant", .deny, "\(proposal.action) is not for tenant \(proposal.tenantID)")
+    }
+    for name in action.definition.classes {
+      rules.fire(
+        "floor.class.\(name.rawValue)", name.people > 1 ? .requireMultiSig : .escalate,
+        name.people > 1
+          ? "\(name.people) people must agree to this class of actions"
+          : "a person must agree to this class of actions")
+    }
     if let shell = Floor.rawShell(action.definition.arguments) {
       rules.fire("floor.raw_shell", .deny, "the action starts a raw shell, \(shell)")
     }
@@ -200,6 +211,11 @@ extension ShieldState {
       rules.fire(
         "floor.untrusted_input", .escalate,
         "an input is outside text and the impact is \(risk.impactLevel.rawValue): a person must approve")
+    } else if risk.impactLevel >= .high, traceLabels(proposal).contains(Floor.untrusted) {
+      rules.fire(
+        "floor.untrusted_trace", .escalate,
+        "a result of this trace is outside text and the impact is \(risk.impactLevel.rawValue): a person must "
+          + "approve")
     }
   }
 

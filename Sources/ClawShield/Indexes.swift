@@ -45,6 +45,15 @@ struct TargetKey: Comparable, Sendable {
   }
 }
 
+/// A leaf that belongs to a tenant; ordered by leaf in it.
+struct TenantLeaf: Comparable, Sendable {
+  let tenant: String
+  let leaf: LeafIndex
+  static func < (left: TenantLeaf, right: TenantLeaf) -> Bool {
+    (left.tenant, left.leaf) < (right.tenant, right.leaf)
+  }
+}
+
 /// A governed act by its expiry.
 struct ActKey: Comparable, Sendable {
   let validUntil: Timestamp
@@ -90,6 +99,8 @@ struct Indexes: Sendable {
   var requests = OrderedSet<Grouped>()
   /// Proposals by their written decisions.
   var decisions = OrderedMap<LeafIndex, LeafIndex>()
+  /// Written decisions by the tenant whose agent asked.
+  var tenantDecisions = OrderedSet<TenantLeaf>()
   /// Proposals by their tokens.
   var tokens = OrderedMap<String, LeafIndex>()
   /// Proposals by agent and time.
@@ -98,6 +109,8 @@ struct Indexes: Sendable {
   var repeats = OrderedSet<Grouped>()
   /// Proposals by trace and time.
   var traces = OrderedSet<Grouped>()
+  /// Proposals by trace and time whose results have labels of their own.
+  var tainted = OrderedSet<Grouped>()
   /// Every remembered proposal.
   var proposals = OrderedSet<LeafIndex>()
   /// What happens by itself, and when.
@@ -197,11 +210,22 @@ struct Indexes: Sendable {
       if let token = old?.token { tokens[token] = nil }
       if let token = new?.token { tokens[token] = index }
     }
+    if old?.taint != new?.taint {
+      if let taint = old?.taint { tainted[taint] = nil }
+      if let taint = new?.taint { tainted[taint] = true }
+    }
     let before = old?.decisions ?? []
     let after = new?.decisions ?? []
     if before != after {
-      for leaf in before where !after.contains(leaf) { decisions[leaf] = nil }
-      for leaf in after where !before.contains(leaf) { decisions[leaf] = index }
+      let tenant = new?.tenant ?? old?.tenant ?? ""
+      for leaf in before where !after.contains(leaf) {
+        decisions[leaf] = nil
+        tenantDecisions[TenantLeaf(tenant: tenant, leaf: leaf)] = nil
+      }
+      for leaf in after where !before.contains(leaf) {
+        decisions[leaf] = index
+        tenantDecisions[TenantLeaf(tenant: tenant, leaf: leaf)] = true
+      }
     }
   }
 
@@ -274,6 +298,9 @@ struct ProposalFacts: Sendable {
   let outstanding: LeafIndex?
   let token: String?
   let decisions: [LeafIndex]
+  /// The agent's own, and never another.
+  let tenant: String
+  let taint: Grouped?
 
   init(_ cell: ProposalCell) {
     due = cell.due
@@ -284,5 +311,10 @@ struct ProposalFacts: Sendable {
     outstanding = cell.isOutstanding ? cell.approval : nil
     token = cell.grant?.tokenID
     decisions = cell.decisions
+    taint =
+      cell.resultLabels.isEmpty
+      ? nil
+      : Grouped(group: Indexes.group(trace: cell.content.traceID), at: cell.at, index: cell.index)
+    if case .agent(let own, _) = cell.content.requestedBy { tenant = own } else { tenant = "" }
   }
 }

@@ -12,6 +12,8 @@ public struct PolicyInput: Sendable {
   public let effectiveRisk: RiskContext
   /// Labels of all inputs, ascending.
   public let inputLabels: [String]
+  /// Labels of what was given to agents of the tenant in the proposal's trace, beyond their own; ascending.
+  public let traceLabels: [String]
   /// The agent.
   public let agent: Enrolment
   /// Log time.

@@ -86,6 +86,8 @@ struct ProposalCell: Equatable, Sendable {
   var previewed: PreviewedResult?
   /// Members of its result that may differ from that: what its action declared when it was decided.
   var mayDiffer: [String] = []
+  /// Where its result comes from, beyond its tenant, its agent and its executor; ascending (INV-013).
+  var resultLabels: [String] = []
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -193,6 +195,13 @@ extension ProposalCell: JSONWritable {
           return names.isEmpty || names.count != values.count ? nil : names
         }
       } ?? []
+    resultLabels =
+      try fields.optionalValue("result_labels", "labels") { json in
+        json.array.flatMap { values in
+          let labels = values.compactMap(\.string)
+          return labels.isEmpty || labels.count != values.count ? nil : labels
+        }
+      } ?? []
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -238,6 +247,7 @@ extension ProposalCell: JSONWritable {
         }
       ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
       ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)), ("settled_at", settledAt.map(JSON.time)),
+      ("result_labels", resultLabels.isEmpty ? nil : .texts(resultLabels)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

@@ -228,6 +228,20 @@ extension ShieldState: CustomStringConvertible {
     return Array(out.sorted().prefix(Self.traceLength))
   }
 
+  /// The remembered decisions about what a tenant's agents asked for, whose leaves are after `leaf`, ascending, at most
+  /// `limit` (API-8). What is older stands in the ledger.
+  public func decisions(ofTenant tenant: String, after leaf: LeafIndex, limit: Int) -> [LeafIndex] {
+    var out: [LeafIndex] = []
+    let first = TenantLeaf(tenant: tenant, leaf: LeafIndex(leaf.value &+ 1))
+    guard first.leaf > leaf else { return [] }
+    indexes.tenantDecisions.forEach(from: first) { key, _ in
+      guard key.tenant == tenant, out.count < limit else { return false }
+      out.append(key.leaf)
+      return true
+    }
+    return out
+  }
+
   /// The tenant that a record belongs to; nil for what is the cluster's own. What an agent asks in
   /// another tenant's name stays its own tenant's.
   public static func tenant(of body: RecordBody) -> String? {

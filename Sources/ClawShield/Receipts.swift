@@ -107,6 +107,10 @@ extension ShieldState {
         cell.receipt?.previewed = PreviewedResult(result)
       }
     }
+    if semantics >= Semantics.people, signed.content.status == .succeeded {
+      let own = [cell.content.tenantID, cell.content.requestedBy.path]
+      cell.resultLabels = originLabels(cell).filter { !own.contains($0) }
+    }
     cell.settledAt = logTime
     cell.relate(index)
     if let reservation = cell.reservation {

@@ -7,7 +7,10 @@ enum RegoInput {
   /// - Parameter definitions: the registry's entries by name.
   static func value(_ input: PolicyInput, definitions: Value) -> Value {
     var members = common(input.proposal, input.action, risk: input.effectiveRisk, at: input.time, definitions)
-    members += [("agent", person(input.agent)), ("input_labels", texts(input.inputLabels))]
+    members += [
+      ("agent", person(input.agent)), ("input_labels", texts(input.inputLabels)),
+      ("trace_labels", texts(input.traceLabels)),
+    ]
     if let parameters = input.parameters { members.append(("parameters", Value(parameters))) }
     return object(members)
   }

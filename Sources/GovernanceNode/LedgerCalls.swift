@@ -69,11 +69,26 @@ extension GovernanceNode {
       .respond(call.key, .ok, payload: ProofResponse(hashes: path.map(\.bytes)).encode()))
   }
 
-  /// The final records of a trace that the caller may read, a page at a time.
-  func trace(_ call: ClientCall, _ request: TraceRequest, into effects: inout NodeEffects) {
+  /// Most decisions of a tenant that are looked at for one page.
+  private static var decisionsPerPage: Int { 4096 }
+
+  /// The final records of a trace, or a tenant's decisions, that the caller may read, a page at a time.
+  func trace(_ call: ClientCall, _ request: TraceRequest, into effects: inout NodeEffects) throws {
+    let leaves: [LeafIndex]
+    if request.tenant.isEmpty {
+      leaves = overlay.final.trace(request.traceID)
+    } else {
+      guard request.traceID.isEmpty else {
+        throw RecordError.field("trace_id, tenant", expected: "one of them")
+      }
+      leaves =
+        mayRead(call.caller, tenant: request.tenant)
+        ? overlay.final.decisions(
+          ofTenant: request.tenant, after: LeafIndex(request.after), limit: Self.decisionsPerPage) : []
+    }
     var response = TraceResponse()
     var bytes = 0
-    for index in overlay.final.trace(request.traceID) where index.value > request.after {
+    for index in leaves where index.value > request.after {
       guard let record = raft.log.record(at: index), let leaf = raft.log.leaf(at: index),
         mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
       else { continue }
@@ -85,6 +100,7 @@ extension GovernanceNode {
       response.indices.append(index.value)
       response.leaves.append(leaf)
     }
+    if !request.tenant.isEmpty, leaves.count == Self.decisionsPerPage { response.more = true }
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }
 }

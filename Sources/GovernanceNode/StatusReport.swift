@@ -79,8 +79,12 @@ extension GovernanceNode {
   private var policyStatus: JSON {
     let bundle = overlay.final.bundle
     let asked = bundle.actions.map { action in
-      let rules = bundle.approvals.filter { $0.matches(action: action.name, risk: action.risk) }
-      return (action.name, JSON.integer(rules.map { $0.demands.reduce(0) { $0 + $1.count } }.max() ?? 0))
+      // Whatever a rule asks of any tenant.
+      let rules = bundle.approvals.filter {
+        $0.matches(action, risk: action.risk, tenant: $0.tenants.first ?? "")
+      }
+      let people = rules.map { $0.demands.reduce(0) { $0 + $1.count } } + action.classes.map(\.people)
+      return (action.name, JSON.integer(people.max() ?? 0))
     }
     return .object([
       ("bundle_version", .string(bundle.bundleVersion)),

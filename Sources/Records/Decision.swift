@@ -148,6 +148,11 @@ public struct ApprovalGrant: Hashable, Sendable, JSONWritable {
   }
 }
 
+extension ApprovalGrant {
+  /// Whether what it lets run may bring text from outside.
+  public var reachesOut: Bool { allowedScopes.contains { $0.hasPrefix("egress:") } }
+}
+
 /// What people must do before a pending proposal is decided.
 public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
   /// The role whose holders may vote.

@@ -46,6 +46,10 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var isIrreversible = false
   /// Members of its result that may differ from what the dry run said; any other difference is an incident.
   public var mayDiffer: [String] = []
+  /// What it does that people must agree to.
+  public var classes: [ActionClass] = []
+  /// The tenants whose agents may ask for it; empty for all.
+  public var tenants: [String] = []
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -96,6 +100,8 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
             && names.allSatisfy({ (1...64).contains($0.utf8.count) }) ? names : nil
         }
       } ?? []
+    classes = try fields.optionalClasses()
+    tenants = try fields.optionalTenants()
     guard mayDiffer.isEmpty || preview != nil else {
       throw .field(fields.name("may_differ"), expected: "nothing, where there is no preview")
     }
@@ -123,73 +129,9 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("token_seconds", .integer(tokenSeconds)),
       ("preview", preview.map(JSON.string)), ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
       ("irreversible", isIrreversible ? true : nil),
+      ("classes", classes.isEmpty ? nil : .texts(classes.map(\.rawValue))),
+      ("tenants", tenants.isEmpty ? nil : .texts(tenants)),
     ])
-  }
-}
-
-/// When people must be asked: the first rule that matches adds its demands to those before it.
-public struct ApprovalRule: Equatable, Sendable, JSONWritable {
-  /// Names the rule in `rules_fired`.
-  public var name: String
-  /// Actions it is about; empty for all.
-  public var actions: [String]
-  /// Matches at this impact and above.
-  public var impactAtLeast: ImpactLevel?
-  /// Matches at this classification and above.
-  public var classificationAtLeast: DataClassification?
-  /// Matches at this cost and above.
-  public var costAtLeast: MicroUSD?
-  /// What is demanded.
-  public var demands: [ApprovalDemand]
-  /// `escalate`, `require_mfa` or `require_multi_sig`.
-  public var decision: DecisionType
-  /// How long people have, in seconds; then the proposal is denied.
-  public var deadlineSeconds: Int
-  /// How many people's rejections deny: 1 is a veto, which beats any number of approvals.
-  public var rejections: Int
-
-  package init(from fields: inout Fields) throws(RecordError) {
-    name = try fields.identifier("name")
-    actions = try fields.identifiers("actions")
-    impactAtLeast = try fields.optionalValue("impact_at_least", "an impact level") { json in
-      json.string.flatMap(ImpactLevel.init(rawValue:))
-    }
-    classificationAtLeast = try fields.optionalValue(
-      "classification_at_least", "a data classification"
-    ) { json in json.string.flatMap(DataClassification.init(rawValue:)) }
-    costAtLeast = try fields.optionalValue("cost_at_least_usd", "dollars as a decimal string") { json in
-      json.string.flatMap(MicroUSD.init(text:))
-    }
-    demands = try fields.objects("demands", limit: 16) { (inner) throws(RecordError) in
-      try ApprovalDemand(from: &inner)
-    }
-    decision = try fields.choice("decision")
-    deadlineSeconds = try fields.integer("deadline_seconds", in: 1...604_800)
-    rejections = try fields.optionalRejections() ?? 1
-    guard !decision.isFinal, !demands.isEmpty || decision == .requireMFA else {
-      throw .field(
-        fields.name("decision"),
-        expected: "escalate or require_multi_sig with at least one demand, or require_mfa")
-    }
-  }
-
-  public var members: [(String, JSON)] {
-    present([
-      ("name", .string(name)), ("actions", .texts(actions)),
-      ("impact_at_least", impactAtLeast.map { .string($0.rawValue) }),
-      ("classification_at_least", classificationAtLeast.map { .string($0.rawValue) }),
-      ("cost_at_least_usd", costAtLeast.map(JSON.money)), ("demands", .array(demands.map(\.json))),
-      ("decision", .string(decision.rawValue)), ("deadline_seconds", .integer(deadlineSeconds)),
-      ("rejections", rejections == 1 ? nil : .integer(rejections)),
-    ])
-  }
-
-  /// Whether the rule is about this action at this risk.
-  public func matches(action: String, risk: RiskContext) -> Bool {
-    (actions.isEmpty || actions.contains(action))
-      && impactAtLeast.map { risk.impactLevel >= $0 } ?? true
-      && classificationAtLeast.map { risk.dataClassification >= $0 } ?? true
-      && costAtLeast.map { risk.estimatedCost >= $0 } ?? true
   }
 }
 
@@ -343,9 +285,12 @@ public struct PolicyBundle: Equatable, Sendable {
   public var leastSemantics: Int {
     let isOfPeople =
       author != nil || !redactions.isEmpty || breakers.retriesPerHour != nil
-      || actions.contains { $0.preview != nil || $0.isIrreversible }
+      || actions.contains {
+        $0.preview != nil || $0.isIrreversible || !$0.classes.isEmpty || !$0.tenants.isEmpty
+      }
       || approvals.contains { rule in
-        rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
+        !rule.classes.isEmpty || !rule.tenants.isEmpty || rule.rejections != 1 || rule.demands.isEmpty
+          || rule.demands.contains { !$0.filters.isEmpty }
       }
     let reaches = actions.contains { $0.usesReach }
     return max(

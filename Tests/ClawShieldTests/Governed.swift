@@ -403,6 +403,9 @@ struct Registry {
   /// What `echo` reads.
   var echoInputs = #""inputs":{"minimum_count":0,"maximum_count":2,"maximum_bytes":1000},"#
   var files: [(path: String, text: String)] = []
+  /// More members of `costly`, and of the rule about `publish`: what comes before their other members.
+  var costlyHas = ""
+  var publishRuleHas = ""
   /// The file itself, where it is to be wrong.
   var override: String?
   /// What one evaluation may use, as JSON.
@@ -433,7 +436,7 @@ struct Registry {
     let people = demands.map { #"{"role":"\#($0.0)","count":\#($0.1)\#(held)}"# }.joined(separator: ",")
     let more = rejections == 1 ? "" : #","rejections":\#(rejections)"#
     return """
-      {"name":"\(name)","actions":["\(action)"],"demands":[\(people)],"decision":"\(decision)",
+      {"name":"\(name)",\(action == "publish" ? publishRuleHas : "")"actions":["\(action)"],"demands":[\(people)],"decision":"\(decision)",
        "deadline_seconds":3600\(more)}
       """
   }
@@ -443,6 +446,7 @@ struct Registry {
       action(
         name, impact: name == "purge" ? "critical" : "low", cost: name == "costly" ? "60" : "1",
         schema: #"{"type":"object"}"#, arguments: #"["/action","\#(name)"]"#,
+        inputs: name == "costly" ? costlyHas : "",
         preview: withPreview && name == "publish" ? "plan" : nil)
     }
     if withPreview {

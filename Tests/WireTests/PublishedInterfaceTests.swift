@@ -74,7 +74,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("ledger", "EntryResponse", EntryResponse(leaf: [0, 255, 1], attachment: [0, 255, 2], proof: "é 3")),
   ("ledger", "ProofRequest", ProofRequest(index: 1099511627776, size: 18446744073709551615)),
   ("ledger", "ProofResponse", ProofResponse(hashes: [[0, 255, 1], [0, 255, 2]])),
-  ("ledger", "TraceRequest", TraceRequest(traceID: "é 1", after: 1_099_511_627_776)),
+  ("ledger", "TraceRequest", TraceRequest(traceID: "é 1", after: 1_099_511_627_776, tenant: "é 3")),
   (
     "ledger", "TraceResponse",
     TraceResponse(

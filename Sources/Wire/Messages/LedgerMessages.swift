@@ -174,20 +174,24 @@ public struct TraceRequest: WireMessage {
   public var traceID: String = ""
   /// Only records after this leaf: the next page.
   public var after: UInt64 = 0
+  /// Instead of a trace, the decisions about what this tenant's agents asked for.
+  public var tenant: String = ""
 
   public init() {}
 
   public init(
-    traceID: String = "", after: UInt64 = 0
+    traceID: String = "", after: UInt64 = 0, tenant: String = ""
   ) {
     self.traceID = traceID
     self.after = after
+    self.tenant = tenant
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: traceID = try reader.string()
     case 2: after = try reader.uint64()
+    case 3: tenant = try reader.string()
     default: break
     }
   }
@@ -195,6 +199,7 @@ public struct TraceRequest: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.string(1, traceID)
     writer.uint64(2, after)
+    writer.string(3, tenant)
   }
 }
 

@@ -1,0 +1,45 @@
+import Records
+
+/// Where results come from (INV-013). What is an artifact has labels of its own; what an agent is told with its receipt has
+/// them too, and taints the piece of work that goes on with it: the trace.
+extension ShieldState {
+  /// Most tainted results of one trace that are looked at; more are taken for outside text.
+  private static var taintsLookedAt: Int { 256 }
+
+  /// What goes into a run's result by its inputs as they are now, and by what it may reach; ascending.
+  func originLabels(_ cell: ProposalCell) -> [String] {
+    let labels = inputLabels(cell.content)
+    guard semantics >= Semantics.people, cell.grant?.reachesOut == true else { return labels }
+    return Labels.joined(labels, [Floor.untrusted])
+  }
+
+  /// The labels of a remembered result, its tenant's, its agent's and its executor's among them; nil where there is none.
+  public func resultLabels(of index: LeafIndex) -> [String]? {
+    guard let cell = proposal(index), cell.receipt?.status == .succeeded, let grant = cell.grant else {
+      return nil
+    }
+    return Labels.joined(
+      cell.resultLabels, [cell.content.tenantID, cell.content.requestedBy.path, grant.executorID.path])
+  }
+
+  /// The labels of all results that agents of the proposal's tenant were given in its trace; ascending.
+  func traceLabels(_ proposal: Proposal) -> [String] {
+    guard !indexes.tainted.isEmpty else { return [] }
+    var labels: [String] = []
+    var seen = 0
+    let group = Indexes.group(trace: proposal.traceID)
+    indexes.tainted.forEach(from: Grouped(group: group, at: .epoch, index: LeafIndex(0))) { key, _ in
+      guard key.group == group else { return false }
+      seen += 1
+      guard seen <= Self.taintsLookedAt else {
+        labels = Labels.joined(labels, [Floor.untrusted])
+        return false
+      }
+      if let cell = self.proposal(key.index), cell.content.tenantID == proposal.tenantID {
+        labels = Labels.joined(labels, cell.resultLabels)
+      }
+      return true
+    }
+    return labels
+  }
+}
