@@ -19,7 +19,8 @@ extension CheckedOutcome {
     }
     if outcome.status == "pending" {
       for demand in outcome.demands {
-        lines.append("  needs     \(demand.count) of role \(demand.role), has \(demand.approved)")
+        let whose = demand.tenant.isEmpty ? "" : " of tenant \(demand.tenant)"
+        lines.append("  needs     \(demand.count) of role \(demand.role)\(whose), has \(demand.approved)")
       }
       if outcome.unconfirmed {
         lines.append(
@@ -83,7 +84,7 @@ extension CheckedOutcome {
           outcome.demands.map {
             .object([
               ("role", .string($0.role)), ("count", .integer(Int($0.count))),
-              ("approved", .integer(Int($0.approved))),
+              ("approved", .integer(Int($0.approved))), ("tenant", .string($0.tenant)),
             ])
           })
       ),

@@ -46,6 +46,9 @@ struct PendingReport {
       add("would", preview.result?.canonical ?? "too long for a list; see claw pending --leaf", &lines)
     }
     if !proposal.inputs.isEmpty { add("reads", proposal.inputs.map(\.hex).joined(separator: " "), &lines) }
+    if let crossing = proposal.crossing {
+      add("crosses", "to workspace \(crossing.workspaceID) of tenant \(crossing.tenantID)", &lines)
+    }
     add("scopes", proposal.scopes.joined(separator: ", "), &lines)
     add("risk", risk(item), &lines)
     for rule in item.wire.rules where rule.effect != "approve" {
@@ -108,7 +111,8 @@ struct PendingReport {
       let filters =
         item.decision.flatMap { position < $0.demands.count ? $0.demands[position].filters : nil } ?? []
       let held = filters.isEmpty ? "" : " (\(filters.joined(separator: ", ")))"
-      return "\(demand.count) of role \(demand.role)\(held), has \(demand.approved)"
+      let whose = demand.tenant.isEmpty ? "" : " of tenant \(demand.tenant)"
+      return "\(demand.count) of role \(demand.role)\(whose)\(held), has \(demand.approved)"
     }
     if item.wire.unconfirmed {
       needs.append("a confirmation by \(item.wire.responsible), who answers for the agent, with a second key")
@@ -144,7 +148,7 @@ struct PendingReport {
           wire.demands.map {
             .object([
               ("role", .string($0.role)), ("count", .integer(Int($0.count))),
-              ("approved", .integer(Int($0.approved))),
+              ("approved", .integer(Int($0.approved))), ("tenant", .string($0.tenant)),
             ])
           })
       ), ("deadline", .string(wire.deadline)), ("policy_bundle_hash", .string(wire.policyBundleHash)),

@@ -27,6 +27,9 @@ enum ProposalCommands {
         CommandOption("--data", "CLASS", "public, internal, pii or restricted; default the registry's"),
         CommandOption("--input", "DIGEST", "an artifact that the action reads", isRepeated: true),
         CommandOption(
+          "--from", "TENANT/WORKSPACE",
+          "where inputs are that are not in the own workspace; an approver of each tenant must agree"),
+        CommandOption(
           flag: "--inputs-from-workspace", "every artifact of the workspace, but for results of actions"),
         CommandOption(
           "--preview", "LEAF",
@@ -101,7 +104,18 @@ enum ProposalCommands {
       inputs: try inputs(parsed, session, tenant, workspace),
       depth: try parsed.integer("--depth", in: 0...64, default: 0),
       validUntil: try Statements.validity(parsed),
-      preview: try parsed.value("--preview").map { LeafIndex(try Operand.leaf($0, "--preview")) })
+      preview: try parsed.value("--preview").map { LeafIndex(try Operand.leaf($0, "--preview")) },
+      crossing: try parsed.value("--from").map { try crossing($0, own: tenant) })
+  }
+
+  private static func crossing(_ text: String, own: String) throws -> Crossing {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, parts[0] != own else {
+      throw UsageError("--from: expected TENANT/WORKSPACE of another tenant, found \"\(text)\"")
+    }
+    return Crossing(
+      tenantID: try Operand.identifier(parts[0], "--from"),
+      workspaceID: try Operand.identifier(parts[1], "--from"))
   }
 
   private static func inputs(

@@ -43,9 +43,14 @@ struct LabelModel: Sendable {
       let proposal = proposals[asked.proposal]
     {
       if asked.reachesOut { labels.append("untrusted") }
+      if let crossing = proposal.crossing { labels += [crossing.tenantID, "untrusted"] }
       for digest in proposal.inputs {
         let input = Place(tenant: proposal.tenantID, workspace: proposal.workspaceID, digest: digest)
-        labels += artifacts.first { $0.place == input }?.labels ?? []
+        let foreign = proposal.crossing.map {
+          Place(tenant: $0.tenantID, workspace: $0.workspaceID, digest: digest)
+        }
+        let known = artifacts.first { $0.place == input } ?? artifacts.first { $0.place == foreign }
+        labels += known?.labels ?? []
       }
     }
     isChanged = true

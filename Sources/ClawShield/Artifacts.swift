@@ -286,6 +286,6 @@ extension ShieldState {
     guard isLiveApproval(at: decision, time: time), let index = indexes.decisions[decision],
       let cell = proposal(index), cell.grant?.executorID == executor, cell.content.inputs.contains(digest)
     else { return nil }
-    return artifactCell(cell.content.tenantID, cell.content.workspaceID, digest).map(ArtifactView.init)
+    return inputCell(cell.content, digest).map(ArtifactView.init)
   }
 }

@@ -27,6 +27,10 @@ extension ShieldState {
       return .known(vote.leaf)
     }
     try requireValidity(ballot.validUntil, at: time)
+    if isRevocation(ballot, cell, at: time) {
+      try requireRevoking(ballot, voter, cell)
+      return .accept
+    }
     try requireOpen(cell, at: time)
     try requireBinding(ballot, cell)
     if isConfirmation {
@@ -77,13 +81,17 @@ extension ShieldState {
     guard !isOwner(voter, of: cell) else {
       throw Refusal(.permissionDenied, "neither the agent nor its owner votes on its proposal")
     }
-    guard voter.tenantID.isEmpty || voter.tenantID == cell.content.tenantID else {
+    guard isAsked(voter.tenantID, about: cell) else {
       throw Refusal(.permissionDenied, "the voter belongs to tenant \(voter.tenantID)")
     }
     guard voter.roles.contains(ballot.role) else {
       throw Refusal(.permissionDenied, "the voter does not hold the role \(ballot.role)")
     }
-    guard cell.verdict.demands.contains(where: { $0.role == ballot.role }) else {
+    guard
+      cell.verdict.demands.contains(where: {
+        $0.role == ballot.role && $0.isOpen(to: voter.tenantID, of: cell.content)
+      })
+    else {
       let roles = cell.verdict.demands.map(\.role).joined(separator: ", ")
       throw Refusal(.failedPrecondition, "the role \(ballot.role) is not asked; \(roles) is")
     }

@@ -12,6 +12,7 @@ extension ShieldState {
   mutating func take(_ signed: Signed<Ballot>, at index: LeafIndex) {
     let ballot = signed.content
     guard let old = proposal(ballot.proposal), let voter = enrolment(of: ballot.voter) else { return }
+    if isRevocation(ballot, old, at: logTime) { return takeBack(signed, voter, old, at: index) }
     var cell = old
     cell.votes.append(
       ProposalCell.Vote(
@@ -41,9 +42,12 @@ extension ShieldState {
     if !tripped.isEmpty { trip(tripped, by: cell, cause: index) }
   }
 
-  /// The approving votes of a role that count now.
-  func approvals(_ cell: ProposalCell, role: String) -> [ProposalCell.Vote] {
-    cell.votes.filter { $0.vote == .approve && $0.role == role && counts($0, in: cell) }
+  /// The approving votes that count towards a demand now.
+  func approvals(_ cell: ProposalCell, _ demand: ApprovalDemand) -> [ProposalCell.Vote] {
+    cell.votes.filter { vote in
+      vote.vote == .approve && vote.role == demand.role && counts(vote, in: cell)
+        && demand.isOpen(to: enrolment(of: vote.voter)?.tenantID ?? "", of: cell.content)
+    }
   }
 
   /// How many people's rejections count now.
@@ -52,7 +56,7 @@ extension ShieldState {
   }
 
   private func isMet(_ cell: ProposalCell) -> Bool {
-    cell.verdict.demands.allSatisfy { approvals(cell, role: $0.role).count >= $0.count }
+    cell.verdict.demands.allSatisfy { approvals(cell, $0).count >= $0.count }
       && (!needsConfirmation(cell.verdict) || isConfirmed(cell))
   }
 
@@ -61,16 +65,19 @@ extension ShieldState {
   private mutating func meet(_ cell: inout ProposalCell, cause: LeafIndex) -> [FiredRule] {
     let subject = Subject(
       proposal: cell.content, repeatKey: cell.repeatKey,
-      parameters: .remembered(schema: cell.schemaHash), isNew: false)
+      parameters: .remembered(schema: cell.schemaHash), isNew: false, isAgreed: true)
     let finding = checkFloor(subject, at: logTime)
     guard !finding.rules.isDenied, let action = finding.action else {
       let denials = finding.rules.list.filter { $0.effect == .deny }
       supersede(&cell, with: denial(cell, because: denials, cause: cause))
       return finding.tripped
     }
+    // One person may be asked by two demands, as for the tenant and for the rule.
     let people = cell.verdict.demands.flatMap { demand in
-      approvals(cell, role: demand.role).prefix(demand.count)
-    }.sorted { $0.leaf < $1.leaf }
+      approvals(cell, demand).prefix(demand.count)
+    }.sorted { $0.leaf < $1.leaf }.reduce(into: [ProposalCell.Vote]()) { people, vote in
+      if people.last?.leaf != vote.leaf { people.append(vote) }
+    }
     var rules = FiredRules(cell.verdict.rules)
     rules.fire("ballots.met", .approve, "\(people.count) people approved")
     var verdict = cell.verdict

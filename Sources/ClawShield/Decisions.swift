@@ -52,7 +52,7 @@ extension ShieldState {
     var out: [Enrolment] = []
     indexes.executors.forEach { principal, _ in
       if let executor = enrolment(of: principal, at: logTime),
-        isEligible(executor, action: action.definition, tenant: owed.cell.content.tenantID)
+        isEligible(executor, action: action.definition, for: owed.cell.content)
       {
         out.append(executor)
       }
@@ -61,9 +61,9 @@ extension ShieldState {
     return out
   }
 
-  private func isEligible(_ executor: Enrolment, action: ActionDefinition, tenant: String) -> Bool {
+  private func isEligible(_ executor: Enrolment, action: ActionDefinition, for proposal: Proposal) -> Bool {
     executor.isolationClasses.contains { $0 >= action.isolationClass }
-      && (executor.tenantID.isEmpty || executor.tenantID == tenant)
+      && (executor.tenantID.isEmpty || executor.tenantID == proposal.tenantID && proposal.crossing == nil)
       && restriction(on: .principal(executor.principal)) == nil
   }
 
@@ -74,7 +74,7 @@ extension ShieldState {
     guard cell.verdict.type == .approve else { return decision(cell, cell.verdict, grant: nil) }
     guard let executor, let known = enrolment(of: executor, at: logTime),
       case .executor = executor, let action = compiled.action(cell.content.action)?.definition,
-      isEligible(known, action: action, tenant: cell.content.tenantID)
+      isEligible(known, action: action, for: cell.content)
     else { return decision(cell, withoutExecutor(cell), grant: nil) }
     return decision(cell, cell.verdict, grant: grant(cell, action, known))
   }
@@ -117,7 +117,8 @@ extension ShieldState {
         rateLimitPerMinute: action.rateLimitPerMinute),
       executorID: executor.principal, executorIncarnation: executor.incarnation,
       isolationClass: action.isolationClass, humanAttestors: verdict.attestors,
-      multiSigThreshold: verdict.demands.reduce(0) { $0 + $1.count })
+      // Fewer where one person met two demands.
+      multiSigThreshold: min(verdict.demands.reduce(0) { $0 + $1.count }, verdict.attestors.count))
   }
 
   // MARK: Effect

@@ -21,6 +21,8 @@ extension ShieldState {
     let parameters: Parameters
     /// Whether the proposal comes now, and not for a second decision.
     let isNew: Bool
+    /// Whether everybody who was asked has agreed, under this bundle.
+    var isAgreed = false
   }
 
   /// What restrictions, floor and breakers find.
@@ -54,9 +56,7 @@ extension ShieldState {
       return finding
     }
     guard !finding.rules.isDenied else { return finding }
-    checkFloor(
-      proposal, agent: agent, action: action, parameters: subject.parameters, risk: finding.risk,
-      &finding.rules)
+    checkFloor(subject, agent: agent, action: action, risk: finding.risk, &finding.rules)
     checkPreview(subject, action: action?.definition, at: time, &finding.rules)
     var breakers = FiredRules()
     checkBreakers(
@@ -99,6 +99,10 @@ extension ShieldState {
       asked.add([ApprovalDemand(role: Floor.role, count: 1)], seconds: Floor.deadlineSeconds)
       asked.deny(at: 1, within: Floor.deadlineSeconds)
     }
+    if subject.proposal.crossing != nil {
+      asked.add(crossingDemands(subject.proposal), seconds: Floor.deadlineSeconds)
+      asked.deny(at: 1, within: Floor.deadlineSeconds)
+    }
     if let people = action.classes.map(\.people).max() {
       asked.add([ApprovalDemand(role: Floor.role, count: people)], seconds: Floor.deadlineSeconds)
       asked.deny(at: 1, within: Floor.deadlineSeconds)
@@ -115,7 +119,7 @@ extension ShieldState {
     }
     let input = PolicyInput(
       proposal: subject.proposal, action: action, parameters: subject.parameters.value,
-      effectiveRisk: risk, inputLabels: inputLabels(subject.proposal),
+      effectiveRisk: risk, inputLabels: inputLabels(subject.proposal, isAgreed: false),
       traceLabels: traceLabels(subject.proposal), agent: agent, time: time)
     let answer = compiled.policy.evaluate(input)
     for rule in answer.rules { rules.add(rule) }
@@ -157,7 +161,9 @@ extension ShieldState {
     verdict.rejections = asked.rejections ?? 1
     let seconds = Int64(asked.seconds ?? Floor.deadlineSeconds)
     verdict.deadline = min(verdict.decidedAt.advanced(by: .seconds(seconds)), validUntil)
-    var people = verdict.demands.map { "\($0.count) × \($0.role)" }
+    var people = verdict.demands.map { demand in
+      "\(demand.count) × \(demand.role)" + (demand.tenant.map { " of tenant \($0)" } ?? "")
+    }
     if isConfirmed { people.append("a confirmation by a second key") }
     verdict.rationale =
       "waits for \(people.joined(separator: ", ")) until \(verdict.deadline?.text ?? "")"
@@ -198,7 +204,7 @@ struct AskedPeople {
     guard !more.isEmpty else { return }
     self.seconds = min(self.seconds ?? seconds, seconds)
     for demand in more {
-      if let position = demands.firstIndex(where: { $0.role == demand.role }) {
+      if let position = demands.firstIndex(where: { $0.role == demand.role && $0.tenant == demand.tenant }) {
         demands[position].count = max(demands[position].count, demand.count)
         let filters = (demands[position].filters + demand.filters).sorted()
         demands[position].filters = filters.reduce(into: []) { all, name in

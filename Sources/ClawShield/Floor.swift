@@ -109,12 +109,12 @@ extension ShieldState {
     }
   }
 
-  /// The tenants that a proposal is about: its agent's, and the one it names.
+  /// The tenants that a proposal is about: its agent's, the one it names, and the one that it crosses to.
   func tenants(of proposal: Proposal) -> [String] {
-    guard case .agent(let own, _) = proposal.requestedBy, own != proposal.tenantID else {
-      return [proposal.tenantID]
-    }
-    return [own, proposal.tenantID]
+    var tenants = [proposal.tenantID]
+    if case .agent(let own, _) = proposal.requestedBy, own != proposal.tenantID { tenants.insert(own, at: 0) }
+    if let other = proposal.crossing?.tenantID { tenants.append(other) }
+    return tenants
   }
 
   /// The first incident in force against `target`.
@@ -130,9 +130,11 @@ extension ShieldState {
 
   /// Tenant, registry, parameters, scopes and inputs (INV-005, INV-008, T2.1, T3.2).
   func checkFloor(
-    _ proposal: Proposal, agent: Enrolment, action: CompiledBundle.Action?, parameters: Parameters,
-    risk: RiskContext, _ rules: inout FiredRules
+    _ subject: Subject, agent: Enrolment, action: CompiledBundle.Action?, risk: RiskContext,
+    _ rules: inout FiredRules
   ) {
+    let proposal = subject.proposal
+    let parameters = subject.parameters
     if proposal.tenantID != agent.tenantID {
       rules.fire(
         "floor.tenant", .deny,
@@ -167,7 +169,8 @@ extension ShieldState {
       rules.fire("floor.raw_shell", .deny, "the action starts a raw shell, \(shell)")
     }
     checkScopes(proposal, agent: agent, action: action.definition, &rules)
-    checkInputs(proposal, agent: agent, action: action.definition, risk: risk, &rules)
+    checkCrossing(subject, &rules)
+    checkInputs(subject, agent: agent, action: action.definition, risk: risk, &rules)
   }
 
   private func checkScopes(
@@ -187,11 +190,14 @@ extension ShieldState {
   /// Inputs are of the proposal's own tenant and workspace, no more than the action takes, and of labels
   /// that the agent's grant covers (INV-008, RT-3).
   private func checkInputs(
-    _ proposal: Proposal, agent: Enrolment, action: ActionDefinition, risk: RiskContext,
+    _ subject: Subject, agent: Enrolment, action: ActionDefinition, risk: RiskContext,
     _ rules: inout FiredRules
   ) {
+    let proposal = subject.proposal
     for digest in proposal.inputs {
       if artifactCell(proposal.tenantID, proposal.workspaceID, digest) != nil { continue }
+      // Another tenant's: see checkCrossing.
+      if proposal.crossing != nil { continue }
       if artifact(tenant: proposal.tenantID, digest: digest) == nil {
         rules.fire(
           "floor.cross_tenant", .deny,
@@ -202,12 +208,11 @@ extension ShieldState {
           "input \(digest.hex.prefix(16))… is not in workspace \(proposal.workspaceID)")
       }
     }
-    checkInputLimits(proposal, action: action, &rules)
-    let labels = inputLabels(proposal)
-    for label in labels where !isCovered(label, agent) {
+    checkInputLimits(subject, action: action, &rules)
+    for label in ownLabels(proposal) where !isCovered(label, agent) {
       rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(label)")
     }
-    if labels.contains(Floor.untrusted), risk.impactLevel >= .high {
+    if inputLabels(proposal, isAgreed: false).contains(Floor.untrusted), risk.impactLevel >= .high {
       rules.fire(
         "floor.untrusted_input", .escalate,
         "an input is outside text and the impact is \(risk.impactLevel.rawValue): a person must approve")
@@ -220,8 +225,9 @@ extension ShieldState {
   }
 
   private func checkInputLimits(
-    _ proposal: Proposal, action: ActionDefinition, _ rules: inout FiredRules
+    _ subject: Subject, action: ActionDefinition, _ rules: inout FiredRules
   ) {
+    let proposal = subject.proposal
     let count = proposal.inputs.count
     guard let limits = action.inputs else {
       if count > 0 {
@@ -244,7 +250,10 @@ extension ShieldState {
         "\(action.name) takes at most \(limits.maximumCount) inputs, and \(count) are named")
     }
     let bytes = proposal.inputs.reduce(0) { sum, digest in
-      sum + (artifactCell(proposal.tenantID, proposal.workspaceID, digest)?.size ?? 0)
+      let cell =
+        subject.isAgreed
+        ? inputCell(proposal, digest) : artifactCell(proposal.tenantID, proposal.workspaceID, digest)
+      return sum + (cell?.size ?? 0)
     }
     if bytes > limits.maximumBytes {
       rules.fire(
@@ -253,12 +262,21 @@ extension ShieldState {
     }
   }
 
-  /// The labels of all inputs, ascending, none twice.
-  func inputLabels(_ proposal: Proposal) -> [String] {
+  /// The labels of the inputs that are the proposal's own tenant's, ascending, none twice.
+  private func ownLabels(_ proposal: Proposal) -> [String] {
     proposal.inputs.reduce([]) { labels, digest in
       let cell = artifactCell(proposal.tenantID, proposal.workspaceID, digest)
       return Labels.joined(labels, cell?.labels ?? [])
     }
+  }
+
+  /// The labels of all inputs, ascending, none twice. What is another tenant's has its mark and is outside text, whatever
+  /// else it has; and that is known only where `isAgreed`.
+  func inputLabels(_ proposal: Proposal, isAgreed: Bool = true) -> [String] {
+    guard let crossing = proposal.crossing else { return ownLabels(proposal) }
+    let marks = Labels.joined(ownLabels(proposal), [crossing.tenantID, Floor.untrusted])
+    guard isAgreed else { return marks }
+    return proposal.inputs.reduce(marks) { Labels.joined($0, inputCell(proposal, $1)?.labels ?? []) }
   }
 
   /// A grant covers its own tenant, that tenant's agents, the executors, outside text, and what it names

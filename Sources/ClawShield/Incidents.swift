@@ -87,7 +87,7 @@ extension ShieldState {
 
   /// Voids every token that a restriction hits and denies what people are still asked about. A lift does
   /// not bring them back: whoever still wants them proposes again.
-  private mutating func restrict(_ target: IncidentTarget, because reason: String, cause: LeafIndex) {
+  mutating func restrict(_ target: IncidentTarget, because reason: String, cause: LeafIndex) {
     for proposal in outstanding(under: target) {
       guard let old = self.proposal(proposal), old.isOutstanding, let grant = old.grant, old.voided == nil,
         covers(target, old, tokenID: grant.tokenID, executor: grant.executorID)
@@ -181,7 +181,7 @@ extension ShieldState {
   /// A written derived incident takes effect if it is the one that is owed.
   mutating func take(_ incident: DerivedIncident, at index: LeafIndex) -> Applied {
     switch incident.kind {
-    case .breaker, .ballotRate, .policyDifference, .previewDiffers:
+    case .breaker, .ballotRate, .policyDifference, .previewDiffers, .crossingRevoked:
       guard var cell = self.incident(incident.incidentID), cell.owed == incident else {
         return .divergent(
           expected: "no \(incident.kind.rawValue) incident \(incident.incidentID) with this content")

@@ -281,7 +281,7 @@ struct Indexes: Sendable {
   private func key(_ incident: DerivedIncident) -> OwedKey {
     let kind: OwedKey.Kind =
       switch incident.kind {
-      case .breaker, .unknownOutcome, .withheld: .breaker
+      case .breaker, .unknownOutcome, .withheld, .crossingRevoked: .breaker
       case .ballotRate, .policyDifference, .previewDiffers: .flag
       }
     return OwedKey(cause: incident.cause, about: incident.about, kind: kind)

@@ -194,7 +194,7 @@ extension ShieldState: CustomStringConvertible {
     let last = cell.decisions.last
     return ProposalView(
       index: cell.index, leafHash: cell.leafHash, proposal: cell.content, status: cell.status,
-      demands: cell.verdict.demands.map { ($0, approvals(cell, role: $0.role).count) },
+      demands: cell.verdict.demands.map { ($0, approvals(cell, $0).count) },
       deadline: cell.isOpen ? cell.verdict.deadline : nil, rejections: cell.verdict.rejections,
       challenge: cell.isOpen && needsConfirmation(cell.verdict) && !isConfirmed(cell)
         ? challenge(cell, cell.verdict) : nil, responsible: responsible(for: cell),

@@ -41,6 +41,15 @@ enum RegoInput {
       ("valid_until", .string(proposal.validUntil.text)),
       ("workspace_id", .string(proposal.workspaceID)),
     ]
+    if let crossing = proposal.crossing {
+      members.append(
+        (
+          "crossing",
+          object([
+            ("tenant_id", .string(crossing.tenantID)), ("workspace_id", .string(crossing.workspaceID)),
+          ])
+        ))
+    }
     if case .object(let all) = definitions, let definition = all[.string(action.name)] {
       members.append(("definition", definition))
     }

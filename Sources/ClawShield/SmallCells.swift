@@ -169,7 +169,7 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     guard case .breaker(let incident, .some) = origin else { return false }
     switch incident.kind {
     case .ballotRate, .policyDifference, .previewDiffers: return true
-    case .breaker, .unknownOutcome, .withheld: return false
+    case .breaker, .unknownOutcome, .withheld, .crossingRevoked: return false
     }
   }
   /// The derived record that is owed.

@@ -40,6 +40,11 @@ extension ShieldState {
     }
   }
 
+  /// Whether people of a tenant, or of none where that is empty, have a say about a proposal.
+  func isAsked(_ home: String, about cell: ProposalCell) -> Bool {
+    home.isEmpty || home == cell.content.tenantID || home == cell.content.crossing?.tenantID
+  }
+
   /// Whether a vote counts now: its voter still is who voted, with the same key, in the same role, and may vote.
   func counts(_ vote: ProposalCell.Vote, in cell: ProposalCell) -> Bool {
     guard let known = enrolment(of: vote.voter, at: logTime), known.owner == vote.owner,
@@ -47,18 +52,19 @@ extension ShieldState {
     else { return false }
     guard vote.vote == .confirm || known.roles.contains(vote.role) else { return false }
     guard semantics >= Semantics.people else { return true }
-    guard known.tenantID.isEmpty || known.tenantID == cell.content.tenantID,
-      restriction(on: .principal(vote.voter)) == nil
+    guard isAsked(known.tenantID, about: cell), restriction(on: .principal(vote.voter)) == nil
     else { return false }
     if vote.vote == .confirm { return known.owner == responsible(for: cell) }
-    return !isOwner(known, of: cell) && failedFilter(of: known, role: vote.role, in: cell) == nil
+    return !isOwner(known, of: cell)
+      && failedFilter(of: known, role: vote.role, in: cell) == nil
   }
 
   /// The first filter of the role's demand that this person does not pass; nil where all do.
   private func failedFilter(of voter: Enrolment, role: String, in cell: ProposalCell) -> String? {
-    guard let demand = cell.verdict.demands.first(where: { $0.role == role }), !demand.filters.isEmpty else {
-      return nil
+    let demands = cell.verdict.demands.filter { demand in
+      demand.role == role && demand.isOpen(to: voter.tenantID, of: cell.content)
     }
+    guard let demand = demands.first(where: { !$0.filters.isEmpty }) else { return nil }
     guard let action = compiled.action(cell.content.action)?.definition else { return demand.filters.first }
     let input = VoterInput(
       proposal: cell.content, action: action, effectiveRisk: cell.verdict.effectiveRisk, voter: voter,

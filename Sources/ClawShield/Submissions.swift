@@ -30,6 +30,9 @@ extension ShieldState {
     guard proposal.preview == nil || semantics >= Semantics.people else {
       throw Refusal(.failedPrecondition, "previews need semantics \(Semantics.people)")
     }
+    guard proposal.crossing == nil || semantics >= Semantics.people else {
+      throw Refusal(.failedPrecondition, "crossings need semantics \(Semantics.people)")
+    }
     guard attachment["parameters"] != nil else {
       throw Refusal(.invalidArgument, "expected the parameters as attachment")
     }

@@ -17,7 +17,9 @@ extension GovernanceNode {
     if case .executor = call.caller {
       view = overlay.final.input(
         try digest(request), of: LeafIndex(request.decision), for: call.caller, at: now.wall)
-      guard let view, view.tenantID == request.tenant else {
+      // What is asked for is the approval's tenant's, or what that may read of another's.
+      let asking = overlay.final.proposalView(decision: LeafIndex(request.decision))?.proposal.tenantID
+      guard view != nil, asking == request.tenant else {
         refuse(
           call.key, .notFound,
           "no input of a live approval at leaf \(request.decision) that names \(call.caller.path)",

@@ -220,7 +220,12 @@ extension GovernanceNode {
       }
       view = state.proposalView(agent: agent, requestID: request.requestID)
     }
-    guard let view, mayRead(call.caller, tenant: view.proposal.tenantID) else { return nil }
+    guard let view else { return nil }
+    if mayRead(call.caller, tenant: view.proposal.tenantID) { return view }
+    // Who decides on what is to be read of their tenant follows it; nobody else of that tenant does.
+    guard case .approver = call.caller, let crossing = view.proposal.crossing,
+      mayRead(call.caller, tenant: crossing.tenantID)
+    else { return nil }
     return view
   }
 

@@ -186,9 +186,7 @@ extension GovernanceNode {
         let record = raft.log.record(at: index), case .decision(let decision) = record.body,
         let grant = decision.grant
       else { return true }
-      return own.forbids(
-        tokenID: grant.tokenID, tenant: decision.tenantID, agent: decision.requestedBy,
-        executor: grant.executorID) != nil
+      return own.forbids(decision, tokenID: grant.tokenID, executor: grant.executorID) != nil
     }
   }
 

@@ -15,7 +15,6 @@ extension GovernanceNode {
     var bytes = 0
     for view in overlay.final.pending() where view.index.value > request.after {
       guard request.proposal == 0 || request.proposal == view.index.value else { continue }
-      guard approver.tenantID.isEmpty || approver.tenantID == view.proposal.tenantID else { continue }
       guard isAsked(approver, about: view, role: request.role),
         let item = pendingItem(view, inFull: request.proposal != 0)
       else { continue }
@@ -31,11 +30,14 @@ extension GovernanceNode {
 
   /// Whether a person may vote on a proposal in `role`, or in any where that is empty; or is to confirm it.
   private func isAsked(_ person: Enrolment, about view: ProposalView, role: String) -> Bool {
-    if view.challenge != nil, person.owner == view.responsible {
+    if view.challenge != nil, person.owner == view.responsible,
+      person.tenantID.isEmpty || person.tenantID == view.proposal.tenantID
+    {
       return role.isEmpty || role == Ballot.confirmingRole
     }
     return view.demands.contains {
-      person.roles.contains($0.demand.role) && (role.isEmpty || role == $0.demand.role)
+      person.roles.contains($0.demand.role) && $0.demand.isOpen(to: person.tenantID, of: view.proposal)
+        && (role.isEmpty || role == $0.demand.role)
     }
   }
 
@@ -55,7 +57,9 @@ extension GovernanceNode {
       proposal: view.index.value, proposalHash: view.leafHash.hex, leaf: leaf,
       attachment: isListed ? attachment : [],
       demands: view.demands.map {
-        Demand(role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved))
+        Demand(
+          role: $0.demand.role, count: UInt32($0.demand.count), approved: UInt32($0.approved),
+          tenant: $0.demand.tenant ?? "")
       }, deadline: view.deadline?.text ?? "", policyBundleHash: overlay.final.bundle.hash.hex,
       rules: view.rules.map {
         Rule(rule: $0.rule, effect: $0.effect.rawValue, message: $0.message)

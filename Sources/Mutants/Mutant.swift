@@ -75,6 +75,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case lockWithoutAcknowledgements = "gov-31-lock-without-acknowledgements"
   case attachmentNotChecked = "gov-32-attachment-not-checked"
   case partyVetoIgnored = "gov-33-party-veto-ignored"
+  case crossingByOne = "gov-34-crossing-by-one"
   // Checks and tolerances that are taken away, where none of the above fits.
   case sharesUnchecked = "without-share-check"
   case allPartiesNeeded = "without-spare-parties"

@@ -158,7 +158,7 @@ extension ExecutorInstance {
   private struct UnfitInput: Error { let why: String }
 
   /// The content is the one of the digest that was approved; its name, type and labels are those of a
-  /// record in the ledger, of the decision's tenant and workspace. So no single node can lie about either.
+  /// record in the ledger, of the decision's workspace or the one that it crosses to. So no single node can lie about either.
   private func verified(
     _ answer: InputAnswer, _ digest: Digest, _ decision: Decision
   ) -> Result<RunInput, UnfitInput> {
@@ -179,8 +179,7 @@ extension ExecutorInstance {
       let (record, checkpoint) = try proof.verify(cluster: identity.keys.cluster, groupKey: known.key)
       guard known.signs(size: checkpoint.size), case .artifact(let signed) = record.body,
         signed.content.digest == digest, signed.content.size == content.count,
-        signed.content.tenantID == decision.tenantID,
-        signed.content.workspaceID == decision.workspaceID
+        decision.mayRead(tenant: signed.content.tenantID, workspace: signed.content.workspaceID)
       else { return unfit("the proof is of another record than the artifact's") }
       return .success(
         RunInput(

@@ -192,8 +192,7 @@ public enum TokenGate {
     if Mutant.revokedTokenAccepted.isActive { return lease }
     #endif
     if let entry = lease.restrictions.forbids(
-      tokenID: token.id, tenant: token.decision.tenantID, agent: token.decision.requestedBy,
-      executor: context.identity.executor)
+      token.decision, tokenID: token.id, executor: context.identity.executor)
     {
       throw .restricted(incident: entry.incidentID)
     }

@@ -45,6 +45,9 @@ public struct ApprovalRule: Equatable, Sendable, JSONWritable {
     decision = try fields.choice("decision")
     deadlineSeconds = try fields.integer("deadline_seconds", in: 1...604_800)
     rejections = try fields.optionalRejections() ?? 1
+    guard demands.allSatisfy({ $0.tenant == nil }) else {
+      throw .field(fields.name("demands"), expected: "no tenant: a rule's own tenants say whose it is")
+    }
     guard !decision.isFinal, !demands.isEmpty || decision == .requireMFA else {
       throw .field(
         fields.name("decision"),

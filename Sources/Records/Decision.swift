@@ -161,12 +161,16 @@ public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
   public var count: Int
   /// Names of conditions that the policy engine holds each of them against, all of which must hold; ascending.
   public var filters: [String]
+  /// Whose people they are: enrolled for this tenant and no other. Nil for those of the proposal's, and those who serve
+  /// all.
+  public var tenant: String?
 
   /// A demand.
-  public init(role: String, count: Int, filters: [String] = []) {
+  public init(role: String, count: Int, filters: [String] = [], tenant: String? = nil) {
     self.role = role
     self.count = count
     self.filters = filters
+    self.tenant = tenant
   }
 
   package init(from fields: inout Fields) throws(RecordError) {
@@ -180,6 +184,9 @@ public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
         else { return nil }
         return names
       } ?? []
+    tenant = try fields.optionalValue("tenant", "a tenant") { json in
+      json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
+    }
   }
 
   /// Most conditions of one demand.
@@ -188,8 +195,13 @@ public struct ApprovalDemand: Hashable, Sendable, JSONWritable {
   public var members: [(String, JSON)] {
     present([
       ("role", .string(role)), ("count", .integer(count)),
-      ("filters", filters.isEmpty ? nil : .texts(filters)),
+      ("filters", filters.isEmpty ? nil : .texts(filters)), ("tenant", tenant.map(JSON.string)),
     ])
+  }
+
+  /// Whether a person who is enrolled for `home`, or for none where that is empty, may vote towards it.
+  public func isOpen(to home: String, of proposal: Proposal) -> Bool {
+    tenant.map { $0 == home } ?? (home.isEmpty || home == proposal.tenantID)
   }
 }
 
@@ -234,6 +246,8 @@ public struct Decision: Equatable, Sendable, JSONWritable {
   public var challenge: String?
   /// Salted hash of the preview's result, which ballots bind; nil where the action has no preview.
   public var previewHash: Digest?
+  /// Whose files it reads beside its own tenant's.
+  public var crossing: Crossing?
   /// The token's claims, where approved.
   public var grant: ApprovalGrant?
 
@@ -259,6 +273,7 @@ public struct Decision: Equatable, Sendable, JSONWritable {
     workspaceID = request.workspaceID
     requestedBy = request.requestedBy
     action = request.action
+    crossing = request.crossing
     self.actionVersion = actionVersion
     parametersHash = request.parametersHash
     self.constitutionVersion = constitutionVersion
@@ -307,6 +322,9 @@ public struct Decision: Equatable, Sendable, JSONWritable {
       json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
     }
     previewHash = try fields.optionalDigest("preview_hash")
+    crossing = try fields.optionalNested("crossing") { (inner) throws(RecordError) in
+      try Crossing(from: &inner)
+    }
     grant = try fields.optionalNested("grant") { (inner) throws(RecordError) in
       try ApprovalGrant(from: &inner)
     }
@@ -330,7 +348,7 @@ public struct Decision: Equatable, Sendable, JSONWritable {
       ("demands", .array(demands.map(\.json))), ("deadline", deadline.map(JSON.time)),
       ("rejections", rejections == 1 ? nil : .integer(rejections)),
       ("challenge", challenge.map(JSON.string)), ("preview_hash", previewHash.map(JSON.digest)),
-      ("grant", grant?.json),
+      ("crossing", crossing?.json), ("grant", grant?.json),
     ])
   }
 }

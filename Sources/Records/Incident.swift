@@ -130,6 +130,8 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     case previewDiffers = "preview_differs"
     /// A bundle that is asked beside the one in force would have decided otherwise. It restricts nobody.
     case policyDifference = "policy_difference"
+    /// One of two tenants has taken back its consent to what reads its files, or to whom they are given.
+    case crossingRevoked = "crossing_revoked"
   }
 
   /// Derives from the causing index.

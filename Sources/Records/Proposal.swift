@@ -32,6 +32,8 @@ public struct Proposal: StatementContent {
   public var depth: Int
   /// The proposal of the dry run whose result people are to decide on; for an action that has one.
   public var preview: LeafIndex?
+  /// Whose files it reads beside its own tenant's; nil where it stays at home.
+  public var crossing: Crossing?
   /// At most 24 hours ahead of log time.
   public var validUntil: Timestamp
 
@@ -39,9 +41,10 @@ public struct Proposal: StatementContent {
   public init(
     traceID: String, requestID: String, tenantID: String, workspaceID: String, requestedBy: Principal,
     action: String, parametersHash: Digest, scopes: [String], risk: RiskContext, inputs: [Digest] = [],
-    depth: Int = 0, validUntil: Timestamp, preview: LeafIndex? = nil
+    depth: Int = 0, validUntil: Timestamp, preview: LeafIndex? = nil, crossing: Crossing? = nil
   ) {
     self.preview = preview
+    self.crossing = crossing
     self.traceID = traceID
     self.requestID = requestID
     self.tenantID = tenantID
@@ -73,6 +76,12 @@ public struct Proposal: StatementContent {
     }
     depth = try fields.integer("depth", in: 0...64)
     preview = try fields.optionalLeaf("preview")
+    crossing = try fields.optionalNested("crossing") { (inner) throws(RecordError) in
+      try Crossing(from: &inner)
+    }
+    if let crossing, crossing.tenantID == tenantID || inputs.isEmpty {
+      throw .field(fields.name("crossing"), expected: "another tenant, and inputs of it")
+    }
     validUntil = try fields.time("valid_until")
   }
 
@@ -84,6 +93,7 @@ public struct Proposal: StatementContent {
       ("parameters_hash", .digest(parametersHash)), ("scopes", .texts(scopes)),
       ("risk_context", risk.json), ("inputs", .array(inputs.map(JSON.digest))),
       ("depth", .integer(depth)), ("preview", preview.map(JSON.index)),
+      ("crossing", crossing?.json),
       ("valid_until", .time(validUntil)),
     ])
   }

@@ -180,7 +180,7 @@ struct Governed {
     risk: RiskContext = RiskContext(
       estimatedCost: .zero, dataClassification: .public, impactLevel: .low), inputs: [Digest] = [],
     depth: Int = 0, validFor seconds: Int64 = 7200, preview: LeafIndex? = nil,
-    signedBy keyName: String? = nil
+    crossing: Crossing? = nil, signedBy keyName: String? = nil
   ) -> (RecordBody, Attachment) {
     let requestID = requestID ?? fresh()
     let salt = SHA256.hash("salt of \(requestID)").bytes
@@ -190,7 +190,8 @@ struct Governed {
     let content = Proposal(
       traceID: traceID, requestID: requestID, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: agent, action: action, parametersHash: item.hash, scopes: scopes, risk: risk,
-      inputs: inputs, depth: depth, validUntil: now.advanced(by: .seconds(seconds)), preview: preview)
+      inputs: inputs, depth: depth, validUntil: now.advanced(by: .seconds(seconds)), preview: preview,
+      crossing: crossing)
     let signed = Signed.sign(
       content, cluster: cluster, as: agent, with: Governed.key(keyName ?? agent.path))
     return (.proposal(signed), Attachment("parameters", item))
@@ -203,12 +204,13 @@ struct Governed {
     tenant: String? = nil, scopes: [String] = ["text"],
     risk: RiskContext = RiskContext(
       estimatedCost: .zero, dataClassification: .public, impactLevel: .low), inputs: [Digest] = [],
-    depth: Int = 0, validFor seconds: Int64 = 7200, preview: LeafIndex? = nil
+    depth: Int = 0, validFor seconds: Int64 = 7200, preview: LeafIndex? = nil,
+    crossing: Crossing? = nil
   ) throws -> LeafIndex {
     let (body, attachment) = proposal(
       by: agent, action: action, parameters: parameters, requestID: requestID, traceID: traceID,
       tenant: tenant, scopes: scopes, risk: risk, inputs: inputs, depth: depth, validFor: seconds,
-      preview: preview)
+      preview: preview, crossing: crossing)
     #expect(try append(body, attachment) == .effective)
     return last
   }

@@ -7,7 +7,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("governance", "StatementRequest", StatementRequest(statement: [0, 255, 1], attachment: [0, 255, 2])),
   ("governance", "ProposalRequest", ProposalRequest(requestID: "é 1", agent: "é 2", proposal: 7)),
   ("governance", "Rule", Rule(rule: "é 1", effect: "é 2", message: "é 3")),
-  ("governance", "Demand", Demand(role: "é 1", count: 3, approved: 4294967295)),
+  ("governance", "Demand", Demand(role: "é 1", count: 3, approved: 4294967295, tenant: "é 4")),
   (
     "governance", "Outcome",
     Outcome(

@@ -100,12 +100,15 @@ public struct Demand: WireMessage {
   public var role: String = ""
   public var count: UInt32 = 0
   public var approved: UInt32 = 0
+  /// Whose people they are; empty for those of the proposal's tenant and those who serve all.
+  public var tenant: String = ""
 
   public init() {}
 
   public init(
-    role: String = "", count: UInt32 = 0, approved: UInt32 = 0
+    role: String = "", count: UInt32 = 0, approved: UInt32 = 0, tenant: String = ""
   ) {
+    self.tenant = tenant
     self.role = role
     self.count = count
     self.approved = approved
@@ -116,6 +119,7 @@ public struct Demand: WireMessage {
     case 1: role = try reader.string()
     case 2: count = try reader.uint32()
     case 3: approved = try reader.uint32()
+    case 4: tenant = try reader.string()
     default: break
     }
   }
@@ -124,6 +128,7 @@ public struct Demand: WireMessage {
     writer.string(1, role)
     writer.uint32(2, count)
     writer.uint32(3, approved)
+    writer.string(4, tenant)
   }
 }
 
