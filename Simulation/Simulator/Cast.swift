@@ -8,8 +8,12 @@ struct Cast {
   private var seeds: [(principal: Principal, seed: [UInt8])] = []
   private(set) var enrolments: [Enrolment] = []
 
-  /// An auditor is there where one has something to do, and what agents may reach where one of them does.
-  init(hasAuditor: Bool = false, reaches: Bool = false, using random: inout SeededRandom) throws {
+  /// An auditor, and approvers of one tenant alone, 5 of acme and 6 of globex, are there where they have something to do, and
+  /// what agents may reach where one of them does.
+  init(
+    hasAuditor: Bool = false, hasTenants: Bool = false, reaches: Bool = false,
+    using random: inout SeededRandom
+  ) throws {
     func enrol(
       _ principal: Principal, owner: String, tenant: String = "", roles: [String] = [],
       scopes: [String] = [], incarnation: Int = 0, classes: [IsolationClass] = []
@@ -37,6 +41,12 @@ struct Cast {
       try enrol(.operator("operator\(number)"), owner: "operator\(number)")
       try enrol(
         .executor("executor\(number)"), owner: "host\(number)", incarnation: 1, classes: [.microvmTCG])
+    }
+    if hasTenants {
+      for (number, tenant) in [(5, "acme"), (6, "globex")] {
+        try enrol(
+          .approver("approver\(number)"), owner: "person\(number)", tenant: tenant, roles: ["approver"])
+      }
     }
     if hasAuditor { try enrol(SimulatedAuditor.principal, owner: "auditor1", roles: ["auditor"]) }
   }

@@ -21,7 +21,8 @@ extension Oracles {
     }
     evaluated(Self.contamination)
     let found = canaries.found(in: payload).first { canary in
-      if case .agent(tenant, _) = canary.agent { false } else { true }
+      guard case .agent(let other, _) = canary.agent, other != tenant else { return false }
+      return !hasCrossed(from: other, to: tenant)
     }
     if let found {
       fail(
@@ -32,13 +33,15 @@ extension Oracles {
   }
 
   /// What of a run's belongs to nobody but its agent, and to those whom its inputs' labels name.
-  mutating func reads(_ order: RunOrder, for agent: Principal, at time: UInt64) {
+  mutating func reads(_ order: RunOrder, _ decision: Decision, at time: UInt64) {
     evaluated(Self.contamination)
+    let agent = decision.requestedBy
     let labels = order.inputs.flatMap(\.labels)
     for bytes in [order.parameters] + order.inputs.map(\.content) {
       for canary in canaries.found(in: bytes)
       where canary.agent != agent
-        && !(labels.contains(canary.agent.path) && Self.isSameTenant(canary.agent, agent))
+        && !(labels.contains(canary.agent.path)
+          && (Self.isSameTenant(canary.agent, agent) || Self.isOf(decision.crossing?.tenantID, canary.agent)))
       {
         fail(
           Self.contamination,
@@ -89,6 +92,17 @@ extension Oracles {
     if let objection = labels.objection(to: state, isExact: liars.isEmpty) {
       fail("labels follow inputs", objection, at: time)
     }
+  }
+
+  /// Whether an approval lets a tenant read of another. That both have agreed to it is the ledger's audit's to say.
+  private func hasCrossed(from other: String, to tenant: String) -> Bool {
+    audit?.approvals.contains { _, decision in
+      decision.tenantID == tenant && decision.crossing?.tenantID == other
+    } ?? false
+  }
+
+  private static func isOf(_ tenant: String?, _ agent: Principal) -> Bool {
+    if case .agent(let own, _) = agent { own == tenant } else { false }
   }
 
   private static func isSameTenant(_ a: Principal, _ b: Principal) -> Bool {

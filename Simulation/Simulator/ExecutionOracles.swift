@@ -130,7 +130,7 @@ extension Oracles {
     if let objection = difference(between: order, and: decision, offers) {
       fail("executed as proposed", "\(host.principal.path) starts \(token): \(objection)", at: time)
     }
-    reads(order, for: decision.requestedBy, at: time)
+    reads(order, decision, at: time)
     evaluated("no start without a lease")
     if let objection = host.shadow.objection(
       to: token, decision, on: host.principal, at: host.uptime(time))
@@ -171,7 +171,7 @@ extension Oracles {
   mutating func auditStarts(at time: UInt64) {
     guard let audit else { return }
     for start in execution.unaudited where start.leaf.value < walked {
-      if let objection = audit.objection(to: start.decision) {
+      if let objection = audit.objection(to: start.decision) ?? labels.objection(to: start.decision) {
         fail("ledger follows its rules", "\(start.what), and \(objection)", at: time)
       }
     }

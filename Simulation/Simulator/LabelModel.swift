@@ -13,6 +13,8 @@ struct LabelModel: Sendable {
 
   private var artifacts: [(place: Place, labels: [String])] = []
   private var proposals: [UInt64: Proposal] = [:]
+  /// The labels of what a proposal reads of its own tenant, as they were when it came.
+  private var readings: [UInt64: [String]] = [:]
   /// The proposals of approving leaves, and whether those let text from outside in.
   private var approvals: [UInt64: (proposal: UInt64, reachesOut: Bool)] = [:]
   /// Whose canaries a content holds.
@@ -25,7 +27,13 @@ struct LabelModel: Sendable {
   /// Takes the next leaf up.
   mutating func take(_ record: Record, at index: UInt64) {
     switch record.body {
-    case .proposal(let signed): proposals[index] = signed.content
+    case .proposal(let signed):
+      proposals[index] = signed.content
+      readings[index] = signed.content.inputs.flatMap { digest in
+        let place = Place(
+          tenant: signed.content.tenantID, workspace: signed.content.workspaceID, digest: digest)
+        return artifacts.first { $0.place == place }?.labels ?? []
+      }
     case .decision(let decision):
       if let grant = decision.grant {
         approvals[index] = (decision.proposal.value, grant.allowedScopes.contains { $0.hasPrefix("egress:") })
@@ -68,6 +76,29 @@ struct LabelModel: Sendable {
       out.append(label)
     }
     return out
+  }
+
+  /// Why nothing may run by this decision, for the labels of what it reads; nil where it may.
+  func objection(to decision: Decision) -> String? {
+    guard let labels = readings[decision.proposal.value] else { return nil }
+    // No agent of these worlds has a grant for another's mark.
+    if let foreign = labels.first(where: { !Self.isCovered($0, for: decision.tenantID) }) {
+      return "\(decision.requestedBy.path) reads what is marked \(foreign), and has no grant for it"
+    }
+    let isAsked = decision.rulesFired.contains { $0.rule == "floor.untrusted_input" }
+    if labels.contains("untrusted"), decision.effectiveRisk.impactLevel >= .high, !isAsked {
+      return "\(decision.requestedBy.path) reads outside text for high impact, and nobody was asked for that"
+    }
+    return nil
+  }
+
+  private static func isCovered(_ label: String, for tenant: String) -> Bool {
+    switch Principal(path: label) {
+    case .agent(let own, _): own == tenant
+    case .executor: true
+    case .approver, .operator, .auditor, .node: false
+    case nil: label == tenant || label == "untrusted"
+    }
   }
 
   /// What differs in a state of the same size; nil where nothing does. A lying leader may have put leaves in the log that

@@ -10,7 +10,7 @@ struct LedgerAudit: Sendable {
   private struct Asked: Sendable {
     let content: Proposal
     let leaf: Digest
-    var votes: [(owner: String, vote: Vote, leaf: UInt64)] = []
+    var votes: [(owner: String, tenant: String, vote: Vote, leaf: UInt64)] = []
     var approvals = 0
   }
 
@@ -80,7 +80,7 @@ struct LedgerAudit: Sendable {
         asked.leaf == ballot.proposalHash, voter.owner != enrolment(asked.content.requestedBy)?.owner,
         !asked.votes.contains(where: { $0.owner == voter.owner })
       else { return nil }
-      asked.votes.append((voter.owner, ballot.vote, index))
+      asked.votes.append((voter.owner, voter.tenantID, ballot.vote, index))
       proposals[ballot.proposal.value] = asked
     case .decision(let decision): return take(decision, at: index)
     case .incident(let signed): take(signed, at: index)
@@ -177,6 +177,13 @@ struct LedgerAudit: Sendable {
     // What was said after the decision was caused came too late.
     let votes = asked.votes.filter { $0.leaf <= decision.cause.value }
     if votes.contains(where: { $0.vote == .reject }) { return "somebody who may vote rejected it" }
+    if let crossing = content.crossing {
+      guard decision.crossing == crossing else { return "it says of another tenant than its proposal" }
+      for tenant in [content.tenantID, crossing.tenantID]
+      where !votes.contains(where: { $0.tenant == tenant && $0.vote == .approve }) {
+        return "nobody of tenant \(tenant) approved what crosses to \(crossing.tenantID)"
+      }
+    }
     let needed = content.action == "deploy" ? 2 : 0
     let approving = votes.count { $0.vote == .approve }
     guard approving >= needed else {

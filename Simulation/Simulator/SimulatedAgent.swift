@@ -20,12 +20,14 @@ final class SimulatedAgent: SimulatedClient {
     case withdraw
     /// Whatever it is told; only what is in it matters.
     case snoop
+    /// Another's file, which is known already; asked once, whatever is said.
+    case copy
     /// Nobody honest says yes to it.
     case hostile(String)
 
     var isAskedOnce: Bool {
       switch self {
-      case .hostile, .check, .snoop: true
+      case .hostile, .check, .snoop, .copy: true
       case .submit, .read, .put, .withdraw: false
       }
     }
@@ -126,7 +128,13 @@ final class SimulatedAgent: SimulatedClient {
       guard !isPutting else { return [] }
       isPutting = true
       return [send(.put, 0, .artifactPut, putRequest(wall), node, time)]
-    case .propose("digest", _) where !hasPut: return []
+    case .copy(let other):
+      let content = Self.file(of: Self.agent(other), canaries)
+      return [send(.copy, 0, .artifactPut, putRequest(wall, content: content), node, time)]
+    case .propose("digest", _) where !hasPut, .propose("digest:high", _) where !hasPut: return []
+    case .propose("digest:high", _):
+      return propose(
+        request, statement: proposal(request, action: "digest", impact: .high, wall: wall), node, time)
     case .propose(let action, _):
       return propose(request, statement: proposal(request, action: action, wall: wall), node, time)
     case .inject:
@@ -174,6 +182,12 @@ final class SimulatedAgent: SimulatedClient {
       let digest = SHA256.hash(Self.file(of: Self.agent(other), canaries))
       return propose(
         request, statement: proposal(request, action: "digest", inputs: [digest], wall: wall), node, time)
+    case .cross(let other, _):
+      guard case .agent(let tenant, _) = Self.agent(other) else { return [] }
+      let statement = proposal(
+        request, action: "digest", inputs: [SHA256.hash(Self.file(of: Self.agent(other), canaries))],
+        crossing: Crossing(tenantID: tenant, workspaceID: "main"), wall: wall)
+      return propose(request, statement: statement, node, time)
     case .reuse(let known, _):
       guard hasPut, let digest = requests.first(where: { $0.number == known })?.artifact else { return [] }
       oracles.count(fault: "result reused")
@@ -212,9 +226,11 @@ final class SimulatedAgent: SimulatedClient {
     return asked.map { send(.snoop, request, $0.0, $0.1, node, time) }
   }
 
-  private func putRequest(_ wall: Timestamp, name other: String? = nil, salt: String = "") -> [UInt8] {
+  private func putRequest(
+    _ wall: Timestamp, name other: String? = nil, salt: String = "", content: [UInt8]? = nil
+  ) -> [UInt8] {
     guard case .agent(let tenant, let name) = principal else { preconditionFailure("an agent acts") }
-    let file = file + Array(salt.utf8)
+    let file = (content ?? file) + Array(salt.utf8)
     let note = ArtifactNote(
       digest: SHA256.hash(file), tenantID: tenant, workspaceID: "main", name: other ?? "\(name).txt",
       size: file.count, mediaType: "text/plain", owner: principal, labels: number == 2 ? ["untrusted"] : [],
@@ -234,7 +250,7 @@ final class SimulatedAgent: SimulatedClient {
 
   private func proposal(
     _ request: UInt64, action: String, text: String? = nil, tenant: String? = nil, by other: UInt64? = nil,
-    inputs: [Digest]? = nil, wall: Timestamp
+    inputs: [Digest]? = nil, crossing: Crossing? = nil, impact: ImpactLevel = .low, wall: Timestamp
   ) -> [UInt8] {
     guard case .agent(let own, _) = principal else { preconditionFailure("an agent acts") }
     var random = draw(request, 1)
@@ -247,9 +263,9 @@ final class SimulatedAgent: SimulatedClient {
       traceID: "trace-\(id)", requestID: id, tenantID: tenant ?? own, workspaceID: "main",
       requestedBy: author, action: action, parametersHash: item.hash,
       scopes: Self.scopes(of: action),
-      risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: .low),
+      risk: RiskContext(estimatedCost: .zero, dataClassification: .internal, impactLevel: impact),
       inputs: inputs ?? (action == "digest" ? [SHA256.hash(file)] : []),
-      validUntil: wall.advanced(by: .seconds(3600)))
+      validUntil: wall.advanced(by: .seconds(3600)), crossing: crossing)
     let signed = Signed.sign(content, cluster: credentials.cluster, as: author, with: credentials.key)
     return Simulator.statement(signed, Attachment("parameters", item))
   }
@@ -313,7 +329,7 @@ final class SimulatedAgent: SimulatedClient {
     switch open[position].purpose {
     case .submit, .read:
       open[position].operation = history.called(requestID(open[position].request))
-    case .put, .check, .withdraw, .snoop, .hostile: break
+    case .put, .check, .withdraw, .snoop, .copy, .hostile: break
     }
   }
 
@@ -323,7 +339,7 @@ final class SimulatedAgent: SimulatedClient {
     else { return }
     let call = open[position]
     switch (call.purpose, status.code) {
-    case (.snoop, _): open.remove(at: position)
+    case (.snoop, _), (.copy, _): open.remove(at: position)
     case (.hostile(let what), .ok):
       if isLiar { return }
       oracles.told(isConsistent: false, "node \(node) accepts \(what) of \(principal.path)", at: time)

@@ -114,7 +114,9 @@ public final class World<Suite: CipherSuite> {
     network = SimulatedNetwork(conditions, log: log)
     var keyRandom = random(.keys)
     let cast = try Cast(
-      hasAuditor: schedule.items.contains { $0.act == .backup }, reaches: schedule.reaches, using: &keyRandom)
+      hasAuditor: schedule.items.contains { $0.act == .backup },
+      hasTenants: schedule.items.contains { $0.act.crossesTenants }, reaches: schedule.reaches,
+      using: &keyRandom)
     let foundation = try Foundation<Suite>.generate(
       nodes: conditions.nodes, threshold: conditions.threshold, enrolments: cast.enrolments,
       semantics: conditions.semantics, reaches: schedule.reaches, using: &keyRandom)

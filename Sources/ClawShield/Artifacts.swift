@@ -214,7 +214,12 @@ extension ShieldState {
     let labels = allLabels(of: note)
     var cell =
       artifactCell(note.tenantID, note.workspaceID, note.digest) ?? ArtifactCell(note, leaf: index)
-    cell.labels = Labels.joined(cell.labels, labels)
+    #if SIMULATION
+    let isKept = Mutant.copyKeepsLabels.isActive
+    #else
+    let isKept = false
+    #endif
+    if !isKept { cell.labels = Labels.joined(cell.labels, labels) }
     setArtifact(cell)
     guard semantics >= Semantics.countedResults, let decision = note.decision,
       let index = indexes.decisions[decision], let old = proposal(index)

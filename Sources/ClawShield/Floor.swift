@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// The floor: rules that are code, which no policy can lower.
 enum Floor {
   /// No token outlives this, in seconds.
@@ -209,9 +213,17 @@ extension ShieldState {
       }
     }
     checkInputLimits(subject, action: action, &rules)
-    for label in ownLabels(proposal) where !isCovered(label, agent) {
+    #if SIMULATION
+    let isUnchecked = Mutant.grantNotChecked.isActive
+    #else
+    let isUnchecked = false
+    #endif
+    for label in ownLabels(proposal) where !isUnchecked && !isCovered(label, agent) {
       rules.fire("floor.labels", .deny, "the agent's grant does not cover label \(label)")
     }
+    #if SIMULATION
+    if Mutant.untrustedBelieved.isActive { return }
+    #endif
     if inputLabels(proposal, isAgreed: false).contains(Floor.untrusted), risk.impactLevel >= .high {
       rules.fire(
         "floor.untrusted_input", .escalate,

@@ -76,6 +76,9 @@ public enum Mutant: String, CaseIterable, Sendable {
   case attachmentNotChecked = "gov-32-attachment-not-checked"
   case partyVetoIgnored = "gov-33-party-veto-ignored"
   case crossingByOne = "gov-34-crossing-by-one"
+  case copyKeepsLabels = "gov-35-copy-keeps-labels"
+  case grantNotChecked = "gov-36-grant-not-checked"
+  case untrustedBelieved = "gov-37-untrusted-believed"
   // Checks and tolerances that are taken away, where none of the above fits.
   case sharesUnchecked = "without-share-check"
   case allPartiesNeeded = "without-spare-parties"

@@ -80,7 +80,7 @@ extension ScenarioLine {
       return .veto(party, agent: try number("an agent's number", in: 1...3), request: request)
     case "agent": return try agent()
     case "approver":
-      let approver = try number("an approver's number", in: 1...4)
+      let approver = try number("an approver's number", in: 1...6)
       let approves = try choice("a vote", [("approves", true), ("rejects", false)])
       let request = try number("a request's number")
       try expect("of")
@@ -228,7 +228,7 @@ extension ScenarioLine {
     let verbs = [
       "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects",
       "trespasses",
-      "floods", "borrows", "reuses", "snoops", "poisons",
+      "floods", "borrows", "copies", "crosses", "reuses", "snoops", "poisons",
     ]
     let verb = try choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try word("an action's name") : ""
@@ -252,6 +252,12 @@ extension ScenarioLine {
     case "borrows":
       try expect("from")
       act = .borrow(from: try self.number("an agent's number", in: 1...3), request: request)
+    case "copies":
+      guard (1...3).contains(request) else { throw error("an agent's number from 1 to 3") }
+      act = .copy(of: request)
+    case "crosses":
+      try expect("to")
+      act = .cross(to: try self.number("an agent's number", in: 1...3), request: request)
     case "reuses":
       try expect("from")
       act = .reuse(of: try self.number("a request's number", in: 1...1_000_000), request: request)

@@ -154,6 +154,7 @@ extension AgentAct {
     switch self {
     case .put: "puts"
     case .check: "checks"
+    case .copy(let other): "copies \(other)"
     case .propose(let action, let request): "proposes \(action) \(request)"
     case .repeat_(let request): "repeats \(request)"
     case .read(let request): "reads \(request)"
@@ -164,6 +165,7 @@ extension AgentAct {
     case .trespass(let request): "trespasses \(request)"
     case .flood(let count, let request): "floods \(request) with \(count)"
     case .borrow(let other, let request): "borrows \(request) from \(other)"
+    case .cross(let other, let request): "crosses \(request) to \(other)"
     case .reuse(let known, let request): "reuses \(request) from \(known)"
     case .poison(let request): "poisons \(request)"
     case .snoop(let other, let request): "snoops \(request) of \(other)"

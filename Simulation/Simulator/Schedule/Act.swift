@@ -164,7 +164,9 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
 public enum AgentAct: Hashable, Sendable {
   /// Puts its one file; `digest` reads it.
   case put
-  /// Proposes an action.
+  /// Puts another agent's file as its own.
+  case copy(of: UInt64)
+  /// Proposes an action; `digest:high` says that much is at stake.
   case propose(String, request: UInt64)
   /// Sends a request that it has sent before once more.
   case repeat_(request: UInt64)
@@ -186,6 +188,8 @@ public enum AgentAct: Hashable, Sendable {
   case flood(UInt64, request: UInt64)
   /// Proposes to read another agent's file.
   case borrow(from: UInt64, request: UInt64)
+  /// The same of another tenant's agent, and says so: an approver of each tenant must agree.
+  case cross(to: UInt64, request: UInt64)
   /// Proposes to read the file that one of its own requests has resulted in, and its own file; nothing where it knows
   /// of none.
   case reuse(of: UInt64, request: UInt64)
@@ -197,12 +201,18 @@ public enum AgentAct: Hashable, Sendable {
   /// The request that it is about.
   public var request: UInt64 {
     switch self {
-    case .put, .check: 0
+    case .put, .check, .copy: 0
     case .propose(_, let request), .repeat_(let request), .read(let request), .withdraw(let request),
       .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
-      .flood(_, let request), .borrow(_, let request), .reuse(_, let request), .snoop(_, let request),
+      .flood(_, let request), .borrow(_, let request), .cross(_, let request), .reuse(_, let request),
+      .snoop(_, let request),
       .poison(let request):
       request
     }
   }
+}
+
+extension Act {
+  /// Whether an agent asks for another tenant's file by the protocol of both.
+  var crossesTenants: Bool { if case .agent(_, .cross, _) = self { true } else { false } }
 }
