@@ -59,7 +59,8 @@ extension ShieldState {
       !Self.isOf(crossing.tenantID, $0) && !Self.isOf(subject.proposal.tenantID, $0)
     }) {
       rules.fire(
-        "floor.crossing_labels", .deny, "an input bears the mark of a third tenant, which was not asked")
+        "floor.crossing_labels", .deny,
+        "an input bears a mark that is neither tenant's: nobody was asked about that")
     }
   }
 

@@ -162,6 +162,7 @@ struct CrossingTests {
       #expect(try world.view(index).rationale.contains(voter))
       #expect(try world.restored().stateRoot == world.state.stateRoot)
       // Once is enough.
+      world.now = world.now.advanced(by: .seconds(1))
       #expect(try world.refusal(world.ballot(.approver(voter), on: index, vote: .reject)) != nil)
     }
   }

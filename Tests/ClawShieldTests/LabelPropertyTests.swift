@@ -15,6 +15,10 @@ private struct LabelGraph {
   var random: SplitMix
   /// The model: what each content must be labelled with.
   var labels: [Place: Set<String>] = [:]
+  /// What the other tenant's contents must be labelled with, and in which order they came.
+  var foreign: [String: Set<String>] = [:]
+  var foreignKnown: [String] = []
+  var crossed = 0
   /// Contents in the order in which they came.
   var known: [Place] = []
   var approved = 0
@@ -29,6 +33,8 @@ private struct LabelGraph {
     random = SplitMix(state: seed)
     let person = Governed.enrolment(Self.cleared, owner: "cleo", scopes: ["text", "label:pii"])
     #expect(try world.enrol(person) == .effective)
+    let amy = Governed.enrolment(.approver("amy"), owner: "amy", roles: ["approver"], tenant: "acme")
+    #expect(try world.enrol(amy) == .effective)
   }
 
   private mutating func pick<T>(_ list: [T]) -> T { list[Int.random(in: 0..<list.count, using: &random)] }
@@ -62,6 +68,52 @@ private struct LabelGraph {
       place.content, of: pick(Self.agents), workspace: place.workspace, labels: own)
     _ = try world.append(body, attachment)
     note(own, of: body, at: place)
+  }
+
+  mutating func putForeign() throws {
+    let content = content()
+    let own = pick([[], ["untrusted"], ["third"], ["acme", Governed.agent.path]] as [[String]])
+    let (body, attachment) = world.artifact(content, of: Governed.foreignAgent, tenant: "rival", labels: own)
+    _ = try world.append(body, attachment)
+    guard case .artifact(let signed) = body else { return }
+    if foreign[content] == nil { foreignKnown.append(content) }
+    foreign[content, default: []].formUnion(signed.content.labels)
+  }
+
+  /// Reads a content of the other tenant, or one that nobody has, by the protocol of both.
+  mutating func cross() throws {
+    let agent = pick(Self.agents)
+    var contents = [foreignKnown.isEmpty || chance(15) ? "of nobody \(serial)" : pick(foreignKnown)]
+    if chance(50), !known.isEmpty {
+      let place = pick(known)
+      if place.content != contents[0] { contents.append(place.content) }
+    }
+    let index = try world.propose(
+      by: agent, inputs: contents.map { SHA256.hash($0) },
+      crossing: Crossing(tenantID: "rival", workspaceID: "main"))
+    let own = contents.compactMap { labels[Place(workspace: "main", content: $0)] }
+    let theirs = contents.filter { labels[Place(workspace: "main", content: $0)] == nil }
+    let isCovered = own.allSatisfy { $0.allSatisfy { self.isCovered($0, agent) } }
+    #expect(Set(try world.rules(index)) == (isCovered ? [] : ["floor.labels"]))
+    guard isCovered else { return }
+    try world.settle()
+    try world.vote("rival-approver", on: index)
+    try world.vote("amy", on: index)
+    try world.settle()
+    var expected: Set<String> = []
+    if theirs.contains(where: { foreign[$0] == nil }) { expected.insert("floor.crossing_input") }
+    let marks = theirs.compactMap { foreign[$0] }.reduce(into: Set<String>()) { $0.formUnion($1) }
+    if marks.contains("third") { expected.insert("floor.crossing_labels") }
+    #expect(Set(try world.rules(index)) == expected)
+    guard let approval = try world.view(index).approval else { return }
+    #expect(expected.isEmpty)
+    crossed += 1
+    let joined = own.reduce(into: marks.union(["rival", "untrusted"])) { $0.formUnion($1) }
+    let result = Place(workspace: "main", content: content())
+    let (body, attachment) = world.artifact(
+      result.content, of: Governed.executor, labels: [agent.path], resultOf: approval)
+    _ = try world.append(body, attachment)
+    note([agent.path], of: body, at: result, more: joined)
   }
 
   mutating func act() throws {
@@ -119,7 +171,24 @@ struct LabelPropertyTests {
       graph.world.now = graph.world.now.advanced(by: .seconds(2))
     }
     graph.compare()
+    #expect(try graph.world.restored().stateRoot == graph.world.state.stateRoot)
     #expect(graph.approved > 5 && graph.denied > 0, "\(graph.approved) approved, \(graph.denied) denied")
+  }
+
+  @Test("the same where two tenants agree on what crosses", arguments: 1...6 as ClosedRange<UInt64>)
+  func crossings(seed: UInt64) throws {
+    var graph = try LabelGraph(seed: seed)
+    for _ in 0..<80 {
+      switch Int.random(in: 0..<100, using: &graph.random) {
+      case 0..<25: try graph.put()
+      case 25..<50: try graph.putForeign()
+      case 50..<75: try graph.cross()
+      default: try graph.act()
+      }
+      graph.world.now = graph.world.now.advanced(by: .seconds(6))
+    }
+    graph.compare()
+    #expect(graph.crossed > 3 && graph.approved > 3, "\(graph.crossed) crossed, \(graph.approved) approved")
     #expect(try graph.world.restored().stateRoot == graph.world.state.stateRoot)
   }
 }

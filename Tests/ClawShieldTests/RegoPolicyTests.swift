@@ -184,7 +184,7 @@ struct RegoPolicyTests {
       wrong contains "ids" if [input.tenant_id, input.workspace_id, input.trace_id] != ["acme", "main", "trace"]
       wrong contains "lists" if [input.scopes, input.inputs, input.input_labels] != [["text"], [], []]
       wrong contains "parameters" if input.parameters != {"n": 1}
-      wrong contains "missing" if count(input) != 17
+      wrong contains "missing" if count(input) != 18
       """#, action: "costly", parameters: ["n": 1])
     #expect(type == .approve, "\(rules.map(\.message))")
   }
