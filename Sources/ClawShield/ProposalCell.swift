@@ -84,6 +84,8 @@ struct ProposalCell: Equatable, Sendable {
   var previewHash: Digest?
   /// What its own result is compared with; nil where its action has no preview.
   var previewed: PreviewedResult?
+  /// Where several executors run it: how far they are.
+  var verification: Verification?
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -107,7 +109,7 @@ struct ProposalCell: Equatable, Sendable {
     if withdrawal != nil { return .withdrawn }
     if let receipt {
       switch receipt.status {
-      case .succeeded: return .completed
+      case .succeeded: return verification.map(\.isComplete) ?? true ? .completed : .failed
       case .failed, .refused: return .failed
       case .aborted: return .aborted
       case .unknown: return .unknown
@@ -115,10 +117,12 @@ struct ProposalCell: Equatable, Sendable {
     }
     if unknown != nil { return .unknown }
     if voided != nil { return .aborted }
-    if written == nil { return .pending }
+    let hasRun = verification?.runs.isEmpty == false
+    // Between two executors' runs it is as approved as it was.
+    if written == nil { return hasRun && verdict.type == .approve ? .approved : .pending }
     switch verdict.type {
     case .approve: return .approved
-    case .deny: return .denied
+    case .deny: return hasRun ? .failed : .denied
     case .escalate, .requireMFA, .requireMultiSig: return .pending
     }
   }
@@ -184,6 +188,9 @@ extension ProposalCell: JSONWritable {
     previewed = try fields.optionalNested("previewed") { (inner) throws(RecordError) in
       try PreviewedResult(from: &inner)
     }
+    verification = try fields.optionalNested("verification") { (inner) throws(RecordError) in
+      try Verification(from: &inner)
+    }
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -228,7 +235,7 @@ extension ProposalCell: JSONWritable {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
       ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
-      ("settled_at", settledAt.map(JSON.time)),
+      ("verification", verification?.json), ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

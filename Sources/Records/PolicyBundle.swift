@@ -46,6 +46,13 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var isIrreversible = false
   /// Members of its result that may differ from what the dry run said; any other difference is an incident.
   public var mayDiffer: [String] = []
+  /// What a run costs by what it uses; nil where each try settles at the estimate.
+  public var prices: RunPrices?
+  /// How many distinct executors run it, one after the other: it has succeeded where all of them have, with one result.
+  public var verification = 1
+
+  /// Most executors that run one action.
+  public static let maximumVerification = 5
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -96,6 +103,13 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
             && names.allSatisfy({ (1...64).contains($0.utf8.count) }) ? names : nil
         }
       } ?? []
+    prices = try fields.optionalNested("prices") { (inner) throws(RecordError) in
+      try RunPrices(from: &inner)
+    }
+    verification =
+      try fields.optionalValue("verification", "2 to \(Self.maximumVerification) executors") { json in
+        json.integer.flatMap { (2...Self.maximumVerification).contains($0) ? $0 : nil }
+      } ?? 1
     guard mayDiffer.isEmpty || preview != nil else {
       throw .field(fields.name("may_differ"), expected: "nothing, where there is no preview")
     }
@@ -103,6 +117,12 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
     try checkReach(fields)
+    // What differs from run to run would be taken for a lie; and a machine whose randomness can be told keeps no secret.
+    guard verification == 1 || (egress.isEmpty && secretNames.isEmpty) else {
+      throw .field(
+        fields.name("verification"), expected: "nothing, where the action reaches or knows what others do not"
+      )
+    }
     let room = limits.diskMiB << 19
     if let inputs, inputs.maximumBytes > room {
       throw .field(fields.name("inputs.maximum_bytes"), expected: "at most half of disk_mib, \(room)")
@@ -123,8 +143,12 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("token_seconds", .integer(tokenSeconds)),
       ("preview", preview.map(JSON.string)), ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
       ("irreversible", isIrreversible ? true : nil),
+      ("prices", prices?.json), ("verification", verification == 1 ? nil : .integer(verification)),
     ])
   }
+
+  /// What an approval sets aside: the most of each executor's run.
+  public var reservedCost: MicroUSD { (1..<verification).reduce(maximumCost) { sum, _ in sum + maximumCost } }
 }
 
 /// When people must be asked: the first rule that matches adds its demands to those before it.
