@@ -118,9 +118,9 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
     }
     try checkReach(fields)
     // What differs from run to run would be taken for a lie; and a machine whose randomness can be told keeps no secret.
-    guard verification == 1 || (egress.isEmpty && secretNames.isEmpty) else {
+    guard verification == 1 || (egress.isEmpty && secretNames.isEmpty && inputs == nil) else {
       throw .field(
-        fields.name("verification"), expected: "nothing, where the action reaches or knows what others do not"
+        fields.name("verification"), expected: "nothing, where the action reaches, reads or knows anything"
       )
     }
     let room = limits.diskMiB << 19
@@ -371,7 +371,7 @@ public struct PolicyBundle: Equatable, Sendable {
       || approvals.contains { rule in
         rule.rejections != 1 || rule.demands.isEmpty || rule.demands.contains { !$0.filters.isEmpty }
       }
-    let reaches = actions.contains { $0.usesReach }
+    let reaches = actions.contains { $0.usesReach || $0.verification > 1 || $0.prices != nil }
     return max(
       isOfPeople ? Semantics.people : 1, hasRego ? Semantics.rego : 1, reaches ? Semantics.reach : 1)
   }
