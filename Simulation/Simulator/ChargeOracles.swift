@@ -40,10 +40,17 @@ extension LedgerAudit {
     var sum = MicroUSD.zero
     for (leaf, decision) in approvals
     where decision.tenantID == tenant && decision.decidedAt.day == state.logTime.day {
-      guard let grant = decision.grant, let view = state.proposalView(at: decision.proposal),
-        view.approval == LeafIndex(leaf)
-      else { continue }
+      guard let grant = decision.grant, let view = state.proposalView(at: decision.proposal) else { continue }
       let most = grant.constraints.maximumCost
+      // Of what several executors run each is charged what it says; what is set aside for the others is, until it is over.
+      if let run = view.runs.first(where: { $0.decision == LeafIndex(leaf) }) {
+        sum = sum + min(receipts[run.receipt.value]?.content.cost ?? most, most)
+        continue
+      }
+      guard view.approval == LeafIndex(leaf) else { continue }
+      if view.receipt == nil, view.status == .approved || view.status == .aborted {
+        for _ in 0..<(view.executors - view.runs.count - 1) { sum = sum + most }
+      }
       let told = view.receipt.flatMap { receipts[$0.value]?.content.cost }
       sum = sum + min(told ?? most, most)
     }

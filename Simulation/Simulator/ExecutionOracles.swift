@@ -40,6 +40,10 @@ struct ExecutionKnowledge: Sendable {
   /// Restrictions that an operator was told are in force, and since when.
   var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
   var seen: Set<[UInt8]> = []
+  /// Tokens with a receipt that is final.
+  var proven: Set<String> = []
+  /// The content of results that executors have reported, by their salted hashes.
+  var results: [Digest: Digest] = [:]
 
   /// The parameters in what a run reads on its standard input.
   static func parameters(of order: RunOrder) -> [UInt8] {
@@ -221,7 +225,7 @@ extension Oracles {
       return "other inputs than were proposed"
     }
     switch signed.content.action {
-    case "echo", "digest", "remember", "spend", SimulatedReach.action: return nil
+    case "echo", "digest", "remember", "spend", SimulatedReach.action, SimulatedReach.verified: return nil
     case "deploy":
       let count = execution.approvers[decision.proposalHash]?.count ?? 0
       return count >= 2 ? nil : "\(count) people approved what needs two"
@@ -285,6 +289,7 @@ extension Oracles {
         "a receipt for \(receipt.tokenID) is final that \(receipt.executorID.path) never gave", at: time)
       return
     }
+    execution.proven.insert(receipt.tokenID)
     if execution.liars.contains(receipt.executorID) { return }
     flags(receipt, at: time)
     let start = execution.starts[receipt.tokenID]
@@ -311,7 +316,7 @@ extension Oracles {
     evaluated("every run has an outcome")
     // An executor that lives, and saw its run end, has a receipt for it.
     if let start = execution.starts[token], start.ending != nil, status == .unknown,
-      !execution.liars.contains(start.executor),
+      !execution.liars.contains(start.executor), !execution.proven.contains(token),
       isSameLife(start.executor, start.life)
     {
       fail(

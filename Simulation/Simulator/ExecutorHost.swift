@@ -438,6 +438,7 @@ final class ExecutorHost {
     let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
     for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
       oracles.reported(draft.receipt)
+      oracles.results(draft)
       let signed = Signed.sign(
         draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
       reporting.append(call(.report, statement(signed, draft.attachment), to: node))

@@ -120,7 +120,7 @@ enum SimulatedPolicy {
   static func bundle(
     _ number: UInt64, semantics: Int, reaches: Bool
   ) throws(RecordError) -> PolicyBundle {
-    let more = reaches ? ",\n\(SimulatedReach.entry)" : ""
+    let more = reaches ? ",\n\(SimulatedReach.entry),\n\(SimulatedReach.verifiedEntry)" : ""
     let registry =
       "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \"actions\":[\n\(actions)\(more)],\n\(rest)"
     var files = [(path: PolicyBundle.registryPath, text: registry)]

@@ -24,6 +24,8 @@ public enum ExecutorLie: String, Sendable, CaseIterable {
   case cost
   /// Names other parameters, inputs and results.
   case digests
+  /// Reports another result than came.
+  case result
 
   /// What is counted when a lie is told.
   static let faultNames = allCases.map(\.fault)
@@ -143,6 +145,8 @@ struct LyingExecutor {
       let micros: [Int64] = [0, 1_000_000, 2_000_000, 1_000_000_000_000]
       receipt.cost = MicroUSD(micros: micros[Int(draw(lie, below: 4))]) ?? .zero
       return [ReceiptDraft(receipt: receipt, attachment: draft.attachment)] + sent.dropFirst()
+    case .result:
+      return [other(draft, lie)] + sent.dropFirst()
     case .digests:
       switch draw(lie, below: 4) {
       case 0: receipt.parametersHash = digest(lie)

@@ -29,6 +29,7 @@ public struct Oracles: Sendable {
     "receipts tell what happened", "relaxations take two people", "risky runs are flagged",
     "secrets stay in their runs", "single execution",
     "tenants are charged what was approved", "valid approvals only",
+    "verified results agree",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.

@@ -7,6 +7,8 @@ import Records
 /// against this, and not against what the executor makes of the registry.
 enum SimulatedReach {
   static let action = "fetch"
+  /// What two executors run.
+  static let verified = "prove"
   static let host = "api.example.com"
   static let port = 80
   /// Where its name leads while nobody plays with names.
@@ -19,6 +21,18 @@ enum SimulatedReach {
   static let account = OAuthGrant(
     name: "books", scopes: ["books.list", "books.read"], audience: "https://api.example.com")
   static let scopes = ["egress:\(host):\(port)", "oauth:\(account.name)", "secret:\(secret)"]
+
+  /// The entry of what two executors run.
+  static let verifiedEntry = """
+    {"name":"\(verified)","version":"1","description":"Works something out","parameters_schema":
+      {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
+     "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+     "arguments":["/action","\(verified)"],"scopes":["text"],
+     "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
+     "maximum_cost_usd":"0.02","max_retries":1,"rate_limit_per_min":6000,
+     "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
+     "isolation_class":"microvm-tcg","egress":[],"token_seconds":15,"verification":2}
+    """
 
   /// Its entry in the registry.
   static var entry: String {

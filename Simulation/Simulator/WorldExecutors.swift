@@ -130,6 +130,9 @@ extension World {
         self.executors.contains { $0.principal == executor && $0.life == life && $0.isUp }
       }
       oracles.settled(token, view.status, isSameLife: isSameLife, at: time)
+      if view.status == .completed, view.proposal.action == SimulatedReach.verified {
+        oracles.agree(about: decision.proposal, at: time)
+      }
     }
   }
 

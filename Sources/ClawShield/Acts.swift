@@ -231,6 +231,11 @@ extension ShieldState {
     cell.previewHash = judgement.verdict.type == .deny ? nil : previewResult(cell.content)
     cell.previewed = judgement.verdict.type == .deny ? nil : previewedResult(cell.content)
     cell.mayDiffer = cell.previewed == nil ? [] : mayDiffer(cell.content)
+    if cell.verification?.runs.isEmpty == false {
+      let message = "another bundle came into force between the runs of its executors"
+      supersede(&cell, with: denial(cell, rule: "execution.verification", message: message, cause: cause))
+      return change(old, to: cell)
+    }
     supersede(&cell, with: judgement.verdict)
     change(old, to: cell)
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: cause) }

@@ -75,7 +75,7 @@ extension ShieldState {
         "breaker.depth", .deny, "nesting depth \(proposal.depth), at most \(limits.maximumDepth) is allowed")
     }
     guard let action else { return }
-    let cost = max(risk.estimatedCost, action.maximumCost)
+    let cost = max(risk.estimatedCost, action.reservedCost)
     if cost > limits.requestCost {
       rules.fire(
         "breaker.request_cost", .deny,
@@ -88,10 +88,10 @@ extension ShieldState {
     #else
     let spent = spentToday(proposal.tenantID, at: time)
     #endif
-    if spent + action.maximumCost > limits.tenantCostPerDay {
+    if spent + action.reservedCost > limits.tenantCostPerDay {
       rules.fire(
         Breakers.tenantCost, .deny,
-        "the tenant has spent or set aside \(dollars(spent)) USD today; \(action.maximumCost.text) more "
+        "the tenant has spent or set aside \(dollars(spent)) USD today; \(action.reservedCost.text) more "
           + "would exceed \(limits.tenantCostPerDay.text)")
     }
   }

@@ -52,7 +52,7 @@ extension ShieldState {
     var out: [Enrolment] = []
     indexes.executors.forEach { principal, _ in
       if let executor = enrolment(of: principal, at: logTime),
-        isEligible(executor, action: action.definition, for: owed.cell.content)
+        isEligible(executor, action: action.definition, for: owed.cell)
       {
         out.append(executor)
       }
@@ -61,9 +61,10 @@ extension ShieldState {
     return out
   }
 
-  private func isEligible(_ executor: Enrolment, action: ActionDefinition, for proposal: Proposal) -> Bool {
+  private func isEligible(_ executor: Enrolment, action: ActionDefinition, for cell: ProposalCell) -> Bool {
     executor.isolationClasses.contains { $0 >= action.isolationClass }
-      && (executor.tenantID.isEmpty || executor.tenantID == proposal.tenantID && proposal.crossing == nil)
+      && (executor.tenantID.isEmpty || executor.tenantID == cell.content.tenantID && cell.content.crossing == nil)
+      && cell.verification?.hasRun(on: executor.principal) != true
       && restriction(on: .principal(executor.principal)) == nil
   }
 
@@ -74,7 +75,8 @@ extension ShieldState {
     guard cell.verdict.type == .approve else { return decision(cell, cell.verdict, grant: nil) }
     guard let executor, let known = enrolment(of: executor, at: logTime),
       case .executor = executor, let action = compiled.action(cell.content.action)?.definition,
-      isEligible(known, action: action, for: cell.content)
+      isEligible(known, action: action, for: cell),
+      cell.verification.map({ eligibleExecutors(for: owed).count >= $0.needed - $0.runs.count }) ?? true
     else { return decision(cell, withoutExecutor(cell), grant: nil) }
     return decision(cell, cell.verdict, grant: grant(cell, action, known))
   }
@@ -82,7 +84,10 @@ extension ShieldState {
   /// A denial with the same cause: it stands in the approval's place.
   private func withoutExecutor(_ cell: ProposalCell) -> Verdict {
     var verdict = denial(
-      cell, rule: "execution.no_executor", message: "no eligible executor is there", cause: cell.verdict.cause
+      cell, rule: "execution.no_executor",
+      message: cell.verification == nil
+        ? "no eligible executor is there" : "not as many eligible executors are there as must agree",
+      cause: cell.verdict.cause
     )
     verdict.decidedAt = cell.verdict.decidedAt
     return verdict

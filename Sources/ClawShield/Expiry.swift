@@ -50,6 +50,7 @@ extension ShieldState {
       // Nobody knows whether it ran, so it is never run again by itself, and costs what was set aside.
       cell.unknown = ProposalCell.UnknownOutcome(cause: cause, written: nil)
       cell.settledAt = logTime
+      releaseUnrun(&cell)
     } else {
       let message = "the approval was not written down before its token ended"
       supersede(&cell, with: denial(cell, rule: "execution.expired", message: message, cause: cause))

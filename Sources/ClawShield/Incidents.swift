@@ -181,7 +181,8 @@ extension ShieldState {
   /// A written derived incident takes effect if it is the one that is owed.
   mutating func take(_ incident: DerivedIncident, at index: LeafIndex) -> Applied {
     switch incident.kind {
-    case .breaker, .ballotRate, .policyDifference, .previewDiffers, .crossingRevoked:
+    case .breaker, .ballotRate, .policyDifference, .previewDiffers, .crossingRevoked,
+      .verificationDiffers:
       guard var cell = self.incident(incident.incidentID), cell.owed == incident else {
         return .divergent(
           expected: "no \(incident.kind.rawValue) incident \(incident.incidentID) with this content")

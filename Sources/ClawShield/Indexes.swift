@@ -282,7 +282,7 @@ struct Indexes: Sendable {
     let kind: OwedKey.Kind =
       switch incident.kind {
       case .breaker, .unknownOutcome, .withheld, .crossingRevoked: .breaker
-      case .ballotRate, .policyDifference, .previewDiffers: .flag
+      case .ballotRate, .policyDifference, .previewDiffers, .verificationDiffers: .flag
       }
     return OwedKey(cause: incident.cause, about: incident.about, kind: kind)
   }

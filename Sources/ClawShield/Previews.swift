@@ -98,7 +98,7 @@ extension ShieldState {
     guard cell.content.action == name, cell.content.requestedBy == asked.requestedBy,
       cell.content.tenantID == asked.tenantID, cell.content.workspaceID == asked.workspaceID
     else { return "is no \(name) by the same agent in the same workspace" }
-    guard let receipt = cell.receipt, receipt.status == .succeeded, receipt.resultHash != nil else {
+    guard let receipt = cell.receipt, cell.status == .completed, receipt.resultHash != nil else {
       return "has not succeeded"
     }
     guard cell.verdict.policyBundleHash == bundleOfPreviews else {

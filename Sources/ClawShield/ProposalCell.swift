@@ -88,6 +88,8 @@ struct ProposalCell: Equatable, Sendable {
   var mayDiffer: [String] = []
   /// Where its result comes from, beyond its tenant, its agent and its executor; ascending (INV-013).
   var resultLabels: [String] = []
+  /// Where several executors run it: how far they are.
+  var verification: Verification?
   /// When nothing more was expected to happen to it.
   var settledAt: Timestamp?
 
@@ -111,7 +113,7 @@ struct ProposalCell: Equatable, Sendable {
     if withdrawal != nil { return .withdrawn }
     if let receipt {
       switch receipt.status {
-      case .succeeded: return .completed
+      case .succeeded: return verification.map(\.isComplete) ?? true ? .completed : .failed
       case .failed, .refused: return .failed
       case .aborted: return .aborted
       case .unknown: return .unknown
@@ -119,10 +121,12 @@ struct ProposalCell: Equatable, Sendable {
     }
     if unknown != nil { return .unknown }
     if voided != nil { return .aborted }
-    if written == nil { return .pending }
+    let hasRun = verification?.runs.isEmpty == false
+    // Between two executors' runs it is as approved as it was.
+    if written == nil { return hasRun && verdict.type == .approve ? .approved : .pending }
     switch verdict.type {
     case .approve: return .approved
-    case .deny: return .denied
+    case .deny: return hasRun ? .failed : .denied
     case .escalate, .requireMFA, .requireMultiSig: return .pending
     }
   }
@@ -202,6 +206,9 @@ extension ProposalCell: JSONWritable {
           return labels.isEmpty || labels.count != values.count ? nil : labels
         }
       } ?? []
+    verification = try fields.optionalNested("verification") { (inner) throws(RecordError) in
+      try Verification(from: &inner)
+    }
     settledAt = try fields.optionalTime("settled_at")
     results =
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
@@ -246,8 +253,9 @@ extension ProposalCell: JSONWritable {
           .object(present([("cause", .index($0.cause)), ("written", $0.written.map(JSON.index))]))
         }
       ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
-      ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)), ("settled_at", settledAt.map(JSON.time)),
+      ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
       ("result_labels", resultLabels.isEmpty ? nil : .texts(resultLabels)),
+      ("verification", verification?.json), ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])
   }

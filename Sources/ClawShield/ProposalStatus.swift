@@ -50,6 +50,10 @@ public struct ProposalView: Sendable {
   public let tokenID: String?
   public let executor: Principal?
   public let receipt: LeafIndex?
+  /// Where several executors run it: the approval and the receipt of each that has succeeded.
+  public let runs: [(decision: LeafIndex, receipt: LeafIndex)]
+  /// How many executors must agree.
+  public let executors: Int
 }
 
 /// A restriction in force.

@@ -200,8 +200,10 @@ extension ShieldState: CustomStringConvertible {
         ? challenge(cell, cell.verdict) : nil, responsible: responsible(for: cell),
       previewHash: cell.previewHash, rules: cell.verdict.rules,
       rationale: rationale(cell), decisionID: cell.written.map { _ in decisionID(cell, cell.verdict) },
-      lastDecision: last, approval: cell.approval, tokenID: cell.grant?.tokenID,
-      executor: cell.grant?.executorID, receipt: cell.receipt?.leaf)
+      lastDecision: last, approval: cell.approval ?? cell.verification?.runs.last?.decision,
+      tokenID: cell.grant?.tokenID, executor: cell.grant?.executorID, receipt: cell.receipt?.leaf,
+      runs: cell.verification?.runs.map { ($0.decision, $0.receipt) } ?? [],
+      executors: cell.verification?.needed ?? 1)
   }
 
   private func rationale(_ cell: ProposalCell) -> String {

@@ -18,6 +18,14 @@ extension ShieldState {
     if evidence.manifestDigest != registered.manifestDigest { return "evidence.manifest_digest" }
     if evidence.limits != action.limits { return "evidence.limits" }
     if evidence.secrets != action.secretNames { return "evidence.secrets" }
+    // The bytes are of all tries, the processor's time of the last one: what was charged is no less.
+    if let prices = action.prices, let usage = evidence.usage,
+      prices.cost(
+        processorNanoseconds: usage.processorNanoseconds, sentBytes: evidence.egress?.sentBytes ?? 0)
+        > receipt.cost
+    {
+      return "cost_usd"
+    }
     if !receipt.imageDigest.isEmpty, receipt.imageDigest != action.imageDigest { return "image_digest" }
     guard let egress = evidence.egress else { return nil }
     guard let limits = action.egressLimits, !action.egress.isEmpty else { return "evidence.egress" }

@@ -12,6 +12,7 @@ extension ShieldState {
   /// the first counts (INV-015).
   func admit(_ signed: Signed<Receipt>, at time: Timestamp) throws(Refusal) -> Admittance {
     let receipt = signed.content
+    if let known = try earlierRun(signed) { return .known(known) }
     guard let index = indexes.decisions[receipt.decision], let cell = proposal(index), let grant = cell.grant,
       cell.approval == receipt.decision
     else {
@@ -41,6 +42,9 @@ extension ShieldState {
     }
     if let field = mismatch(receipt, cell, grant) {
       throw Refusal(.invalidArgument, "\(field) is not the approval's")
+    }
+    if semantics >= Semantics.reach, receipt.status == .succeeded, receipt.evidence == nil {
+      throw Refusal(.invalidArgument, "evidence: expected what ran and within what limits, of a success")
     }
     if semantics >= Semantics.reach, let field = contradiction(receipt, cell) {
       throw Refusal(.invalidArgument, "\(field) is not what was approved to run")
@@ -113,15 +117,24 @@ extension ShieldState {
     }
     cell.settledAt = logTime
     cell.relate(index)
+    if signed.content.status == .succeeded, let verification = cell.verification {
+      let run = Verification.Run(
+        executor: signed.content.executorID, decision: signed.content.decision, receipt: index,
+        contentHash: signed.contentHash)
+      verify(&cell, verification, run, attachment["result"])
+      if goesOn(&cell, old, cost: signed.content.cost, cause: index) { return change(old, to: cell) }
+    }
     if let reservation = cell.reservation {
       // Nobody is charged more than was set aside, whatever an executor says.
       let cost =
-        semantics >= Semantics.people ? min(signed.content.cost, reservation.amount) : signed.content.cost
+        semantics >= Semantics.people
+        ? min(signed.content.cost, min(reservation.amount, old.grant?.constraints.maximumCost ?? .maximum))
+        : signed.content.cost
       settle(reservation, tenant: cell.content.tenantID, cost: cost)
       cell.reservation = nil
     }
     change(old, to: cell)
-    if signed.content.status == .succeeded { comparePreview(cell, with: attachment["result"], cause: index) }
+    if cell.status == .completed { comparePreview(cell, with: attachment["result"], cause: index) }
   }
 
   /// The derived record that says that no receipt came (`unknown_outcome`), while it is owed.

@@ -162,7 +162,10 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
   /// Whether it restricts nobody, and somebody should look at it all the same.
   var isFlag: Bool {
     guard case .breaker(let incident, _) = origin else { return false }
-    return incident.kind == .previewDiffers || incident.kind == .ballotRate
+    switch incident.kind {
+    case .previewDiffers, .ballotRate, .verificationDiffers: return true
+    case .breaker, .unknownOutcome, .withheld, .policyDifference: return false
+    }
   }
   /// Whether it may be forgotten some day: it has never restricted anybody, and its record is written.
   var isPassing: Bool {

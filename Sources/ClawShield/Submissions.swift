@@ -134,7 +134,9 @@ extension ShieldState {
     case .approve:
       let action = compiled.action(cell.content.action)
       cell.reservation = reserve(
-        action?.definition.maximumCost ?? .zero, tenant: cell.content.tenantID, at: logTime)
+        action?.definition.reservedCost ?? .zero, tenant: cell.content.tenantID, at: logTime)
+      let needed = action?.definition.verification ?? 1
+      cell.verification = needed > 1 ? Verification(needed: needed) : nil
     case .deny: cell.settledAt = logTime
     case .escalate, .requireMFA, .requireMultiSig: break
     }

@@ -129,7 +129,8 @@ public struct FindingReader: Sendable {
     }
     for entry in status["flags"]?.array ?? [] {
       let kind = entry["kind"]?.string ?? "?"
-      let isGrave = kind == DerivedIncident.Kind.previewDiffers.rawValue
+      let grave: [DerivedIncident.Kind] = [.previewDiffers, .verificationDiffers]
+      let isGrave = grave.contains { $0.rawValue == kind }
       add(isGrave ? 2 : 3, kind, entry["incident_id"]?.string ?? "?", entry["message"]?.string ?? "?")
     }
     for entry in status["expiring"]?.array ?? [] {

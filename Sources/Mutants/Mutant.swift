@@ -104,6 +104,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case addressUnchecked = "without-address-check"
   case widerTokenTaken = "without-scope-check"
   case imageUnchecked = "without-image-check"
+  case resultsUncompared = "without-result-comparison"
+  case oneExecutorAgrees = "without-distinct-executors"
 
   /// The one that is active; nil for none. Set between runs, never during one.
   nonisolated(unsafe) public static var active: Mutant?

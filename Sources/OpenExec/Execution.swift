@@ -63,7 +63,7 @@ extension ExecutorInstance {
       inputs: admitted.inputs, limits: admitted.action.limits,
       egress: admitted.egress?.continued(after: measuresSoFar?.egress),
       secrets: admitted.action.secrets, oauth: admitted.action.oauth,
-      tenantID: admitted.token.decision.tenantID,
+      tenantID: admitted.token.decision.tenantID, isReproducible: admitted.action.verification > 1,
       challenge: random.bytes(32))
     let allowed = Interval.seconds(Int64(admitted.action.limits.wallSeconds))
     jobs[position].phase = .starting(
@@ -73,7 +73,8 @@ extension ExecutorInstance {
     )
     effects.starts.append(order)
     effects.notices.append(
-      .jobStarted(order.id, admitted.token.decision, order.isolationClass))
+      .jobStarted(
+        order.id, admitted.token.decision, order.isolationClass, command: order.commandHash))
   }
 
   mutating func started(_ run: RunID) {
@@ -97,9 +98,8 @@ extension ExecutorInstance {
     }
     guard run.order.id == id else { return }
     var outcome = outcome
+    let cost = run.costSoFar + price(of: outcome, run.admitted.action)
     if let earlier = run.measuresSoFar { outcome.measures.join(earlier: earlier) }
-    // A try costs at least what the registry says of it: a sandbox that meters nothing gives nothing away.
-    let cost = run.costSoFar + max(outcome.cost, run.admitted.action.risk.estimatedCost)
     var verdict = judge(outcome, run, killed: killed, cost: cost)
     if verdict.status == .failed, killed == nil {
       let retries = run.admitted.token.grant.constraints.maximumRetries
@@ -119,6 +119,19 @@ extension ExecutorInstance {
       salt: random.bytes(16))
     effects.notices.append(.jobEnded(draft.receipt))
     conclude(position, draft, into: &effects)
+  }
+
+  /// What a try costs: by what it used where the registry prices that and it was measured, beside the calls of models;
+  /// otherwise at least what the registry says of it, so that a sandbox that meters nothing gives nothing away.
+  private func price(of outcome: RunOutcome, _ action: ActionDefinition) -> MicroUSD {
+    let usage = outcome.measures.usage
+    let sent = outcome.measures.egress?.summary.sentBytes ?? 0
+    let priced = action.prices?.cost(
+      processorNanoseconds: usage?.processorNanoseconds ?? 0, sentBytes: sent)
+    guard let priced, usage != nil else {
+      return max(outcome.cost + (priced ?? .zero), action.risk.estimatedCost)
+    }
+    return outcome.cost + priced
   }
 
   /// What a run's end means. Success takes the guest's own word and its evidence; nothing else does.

@@ -12,7 +12,8 @@ public enum ExecutorNotice: Equatable, Sendable {
   case queueFull(limit: Int)
   /// A refusal, and the receipt that says so.
   case jobRefused(Receipt, GateReason)
-  case jobStarted(RunID, Decision, IsolationClass)
+  /// With the hash of its command: image and argument vector (RT-8).
+  case jobStarted(RunID, Decision, IsolationClass, command: Digest)
   /// What was admitted has ended, whether it ran or not; the receipt that governance will be told.
   case jobEnded(Receipt)
   case leaseRefused(LeaseRefusal)
@@ -42,9 +43,12 @@ extension ExecutorNotice {
     case .queueFull(let limit): LogLine(.warning, "queue_full", [("limit", .integer(limit))])
     case .jobRefused(let receipt, let reason):
       LogLine(.warning, "job_refused", receipt.logged + [("reason", .string("\(reason)"))])
-    case .jobStarted(let run, let decision, let isolation):
+    case .jobStarted(let run, let decision, let isolation, let command):
       LogLine(
-        .info, "job_started", decision.logged(run) + [("execution_env", .string(isolation.rawValue))])
+        .info, "job_started",
+        decision.logged(run) + [
+          ("execution_env", .string(isolation.rawValue)), ("command_hash", .string(command.hex)),
+        ])
     case .jobEnded(let receipt): LogLine(.info, "job_ended", receipt.logged)
     case .keyRefused(let error): LogLine(.error, "key_refused", [("reason", .string("\(error)"))])
     case .keyTaken(let size): LogLine(.info, "key", [("signs_from", .string(String(size)))])

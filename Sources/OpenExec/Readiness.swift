@@ -109,13 +109,14 @@ public struct Readiness: Equatable, Sendable {
           host.vaultFault ?? "open; secrets go to single runs"),
         ReadinessItem(
           "output_scan", isOn: true, "outputs and what goes out in the clear are redacted and looked through"),
+        ReadinessItem(
+          "cost_metering", isOn: true,
+          "processor time and bytes sent where the registry prices them, and calls of models"),
       ] + Readiness.absent
   }
 
   /// What the requirements ask for and this version does not have.
   private static let absent = [
-    ReadinessItem(
-      "cost_metering", isOn: false, "no sandbox meters cost; a receipt settles at the registry's estimate"),
     ReadinessItem(
       "image_provenance", isOn: false,
       "OCI images have it; those of microVMs are held to their digests alone"),

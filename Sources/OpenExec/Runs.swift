@@ -38,6 +38,8 @@ public struct RunOrder: Equatable, Sendable {
   /// The access tokens that it gets, of accounts of `tenantID`'s.
   public let oauth: [OAuthGrant]
   public let tenantID: String
+  /// Whether other executors run the same, so that nothing of it may depend on the host: its time, its randomness.
+  public let isReproducible: Bool
   /// 32 fresh random bytes, for the guest's evidence.
   public let challenge: [UInt8]
 
@@ -45,7 +47,8 @@ public struct RunOrder: Equatable, Sendable {
   public init(
     id: RunID, isolationClass: IsolationClass, imageDigest: String, arguments: [String],
     parameters: [UInt8], inputs: [RunInput] = [], limits: ActionLimits, egress: EgressGrant? = nil,
-    secrets: [String] = [], oauth: [OAuthGrant] = [], tenantID: String = "", challenge: [UInt8]
+    secrets: [String] = [], oauth: [OAuthGrant] = [], tenantID: String = "",
+    isReproducible: Bool = false, challenge: [UInt8]
   ) {
     self.id = id
     self.isolationClass = isolationClass
@@ -58,7 +61,14 @@ public struct RunOrder: Equatable, Sendable {
     self.secrets = secrets
     self.oauth = oauth
     self.tenantID = tenantID
+    self.isReproducible = isReproducible
     self.challenge = challenge
+  }
+
+  /// Names what exactly is called: image and argument vector, and no parameter.
+  public var commandHash: Digest {
+    JSON.object([("arguments", .array(arguments.map(JSON.string))), ("image", .string(imageDigest))])
+      .contentHash
   }
 
   /// Whether it needs a sandbox with a proxy or with secrets.
@@ -68,6 +78,8 @@ public struct RunOrder: Equatable, Sendable {
 extension IsolationClass {
   /// Whether its sandboxes have the executor's proxy and secrets: the built-in machines do.
   var hasReach: Bool { self == .microvmKVM || self == .microvmTCG }
+  /// Whether its machines can count instructions instead of time: emulated ones can.
+  var isReproducible: Bool { self == .microvmTCG }
 }
 
 /// Why a sandbox is killed.

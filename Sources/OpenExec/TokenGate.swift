@@ -168,9 +168,13 @@ public enum TokenGate {
     guard let most = context.activeClasses.max(), most >= least else {
       throw .sandboxInactive(least: least)
     }
-    let able = context.activeClasses.filter { $0.hasReach || !action.usesReach }
+    let able = context.activeClasses.filter {
+      ($0.hasReach || !action.usesReach) && ($0.isReproducible || action.verification == 1)
+    }
     guard let strongest = able.max(), strongest >= least else {
-      throw .unenforceable("what the action reaches, in a class of at least \(least.rawValue) that is active")
+      let what =
+        action.verification == 1 ? "what the action reaches" : "that it comes out the same everywhere"
+      throw .unenforceable("\(what), in a class of at least \(least.rawValue) that is active")
     }
     let limit = token.grant.constraints.rateLimitPerMinute
     guard context.runsInLastMinute < limit else { throw .rateLimited(perMinute: limit) }

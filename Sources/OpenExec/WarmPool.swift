@@ -16,12 +16,17 @@ public struct WarmPool: Sendable {
     public var memoryMiB: Int
     /// Digest of the action's image; nil for a machine without one.
     public var image: String?
+    /// Whether its time is counted in instructions.
+    public var isReproducible: Bool
 
     /// A shape.
-    public init(isolationClass: IsolationClass, memoryMiB: Int, image: String?) {
+    public init(
+      isolationClass: IsolationClass, memoryMiB: Int, image: String?, isReproducible: Bool = false
+    ) {
       self.isolationClass = isolationClass
       self.memoryMiB = memoryMiB
       self.image = image
+      self.isReproducible = isReproducible
     }
   }
 

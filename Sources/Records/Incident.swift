@@ -128,6 +128,9 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     /// An action's result differs from its preview beyond what the action declares (INV-018). It restricts
     /// nobody.
     case previewDiffers = "preview_differs"
+    /// Executors that ran the same have other results: one of them at least did not run what was approved. It restricts
+    /// nobody, since it is not known which.
+    case verificationDiffers = "verification_differs"
     /// A bundle that is asked beside the one in force would have decided otherwise. It restricts nobody.
     case policyDifference = "policy_difference"
     /// One of two tenants has taken back its consent to what reads its files, or to whom they are given.

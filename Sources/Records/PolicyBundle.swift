@@ -50,6 +50,13 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
   public var classes: [ActionClass] = []
   /// The tenants whose agents may ask for it; empty for all.
   public var tenants: [String] = []
+  /// What a run costs by what it uses; nil where each try settles at the estimate.
+  public var prices: RunPrices?
+  /// How many distinct executors run it, one after the other: it has succeeded where all of them have, with one result.
+  public var verification = 1
+
+  /// Most executors that run one action.
+  public static let maximumVerification = 5
 
   package init(from fields: inout Fields) throws(RecordError) {
     name = try fields.identifier("name")
@@ -102,6 +109,13 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       } ?? []
     classes = try fields.optionalClasses()
     tenants = try fields.optionalTenants()
+    prices = try fields.optionalNested("prices") { (inner) throws(RecordError) in
+      try RunPrices(from: &inner)
+    }
+    verification =
+      try fields.optionalValue("verification", "2 to \(Self.maximumVerification) executors") { json in
+        json.integer.flatMap { (2...Self.maximumVerification).contains($0) ? $0 : nil }
+      } ?? 1
     guard mayDiffer.isEmpty || preview != nil else {
       throw .field(fields.name("may_differ"), expected: "nothing, where there is no preview")
     }
@@ -109,6 +123,12 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       throw .field(fields.name("arguments"), expected: "a program and its arguments")
     }
     try checkReach(fields)
+    // What differs from run to run would be taken for a lie; and a machine whose randomness can be told keeps no secret.
+    guard verification == 1 || (egress.isEmpty && secretNames.isEmpty && inputs == nil) else {
+      throw .field(
+        fields.name("verification"), expected: "nothing, where the action reaches, reads or knows anything"
+      )
+    }
     let room = limits.diskMiB << 19
     if let inputs, inputs.maximumBytes > room {
       throw .field(fields.name("inputs.maximum_bytes"), expected: "at most half of disk_mib, \(room)")
@@ -131,8 +151,12 @@ public struct ActionDefinition: Equatable, Sendable, JSONWritable {
       ("irreversible", isIrreversible ? true : nil),
       ("classes", classes.isEmpty ? nil : .texts(classes.map(\.rawValue))),
       ("tenants", tenants.isEmpty ? nil : .texts(tenants)),
+      ("prices", prices?.json), ("verification", verification == 1 ? nil : .integer(verification)),
     ])
   }
+
+  /// What an approval sets aside: the most of each executor's run.
+  public var reservedCost: MicroUSD { (1..<verification).reduce(maximumCost) { sum, _ in sum + maximumCost } }
 }
 
 /// The breakers' limits (INV-021); all counted from the log.
@@ -292,7 +316,7 @@ public struct PolicyBundle: Equatable, Sendable {
         !rule.classes.isEmpty || !rule.tenants.isEmpty || rule.rejections != 1 || rule.demands.isEmpty
           || rule.demands.contains { !$0.filters.isEmpty }
       }
-    let reaches = actions.contains { $0.usesReach }
+    let reaches = actions.contains { $0.usesReach || $0.verification > 1 || $0.prices != nil }
     return max(
       isOfPeople ? Semantics.people : 1, hasRego ? Semantics.rego : 1, reaches ? Semantics.reach : 1)
   }

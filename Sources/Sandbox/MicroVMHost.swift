@@ -215,7 +215,8 @@ public final class MicroVMHost: SandboxHost {
       throw .secret("the run's secrets have more than \(RunSecret.maximumBytes) bytes")
     }
     run.hasProxy = order.egress != nil
-    guard settings.time == .flowing || (run.inputs.isEmpty && run.secrets.isEmpty && !run.hasProxy) else {
+    let isCounted = order.isReproducible || settings.time == .counted
+    guard !isCounted || (run.inputs.isEmpty && run.secrets.isEmpty && !run.hasProxy) else {
       throw .tooLarge(
         "a machine whose time is counted takes its parameters alone: no files, secrets or proxy")
     }
@@ -224,7 +225,8 @@ public final class MicroVMHost: SandboxHost {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
     }
     let shape = WarmPool.Shape(
-      isolationClass: order.isolationClass, memoryMiB: memory, image: order.imageDigest)
+      isolationClass: order.isolationClass, memoryMiB: memory, image: order.imageDigest,
+      isReproducible: isCounted)
     var inputs = order.inputs.map(\.content)
     #if DEBUG
     if isLeaky { leak(&run, &inputs) }
@@ -235,7 +237,7 @@ public final class MicroVMHost: SandboxHost {
       egress: order.egress.map { ($0, egress, resolver) })
     defer { refill() }
     // One that stands ready was not made with this request.
-    if settings.time == .flowing, let ready = pool.take(shape, at: loop.now.nanoseconds),
+    if !isCounted, let ready = pool.take(shape, at: loop.now.nanoseconds),
       let machine = standing.removeValue(forKey: ready)
     {
       machine.serve(assignment, tell)
@@ -294,7 +296,7 @@ public final class MicroVMHost: SandboxHost {
     let initramfs = try images.preparedInitramfs(action: shape.image)
     guard let user = users.take() else { throw .tooLarge("no user is free for another machine") }
     do throws(SandboxError) {
-      let request = settings.time == .counted ? assignment.map { GuestFrame(.run($0.run)).framed } : nil
+      let request = shape.isReproducible ? assignment.map { GuestFrame(.run($0.run)).framed } : nil
       let parts = try parts(of: shape, kernel: kernel, initramfs: initramfs, request: request, user: user)
       let machine = MicroVM(
         loop: loop, parts: parts, assignment: assignment, bootSeconds: bootSeconds, tell: tell)
@@ -335,7 +337,8 @@ public final class MicroVMHost: SandboxHost {
     return MicroVM.Parts(
       name: name,
       machine: Machine(
-        accelerator: accelerator, memoryMiB: shape.memoryMiB, time: settings.time,
+        accelerator: accelerator, memoryMiB: shape.memoryMiB,
+        time: shape.isReproducible ? .counted : .flowing,
         timestampKilohertz: timestampKilohertz),
       jail: jail, group: group, user: user,
       userGroup: isKVM ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,

@@ -55,7 +55,9 @@ struct ConformanceTableTests {
   func rows() throws {
     let files = FileManager.default.enumerator(atPath: root.appendingPathComponent("Tests").path)
     let tests = (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix("Tests.swift") }
-    let oracles = try ["Oracles", "ExecutionOracles", "ChargeOracles"].map {
+    let oracles = try [
+      "Oracles", "ExecutionOracles", "ChargeOracles", "ReachOracles", "VerificationOracle",
+    ].map {
       try String(
         contentsOf: root.appendingPathComponent("Simulation/Simulator/\($0).swift"), encoding: .utf8)
     }.joined()

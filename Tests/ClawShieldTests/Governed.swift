@@ -1,9 +1,10 @@
 import Canonical
-import ClawShield
 import Crypto
 import Merkle
 import Records
 import Testing
+
+@testable import ClawShield
 
 /// Testing has attachments too.
 typealias Attachment = Records.Attachment
@@ -348,11 +349,23 @@ struct Governed {
       resultHash: result.hash, truncated: false, isolationClass: .microvmTCG, guest: nil,
       imageDigest: "", cost: cost, exfiltrationRisk: false, piiDetected: false,
       loopGuardTriggered: false, approvalNote: "")
+    if status == .succeeded, state.semantics >= Semantics.reach {
+      content.evidence = try evidence(of: content, for: decision)
+    }
     change(&content)
     let principal = signer ?? grant.executorID
     let signed = Signed.sign(
       content, cluster: cluster, as: principal, with: Governed.key(principal.path))
     return (.receipt(signed), Attachment("result", result))
+  }
+
+  /// Evidence as an honest executor gives it.
+  func evidence(of receipt: Receipt, for decision: Decision) throws -> RunEvidence {
+    guard let action = state.compiled.bundle.action(receipt.action) else { throw TestFailure("no action") }
+    let nothing = OutputEvidence(digest: SHA256.hash(""), writtenBytes: 0, isCut: false, redactions: 0)
+    return RunEvidence(
+      manifestDigest: action.manifestDigest, limits: action.limits, usage: nil, machine: nil, exitStatus: 0,
+      output: nothing, errorOutput: nothing, egress: nil, secrets: [], labels: [decision.requestedBy.path])
   }
 
   func admits(_ submission: (RecordBody, Attachment)) -> Admittance {

@@ -8,25 +8,13 @@ import Testing
 /// A receipt's evidence is held against what was approved to run.
 @Suite("Receipt evidence")
 struct ReceiptEvidenceTests {
-  /// Evidence as an honest executor gives it.
-  static func evidence(_ governed: Governed, of receipt: Receipt) throws -> RunEvidence {
-    let action = try #require(governed.state.compiled.bundle.action(receipt.action))
-    let nothing = OutputEvidence(digest: SHA256.hash(""), writtenBytes: 0, isCut: false, redactions: 0)
-    guard case .decision(let decision) = governed.log[Int(receipt.decision.value)].record.body else {
-      throw TestFailure("no decision")
-    }
-    return RunEvidence(
-      manifestDigest: action.manifestDigest, limits: action.limits, usage: nil, machine: nil, exitStatus: 0,
-      output: nothing, errorOutput: nothing, egress: nil, secrets: [], labels: [decision.requestedBy.path])
-  }
-
   @Test("what the registry contradicts is refused; what it says is taken")
   func contradictions() throws {
     var governed = try Governed()
     let approval = try governed.approved()
     func admits(_ change: (inout RunEvidence, inout Receipt) -> Void) throws -> Admittance {
       let submission = try governed.receipt(for: approval) { receipt in
-        guard var evidence = try? Self.evidence(governed, of: receipt) else { return }
+        guard var evidence = receipt.evidence else { return }
         change(&evidence, &receipt)
         receipt.evidence = evidence
         receipt.egressHash = evidence.egress == nil ? nil : SHA256.hash("list")

@@ -211,7 +211,11 @@ struct ExecutorInstanceTests {
   func notices() throws {
     var (shell, order) = try running()
     let started = shell.notices.compactMap { notice -> Decision? in
-      if case .jobStarted(order.id, let decision, .microvmTCG) = notice { decision } else { nil }
+      if case .jobStarted(order.id, let decision, .microvmTCG, command: order.commandHash) = notice {
+        decision
+      } else {
+        nil
+      }
     }
     #expect(started.map(\.traceID) == ["trace"] && started.map(\.requestID) == ["request-t1"])
     shell.step(.sandboxFinished(order.id, shell.success(order)))
@@ -415,6 +419,30 @@ struct ExecutorInstanceTests {
     shell.step(offer("t1") { $0.grant.allowedScopes = [] })
     shell.flush()
     #expect(shell.reports.first?.receipt.cost == .zero)
+  }
+
+  @Test(
+    "where the registry prices processor time, a run costs what it used, and an unmeasured one the estimate")
+  func priced() throws {
+    for (nanoseconds, metered, expected) in [(1, 0, 1), (2_500_000_000, 7, 250_007), (nil, 0, 250_000)] {
+      var (shell, order) = try running {
+        $0.action = "priced"
+        $0.grant.approvalScope = "priced"
+      }
+      var outcome = shell.success(order)
+      outcome.cost = try #require(MicroUSD(micros: Int64(metered)))
+      outcome.measures.usage = nanoseconds.map {
+        RunUsage(processorNanoseconds: $0, memoryPeakBytes: 1, wallNanoseconds: 1)
+      }
+      shell.step(.sandboxFinished(order.id, outcome))
+      shell.flush()
+      let receipt = try #require(shell.reports.first?.receipt)
+      #expect(receipt.status == .succeeded && receipt.cost == MicroUSD(micros: Int64(expected)))
+    }
+    let prices = RunPrices(
+      processorSecond: try #require(MicroUSD(text: "0.1")), sentMebibyte: try #require(MicroUSD(text: "2")))
+    #expect(prices.cost(processorNanoseconds: 0, sentBytes: (1 << 20) + 1).micros == 2_000_002)
+    #expect(prices.cost(processorNanoseconds: .max, sentBytes: .max) == .maximum)
   }
 
   @Test("a sandbox that does not end in time is killed from here")

@@ -14,7 +14,7 @@ struct ReadinessTests {
   }
 
   /// What no host can have, since this version does not.
-  private let absent = ["cost_metering", "image_provenance", "health_endpoints"]
+  private let absent = ["image_provenance", "health_endpoints"]
 
   @Test("on a good host only what this version lacks is off, and that alone makes it NON-COMPLIANT")
   func goodHost() {

@@ -236,6 +236,21 @@ struct TokenGateTests {
       }?.requirement == "HF-9")
   }
 
+  @Test(
+    "INV-004: what several executors run, an executor runs where instructions are counted, and nowhere else")
+  func reproducible() {
+    func proven(_ classes: [IsolationClass]) -> GateReason? {
+      var context = context
+      context.activeClasses = classes
+      var plan = world.plan()
+      plan.action = "proven"
+      plan.grant.approvalScope = "proven"
+      return refusal(world.job(plan), context)
+    }
+    #expect(proven([.microvmKVM])?.requirement == "HF-9")
+    #expect(proven([.container, .microvmTCG, .kata]) == nil)
+  }
+
   @Test("INV-008: as many inputs as the action takes, each once")
   func inputs() throws {
     let (one, two, three) = (SHA256.hash("1"), SHA256.hash("2"), SHA256.hash("3"))

@@ -4,8 +4,9 @@ import Testing
 
 /// What is kept ready, decided without a machine.
 struct WarmPoolTests {
-  private func shape(_ image: String, memory: Int = 128) -> WarmPool.Shape {
-    WarmPool.Shape(isolationClass: .microvmTCG, memoryMiB: memory, image: image)
+  private func shape(_ image: String, memory: Int = 128, counts: Bool = false) -> WarmPool.Shape {
+    WarmPool.Shape(
+      isolationClass: .microvmTCG, memoryMiB: memory, image: image, isReproducible: counts)
   }
 
   /// Carries the pool's steps out at once; every machine is up when it is made.

@@ -70,12 +70,16 @@ final class World {
         "oauth":[{"name":"calendar","scopes":["cal.read"],"audience":"https://api.example.org"}],
         """,
       scopes: #""compute","egress:api.example.org:443","oauth:calendar","secret:token""#, retries: 1)
+    let priced = action(
+      "priced", inputs: #""prices":{"usd_per_processor_second":"0.1","usd_per_sent_mib":"2"},"#)
+    let proven = action("proven", inputs: #""verification":2,"#)
     let registry = """
       {"bundle_version":"\(version)","constitution_version":"c1",
        "actions":[\(action("add")),\(action("fetch", egress: "\"example.org\"")),
         \(action(
           "digest",
-          inputs: #""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":100},"#)),\(reach)],"approvals":[],
+          inputs: #""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":100},"#)),\(reach),
+        \(priced),\(proven)],"approvals":[],
        "breakers":{"request_usd":"1","tenant_usd_per_day":"1","proposals_per_minute":10,
        "repeats_per_minute":10,"maximum_depth":1}}
       """

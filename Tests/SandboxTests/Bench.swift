@@ -138,13 +138,14 @@ final class Rig: SandboxRig {
     _ arguments: [String], image: String? = nil, parameters: String = "{}", inputs: [RunInput] = [],
     limits: ActionLimits = ActionLimits(
       wallSeconds: 60, memoryMiB: 64, processes: 16, outputBytes: 64 << 10, diskMiB: 8),
-    egress: EgressGrant? = nil, secrets: [String] = [], oauth: [OAuthGrant] = []
+    egress: EgressGrant? = nil, secrets: [String] = [], oauth: [OAuthGrant] = [], isReproducible: Bool = false
   ) -> RunOrder {
     RunOrder(
       id: RunID(token: "token-\(UUID())", attempt: 1), isolationClass: .microvmTCG,
       imageDigest: image ?? images.actions, arguments: arguments,
       parameters: Array(parameters.utf8), inputs: inputs, limits: limits, egress: egress, secrets: secrets,
-      oauth: oauth, tenantID: "acme", challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
+      oauth: oauth, tenantID: "acme", isReproducible: isReproducible,
+      challenge: (0..<32).map { _ in UInt8.random(in: 0...255) })
   }
 
   /// A script in the hostile image.

@@ -1,6 +1,6 @@
 import Records
 
-// Actions that reach out, images and servers that are up to something, in one seed of four.
+// Actions that reach out or that two executors run, images and servers that are up to something, in one seed of four.
 extension Conditions {
   /// Proposals of the action, and faults of the machines that it runs in.
   func drawReach(using random: inout SeededRandom) -> [Schedule.Item] {
@@ -14,6 +14,11 @@ extension Conditions {
         items.append(
           Schedule.Item(
             at: at, .agent(agent, .propose(SimulatedReach.action, request: 800 + step), at: node)))
+        if random.chance(500_000) {
+          items.append(
+            Schedule.Item(
+              at: at + 1, .agent(agent, .propose(SimulatedReach.verified, request: 850 + step), at: node)))
+        }
         at += second / 4 + random.below(4 * second)
       }
     }

@@ -55,11 +55,17 @@ public struct Schedule: Hashable, Sendable {
     return out.sorted()
   }
 
-  /// Whether an agent proposes what reaches out: only then the registry has it, and the agents its scopes.
+  /// Whether an agent proposes what reaches out, or what two executors run: only then the registry has both, and the agents
+  /// their scopes.
   public var reaches: Bool {
     conditions.semantics >= Semantics.reach
       && items.contains { item in
-        if case .agent(_, .propose(SimulatedReach.action, _), _) = item.act { true } else { false }
+        switch item.act {
+        case .agent(_, .propose(SimulatedReach.action, _), _),
+          .agent(_, .propose(SimulatedReach.verified, _), _):
+          true
+        default: false
+        }
       }
   }
 

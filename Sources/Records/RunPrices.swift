@@ -1,0 +1,36 @@
+import Canonical
+
+/// What a registry charges for a run beside calls of models (INV-021): by what was measured, rounded up.
+public struct RunPrices: Hashable, Sendable, JSONWritable {
+  /// Of a second of processor time of the action's processes.
+  public var processorSecond: MicroUSD
+  /// Of a mebibyte that leaves for the network.
+  public var sentMebibyte: MicroUSD
+
+  /// Prices.
+  public init(processorSecond: MicroUSD, sentMebibyte: MicroUSD) {
+    self.processorSecond = processorSecond
+    self.sentMebibyte = sentMebibyte
+  }
+
+  package init(from fields: inout Fields) throws(RecordError) {
+    processorSecond = try fields.money("usd_per_processor_second")
+    sentMebibyte = try fields.money("usd_per_sent_mib")
+  }
+
+  public var members: [(String, JSON)] {
+    [("usd_per_processor_second", .money(processorSecond)), ("usd_per_sent_mib", .money(sentMebibyte))]
+  }
+
+  /// What so much costs; pinned to the largest amount.
+  public func cost(processorNanoseconds: Int, sentBytes: Int) -> MicroUSD {
+    Self.part(processorSecond, of: processorNanoseconds, in: 1_000_000_000)
+      + Self.part(sentMebibyte, of: sentBytes, in: 1 << 20)
+  }
+
+  private static func part(_ price: MicroUSD, of count: Int, in unit: Int64) -> MicroUSD {
+    let (product, overflow) = Int64(max(0, count)).multipliedReportingOverflow(by: price.micros)
+    let micros = overflow ? Int64.max : product / unit + (product % unit > 0 ? 1 : 0)
+    return MicroUSD(micros: micros) ?? .zero
+  }
+}
