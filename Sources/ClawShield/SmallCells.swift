@@ -164,14 +164,14 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     guard case .breaker(let incident, _) = origin else { return false }
     switch incident.kind {
     case .previewDiffers, .ballotRate, .verificationDiffers: return true
-    case .breaker, .unknownOutcome, .withheld, .policyDifference: return false
+    case .breaker, .unknownOutcome, .withheld, .policyDifference, .crossingRevoked: return false
     }
   }
   /// Whether it may be forgotten some day: it has never restricted anybody, and its record is written.
   var isPassing: Bool {
     guard case .breaker(let incident, .some) = origin else { return false }
     switch incident.kind {
-    case .ballotRate, .policyDifference, .previewDiffers: return true
+    case .ballotRate, .policyDifference, .previewDiffers, .verificationDiffers: return true
     case .breaker, .unknownOutcome, .withheld, .crossingRevoked: return false
     }
   }
