@@ -55,12 +55,11 @@ struct ConformanceTableTests {
   func rows() throws {
     let files = FileManager.default.enumerator(atPath: root.appendingPathComponent("Tests").path)
     let tests = (files?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix("Tests.swift") }
-    let oracles = try [
-      "Oracles", "ExecutionOracles", "ChargeOracles", "ReachOracles", "VerificationOracle",
-    ].map {
-      try String(
-        contentsOf: root.appendingPathComponent("Simulation/Simulator/\($0).swift"), encoding: .utf8)
-    }.joined()
+    // A campaign fails where one of the listed is never evaluated.
+    let source = root.appendingPathComponent("Simulation/Simulator/Oracles.swift")
+    let listed = try String(contentsOf: source, encoding: .utf8)
+      .components(separatedBy: "static let names = [").last?.components(separatedBy: "]").first
+    let oracles = try #require(listed)
     for row in try Row.all() {
       let name = row.ids.joined(separator: ", ")
       #expect(row.code.isEmpty == row.tests.isEmpty, "\(name): code without a test, or a test without code")
@@ -85,7 +84,7 @@ struct ConformanceTableTests {
         #expect(tests.contains { $0.hasSuffix("/\(test).swift") }, "\(name): there is no \(test)")
       }
       for oracle in row.oracles {
-        #expect(oracles.contains("evaluated(\"\(oracle)\")"), "\(name): \(oracle)")
+        #expect(oracles.contains("\"\(oracle)\""), "\(name): \(oracle)")
       }
     }
   }
