@@ -27,14 +27,7 @@ public struct ComplianceReader: Sendable {
   /// Rows of which this program enforces less than they say, with what is missing; as `Docs/Conformance.md`
   /// has them under `governance`.
   public static let unfinished: [(row: String, missing: String)] = [
-    ("INV-008", "the cross-tenant protocol"),
-    ("INV-013", "a result that is no artifact has no labels"),
-    ("INV-019", "classes other than cost, impact and data are asked for by name of action"),
-    ("INV-020", "destructive actions are asked for by name of action"),
-    ("T1.2", "no action that validates memory ships"),
-    ("API-8", "a list of decisions by tenant"),
-    ("POL-5", "classes of people and rules by tenant"),
-    ("POL-9", "deprecated invariants"),
+    ("POL-9", "deprecated invariants")
   ]
 
   public private(set) var items: [ComplianceItem] = []
