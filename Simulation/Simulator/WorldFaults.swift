@@ -292,7 +292,6 @@ extension World {
     awaitingSnapshot = []
     calmExecutors()
     healLiars()
-    let outgrown = hosts.filter(isOutgrown).map(\.id.rawValue)
     sideOne = []
     network.heal()
     for host in hosts {
@@ -313,9 +312,7 @@ extension World {
     }
     leave()
     // Newer semantics take every party's word that it has the program, and this one's comes no more.
-    if let left = conditions.left, left.fault.silences, outgrown.contains(left.node) {
-      operators.giveUpVersions()
-    }
+    if conditions.left?.fault.silences == true { operators.giveUpVersions() }
     reconnect()
   }
 
