@@ -34,7 +34,37 @@ struct LiveCluster: SuiteTrait, TestScoping {
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    try await Self.$place.withValue(Place(found), operation: function)
+    // A suite whose tests take turns with others' would keep its processes running all that time.
+    await Turns.ofClusters.take()
+    do {
+      try await Self.$place.withValue(Place(found), operation: function)
+    } catch {
+      await Turns.ofClusters.giveBack()
+      throw error
+    }
+    await Turns.ofClusters.giveBack()
+  }
+}
+
+/// So many at a time; the others wait in the order in which they came.
+private actor Turns {
+  static let ofClusters = Turns(2)
+
+  private var free: Int
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+
+  init(_ count: Int) { free = count }
+
+  func take() async {
+    guard free == 0 else {
+      free -= 1
+      return
+    }
+    await withCheckedContinuation { waiting.append($0) }
+  }
+
+  func giveBack() {
+    if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
   }
 }
 
