@@ -103,6 +103,7 @@ let programs: [Target] = [
 
 let testing: [Target] = [
   .target(name: "Conformance", path: "Tests/Conformance"),
+  .target(name: "OwnThread", path: "Tests/OwnThread"),
   tests("ArchitectureTests", []),
   tests("CryptoTests", ["Crypto"]),
   tests("RaftTests", ["Raft"]),
@@ -129,6 +130,7 @@ let testing: [Target] = [
     "SandboxTests",
     [
       "Sandbox", "OpenExec", "Images", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical",
+      "OwnThread",
     ]),
   tests(
     "GovernanceNodeTests",
@@ -139,7 +141,7 @@ let testing: [Target] = [
   tests("SimulatorTests", ["Simulator", "FROST", "Raft", "Conformance"]),
   tests(
     "ClusterTests",
-    ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem"]),
+    ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem", "OwnThread"]),
 ]
 
 let package = Package(

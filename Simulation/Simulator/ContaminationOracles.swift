@@ -36,7 +36,8 @@ extension Oracles {
   mutating func reads(_ order: RunOrder, _ decision: Decision, at time: UInt64) {
     evaluated(Self.contamination)
     let agent = decision.requestedBy
-    let labels = order.inputs.flatMap(\.labels)
+    // An executor knows a file by its first record, and who wrote that may have lied.
+    let labels = order.inputs.flatMap(\.labels) + self.labels.readings(of: decision.proposal)
     for bytes in [order.parameters] + order.inputs.map(\.content) {
       for canary in canaries.found(in: bytes)
       where canary.agent != agent

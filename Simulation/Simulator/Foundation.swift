@@ -120,9 +120,9 @@ enum SimulatedPolicy {
   static func bundle(
     _ number: UInt64, semantics: Int, reaches: Bool
   ) throws(RecordError) -> PolicyBundle {
-    let more = reaches ? ",\n\(SimulatedReach.entry),\n\(SimulatedReach.verifiedEntry)" : ""
+    let entries = (actions + (reaches ? SimulatedReach.actions : [])).map(\.text).joined(separator: ",\n")
     let registry =
-      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \"actions\":[\n\(actions)\(more)],\n\(rest)"
+      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \"actions\":[\n\(entries)],\n\(rest)"
     var files = [(path: PolicyBundle.registryPath, text: registry)]
     if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
     return try PolicyBundle(files: files)
@@ -141,49 +141,21 @@ enum SimulatedPolicy {
     fired contains {"rule": "inputs", "message": sprintf("%d", [count(input.inputs)])} if input.inputs != []
     """
 
-  private static let actions = """
-      {"name":"echo","version":"1","description":"Gives its text back","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-       "arguments":["/action","echo"],"scopes":["text"],
-       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.01","max_retries":1,"rate_limit_per_min":6000,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
-      {"name":"digest","version":"1","description":"Reads a file of the workspace","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-       "arguments":["/action","digest"],"scopes":["text"],
-       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.01","max_retries":1,"rate_limit_per_min":6000,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":262144},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
-      {"name":"deploy","version":"1","description":"Changes production","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-       "arguments":["/action","deploy"],"scopes":["production"],
-       "risk":{"impact_level":"high","data_classification":"internal","estimated_cost_usd":"1"},
-       "maximum_cost_usd":"2","max_retries":0,"rate_limit_per_min":600,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
-      {"name":"remember","version":"1","description":"Writes the workspace's memory","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-       "arguments":["/action","remember"],"scopes":["memory.write"],
-       "risk":{"impact_level":"moderate","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.02","max_retries":0,"rate_limit_per_min":600,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15},
-      {"name":"spend","version":"1","description":"Costs money","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-       "arguments":["/action","spend"],"scopes":["text"],
-       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"300"},
-       "maximum_cost_usd":"300","max_retries":0,"rate_limit_per_min":600,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":[],"token_seconds":15}
-    """
+  private static let actions = [
+    SimulatedAction(name: "echo", description: "Gives its text back"),
+    SimulatedAction(
+      name: "digest", description: "Reads a file of the workspace",
+      more: [#""inputs":{"minimum_count":1,"maximum_count":2,"maximum_bytes":262144},"#]),
+    SimulatedAction(
+      name: "deploy", description: "Changes production", scopes: ["production"], impact: "high",
+      estimate: "1",
+      most: "2", retries: 0, perMinute: 600),
+    SimulatedAction(
+      name: "remember", description: "Writes the workspace's memory", scopes: ["memory.write"],
+      impact: "moderate", most: "0.02", retries: 0, perMinute: 600),
+    SimulatedAction(
+      name: "spend", description: "Costs money", estimate: "300", most: "300", retries: 0, perMinute: 600),
+  ]
 
   private static let rest = """
      "approvals":[{"name":"high-impact","actions":[],"impact_at_least":"high",

@@ -78,6 +78,10 @@ struct LabelModel: Sendable {
     return out
   }
 
+  /// The labels of what a proposal reads of its own tenant, whatever an executor says of them; none where its leaf is not
+  /// known yet.
+  func readings(of proposal: LeafIndex) -> [String] { readings[proposal.value] ?? [] }
+
   /// Why nothing may run by this decision, for the labels of what it reads; nil where it may.
   func objection(to decision: Decision) -> String? {
     guard let labels = readings[decision.proposal.value] else { return nil }

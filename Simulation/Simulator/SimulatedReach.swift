@@ -22,35 +22,20 @@ enum SimulatedReach {
     name: "books", scopes: ["books.list", "books.read"], audience: "https://api.example.com")
   static let scopes = ["egress:\(host):\(port)", "oauth:\(account.name)", "secret:\(secret)"]
 
-  /// The entry of what two executors run.
-  static let verifiedEntry = """
-    {"name":"\(verified)","version":"1","description":"Works something out","parameters_schema":
-      {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-     "image":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
-     "arguments":["/action","\(verified)"],"scopes":["text"],
-     "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
-     "maximum_cost_usd":"0.02","max_retries":1,"rate_limit_per_min":6000,
-     "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-     "isolation_class":"microvm-tcg","egress":[],"token_seconds":15,"verification":2}
-    """
-
-  /// Its entry in the registry.
-  static var entry: String {
-    let scopes = (scopes + ["text"]).map { "\"\($0)\"" }.joined(separator: ",")
-    return """
-      {"name":"\(action)","version":"1","description":"Asks a service","parameters_schema":
-        {"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false},
-       "image":"\(imageDigest)","arguments":["/action","\(action)"],"scopes":[\(scopes)],
-       "risk":{"impact_level":"low","data_classification":"internal","estimated_cost_usd":"0.01"},
-       "maximum_cost_usd":"0.1","max_retries":1,"rate_limit_per_min":6000,
-       "limits":{"wall_seconds":10,"memory_mib":64,"processes":8,"output_bytes":65536,"disk_mib":16},
-       "isolation_class":"microvm-tcg","egress":["http+write://\(host):\(port)"],
-       "egress_limits":{"sent_bytes":\(sentBytes),"received_bytes":65536,"connections":16,
-         "connections_per_min":16},
-       "oauth":[\(String(decoding: account.json.canonicalBytes(), as: UTF8.self))],
-       "secrets":["\(secret)"],"token_seconds":15}
-      """
-  }
+  /// What reaches out, and what two executors run.
+  static let actions = [
+    SimulatedAction(
+      name: action, description: "Asks a service", image: imageDigest, scopes: scopes + ["text"], most: "0.1",
+      egress: ["http+write://\(host):\(port)"],
+      more: [
+        #""egress_limits":{"sent_bytes":\#(sentBytes),"received_bytes":65536,"connections":16,"#
+          + #""connections_per_min":16},"#,
+        #""oauth":[\#(String(decoding: account.json.canonicalBytes(), as: UTF8.self))],"#,
+        #""secrets":["\#(secret)"],"#,
+      ]),
+    SimulatedAction(
+      name: verified, description: "Works something out", most: "0.02", more: [#""verification":2,"#]),
+  ]
 }
 
 /// Secrets of simulated vaults: each begins with one word that stands nowhere else, so that whatever holds it in any form has

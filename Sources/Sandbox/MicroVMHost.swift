@@ -215,8 +215,7 @@ public final class MicroVMHost: SandboxHost {
       throw .secret("the run's secrets have more than \(RunSecret.maximumBytes) bytes")
     }
     run.hasProxy = order.egress != nil
-    let isCounted = order.isReproducible || settings.time == .counted
-    guard !isCounted || (run.inputs.isEmpty && run.secrets.isEmpty && !run.hasProxy) else {
+    guard !order.isReproducible || (run.inputs.isEmpty && run.secrets.isEmpty && !run.hasProxy) else {
       throw .tooLarge(
         "a machine whose time is counted takes its parameters alone: no files, secrets or proxy")
     }
@@ -226,7 +225,7 @@ public final class MicroVMHost: SandboxHost {
     }
     let shape = WarmPool.Shape(
       isolationClass: order.isolationClass, memoryMiB: memory, image: order.imageDigest,
-      isReproducible: isCounted)
+      isReproducible: order.isReproducible)
     var inputs = order.inputs.map(\.content)
     #if DEBUG
     if isLeaky { leak(&run, &inputs) }
@@ -237,7 +236,7 @@ public final class MicroVMHost: SandboxHost {
       egress: order.egress.map { ($0, egress, resolver) })
     defer { refill() }
     // One that stands ready was not made with this request.
-    if !isCounted, let ready = pool.take(shape, at: loop.now.nanoseconds),
+    if !order.isReproducible, let ready = pool.take(shape, at: loop.now.nanoseconds),
       let machine = standing.removeValue(forKey: ready)
     {
       machine.serve(assignment, tell)

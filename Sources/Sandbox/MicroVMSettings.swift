@@ -20,8 +20,6 @@ public struct MicroVMSettings: Sendable {
   public var warmMachines = 0
   /// How runs reach what they are granted.
   public var egress = EgressSettings()
-  /// What the clocks of all machines of this host count.
-  var time = Machine.Time.flowing
   /// Where runs' secrets are; nil where there are none.
   public var secrets: (any SecretSource)?
 

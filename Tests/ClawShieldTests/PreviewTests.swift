@@ -72,18 +72,23 @@ struct PreviewTests {
     #expect(try world.rules(old) == ["floor.preview"])
   }
 
+  /// The approval of what a dry run has planned.
+  private func approved(_ world: inout Governed, after plan: LeafIndex) throws -> LeafIndex {
+    let index = try world.propose(action: "publish", preview: plan)
+    try world.settle()
+    try world.vote("ann", on: index)
+    try world.vote("bob", on: index)
+    try world.settle()
+    return try #require(try world.view(index).approval)
+  }
+
   /// The flags after the action has run with this result, where its dry run had another.
   private func flags(
     _ dry: JSON, _ real: JSON, status: RunStatus = .succeeded, mayDiffer: [String] = []
   ) throws -> [DerivedIncident] {
     var world = try Governed(registry: Registry(withPreview: true, mayDiffer: mayDiffer))
     let (plan, _) = try dryRun(&world, result: dry)
-    let index = try world.propose(action: "publish", preview: plan)
-    try world.settle()
-    try world.vote("ann", on: index)
-    try world.vote("bob", on: index)
-    try world.settle()
-    let approval = try #require(try world.view(index).approval)
+    let approval = try approved(&world, after: plan)
     let (body, attachment) = try world.receipt(for: approval, status: status, result: real)
     #expect(try world.append(body, attachment) == .effective)
     let flags = world.state.flags(limit: 8)
@@ -130,12 +135,7 @@ struct PreviewTests {
     for (before, after, expected) in [(["took"], ["other"], 0), (["other"], ["took"], 1)] {
       var world = try Governed(registry: Registry(withPreview: true, mayDiffer: before))
       let (plan, _) = try dryRun(&world, result: ["objects": 3, "took": 1])
-      let index = try world.propose(action: "publish", preview: plan)
-      try world.settle()
-      try world.vote("ann", on: index)
-      try world.vote("bob", on: index)
-      try world.settle()
-      let approval = try #require(try world.view(index).approval)
+      let approval = try approved(&world, after: plan)
       try world.activate(Registry(version: "2", withPreview: true, mayDiffer: after))
       world.state = try world.restored()
       let (body, attachment) = try world.receipt(for: approval, result: ["objects": 3, "took": 9])
@@ -148,12 +148,7 @@ struct PreviewTests {
   func forgotten() throws {
     var world = try Governed(registry: Registry(withPreview: true))
     let (plan, _) = try dryRun(&world, result: ["objects": 3])
-    let index = try world.propose(action: "publish", preview: plan)
-    try world.settle()
-    try world.vote("ann", on: index)
-    try world.vote("bob", on: index)
-    try world.settle()
-    let approval = try #require(try world.view(index).approval)
+    let approval = try approved(&world, after: plan)
     let (body, attachment) = try world.receipt(for: approval, result: ["objects": 4])
     #expect(try world.append(body, attachment) == .effective)
     let began = world.now

@@ -1,6 +1,6 @@
 import CSystem
 import Foundation
-import Synchronization
+import OwnThread
 import Testing
 
 /// A network of a test's own with two hosts: this one, where a cluster runs on its loopback, and another one that has an
@@ -20,23 +20,12 @@ enum ReachableNet {
 
   /// Runs `body` on a thread in that network; what it starts is in it too.
   static func run(_ body: @escaping @Sendable (Namespaces) throws -> Void) throws {
-    let failure = Mutex<(any Error)?>(nil)
-    let done = DispatchSemaphore(value: 0)
-    let thread = Thread {
-      do {
-        let other = try Namespaces("ip link set lo up")
-        defer { other.end() }
-        try enter(with: other)
-        try body(other)
-      } catch {
-        failure.withLock { $0 = error }
-      }
-      done.signal()
+    try onThreadOfItsOwn {
+      let other = try Namespaces("ip link set lo up")
+      defer { other.end() }
+      try enter(with: other)
+      try body(other)
     }
-    thread.stackSize = 8 << 20
-    thread.start()
-    done.wait()
-    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   private static func enter(with other: Namespaces) throws {

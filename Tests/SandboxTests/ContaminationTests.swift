@@ -18,23 +18,25 @@ struct ContaminationTests {
     i=0; while [ $i -lt 200 ]; do i=$((i+1)); done; $B cat /proc/uptime; $B env; $B ls -lR /tmp /inputs /secrets
     """
 
-  private static func order(_ rig: Rig, _ script: String, _ tenant: String) -> RunOrder {
+  private static func order(
+    _ rig: Rig, _ script: String, _ tenant: String, isReproducible: Bool = false
+  ) -> RunOrder {
     RunOrder(
       id: RunID(token: "token-\(UUID())", attempt: 1), isolationClass: .microvmTCG,
       imageDigest: rig.images.hostile,
       arguments: ["/bin/busybox", "sh", "-c", script], parameters: Array("{}".utf8),
       limits: ActionLimits(
         wallSeconds: 300, memoryMiB: 64, processes: 16, outputBytes: 256 << 10, diskMiB: 8),
-      tenantID: tenant, challenge: [UInt8](repeating: 7, count: 32))
+      tenantID: tenant, isReproducible: isReproducible, challenge: [UInt8](repeating: 7, count: 32))
   }
 
   @Test(
     "with instructions counted a run writes the same bytes alone, beside a hostile run of another tenant, and after it"
   )
   func nonInterference() throws {
-    let rig = try Rig { $0.time = .counted }
+    let rig = try Rig()
     func run() throws -> (output: [UInt8], bootID: String?) {
-      let outcome = try rig.carryOut(Self.order(rig, Self.look, "acme"))
+      let outcome = try rig.carryOut(Self.order(rig, Self.look, "acme", isReproducible: true))
       #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending)")
       #expect(!outcome.truncated && outcome.output.count > 2_000)
       return (outcome.output, outcome.guest?.bootID)
@@ -55,9 +57,8 @@ struct ContaminationTests {
     #expect(alone.bootID != nil && beside.bootID == alone.bootID && after.bootID == alone.bootID)
     try rig.expectNothingLeft()
     // The comparison can fail: with the host's own time it does.
-    let flowing = try Rig()
-    let first = try flowing.carryOut(Self.order(flowing, Self.look, "acme"))
-    let second = try flowing.carryOut(Self.order(flowing, Self.look, "acme"))
+    let first = try rig.carryOut(Self.order(rig, Self.look, "acme"))
+    let second = try rig.carryOut(Self.order(rig, Self.look, "acme"))
     #expect(first.output != second.output && first.guest?.bootID != second.guest?.bootID)
   }
 
@@ -68,12 +69,10 @@ struct ContaminationTests {
 
   @Test("a machine whose time is counted takes neither files nor secrets nor a proxy")
   func countedLimits() throws {
-    let rig = try Rig {
-      $0.time = .counted
-      $0.secrets = FixedSecrets(["acme+token": "tok-3n:S3cret"])
-    }
+    let rig = try Rig { $0.secrets = FixedSecrets(["acme+token": "tok-3n:S3cret"]) }
     for order in [
-      rig.hostile("true", inputs: [rig.input([1])]), rig.hostile("true", secrets: ["token"]),
+      rig.order(["/action", "echo"], inputs: [rig.input([1])], isReproducible: true),
+      rig.order(["/action", "echo"], secrets: ["token"], isReproducible: true),
     ] {
       guard case .sandboxFailed(let why) = try rig.carryOut(order).ending else {
         Issue.record("it ran")

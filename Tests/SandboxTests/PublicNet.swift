@@ -1,7 +1,7 @@
 import CSystem
 import Foundation
 import Glibc
-import Synchronization
+import OwnThread
 import Testing
 
 /// A network of this test alone, in which addresses of the Internet are this machine's own: what the proxy takes for
@@ -14,21 +14,10 @@ enum PublicNet {
   static func run(hosts: [(address: String, name: String)], _ body: @escaping @Sendable () throws -> Void)
     throws
   {
-    let failure = Mutex<(any Error)?>(nil)
-    let done = DispatchSemaphore(value: 0)
-    let thread = Thread {
-      do {
-        try begin(hosts)
-        try body()
-      } catch {
-        failure.withLock { $0 = error }
-      }
-      done.signal()
+    try onThreadOfItsOwn {
+      try begin(hosts)
+      try body()
     }
-    thread.stackSize = 8 << 20
-    thread.start()
-    done.wait()
-    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   private static func begin(_ hosts: [(address: String, name: String)]) throws {
