@@ -121,6 +121,9 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     return taken
   }
 
+  /// Whether a share that waits for its lock consents to an approval.
+  func holds(consentTo leaf: LeafIndex) -> Bool { held.contains { $0.consent?.covers(leaf) == true } }
+
   /// Whether one of the last shares that were given consents to an approval.
   func hasGiven(consentTo leaf: LeafIndex) -> Bool { given.contains { $0.covers(leaf) } }
 }

