@@ -84,6 +84,24 @@ enum Bench {
   }
 }
 
+extension Bench {
+  /// Processes of whatever control group has this in its name.
+  static func processes(inGroupNamed name: String) -> [pid_t] {
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return all.compactMap { pid_t($0) }.filter { pid in
+      let groups = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
+      return groups.contains(name)
+    }
+  }
+
+  /// Ends children of this process that no loop waits for any more. One that nobody reaps would be what everybody who
+  /// waits for whatever child comes first, as a test of an exit does, finds for ever.
+  static func end(_ processes: [pid_t]) {
+    for process in processes { kill(process, SIGKILL) }
+    for process in processes { while waitpid(process, nil, 0) < 0, errno == EINTR {} }
+  }
+}
+
 /// What tests drive a host of sandboxes with.
 protocol SandboxRig: AnyObject {
   associatedtype Host: SandboxHost
@@ -132,7 +150,11 @@ final class Rig: SandboxRig {
   }
 
   deinit {
+    // Those that have ended are reaped by their loop, and those that stand ready go with it.
+    for _ in 0..<3 { try? loop.turn(waitingAtMost: .zero) }
+    let left = machineProcesses()
     loop.end()
+    Bench.end(left)
     try? FileManager.default.removeItem(atPath: folder)
   }
 
@@ -183,14 +205,7 @@ final class Rig: SandboxRig {
   }
 
   /// The processes of this host's machines, found by their control group.
-  func machineProcesses() -> [pid_t] {
-    let name = host.groupPrefix
-    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return all.compactMap { pid_t($0) }.filter { pid in
-      let groups = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
-      return groups.contains(name)
-    }
-  }
+  func machineProcesses() -> [pid_t] { Bench.processes(inGroupNamed: host.groupPrefix) }
 
   /// Nothing of a machine is left: no process, folder, mount or control group.
   func expectNothingLeft(_ location: SourceLocation = #_sourceLocation) throws {

@@ -82,7 +82,8 @@ struct HostTests {
   @Test("machines go with the thread that made them, and the next host removes what is left")
   func death() throws {
     let images = try Bench.images.get()
-    let folder = "/run/openexec-test-\(UUID())"
+    let name = "openexec-test-\(UUID())"
+    let folder = "/run/\(name)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let up = DispatchSemaphore(value: 0)
     let thread = try LoopThread(name: "executor") { loop in
@@ -103,9 +104,12 @@ struct HostTests {
     #expect(up.wait(timeout: .now() + 240) == .success)
     #expect(try !FileManager.default.contentsOfDirectory(atPath: "\(folder)/machines").isEmpty)
     // As sudden as a kill: nothing of the host's own clean-up runs.
+    let machines = Bench.processes(inGroupNamed: name)
+    #expect(!machines.isEmpty)
     try thread.stopAndJoin()
     let rig = try Rig(folder: folder)
     try rig.expectNothingLeft()
+    Bench.end(machines)
   }
 
   @Test("a host ends and removes what was its own, and no group of a folder whose name begins like its")
