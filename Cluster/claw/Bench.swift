@@ -206,7 +206,7 @@ private final class BenchRun {
         case .connected: break
         case .connecting: isReady = false
         case .waiting(let end), .closed(let end):
-          throw Failure(.unreachable, "\(client.address): \(end.status.message)")
+          throw Failure(.unreachable, "\(client.place): \(end.status.message)")
         }
       }
       if !isReady { try loop.turn() }

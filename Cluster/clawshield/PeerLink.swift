@@ -24,16 +24,11 @@ final class PeerLink {
   var isConnected: Bool { if case .connected = client?.state { true } else { false } }
 
   func connect() {
-    guard let address = SocketAddress.resolve(peer.address).first else {
-      station.note(
-        .error, "peer_address", [("peer", .string(peer.name)), ("address", .string(peer.address))])
-      return
-    }
     var configuration = CallClient.Configuration()
     configuration.reconnection = .backoff(first: .milliseconds(50), cap: .seconds(2))
     let client = CallClient(
-      loop: station.loop, tls: tls, address: address, expecting: .exactly(.node(peer.name)),
-      configuration: configuration)
+      loop: station.loop, tls: tls, at: CallClient.Place(peer.address, resolver: station.resolver),
+      expecting: .exactly(.node(peer.name)), configuration: configuration)
     client.onStateChange = { [unowned self] state in changed(state) }
     self.client = client
     client.connect()
@@ -49,8 +44,8 @@ final class PeerLink {
       if wasConnected {
         station.note(.info, "peer_lost", [("peer", .string(peer.name)), ("reason", .string("\(end)"))])
         station.disconnected(id)
-      } else if let address = client?.address {
-        station.refusals.outgoing(to: peer.name, at: address, end)
+      } else {
+        station.refusals.outgoing(to: peer.name, at: peer.address, end)
       }
       wasConnected = false
     case .connecting: break

@@ -12,29 +12,37 @@ final class RefusalLog {
 
   init(station: Station) { self.station = station }
 
-  /// A connection of ours to `peer` ended before the peer was verified.
-  func outgoing(to peer: String, at address: SocketAddress, _ end: ChannelEnd) {
-    write(.init(end), at: address, direction: "out", peer: peer)
+  /// A connection of ours to `peer`, who is said to be at `host:port`, ended before the peer was verified.
+  func outgoing(to peer: String, at place: String, _ end: ChannelEnd) {
+    if case .unknownName = end {
+      let fields: [(String, JSON)] = [("peer", .string(peer)), ("reason", .string(end.status.message))]
+      write(.error, "peer_address", fields, key: "name \(place)")
+      return
+    }
+    let host = place.lastIndex(of: ":").map { String(place[..<$0]) } ?? place
+    write(.init(end), at: place, host: host, direction: "out", peer: peer)
   }
 
   /// Somebody's connection to us ended before they were verified.
   func incoming(from address: SocketAddress, _ end: ChannelEnd) {
-    write(.init(end), at: address, direction: "in", peer: nil)
+    write(.init(end), at: "\(address)", host: address.hostText, direction: "in", peer: nil)
   }
 
-  private func write(_ refusal: Refusal?, at address: SocketAddress, direction: String, peer: String?) {
+  /// By the host alone: the port is another at each attempt.
+  private func write(_ refusal: Refusal?, at place: String, host: String, direction: String, peer: String?) {
     guard let refusal else { return }
-    // Without the port, which is another at each attempt.
-    let host = address.hostText
-    let now = Duration.nanoseconds(Int64(clamping: station.loop.now.nanoseconds))
-    guard let leftOut = filter.admit("\(direction) \(host) \(refusal.reason)", at: now) else { return }
     var fields: [(String, JSON)] = [
-      ("direction", .string(direction)), ("address", .string("\(address)")),
+      ("direction", .string(direction)), ("address", .string(place)),
       ("reason", .string(refusal.reason)),
     ]
     if let peer { fields.append(("peer", .string(peer))) }
-    if leftOut > 0 { fields.append(("repeated", .integer(leftOut))) }
-    station.note(.warning, "peer_refused", fields)
+    write(.warning, "peer_refused", fields, key: "\(direction) \(host) \(refusal.reason)")
+  }
+
+  private func write(_ level: LogLine.Level, _ event: String, _ fields: [(String, JSON)], key: String) {
+    let now = Duration.nanoseconds(Int64(clamping: station.loop.now.nanoseconds))
+    guard let leftOut = filter.admit(key, at: now) else { return }
+    station.note(level, event, leftOut > 0 ? fields + [("repeated", .integer(leftOut))] : fields)
   }
 
   /// An end that says something about who the other is; nil for those that say nothing, such as a host
@@ -47,8 +55,7 @@ final class RefusalLog {
       case .peerRefused(let refusal): reason = "\(refusal)"
       case .tls(let error): reason = "\(error)"
       case .closed, .closedByPeer, .refused, .system, .handshakeOverdue, .crowdedOut, .frameOverdue, .idle,
-        .stalled,
-        .queueOverflow, .loop:
+        .stalled, .queueOverflow, .loop, .unknownName:
         return nil
       }
     }

@@ -20,6 +20,8 @@ final class Station {
   let loop: EventLoop
   let log: StructuredLog
   let store: RocksStore
+  /// Finds peers that are named and not addressed.
+  let resolver: NameResolver
   private var random = SystemRandom()
   private var node: Node?
   private var ceremony: CeremonyDesk?
@@ -54,6 +56,7 @@ final class Station {
     log = StructuredLog(program: "clawshield", instance: configuration.name)
     try Files.createFolder(configuration.data, mode: 0o700)
     store = try RocksStore(folder: configuration.data + "/rocks")
+    resolver = try NameResolver(loop: loop)
     isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
     lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
   }

@@ -17,6 +17,8 @@ final class ExecutorStation {
   private let journal: JournalFolder
   let signingKey: SigningKey
   private var random = SystemRandom()
+  /// Finds nodes that are named and not addressed.
+  let resolver: NameResolver
   private var executor: ExecutorInstance?
   private var pin: ClusterPin?
   private var answers: [(node: String, pin: ClusterPin)] = []
@@ -37,6 +39,7 @@ final class ExecutorStation {
     log = StructuredLog(program: "openexec", instance: configuration.executor.path)
     try Files.createFolder(configuration.data, mode: 0o700)
     journal = JournalFolder(path: configuration.data + "/journal")
+    resolver = try NameResolver(loop: loop)
     signingKey = try KeyFile.readSigningKey(configuration.signingKey)
   }
 

@@ -14,6 +14,8 @@ final class NodeLink {
   private let node: ExecutorConfiguration.Node
   private var client: CallClient?
   private var isListening = false
+  /// Its name had no address when it was looked up last.
+  private var isUnknown = false
 
   init(station: ExecutorStation, node: ExecutorConfiguration.Node) {
     self.station = station
@@ -24,20 +26,24 @@ final class NodeLink {
   var isConnected: Bool { if case .connected = client?.state { true } else { false } }
 
   func connect(_ tls: TLSContext) {
-    guard let address = SocketAddress.resolve(node.address).first else {
-      station.note(.error, "node_address", [("node", .string(name)), ("address", .string(node.address))])
-      return
-    }
     var configuration = CallClient.Configuration()
     configuration.reconnection = .backoff(first: .milliseconds(100), cap: .seconds(3))
     let client = CallClient(
-      loop: station.loop, tls: tls, address: address, expecting: .exactly(.node(name)),
-      configuration: configuration)
+      loop: station.loop, tls: tls, at: CallClient.Place(node.address, resolver: station.resolver),
+      expecting: .exactly(.node(name)), configuration: configuration)
     client.onStateChange = { [unowned self] state in
       switch state {
       case .connected:
+        isUnknown = false
         station.note(.info, "node_connected", [("node", .string(name))])
         station.connected(self)
+      case .waiting(.unknownName(let address)), .closed(.unknownName(let address)):
+        isListening = false
+        // Once, and not for every try.
+        if !isUnknown {
+          station.note(.error, "node_address", [("node", .string(name)), ("address", .string(address))])
+        }
+        isUnknown = true
       case .waiting, .closed, .connecting: isListening = false
       }
     }

@@ -42,7 +42,15 @@ public final class CallClient {
     let call: CallID
   }
 
-  public let address: SocketAddress
+  /// Where a server is.
+  public enum Place {
+    case address(SocketAddress)
+    /// `host:port`, looked up anew for every connection, so that a name may be late and may move. Of its addresses each
+    /// try takes the next.
+    case name(String, NameResolver)
+  }
+
+  public let place: Place
   public private(set) var state = State.closed(.closed)
   /// Called at every change of state.
   public var onStateChange: ((State) -> Void)?
@@ -64,14 +72,25 @@ public final class CallClient {
   private var failuresInARow: Int = 0
   private var connectedAt: MonotonicInstant?
   private let retry: LoopDeadline
+  /// Counts lookups, so that the answer to one that was given up is told from the last one's.
+  private var lookups: UInt64 = 0
 
-  public init(
+  public convenience init(
     loop: EventLoop, tls: TLSContext, address: SocketAddress, expecting expectation: PeerExpectation,
+    configuration: Configuration = Configuration()
+  ) {
+    self.init(
+      loop: loop, tls: tls, at: .address(address), expecting: expectation, configuration: configuration)
+  }
+
+  /// A client of the server that is there and shows what is expected.
+  public init(
+    loop: EventLoop, tls: TLSContext, at place: Place, expecting expectation: PeerExpectation,
     configuration: Configuration = Configuration()
   ) {
     self.loop = loop
     self.tls = tls
-    self.address = address
+    self.place = place
     self.expectation = expectation
     self.configuration = configuration
     retry = LoopDeadline(loop: loop)
@@ -87,6 +106,23 @@ public final class CallClient {
     }
     retry.disarm()
     enter(.connecting)
+    switch place {
+    case .address(let address): connect(to: address)
+    case .name(let name, let resolver):
+      lookups += 1
+      let lookup = lookups
+      let isAsked = resolver.resolve(name) { [weak self] in self?.found($0, of: name, by: lookup) }
+      if !isAsked { lost(.unknownName(name)) }
+    }
+  }
+
+  private func found(_ addresses: [SocketAddress], of name: String, by lookup: UInt64) {
+    guard lookup == lookups, case .connecting = state else { return }
+    guard !addresses.isEmpty else { return lost(.unknownName(name)) }
+    connect(to: addresses[failuresInARow % addresses.count])
+  }
+
+  private func connect(to address: SocketAddress) {
     var name = address.kernel
     let descriptor = csystem_tcp_connect(&name)
     guard descriptor >= 0 else {
@@ -109,6 +145,7 @@ public final class CallClient {
   /// Ends the connection and every open call, for good unless `connect` is called.
   public func close() {
     retry.disarm()
+    lookups += 1
     let last = connection
     connection = nil
     state = .closed(.closed)
@@ -175,8 +212,8 @@ public final class CallClient {
 
   private var unavailability: String {
     switch state {
-    case .waiting(let end), .closed(let end): "no connection to \(address): \(end.status)"
-    case .connecting, .connected: "no connection to \(address)"
+    case .waiting(let end), .closed(let end): "no connection to \(place): \(end.status)"
+    case .connecting, .connected: "no connection to \(place)"
     }
   }
 
@@ -215,5 +252,19 @@ public final class CallClient {
   private func enter(_ next: State) {
     state = next
     onStateChange?(next)
+  }
+}
+
+extension CallClient.Place: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .address(let address): "\(address)"
+    case .name(let name, _): name
+    }
+  }
+
+  /// What `host:port` says: an address where it is one, and otherwise a name.
+  public init(_ text: String, resolver: NameResolver) {
+    self = SocketAddress(text).map { .address($0) } ?? .name(text, resolver)
   }
 }

@@ -47,6 +47,8 @@ public enum ChannelEnd: Error, Equatable, Sendable {
   case queueOverflow(limit: Int)
   /// The loop has no room for what the channel needs.
   case loop(EventLoopError)
+  /// The server's name has no address now.
+  case unknownName(String)
 
   /// What open calls are told.
   public var status: CallStatus {
@@ -66,6 +68,8 @@ public enum ChannelEnd: Error, Equatable, Sendable {
     case .queueOverflow(let limit):
       CallStatus(.resourceExhausted, "more than \(limit) bytes wait for the peer to read them")
     case .loop(let error): CallStatus(.resourceExhausted, "\(error)")
+    case .unknownName(let name):
+      CallStatus(.unavailable, "\(name) names no address now; expected is host:port, of a host that has one")
     }
   }
 }
