@@ -80,7 +80,7 @@ struct NameResolverTests {
     let closed = try self.client(world, late)
     closed.close()
     try turn(world.loop) { late.asked.withLock { $0.count } == 1 }
-    for _ in 0..<3 { try world.loop.turn(waitingAtMost: .milliseconds(20)) }
-    #expect(closed.state == .closed(.closed))
+    for _ in 0..<30 { try world.loop.turn(waitingAtMost: .milliseconds(10)) }
+    #expect(closed.state == .closed(.closed) && closed.connection == nil)
   }
 }

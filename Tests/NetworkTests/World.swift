@@ -61,6 +61,8 @@ final class World {
     let realm = try realm ?? Realm()
     self.realm = realm
     var configuration = CallServer.Configuration()
+    // On a machine that does much else besides.
+    configuration.listener.channel.handshake = .seconds(30)
     adjust(&configuration)
     server = try CallServer(
       loop: loop, tls: try tls ?? realm.context(node), address: .loopback(), configuration: configuration)
@@ -90,6 +92,7 @@ final class World {
     _ adjust: (inout CallClient.Configuration) -> Void = { _ in }
   ) throws -> CallClient {
     var configuration = CallClient.Configuration()
+    configuration.channel.handshake = .seconds(30)
     adjust(&configuration)
     let client = CallClient(
       loop: loop, tls: try tls ?? realm.context(identity), address: address, expecting: expecting,
