@@ -344,6 +344,7 @@ public final class MicroVMHost: SandboxHost {
       evidence: MachineEvidence(
         kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
         probe: probes[isKVM ? .microvmKVM : .microvmTCG] ?? "not probed"),
+      provenance: shape.image.flatMap(images.provenance),
       release: { [weak self] in self?.users.giveBack(user) })
   }
 

@@ -1,3 +1,4 @@
+import Canonical
 import EventLoop
 import Foundation
 import Network
@@ -47,6 +48,16 @@ final class ScriptedGovernanceNode: Sendable {
 
   private final class Reached: Sendable {
     let address = Mutex<SocketAddress?>(nil)
+  }
+
+  /// Sets a key of the executor's configuration.
+  func configure(_ key: String, _ value: JSON) throws {
+    guard case .object(var object) = try JSON.parse(String(contentsOfFile: configuration, encoding: .utf8))
+    else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    object[key] = value
+    try JSON.object(object).canonical.write(toFile: configuration, atomically: true, encoding: .utf8)
   }
 
   deinit {
