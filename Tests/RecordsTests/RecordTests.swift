@@ -183,6 +183,13 @@ struct RecordTests {
     }
     refuses { $0.grant = nil }
     refuses { $0.decisionType = .deny }
+    // Where nothing ran there is nothing to say of where it came from.
+    var receipt = Samples.receipt
+    receipt.imageDigest = ""
+    #expect(throws: RecordError.self) {
+      let signed = Samples.signed(receipt, as: receipt.executorID)
+      return try Record(parsing: Record(at: Samples.time, body: .receipt(signed)).bytes)
+    }
     var genesis = Samples.genesis
     func refuses(_ change: (inout Genesis) -> Void) {
       var changed = genesis

@@ -1,6 +1,6 @@
 // Preloaded into a program, so that a test can set its clocks: adds to what the kernel says what stands in the file that
-// CLOCK_SHIFT names, two numbers of eight bytes: nanoseconds for the wall clock, and for the clocks since the start of the
-// host. The file may change while the program runs.
+// CLOCK_SHIFT names, two numbers of eight bytes: nanoseconds for the wall clock, and for the clock that goes on while the
+// host sleeps. The file may change while the program runs.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
   if (result != 0 || !shift) return result;
   int64_t more = 0;
   if (clock == CLOCK_REALTIME) more = shift[0];
-  if (clock == CLOCK_BOOTTIME || clock == CLOCK_MONOTONIC) more = shift[1];
+  if (clock == CLOCK_BOOTTIME) more = shift[1];
   int64_t all = (int64_t)time->tv_sec * 1000000000 + time->tv_nsec + more;
   time->tv_sec = all / 1000000000;
   time->tv_nsec = all % 1000000000;
