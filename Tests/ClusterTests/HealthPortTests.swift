@@ -15,7 +15,6 @@ struct HealthPortTests {
     self.governance = governance
     let node = try ScriptedGovernanceNode(governance)
     self.node = node
-    try node.configure("health", "127.0.0.1:0")
     try node.configure("vault", ["folder": "vault", "key": "vault.key"])
     let made = try Programs.run("openexec", ["vault", "init", "--config", node.configuration])
     try #require(made.code == 0, "\(made.output)")
