@@ -14,7 +14,9 @@ enum Founding {
         CommandOption("--threshold", "T", "parties that must sign; default 4, or a safe majority of N"),
         CommandOption("--executors", "N", "executors; default 2"),
         CommandOption("--dir", "DIR", "where; default .openexec"),
-        CommandOption("--base-port", "PORT", "clients at PORT+i, peers at PORT+100+i; default 7100"),
+        CommandOption(
+          "--base-port", "PORT",
+          "clients at PORT+i, peers at PORT+100+i, executors' health at PORT+50+i; default 7100"),
         CommandOption("--policy", "DIR", "the policy bundle; default Deploy/policy"),
         CommandOption(
           "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
@@ -51,6 +53,13 @@ enum Founding {
     let isolation: [IsolationClass]
     let semantics: Int
     let createdAt = Environment.now
+    /// Where an executor's health port is; nil beyond the ports between clients' and peers'.
+    func health(of principal: Principal) -> String? {
+      guard let number = principal.path.rest(after: "executor/executor-").flatMap({ Int($0) }), number < 50,
+        nodes <= 50
+      else { return nil }
+      return "127.0.0.1:\(basePort + 50 + number)"
+    }
     var expiresAt: Timestamp { createdAt.advanced(by: .seconds(365 * 86_400)) }
 
     init(_ parsed: ParsedCommand) throws {
@@ -204,7 +213,8 @@ enum Founding {
     if case .approver = person.principal { enrolment.secondKey = try folder.createSecondKey() }
     try folder.certify(by: authority)
     if case .executor = person.principal {
-      try folder.writeExecutor(directory, enrolment, images: plan.images)
+      try folder.writeExecutor(
+        directory, enrolment, images: plan.images, health: plan.health(of: person.principal))
     } else {
       try folder.writeClient(directory)
     }

@@ -106,16 +106,20 @@ struct IdentityFolder {
     try Files.write(JSON.object(value).indented, to: "\(path)/\(ClientIdentity.file)")
   }
 
-  /// Writes `executor.json`, which `openexec run --config` reads.
-  func writeExecutor(_ directory: ClusterDirectory, _ enrolment: Enrolment, images: String) throws {
-    let value = JSON.object([
+  /// Writes `executor.json`, which `openexec run --config` reads. `health` is where probes of its host may ask; with nil
+  /// they may not.
+  func writeExecutor(
+    _ directory: ClusterDirectory, _ enrolment: Enrolment, images: String, health: String? = nil
+  ) throws {
+    var members: [(String, JSON)] = [
       ("principal", .string(principal.path)), ("trust_domain", .string(directory.domain.name)),
       ("threshold", .integer(directory.threshold)), ("incarnation", .integer(enrolment.incarnation)),
       ("isolation_classes", .array(enrolment.isolationClasses.map { .string($0.rawValue) })),
       ("tls", .object([("certificate", "client.crt"), ("key", "client.key")])),
       ("signing_key", "signing.key"), ("data", "data"), ("images", .string(images)),
       ("nodes", try directory.writeNodes(in: path)),
-    ])
-    try Files.write(value.indented, to: "\(path)/executor.json")
+    ]
+    if let health { members.append(("health", .string(health))) }
+    try Files.write(JSON.object(members).indented, to: "\(path)/executor.json")
   }
 }

@@ -44,7 +44,7 @@ extension ExecutorStation {
     done: @escaping () -> Void
   ) {
     let content = artifact.note(
-      by: configuration.executor, validUntil: wallTime.advanced(by: .seconds(Self.validity)))
+      by: configuration.executor, validUntil: judgedTime.advanced(by: .seconds(Self.validity)))
     let signed = Signed.sign(content, cluster: cluster, as: configuration.executor, with: signingKey)
     let statement = JSON.object([
       ("content", signed.content.json), ("signatures", .array(signed.signatures.map(\.json))),

@@ -44,6 +44,8 @@ struct ExecutorConfiguration: Sendable {
   let vault: VaultSettings?
   /// Networks that no run reaches, beside those that are not the Internet's and the nodes' own.
   let closedNetworks: [AddressBlock]
+  /// Where the health port listens, on loopback; nil where there is none.
+  let health: SocketAddress?
 
   init(file: String) throws {
     var file = try ConfigurationSection(file: file)
@@ -102,6 +104,9 @@ struct ExecutorConfiguration: Sendable {
         AddressBlock(text: $0, purpose: "closed by this executor's configuration")
       }
       return blocks.count == texts.count ? blocks : nil
+    }
+    health = try file.value("health", "a loopback address such as \"127.0.0.1:7301\"", default: nil) { json in
+      json.string.flatMap(SocketAddress.init).flatMap { $0.isLoopback ? .some($0) : nil }
     }
     try file.finish()
     executor = principal

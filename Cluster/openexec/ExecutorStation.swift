@@ -26,12 +26,17 @@ final class ExecutorStation {
   private var hosts: SandboxHosts?
   private var effects = ExecutorEffects()
   private var isStopping = false
+  /// Why it stops, where nobody has asked it to. From here on nothing is written: a journal that has failed once may hold
+  /// half of what it was given, and what it holds is what the next start goes by.
+  private var fault: String?
   private var isBusy = false
   /// What this host offers has been found out, once at least.
   private var isProbed = false
   private var waiting: [ExecutorEvent] = []
   private var nextNode = 0
   private var readiness = Readiness.unknown
+  private var health: HealthPort?
+  private var healthFault: String? = HealthPort.unconfigured
 
   init(configuration: ExecutorConfiguration, loop: EventLoop) throws {
     self.configuration = configuration
@@ -48,6 +53,9 @@ final class ExecutorStation {
   }
 
   var wallTime: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
+
+  /// What nodes judge validities by, where it is known: a host's clock that has jumped makes nothing too late.
+  var judgedTime: Timestamp { executor?.clusterTime(at: uptime) ?? wallTime }
 
   private var uptime: Uptime { Uptime(nanoseconds: loop.now.nanoseconds) }
 
@@ -69,7 +77,34 @@ final class ExecutorStation {
     for node in configuration.nodes { links.append(NodeLink(station: self, node: node)) }
     for link in links { link.connect(tls) }
     if pin != nil { try begin() }
+    listenForProbes()
     tick()
+  }
+
+  /// Operators' probes are answered from the start. Without the port the executor works, and is not COMPLIANT.
+  private func listenForProbes() {
+    guard let address = configuration.health else { return }
+    do {
+      let port = try HealthPort(loop: loop, address: address) { [unowned self] in answer($0, body: $1) }
+      health = port
+      healthFault = nil
+      note(.info, "health_port", [("address", .string("\(port.address)"))])
+    } catch {
+      healthFault = "\(address): \(error)"
+      note(.warning, "health_port", [("address", .string("\(address)")), ("reason", .string("\(error)"))])
+    }
+  }
+
+  private func answer(_ request: ProbeRequest, body: [UInt8]) -> ProbeAnswer {
+    var state =
+      executor?.health(at: uptime)
+      ?? ExecutorHealth(executor: configuration.executor, incarnation: configuration.incarnation)
+    if isStopping { state.isShuttingDown = true }
+    let desk = ProbeDesk(health: state, readiness: readiness, version: Program.version)
+    return desk.answer(request, body: body) { text in
+      guard let executor else { return .failure(ExecutorHealth.noKey) }
+      return Result { () throws(ProbeRefusal) in try executor.verifiedReceipt(text).verifiedJSON }
+    }
   }
 
   /// The cluster is known: the journal is read and work begins.
@@ -101,7 +136,7 @@ final class ExecutorStation {
   private func probe(_ hosts: SandboxHosts, pause: Duration) {
     hosts.preflight { [unowned self] report in
       for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
-      let findings = HostProbe.findings(report, configuration)
+      let findings = HostProbe.findings(report, configuration, healthFault: healthFault)
       declare(Readiness(findings))
       let offered = findings.activeClasses
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
@@ -136,6 +171,7 @@ final class ExecutorStation {
     note(.info, "stopping")
     step(.shutdown)
     for link in links { link.close() }
+    health?.close()
     hosts?.killAll()
     finish(tries: 100)
   }
@@ -146,13 +182,16 @@ final class ExecutorStation {
       (try? loop.schedule(after: .milliseconds(100)) { [unowned self] in finish(tries: tries - 1) }) != nil
     else {
       note(.info, "stopped")
+      if let fault { Program.fail(fault, code: 1) }
       loop.stop()
       return
     }
   }
 
   private func fail(_ reason: String) {
+    guard fault == nil else { return }
     note(.error, "fatal", [("reason", .string(reason))])
+    fault = reason
     stop()
   }
 
@@ -238,6 +277,7 @@ final class ExecutorStation {
       note(.warning, "kill", [("token_id", .string(run.token)), ("reason", .string(reason.rawValue))])
       hosts?.kill(run)
     }
+    guard fault == nil else { return }
     for write in effects.writes {
       do {
         try journal.write(write.key, write.value)

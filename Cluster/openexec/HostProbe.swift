@@ -8,13 +8,16 @@ import Sandbox
 /// What this host can be relied on for, beyond its machines.
 enum HostProbe {
   /// All findings, with those of the sandbox's preflight.
-  static func findings(_ report: PreflightReport, _ configuration: ExecutorConfiguration) -> HostFindings {
+  static func findings(
+    _ report: PreflightReport, _ configuration: ExecutorConfiguration, healthFault: String?
+  ) -> HostFindings {
     HostFindings(
       offeredClasses: configuration.isolationClasses,
       activeClasses: report.active.filter(configuration.isolationClasses.contains),
       missingControllers: report.missingControllers, imageFault: report.imageFault,
+      provenanceFault: report.provenanceFault,
       journalFault: journalFault(in: configuration.data), resolverFault: resolverFault(),
-      vaultFault: vaultFault(configuration.vault))
+      vaultFault: vaultFault(configuration.vault), healthFault: healthFault)
   }
 
   /// Why no name can be resolved for a run; nil where it can.

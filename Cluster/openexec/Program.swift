@@ -84,7 +84,10 @@ struct Program {
         let hosts = try configuration.hosts(
           on: loop, folder: configuration.data + "/preflight", tasks: configuration.tasks + "-preflight")
         hosts.preflight { report in
-          let readiness = Readiness(HostProbe.findings(report, configuration))
+          // Whether it can be had now is not tried: an executor that runs has it.
+          let findings = HostProbe.findings(
+            report, configuration, healthFault: configuration.health == nil ? HealthPort.unconfigured : nil)
+          let readiness = Readiness(findings)
           print(
             json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
           withExtendedLifetime(hosts) {}

@@ -292,6 +292,14 @@ extension Oracles {
     execution.proven.insert(receipt.tokenID)
     if execution.liars.contains(receipt.executorID) { return }
     flags(receipt, at: time)
+    if receipt.status == .succeeded {
+      evaluated("images are the approved ones")
+      if receipt.provenance != SimulatedReach.provenance(of: receipt.imageDigest) {
+        fail(
+          "images are the approved ones",
+          "the receipt of \(receipt.tokenID) does not say where \(receipt.imageDigest) came from", at: time)
+      }
+    }
     let start = execution.starts[receipt.tokenID]
     let isTrue =
       switch receipt.status {

@@ -124,6 +124,7 @@ struct LyingExecutor {
       receipt.isolationClass = nil
       receipt.guest = nil
       receipt.cost = .zero
+      receipt.provenance = nil
       return [ReceiptDraft(receipt: receipt, attachment: draft.attachment)] + sent.dropFirst()
     case .claims:
       guard let overheard, let grant = overheard.decision.grant else { return nil }

@@ -17,6 +17,8 @@ enum SimulatedReach {
   /// What its image is, as it was approved.
   static let image = Array("the image of fetch, as it was approved".utf8)
   static var imageDigest: String { "sha256:" + SHA256.hash(image).hex }
+  /// Of the document that says where an image came from.
+  static func provenance(of image: String) -> Digest { SHA256.hash("where \(image) came from") }
   static let secret = "key"
   static let account = OAuthGrant(
     name: "books", scopes: ["books.list", "books.read"], audience: "https://api.example.com")

@@ -85,6 +85,7 @@ struct SimulatedSandbox {
         bootID: "boot")
     }
     var outcome = RunOutcome(ending: ending, guest: evidence)
+    outcome.measures.provenance = SimulatedReach.provenance(of: order.imageDigest)
     guard order.reaches else {
       outcome.output = output(of: order, using: &random)
       outcome.cost = MicroUSD(micros: Int64(random.below(12_000))) ?? .zero

@@ -95,7 +95,7 @@ int csystem_signalfd_read(int descriptor) {
 
 uint64_t csystem_monotonic_ns(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_BOOTTIME, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 

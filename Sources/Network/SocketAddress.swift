@@ -76,12 +76,12 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  init(_ kernel: csystem_address) {
+  public init(_ kernel: csystem_address) {
     let all = withUnsafeBytes(of: kernel.bytes) { Array($0) }
     self.init(host: kernel.family == 6 ? all : Array(all[..<4]), port: kernel.port)
   }
 
-  var kernel: csystem_address {
+  public var kernel: csystem_address {
     var address = csystem_address()
     address.family = host.count == 16 ? 6 : 4
     address.port = port
@@ -90,6 +90,11 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(hostText):\(port)" }
+
+  /// Whether nobody but this host reaches it: 127.0.0.0/8, or ::1.
+  public var isLoopback: Bool {
+    host.count == 4 ? host[0] == 127 : host.dropLast().allSatisfy { $0 == 0 } && host.last == 1
+  }
 
   /// The host alone, as it stands in `description`.
   public var hostText: String {

@@ -131,6 +131,10 @@ public struct ExecutorInstance: Sendable {
     return leases.current?.time(at: now) ?? leases.highest?.time ?? .epoch
   }
 
+  /// The cluster's time, for what is signed here and judged there; nil until this run of the program has seen a lease, and
+  /// nothing is known but the host's clock.
+  public func clusterTime(at now: Uptime) -> Timestamp? { leases.current?.time(at: now) }
+
   mutating func write(
     _ key: String, _ value: [UInt8]?, into effects: inout ExecutorEffects
   ) -> Ticket {

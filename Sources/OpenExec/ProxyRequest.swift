@@ -55,7 +55,7 @@ public struct ProxyRequest: Equatable, Sendable {
   public let bodyLength: Int
   private let fields: [Field]
 
-  private struct Field: Equatable, Sendable {
+  struct Field: Equatable, Sendable {
     /// As it came, and in lower case.
     var name: String
     var key: String
@@ -104,7 +104,7 @@ public struct ProxyRequest: Equatable, Sendable {
   }
 
   /// Lines without their ends; the last two, which are empty, are left out.
-  private static func lines(_ head: ArraySlice<UInt8>) throws(ProxyRequestError) -> [String] {
+  static func lines(_ head: ArraySlice<UInt8>) throws(ProxyRequestError) -> [String] {
     var lines: [String] = []
     var start = head.startIndex
     var previous: UInt8 = 0
@@ -128,7 +128,7 @@ public struct ProxyRequest: Equatable, Sendable {
     return lines.dropLast()
   }
 
-  private static func field(_ line: String) throws(ProxyRequestError) -> Field {
+  static func field(_ line: String) throws(ProxyRequestError) -> Field {
     let bytes = Array(line.utf8)
     guard let colon = bytes.firstIndex(of: 0x3A), colon > 0, bytes[..<colon].allSatisfy(isToken) else {
       throw .malformed("expected NAME: value, not folded, without a space before the colon")
@@ -178,7 +178,7 @@ public struct ProxyRequest: Equatable, Sendable {
     return (host, port)
   }
 
-  private static func bodyLength(_ fields: [Field]) throws(ProxyRequestError) -> Int {
+  static func bodyLength(_ fields: [Field]) throws(ProxyRequestError) -> Int {
     guard !fields.contains(where: { $0.key == "transfer-encoding" }) else { throw .length }
     let lengths = fields.filter { $0.key == "content-length" }
     guard lengths.count <= 1 else { throw .malformed("more than one Content-Length") }

@@ -24,25 +24,32 @@ public struct HostFindings: Equatable, Sendable {
   public var missingControllers: [String]
   /// Why an image is not the one that its digest names; nil where all are.
   public var imageFault: String?
+  /// Why it cannot be said of an image where it came from; nil where it can of all.
+  public var provenanceFault: String?
   /// Why what the journal writes may be lost; nil where it is durable.
   public var journalFault: String?
   /// Why no name can be resolved for runs; nil where they can.
   public var resolverFault: String?
   /// Why runs get no secrets; nil where a vault is open or the service manager gave credentials.
   public var vaultFault: String?
+  /// Why nobody on this host can ask how the executor stands; nil where its health port listens.
+  public var healthFault: String?
 
   /// Findings.
   public init(
     offeredClasses: [IsolationClass], activeClasses: [IsolationClass], missingControllers: [String],
-    imageFault: String?, journalFault: String?, resolverFault: String?, vaultFault: String?
+    imageFault: String?, provenanceFault: String?, journalFault: String?, resolverFault: String?,
+    vaultFault: String?, healthFault: String?
   ) {
     self.offeredClasses = offeredClasses
     self.activeClasses = activeClasses
     self.missingControllers = missingControllers
     self.imageFault = imageFault
+    self.provenanceFault = provenanceFault
     self.journalFault = journalFault
     self.resolverFault = resolverFault
     self.vaultFault = vaultFault
+    self.healthFault = healthFault
   }
 }
 
@@ -77,51 +84,48 @@ public struct Readiness: Equatable, Sendable {
 
   private init(items: [ReadinessItem]) { self.items = items }
 
-  /// What follows from the findings, and from what no executor of this version has.
+  /// What follows from the findings.
   public init(_ host: HostFindings) {
     let active = host.activeClasses.map(\.rawValue).joined(separator: ", ")
     let offered = host.offeredClasses.map(\.rawValue).joined(separator: ", ")
     let isActive = !host.activeClasses.isEmpty
-    items =
-      [
-        ReadinessItem(
-          "isolation", isOn: isActive,
-          isActive ? "\(active), by a machine that was booted" : "none is active of those offered: \(offered)"
-        ),
-        ReadinessItem(
-          "jail", isOn: isActive,
-          isActive ? "the machine was booted in it" : "no machine was booted in it"),
-        ReadinessItem(
-          "control_groups", isOn: host.missingControllers.isEmpty,
-          host.missingControllers.isEmpty
-            ? "bounds on memory, processes and processor time hold"
-            : "cannot be used: \(host.missingControllers.joined(separator: ", "))"),
-        ReadinessItem(
-          "images", isOn: host.imageFault == nil, host.imageFault ?? "each is the one that its digest names"),
-        ReadinessItem(
-          "journal", isOn: host.journalFault == nil,
-          host.journalFault ?? "what is written is synced and read back"),
-        ReadinessItem(
-          "egress_proxy", isOn: host.resolverFault == nil,
-          host.resolverFault ?? "none without a grant; with one through the proxy, judged and counted"),
-        ReadinessItem(
-          "credential_vault", isOn: host.vaultFault == nil,
-          host.vaultFault ?? "open; secrets go to single runs"),
-        ReadinessItem(
-          "output_scan", isOn: true, "outputs and what goes out in the clear are redacted and looked through"),
-        ReadinessItem(
-          "cost_metering", isOn: true,
-          "processor time and bytes sent where the registry prices them, and calls of models"),
-      ] + Readiness.absent
+    items = [
+      ReadinessItem(
+        "isolation", isOn: isActive,
+        isActive ? "\(active), by a machine that was booted" : "none is active of those offered: \(offered)"
+      ),
+      ReadinessItem(
+        "jail", isOn: isActive,
+        isActive ? "the machine was booted in it" : "no machine was booted in it"),
+      ReadinessItem(
+        "control_groups", isOn: host.missingControllers.isEmpty,
+        host.missingControllers.isEmpty
+          ? "bounds on memory, processes and processor time hold"
+          : "cannot be used: \(host.missingControllers.joined(separator: ", "))"),
+      ReadinessItem(
+        "images", isOn: host.imageFault == nil, host.imageFault ?? "each is the one that its digest names"),
+      ReadinessItem(
+        "image_provenance", isOn: host.provenanceFault == nil,
+        host.provenanceFault ?? "of each it is known where it came from, and receipts say it"),
+      ReadinessItem(
+        "journal", isOn: host.journalFault == nil,
+        host.journalFault ?? "what is written is synced and read back"),
+      ReadinessItem(
+        "egress_proxy", isOn: host.resolverFault == nil,
+        host.resolverFault ?? "none without a grant; with one through the proxy, judged and counted"),
+      ReadinessItem(
+        "credential_vault", isOn: host.vaultFault == nil,
+        host.vaultFault ?? "open; secrets go to single runs"),
+      ReadinessItem(
+        "output_scan", isOn: true, "outputs and what goes out in the clear are redacted and looked through"),
+      ReadinessItem(
+        "cost_metering", isOn: true,
+        "processor time and bytes sent where the registry prices them, and calls of models"),
+      ReadinessItem(
+        "health_endpoints", isOn: host.healthFault == nil,
+        host.healthFault ?? "on loopback"),
+    ]
   }
-
-  /// What the requirements ask for and this version does not have.
-  private static let absent = [
-    ReadinessItem(
-      "image_provenance", isOn: false,
-      "OCI images have it; those of microVMs are held to their digests alone"),
-    ReadinessItem("health_endpoints", isOn: false, "absent; the log and claw status say how it stands"),
-  ]
 
   /// The table for people.
   public var table: String {

@@ -28,6 +28,8 @@ public struct StreamMeasure: Equatable, Sendable {
 public struct RunMeasures: Equatable, Sendable {
   public var usage: RunUsage?
   public var machine: MachineEvidence?
+  /// Of the document that says where the image came from, held against the image when it was loaded; nil where it has none.
+  public var provenance: Digest?
   /// Nil where the run could reach nothing.
   public var egress: EgressReport?
   public var output = StreamMeasure()

@@ -89,6 +89,9 @@ public struct Receipt: StatementContent {
   public var guest: GuestEvidence?
   /// Digest of the image that ran.
   public var imageDigest: String
+  /// SHA-256 of the canonical document that says where that image came from (`provenance_json`, INV-023), as the executor
+  /// had checked it when it loaded the image; absent where nothing ran, or the image has none.
+  public var provenance: Digest?
   /// What it cost; what is settled against the reservation.
   public var cost: MicroUSD
   public var exfiltrationRisk: Bool
@@ -110,7 +113,7 @@ public struct Receipt: StatementContent {
     executedAt: Timestamp, finishedAt: Timestamp, status: RunStatus, errorCode: String,
     resultHash: Digest, inputs: [Digest] = [], resultArtifact: Digest? = nil, truncated: Bool,
     isolationClass: IsolationClass?, guest: GuestEvidence?,
-    imageDigest: String, cost: MicroUSD, exfiltrationRisk: Bool, piiDetected: Bool,
+    imageDigest: String, provenance: Digest? = nil, cost: MicroUSD, exfiltrationRisk: Bool, piiDetected: Bool,
     loopGuardTriggered: Bool, evidence: RunEvidence? = nil, egressHash: Digest? = nil,
     approvalNote: String
   ) {
@@ -140,6 +143,7 @@ public struct Receipt: StatementContent {
     self.isolationClass = isolationClass
     self.guest = guest
     self.imageDigest = imageDigest
+    self.provenance = provenance
     self.cost = cost
     self.exfiltrationRisk = exfiltrationRisk
     self.piiDetected = piiDetected
@@ -186,6 +190,10 @@ public struct Receipt: StatementContent {
       try GuestEvidence(from: &inner)
     }
     imageDigest = try fields.text("image_digest", limit: 128)
+    provenance = try fields.optionalDigest("provenance")
+    guard provenance == nil || !imageDigest.isEmpty else {
+      throw .field(fields.name("provenance"), expected: "none where no image ran")
+    }
     cost = try fields.money("cost_usd")
     exfiltrationRisk = try fields.bool("exfiltration_risk")
     piiDetected = try fields.bool("pii_detected")
@@ -219,7 +227,8 @@ public struct Receipt: StatementContent {
       ("result_artifact", resultArtifact.map(JSON.digest)),
       ("truncated", .bool(truncated)),
       ("isolation_class", isolationClass.map { .string($0.rawValue) }), ("guest", guest?.json),
-      ("image_digest", .string(imageDigest)), ("cost_usd", .money(cost)),
+      ("image_digest", .string(imageDigest)), ("provenance", provenance.map(JSON.digest)),
+      ("cost_usd", .money(cost)),
       ("exfiltration_risk", .bool(exfiltrationRisk)), ("pii_detected", .bool(piiDetected)),
       ("loop_guard_triggered", .bool(loopGuardTriggered)),
       ("human_attestors", .texts(humanAttestors.map(\.path))),

@@ -1,6 +1,7 @@
 import Canonical
 import Crypto
 import Glibc
+import Images
 import OpenExec
 import Synchronization
 
@@ -20,6 +21,8 @@ public final class ImageStore: Sendable {
   let kernel: File
   let guest: File
   let images: [File]
+  /// Where each action's image came from, by its digest, or why that is not to be believed; nothing of those that say nothing.
+  private let provenances: [String: Result<MachineProvenance, SandboxError>]
   /// Where what boots is kept; nobody else may write there.
   private let cache: String
   private let prepared = Mutex<[String: String]>([:])
@@ -43,6 +46,12 @@ public final class ImageStore: Sendable {
       images.append(try ImageStore.file(image, "images[\(number)]", in: folder))
     }
     self.images = images
+    var provenances: [String: Result<MachineProvenance, SandboxError>] = [:]
+    for (entry, image) in zip(list, images) {
+      provenances[image.digest] = ImageStore.provenance(
+        entry["provenance"], image: image.digest, kernel: kernel.digest, guest: guest.digest, in: folder)
+    }
+    self.provenances = provenances
     self.cache = cache
     Folders.remove(cache)
     try Folders.makeAll(cache, mode: 0o700)
@@ -69,6 +78,42 @@ public final class ImageStore: Sendable {
       Digest(hex: String(digest.dropFirst(7))) != nil
     else { throw .manifest("\(name): expected a file's name and its digest") }
     return File(path: "\(folder)/\(file)", digest: digest)
+  }
+
+  /// Reads what an image of the manifest names as its `provenance`, and holds it against what is installed; nil where it
+  /// names none.
+  private static func provenance(
+    _ name: JSON?, image: String, kernel: String, guest: String, in folder: String
+  ) -> Result<MachineProvenance, SandboxError>? {
+    guard let name else { return nil }
+    return Result { () throws(SandboxError) in
+      guard let name = name.string, !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else {
+        throw .manifest("provenance: expected a file's name")
+      }
+      let bytes = try Folders.read("\(folder)/\(name)", limit: MachineProvenance.maximumBytes)
+      do throws(ImageError) {
+        let provenance = try MachineProvenance(parsing: bytes)
+        try provenance.check(image: image, kernel: kernel, guest: guest)
+        return provenance
+      } catch {
+        throw .image(error)
+      }
+    }
+  }
+
+  /// Of the document that says where an action's image came from.
+  func provenance(of digest: String) -> Digest? { try? provenances[digest]?.get().hash }
+
+  /// Why it cannot be said of an image where it came from; nil where it can of all.
+  var provenanceFault: String? {
+    for image in images {
+      switch provenances[image.digest] {
+      case .success: continue
+      case .failure(let error): return "\(image.path): \(error)"
+      case nil: return "\(image.path): the manifest names no provenance"
+      }
+    }
+    return nil
   }
 
   /// Digests of the action images that are installed.
@@ -112,6 +157,8 @@ public final class ImageStore: Sendable {
         guard let image = images.first(where: { $0.digest == digest }) else {
           throw .imageMissing(digest)
         }
+        // One that is said to be something else is not what somebody vouched for.
+        _ = try provenances[digest]?.get()
         pieces.append(try ImageStore.verified(image))
       }
       return pieces

@@ -1,4 +1,5 @@
 import CSystem
+import Crypto
 import EventLoop
 import Glibc
 import OpenExec
@@ -21,6 +22,8 @@ final class MicroVM {
     var user: UInt32
     var userGroup: UInt32
     var evidence: MachineEvidence?
+    /// Of the action's image.
+    var provenance: Digest?
     /// Called once, when nothing of a machine that was started is left.
     var release: () -> Void = {}
   }
@@ -371,6 +374,7 @@ final class MicroVM {
   private func measures(of conversation: GuestConversation) -> RunMeasures {
     var measures = conversation.measures
     measures.machine = parts.evidence
+    measures.provenance = parts.provenance
     if case .done(let done) = cause, let greetedAt, let doneAt {
       measures.usage = RunUsage(
         processorNanoseconds: Int(clamping: min(done.processorNanoseconds, 1 << 53)),

@@ -25,12 +25,14 @@ public struct PreflightReport: Equatable, Sendable {
   public let missingControllers: [String]
   /// Why an image is not the one that its digest names; nil where all are.
   public let imageFault: String?
+  /// Why it cannot be said of an image where it came from; nil where it can of all.
+  public let provenanceFault: String?
   /// What is not enforced as strictly as it could be; for people.
   public let warnings: [String]
 
   /// Nothing asked yet.
   static let none = PreflightReport(
-    classes: [], controllers: [], missingControllers: [], imageFault: nil, warnings: [])
+    classes: [], controllers: [], missingControllers: [], imageFault: nil, provenanceFault: nil, warnings: [])
 
   /// Both reports as one, classes strongest first. What one host misses is missing.
   func joined(_ other: PreflightReport) -> PreflightReport {
@@ -38,7 +40,8 @@ public struct PreflightReport: Equatable, Sendable {
       classes: (classes + other.classes).sorted { $0.isolationClass > $1.isolationClass },
       controllers: Array(Set(controllers + other.controllers)).sorted(),
       missingControllers: Array(Set(missingControllers + other.missingControllers)).sorted(),
-      imageFault: imageFault ?? other.imageFault, warnings: warnings + other.warnings)
+      imageFault: imageFault ?? other.imageFault, provenanceFault: provenanceFault ?? other.provenanceFault,
+      warnings: warnings + other.warnings)
   }
 
   /// What may be offered to governance, strongest first.
@@ -97,7 +100,8 @@ extension MicroVMHost {
     }
     return PreflightReport(
       classes: [kvm, tcg],
-      controllers: controllers, missingControllers: missing, imageFault: fault, warnings: warnings)
+      controllers: controllers, missingControllers: missing, imageFault: fault,
+      provenanceFault: images.provenanceFault, warnings: warnings)
   }
 
   func probeKVM(_ done: @escaping (ClassFinding) -> Void) {

@@ -62,7 +62,7 @@ struct InputClusterTests {
     var said = ""
     try cluster.waitUntil("the executor says what is off", seconds: 60) {
       said = try cluster.claw(["status"], as: "operators/operator-1").output
-      return said.contains("off: image_provenance: ")
+      return said.contains("off: credential_vault: ")
     }
     #expect(said.contains("readiness executor/executor-1 says of itself: NON-COMPLIANT"), "\(said)")
 

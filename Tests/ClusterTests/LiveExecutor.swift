@@ -7,12 +7,16 @@ final class LiveExecutor {
   let process: Process
   private let path: String
 
-  init(_ node: ScriptedGovernanceNode) throws {
-    path = "\(node.folder)/executor.log"
+  /// Starts it; with `again` as one that has run before, whose journal is there.
+  init(_ node: ScriptedGovernanceNode, again: Bool = false, environment: [String: String] = [:]) throws {
+    path = "\(node.folder)/executor\(again ? "-again" : "").log"
     let configuration = node.configuration
-    try #require(try Programs.run("openexec", ["begin", "--config", configuration]).code == 0)
+    if !again { try #require(try Programs.run("openexec", ["begin", "--config", configuration]).code == 0) }
     _ = FileManager.default.createFile(atPath: path, contents: nil)
     process = Programs.process("openexec", ["run", "--config", configuration])
+    if !environment.isEmpty {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    }
     process.standardError = FileHandle(forWritingAtPath: path)
     process.standardOutput = FileHandle.nullDevice
     try process.run()
@@ -27,6 +31,12 @@ final class LiveExecutor {
   private var log: [JSON] {
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").compactMap { try? JSON.parse(String($0)) }
+  }
+
+  /// The last that it has said, whether that is an event or not.
+  var lastLine: String {
+    let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").last.map(String.init) ?? ""
   }
 
   /// Its events of one kind.

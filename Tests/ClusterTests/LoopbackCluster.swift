@@ -204,6 +204,13 @@ final class LoopbackCluster: @unchecked Sendable {
     executors[number] = try launch("openexec", ["run", "--config", configuration], log: "executor-\(number)")
   }
 
+  /// Ends an executor.
+  func stopExecutor(_ number: Int) {
+    guard let process = executors.removeValue(forKey: number) else { return }
+    process.terminate()
+    process.waitUntilExit()
+  }
+
   /// SIGKILL: no chance to write anything.
   func kill(node number: Int) {
     guard let process = nodes[number] else { return }

@@ -23,6 +23,8 @@ final class ScriptedGovernance: Sendable {
     var enlisted: EnlistRequest?
     /// In the order in which they came, each once.
     var receipts: [Receipt] = []
+    /// The proof that the last one got.
+    var proof = ""
     /// What `Artifact/Get` gets, one after the other; the last again and again.
     var contents: [ContentAnswer] = []
     /// What was asked for.
@@ -97,7 +99,8 @@ final class ScriptedGovernance: Sendable {
       }
       let leaf = state.ledger.append(record.body, try Records.Attachment(parsing: request.attachment))
       try state.ledger.sign()
-      return try state.ledger.proof(of: leaf).encoded
+      state.proof = try state.ledger.proof(of: leaf).encoded
+      return state.proof
     }
   }
 

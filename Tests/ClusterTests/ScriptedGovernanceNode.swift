@@ -1,3 +1,4 @@
+import Canonical
 import EventLoop
 import Foundation
 import Network
@@ -23,6 +24,8 @@ final class ScriptedGovernanceNode: Sendable {
         folder,
       ])
     try #require(founded.code == 0, "\(founded.output)")
+    // The ports of `claw init` are the same for every such node.
+    try Self.configure("\(folder)/executors/executor-1/executor.json", "health", "127.0.0.1:0")
     let ready = DispatchSemaphore(value: 0)
     let reached = Reached()
     thread = try LoopThread(name: "governance") { loop in
@@ -47,6 +50,17 @@ final class ScriptedGovernanceNode: Sendable {
 
   private final class Reached: Sendable {
     let address = Mutex<SocketAddress?>(nil)
+  }
+
+  /// Sets a key of the executor's configuration.
+  func configure(_ key: String, _ value: JSON) throws { try Self.configure(configuration, key, value) }
+
+  private static func configure(_ file: String, _ key: String, _ value: JSON) throws {
+    guard case .object(var object) = try JSON.parse(String(contentsOfFile: file, encoding: .utf8)) else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    object[key] = value
+    try JSON.object(object).canonical.write(toFile: file, atomically: true, encoding: .utf8)
   }
 
   deinit {

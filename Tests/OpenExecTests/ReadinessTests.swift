@@ -5,7 +5,8 @@ import Testing
 struct ReadinessTests {
   private let good = HostFindings(
     offeredClasses: [.microvmKVM, .microvmTCG], activeClasses: [.microvmTCG], missingControllers: [],
-    imageFault: nil, journalFault: nil, resolverFault: nil, vaultFault: nil)
+    imageFault: nil, provenanceFault: nil, journalFault: nil, resolverFault: nil, vaultFault: nil,
+    healthFault: nil)
 
   private func off(_ change: (inout HostFindings) -> Void = { _ in }) -> [String] {
     var host = good
@@ -13,28 +14,26 @@ struct ReadinessTests {
     return Readiness(host).items.filter { !$0.isOn }.map(\.name)
   }
 
-  /// What no host can have, since this version does not.
-  private let absent = ["image_provenance", "health_endpoints"]
-
-  @Test("on a good host only what this version lacks is off, and that alone makes it NON-COMPLIANT")
+  @Test("on a good host nothing is off, and the executor is COMPLIANT")
   func goodHost() {
-    #expect(off() == absent)
     let readiness = Readiness(good)
-    #expect(!readiness.isCompliant && readiness.declaration == "NON-COMPLIANT")
-    #expect(readiness.shortcomings.count == absent.count)
-    #expect(readiness.table.hasPrefix("NON-COMPLIANT\nisolation "))
+    #expect(readiness.isCompliant && readiness.declaration == "COMPLIANT" && readiness.shortcomings == [])
+    #expect(readiness.table.hasPrefix("COMPLIANT\nisolation ") && !readiness.table.contains("OFF"))
   }
 
   @Test("each finding turns its own item off, with its reason")
   func findings() {
-    #expect(off { $0.activeClasses = [] } == ["isolation", "jail"] + absent)
-    #expect(off { $0.missingControllers = ["pids"] } == ["control_groups"] + absent)
-    #expect(off { $0.imageFault = "guest.cpio: another digest" } == ["images"] + absent)
-    #expect(off { $0.journalFault = "it is in memory" } == ["journal"] + absent)
-    #expect(off { $0.resolverFault = "not installed" } == ["egress_proxy"] + absent)
-    #expect(off { $0.vaultFault = "none is configured" } == ["credential_vault"] + absent)
+    #expect(off { $0.activeClasses = [] } == ["isolation", "jail"])
+    #expect(off { $0.missingControllers = ["pids"] } == ["control_groups"])
+    #expect(off { $0.imageFault = "guest.cpio: another digest" } == ["images"])
+    #expect(off { $0.provenanceFault = "actions.cpio: none" } == ["image_provenance"])
+    #expect(off { $0.journalFault = "it is in memory" } == ["journal"])
+    #expect(off { $0.resolverFault = "not installed" } == ["egress_proxy"])
+    #expect(off { $0.vaultFault = "none is configured" } == ["credential_vault"])
+    #expect(off { $0.healthFault = "the port is taken" } == ["health_endpoints"])
     var host = good
     host.missingControllers = ["memory", "cpu"]
+    #expect(Readiness(host).declaration == "NON-COMPLIANT")
     #expect(Readiness(host).shortcomings.first == "control_groups: cannot be used: memory, cpu")
   }
 

@@ -28,6 +28,21 @@ struct ResultArtifactTests {
     return shell
   }
 
+  @Test("what is signed for a result is dated by the cluster's clock, whatever the host's says")
+  func clusterTime() throws {
+    var shell = try Shell(world)
+    shell.step(.tick)
+    #expect(shell.instance.clusterTime(at: shell.now) == nil)
+    try shell.renew()
+    let first = try #require(shell.instance.clusterTime(at: shell.now))
+    #expect(first == World.start.advanced(by: .seconds(1)))
+    // It goes on while the lease does not.
+    shell.pass(300)
+    #expect(shell.instance.clusterTime(at: shell.now) == first.advanced(by: .seconds(300)))
+    try shell.crash()
+    #expect(shell.instance.clusterTime(at: shell.now) == nil)
+  }
+
   @Test("up to the threshold it is in the result; beyond, in an artifact with the labels of all inputs")
   func threshold() throws {
     let short = try #require(try finished(ResultArtifact.threshold).reports.last)

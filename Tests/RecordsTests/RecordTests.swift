@@ -78,7 +78,9 @@ struct RecordTests {
       guard case .name(let name)? = path.last else { continue }
       if ["second_key", "preview_hash", "deadline", "guest"].contains(name) { continue }
       if name == "decision", record.body.type == .artifact { continue }
-      if ["inputs", "result_artifact"].contains(name), record.body.type == .receipt { continue }
+      if ["inputs", "result_artifact", "provenance"].contains(name), record.body.type == .receipt {
+        continue
+      }
       if name == "isolation_class", path.contains(.name("content")) { continue }
       guard let without = record.json.changing(path[...], { _ in nil }) else { continue }
       #expect(throws: RecordError.self, "\(path)") { try Record(parsing: without.canonicalBytes()) }
@@ -181,6 +183,13 @@ struct RecordTests {
     }
     refuses { $0.grant = nil }
     refuses { $0.decisionType = .deny }
+    // Where nothing ran there is nothing to say of where it came from.
+    var receipt = Samples.receipt
+    receipt.imageDigest = ""
+    #expect(throws: RecordError.self) {
+      let signed = Samples.signed(receipt, as: receipt.executorID)
+      return try Record(parsing: Record(at: Samples.time, body: .receipt(signed)).bytes)
+    }
     var genesis = Samples.genesis
     func refuses(_ change: (inout Genesis) -> Void) {
       var changed = genesis

@@ -69,7 +69,8 @@ enum Samples {
     resultHash: item("done").hash, inputs: [digest], resultArtifact: item("more").hash, truncated: false,
     isolationClass: .microvmTCG,
     guest: GuestEvidence(kernel: "6.1", challenge: "00", answer: "11", bootID: "boot"),
-    imageDigest: "sha256:00", cost: dollar, exfiltrationRisk: false, piiDetected: true,
+    imageDigest: "sha256:00", provenance: item("image").hash, cost: dollar, exfiltrationRisk: false,
+    piiDetected: true,
     loopGuardTriggered: false, approvalNote: "note")
 
   static let genesis = Genesis(

@@ -25,10 +25,13 @@ struct RobustTests {
   private func replace(_ name: String, _ bytes: [UInt8], in images: String) throws {
     let path = "\(images)/\(name)"
     let manifest = "\(images)/manifest.json"
-    let text = try String(contentsOfFile: manifest, encoding: .utf8)
-      .replacingOccurrences(of: try Bench.digest(path), with: "sha256:" + SHA256.hash(bytes).hex)
+    let old = try Bench.digest(path)
+    for file in [manifest, "\(images)/actions.provenance.json"] {
+      try String(contentsOfFile: file, encoding: .utf8)
+        .replacingOccurrences(of: old, with: "sha256:" + SHA256.hash(bytes).hex)
+        .write(toFile: file, atomically: true, encoding: .utf8)
+    }
     try Data(bytes).write(to: URL(fileURLWithPath: path))
-    try text.write(toFile: manifest, atomically: true, encoding: .utf8)
   }
 
   private func failure(_ rig: Rig, _ order: RunOrder? = nil) throws -> String {
@@ -67,6 +70,22 @@ struct RobustTests {
       }
       #expect(try failure(rig).contains("the machine ended before the guest had said"))
     }
+  }
+
+  @Test("an image of which its provenance says another thing does not run, and the preflight says so")
+  func otherProvenance() throws {
+    let place = try images { place in
+      let path = "\(place)/actions.provenance.json"
+      try String(contentsOfFile: path, encoding: .utf8)
+        .replacingOccurrences(
+          of: try Bench.digest("\(place)/actions.cpio"), with: try Bench.digest("\(place)/hostile.cpio")
+        )
+        .write(toFile: path, atomically: true, encoding: .utf8)
+    }
+    defer { Folders.remove(place) }
+    let rig = try Rig { $0.images = place }
+    #expect(try failure(rig).contains("provenance: image: expected"))
+    #expect(rig.host.images.provenanceFault?.contains("provenance: image: expected") == true)
   }
 
   @Test("a guest that hangs is ended at the boot's deadline")

@@ -50,7 +50,8 @@ int csystem_signalfd(const int *signals, size_t count);
 /// The number of the next signal, or -EAGAIN.
 int csystem_signalfd_read(int descriptor);
 
-/// CLOCK_MONOTONIC in nanoseconds.
+/// CLOCK_BOOTTIME in nanoseconds: it never goes back, nobody sets it, and it goes on while the host sleeps, so that a lease
+/// lives no longer for a suspension.
 uint64_t csystem_monotonic_ns(void);
 /// CLOCK_REALTIME in nanoseconds since 1970.
 int64_t csystem_wall_ns(void);

@@ -13,6 +13,8 @@ final class RootStore: Sendable {
   struct Root: Equatable, Sendable {
     let path: String
     let digest: Digest
+    /// Of the document that the image was held against; nil where it is none of the library.
+    var provenance: Digest?
   }
 
   struct State {
@@ -65,16 +67,17 @@ final class RootStore: Sendable {
     let place = "\(folder)/\(SHA256.hash(name).hex)"
     // Of an attempt that failed half-way.
     Folders.remove(place)
+    var provenance: Digest?
     if let image {
       do {
-        _ = try library.load(image, into: place)
+        provenance = try library.load(image, into: place).provenance.hash
       } catch {
         throw .image(error)
       }
     } else {
       try Folders.make(place, mode: 0o755)
     }
-    return try finish(place, as: name, &state)
+    return try finish(place, as: name, provenance, &state)
   }
 
   /// A root of files that are given, for trials of a runtime.
@@ -89,10 +92,12 @@ final class RootStore: Sendable {
       if !above.isEmpty { try Folders.makeAll("\(place)/\(above)", mode: 0o755) }
       try Folders.create("\(place)/\(path)", [bytes], mode: 0o555)
     }
-    return try locked { (state) throws(SandboxError) in try finish(place, as: name, &state) }
+    return try locked { (state) throws(SandboxError) in try finish(place, as: name, nil, &state) }
   }
 
-  private func finish(_ place: String, as name: String, _ state: inout State) throws(SandboxError) -> Root {
+  private func finish(
+    _ place: String, as name: String, _ provenance: Digest?, _ state: inout State
+  ) throws(SandboxError) -> Root {
     for point in RootStore.mountPoints { try Folders.make("\(place)/\(point)", mode: 0o755) }
     let own = "\(place)/\(RootStore.reserved)"
     guard !Folders.exists(own), !Folders.isLink(own) else {
@@ -105,7 +110,7 @@ final class RootStore: Sendable {
     chmod("\(own)/guest", 0o555)
     // A runtime gives what it mounts the mode of the place where it mounts it.
     chmod("\(place)/tmp", 0o1777)
-    let root = Root(path: place, digest: try measure(place))
+    let root = Root(path: place, digest: try measure(place), provenance: provenance)
     state.roots[name] = root
     return root
   }

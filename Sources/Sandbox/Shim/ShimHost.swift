@@ -246,7 +246,8 @@ public final class ShimHost: SandboxHost {
         evidence: MachineEvidence(
           // The runtime's kernel, or the host's: not this program's to measure.
           kernelDigest: "not measured", initramfsDigest: entry,
-          probe: probes[spec.isolationClass] ?? "not probed"))
+          probe: probes[spec.isolationClass] ?? "not probed"),
+        provenance: root.provenance)
     } catch {
       if device >= 0 { _ = csystem_close(device) }
       throw error

@@ -17,7 +17,7 @@ extension ShimHost {
           PreflightReport(
             classes: [kata, container], controllers: controllers,
             missingControllers: ControlGroup.controllers.filter { !controllers.contains($0) },
-            imageFault: roots.fault, warnings: warnings))
+            imageFault: roots.fault, provenanceFault: nil, warnings: warnings))
       }
     }
   }

@@ -1,4 +1,5 @@
 import CSystem
+import Crypto
 import EventLoop
 import Glibc
 import OpenExec
@@ -22,6 +23,8 @@ final class ShimTask {
     /// For the shim's start and for the task's creation; nil where the runtime takes none.
     var options: AnyMessage?
     var evidence: MachineEvidence
+    /// Of the image.
+    var provenance: Digest?
   }
 
   enum Progress {
@@ -353,6 +356,7 @@ final class ShimTask {
   private func measures() -> RunMeasures {
     var measures = conversation.measures
     measures.machine = parts.evidence
+    measures.provenance = parts.provenance
     if case .done(let done) = procedure.cause, let greetedAt, let doneAt {
       measures.usage = RunUsage(
         processorNanoseconds: Int(clamping: min(done.processorNanoseconds, 1 << 53)),
