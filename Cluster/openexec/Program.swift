@@ -86,7 +86,10 @@ struct Program {
         hosts.preflight { report in
           let readiness = Readiness(HostProbe.findings(report, configuration))
           print(
-            json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
+            json
+              ? PreflightJSON.text(report, hosts.images, readiness)
+              : [report.table, report.table(of: hosts.images), readiness.table]
+                .filter { !$0.isEmpty }.joined(separator: "\n\n"))
           withExtendedLifetime(hosts) {}
           loop.stop()
         }

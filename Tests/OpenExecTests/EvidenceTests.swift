@@ -60,7 +60,8 @@ struct EvidenceTests {
     var measures = RunMeasures()
     measures.usage = RunUsage(processorNanoseconds: 5, memoryPeakBytes: 6, wallNanoseconds: 7)
     measures.machine = MachineEvidence(
-      kernelDigest: "sha256:aa", initramfsDigest: "sha256:bb", probe: "a machine was booted")
+      kernelDigest: "sha256:aa", initramfsDigest: "sha256:bb",
+      runtimeDigest: "sha256:" + String(repeating: "cc", count: 32), probe: "a machine was booted")
     measures.output = StreamMeasure(writtenBytes: 100, isCut: true, redactions: 0)
     var record = EgressRecord(
       destination: "api.example.org:443", method: "CONNECT", openedAt: .seconds(1), closedAt: .seconds(2))
@@ -92,6 +93,7 @@ struct EvidenceTests {
     let action = try #require(world.bundle.action("reach"))
     #expect(evidence.manifestDigest == action.manifestDigest && evidence.limits == action.limits)
     #expect(evidence.usage?.wallNanoseconds == 7 && evidence.machine?.kernelDigest == "sha256:aa")
+    #expect(evidence.machine?.runtimeDigest?.hasPrefix("sha256:cc") == true)
     #expect(evidence.exitStatus == 0 && evidence.secrets == ["token", "calendar"])
     #expect(evidence.output.digest == SHA256.hash("{\"sum\":3}") && evidence.output.isCut)
     #expect(evidence.output.writtenBytes == 100 && evidence.labels == [world.agent.path])
