@@ -143,9 +143,9 @@ struct ShimDoubleTests {
 
   @Test("a module in a shim for modules is its own first process, and counts by the shim's word, told twice")
   func modules() throws {
+    let (folder, digests) = try WasmBench.images([WasmBytes.echo])
+    defer { try? FileManager.default.removeItem(atPath: folder) }
     func run(_ words: [String], _ arguments: [String] = ["/module.wasm", "x"]) throws -> RunOutcome {
-      let (folder, digests) = try WasmBench.images([WasmBytes.echo])
-      defer { try? FileManager.default.removeItem(atPath: folder) }
       let double = try Double(["module"] + words, wasmImages: folder)
       let limits = ActionLimits(wallSeconds: 3, memoryMiB: 16, processes: 4, outputBytes: 1_000, diskMiB: 1)
       let order = double.rig.order(

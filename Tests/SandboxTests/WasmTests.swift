@@ -23,9 +23,10 @@ enum WasmBench {
     let built = try Bench.images.get().folder
     let folder = NSTemporaryDirectory() + "openexec-wasm-\(UUID())"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    // Links would be refused.
-    for name in try FileManager.default.contentsOfDirectory(atPath: built) {
-      try FileManager.default.copyItem(atPath: "\(built)/\(name)", toPath: "\(folder)/\(name)")
+    // Symbolic links would be refused; a second name of the same file is that file, and far quicker made than a copy.
+    for name in Folders.names(built) where !Folders.isFolder("\(built)/\(name)") {
+      let (file, place) = ("\(built)/\(name)", "\(folder)/\(name)")
+      if link(file, place) != 0 { try FileManager.default.copyItem(atPath: file, toPath: place) }
     }
     let digests = try modules.map { module in
       let layout = NSTemporaryDirectory() + "openexec-layout-\(UUID())"
