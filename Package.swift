@@ -104,6 +104,7 @@ let programs: [Target] = [
 let testing: [Target] = [
   .target(name: "Conformance", path: "Tests/Conformance"),
   .target(name: "OwnThread", path: "Tests/OwnThread"),
+  .target(name: "WasmBytes", path: "Tests/WasmBytes"),
   tests("ArchitectureTests", []),
   tests("CryptoTests", ["Crypto"]),
   tests("RaftTests", ["Raft"]),
@@ -113,7 +114,7 @@ let testing: [Target] = [
   tests("MerkleTests", ["Merkle", "Crypto", "Conformance"]),
   tests("EventLoopTests", ["EventLoop", "CSystem"]),
   tests("ArchiveTests", ["Archive"]),
-  tests("ImagesTests", ["Images", "Archive", "Canonical", "Crypto"]),
+  tests("ImagesTests", ["Images", "Archive", "Canonical", "Crypto", "WasmBytes"]),
   tests("SchemaTests", ["Schema", "Canonical"]),
   tests("RegoTests", ["Rego", "Canonical", "Conformance"]),
   program("Benchmarks", at: "Tests/Benchmarks", ["Rego"]),
@@ -130,7 +131,7 @@ let testing: [Target] = [
     "SandboxTests",
     [
       "Sandbox", "OpenExec", "Images", "Wire", "EventLoop", "Records", "CSystem", "Crypto", "Canonical",
-      "OwnThread",
+      "OwnThread", "WasmBytes",
     ]),
   tests(
     "GovernanceNodeTests",

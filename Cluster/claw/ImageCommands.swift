@@ -97,7 +97,12 @@ enum ImageCommands {
 
   private static func line(_ entry: ImageLibrary.Entry) -> String {
     let origin = entry.provenance.origin
-    return "\(entry.digest)\n  \(entry.size) bytes of layers, added \(VisibleText.line(origin.addedAt)) by "
+    let what =
+      switch entry.kind {
+      case .container: "bytes of layers"
+      case .wasm: "bytes of a WebAssembly module"
+      }
+    return "\(entry.digest)\n  \(entry.size) \(what), added \(VisibleText.line(origin.addedAt)) by "
       + "\(VisibleText.line(origin.addedBy)) from \(VisibleText.line(origin.source))\n"
       + "  provenance \(entry.provenance.hash.hex), files \(entry.provenance.tree)"
       + (origin.statement == nil ? "" : ", with a statement")
@@ -105,7 +110,8 @@ enum ImageCommands {
 
   private static func members(_ entry: ImageLibrary.Entry) -> [(String, JSON)] {
     [
-      ("digest", .string(entry.digest)), ("size", .integer(entry.size)),
+      ("digest", .string(entry.digest)), ("kind", .string(entry.kind.rawValue)),
+      ("size", .integer(entry.size)),
       ("provenance_hash", .string(entry.provenance.hash.hex)),
       ("provenance_json", .string(String(decoding: entry.provenance.bytes, as: UTF8.self))),
     ]

@@ -36,6 +36,7 @@ struct ExecutorConfiguration: Sendable {
   /// What runs the classes that are no built-in machines; nil for the standard ones.
   let containerRuntime: ShimSettings.Runtime?
   let kataRuntime: ShimSettings.Runtime?
+  let wasmRuntime: ShimSettings.Runtime?
   /// Machines that stand ready, booted for whatever is asked for next; each takes its memory.
   let warmMachines: Int
   /// Where tasks of shims are made; every folder above it can be passed through by anyone.
@@ -83,6 +84,7 @@ struct ExecutorConfiguration: Sendable {
     }
     containerRuntime = runtimes["container"]
     kataRuntime = runtimes["kata"]
+    wasmRuntime = runtimes["wasm"]
     tasks = try file.value(
       "tasks", "an absolute path of at most 64 bytes",
       default: "/run/openexec/" + SHA256.hash(data).hex.prefix(12)
@@ -114,12 +116,13 @@ struct ExecutorConfiguration: Sendable {
     home = file.folder
   }
 
-  /// `{"container": {"runtime": NAME}, "kata": {"runtime": NAME, "config": FILE}}`, each part optional.
+  /// `{"container": {"runtime": NAME}, "kata": {"runtime": NAME, "config": FILE}, "wasm": {"runtime": NAME}}`, each part
+  /// optional.
   private static func runtimes(
     _ section: inout ConfigurationSection
   ) throws(ConfigurationError) -> [String: ShimSettings.Runtime] {
     var found: [String: ShimSettings.Runtime] = [:]
-    for name in ["container", "kata"] {
+    for name in ["container", "kata", "wasm"] {
       guard section.optional(name) != nil else { continue }
       found[name] = try section.section(name) { (runtime) throws(ConfigurationError) in
         ShimSettings.Runtime(
@@ -138,6 +141,7 @@ struct ExecutorConfiguration: Sendable {
     var settings = ShimSettings(images: images, folder: tasks ?? self.tasks, roots: folder + "-roots")
     if let containerRuntime { settings.container = containerRuntime }
     if let kataRuntime { settings.kata = kataRuntime }
+    settings.wasm = wasmRuntime
     return SandboxHosts([
       try MicroVMHost(loop: loop, settings: try Reach.settings(self, folder: folder)),
       try ShimHost(loop: loop, settings: settings),

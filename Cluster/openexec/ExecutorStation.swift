@@ -240,11 +240,19 @@ final class ExecutorStation {
     guard let offer = try? JobOffer(decoding: payload) else { return }
     take(links: offer.links)
     guard !offer.token.isEmpty else { return }
+    lookAtImages()
     step(
       .jobOffered(
         OfferedJob(
           token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
           lease: offer.lease.flatMap { LeaseOffer($0) })))
+  }
+
+  /// What there is may have changed since the last job: an image is added beside a running executor.
+  private func lookAtImages() {
+    guard let hosts else { return }
+    let found = hosts.imageClasses
+    if found != executor?.images { step(.imagesFound(found)) }
   }
 
   /// How many links of the chain of keys this executor has.

@@ -89,7 +89,10 @@ struct Program {
             report, configuration, healthFault: configuration.health == nil ? HealthPort.unconfigured : nil)
           let readiness = Readiness(findings)
           print(
-            json ? PreflightJSON.text(report, readiness) : "\(report.table)\n\n\(readiness.table)")
+            json
+              ? PreflightJSON.text(report, hosts.images, readiness)
+              : [report.table, report.table(of: hosts.images), readiness.table]
+                .filter { !$0.isEmpty }.joined(separator: "\n\n"))
           withExtendedLifetime(hosts) {}
           loop.stop()
         }

@@ -12,6 +12,8 @@ public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
   /// More than is taken.
   case limit(String, Int)
   case provenance(String)
+  /// No WebAssembly module that can run.
+  case module(String)
   /// No image of that digest is there.
   case missing(String)
 
@@ -23,6 +25,7 @@ public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
     case .archive(let what, let error): "\(what): \(error)"
     case .limit(let what, let most): "more than \(most) \(what)"
     case .provenance(let what): "provenance: \(what)"
+    case .module(let what): "WebAssembly module: \(what)"
     case .missing(let digest): "no image \(digest) is here"
     }
   }

@@ -40,6 +40,7 @@ public struct ImageManifest: Equatable, Sendable {
   /// Of the manifest itself: what a policy bundle pins.
   public let digest: String
   public let size: Int
+  public let kind: ImageKind
   public let configuration: ContentDescriptor
   public let layers: [ImageLayer]
 }
@@ -89,6 +90,11 @@ public struct ImageLayout: Sendable {
     guard let list = json["layers"]?.array, list.count <= ImageLayout.mostLayers else {
       throw .layout("manifest: expected an array of at most \(ImageLayout.mostLayers) layers")
     }
+    if configuration.mediaType == WasmImage.configuration {
+      return ImageManifest(
+        digest: digest, size: bytes.count, kind: .wasm, configuration: configuration,
+        layers: [try module(configuration, list)])
+    }
     let diffIDs = try self.diffIDs(configuration)
     guard diffIDs.count == list.count else {
       throw .layout("the manifest has \(list.count) layers, its configuration \(diffIDs.count)")
@@ -99,7 +105,51 @@ public struct ImageLayout: Sendable {
       layers.append(
         ImageLayer(blob: blob, diffID: diffIDs[number], isPacked: try ImageLayout.isPacked(blob)))
     }
-    return ImageManifest(digest: digest, size: bytes.count, configuration: configuration, layers: layers)
+    return ImageManifest(
+      digest: digest, size: bytes.count, kind: .container, configuration: configuration, layers: layers)
+  }
+
+  /// The one layer of a WebAssembly module's image, which is packed in nothing.
+  private func module(_ configuration: ContentDescriptor, _ list: [JSON]) throws(ImageError) -> ImageLayer {
+    let json = try ImageLayout.parse(try document(configuration, "config"), "config")
+    guard json["architecture"]?.string == WasmImage.architecture, json["os"]?.string == WasmImage.system
+    else {
+      let found = [json["architecture"]?.string, json["os"]?.string].map { $0?.prefix(40) ?? "nothing" }
+      throw .layout(
+        "config: expected a module for \(WasmImage.architecture) and \(WasmImage.system), "
+          + "found \(found.joined(separator: " and "))")
+    }
+    guard list.count == 1 else {
+      throw .layout("manifest: expected the one layer of a WebAssembly module, found \(list.count)")
+    }
+    let blob = try ContentDescriptor(list[0], "layers[0]")
+    guard blob.mediaType == WasmImage.layer else {
+      throw .layout("layers[0]: expected \(WasmImage.layer), found \(blob.mediaType.prefix(80))")
+    }
+    // Older tools leave it out; what is there must be true.
+    if let digests = json["layerDigests"] {
+      guard digests.array?.compactMap(\.string) == [blob.digest] else {
+        throw .layout("config: expected the digest of the manifest's layer in layerDigests")
+      }
+    }
+    return ImageLayer(blob: blob, diffID: blob.digest, isPacked: false)
+  }
+
+  /// A WebAssembly module's bytes, held against the digest of its layer and looked through.
+  func module(_ layer: ImageLayer) throws(ImageError) -> [UInt8] {
+    guard layer.blob.size <= WasmImage.longestModule else {
+      throw .limit("bytes in a WebAssembly module", WasmImage.longestModule)
+    }
+    let bytes = try FolderFiles.read(path(layer.blob), limit: WasmImage.longestModule)
+    let found = "sha256:" + SHA256.hash(bytes).hex
+    guard found == layer.blob.digest else {
+      throw .digest("module", expected: layer.blob.digest, found: found)
+    }
+    guard bytes.count == layer.blob.size else {
+      throw .layout("module: expected \(layer.blob.size) bytes, found \(bytes.count)")
+    }
+    _ = try WasmModule(parsing: bytes)
+    return bytes
   }
 
   /// The one image of a layout that has one for this machine, for who did not say which.
@@ -158,6 +208,8 @@ public struct ImageLayout: Sendable {
       throw .layout(
         "expected layers as tar or tar+gzip, found one packed by zstd: repack the image, such as by "
           + "skopeo copy --dest-compress-format gzip")
+    case WasmImage.layer:
+      throw .layout("a layer is a WebAssembly module: expected a config of type \(WasmImage.configuration)")
     default:
       throw .layout("expected layers as tar or tar+gzip, found \(blob.mediaType.prefix(80))")
     }

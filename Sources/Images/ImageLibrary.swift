@@ -11,6 +11,7 @@ public struct ImageLibrary: Sendable {
   /// An image that is here.
   public struct Entry: Equatable, Sendable {
     public let digest: String
+    public let kind: ImageKind
     public let provenance: Provenance
     /// Bytes of all layers as they are kept.
     public let size: Int
@@ -115,6 +116,22 @@ public struct ImageLibrary: Sendable {
     return entries
   }
 
+  /// What the images that are here are made of, by digest; those that cannot be read are left out. Neither provenance
+  /// nor contents are read.
+  public func kinds() -> [(digest: String, kind: ImageKind)] {
+    ((try? names()) ?? []).compactMap { name in
+      (try? kind(of: "sha256:" + name)).map { ("sha256:" + name, $0) }
+    }
+  }
+
+  /// What an image is made of.
+  public func kind(of digest: String) throws(ImageError) -> ImageKind {
+    guard ContentDescriptor.isDigest(digest), FolderFiles.exists(place(digest)) else {
+      throw .missing(digest)
+    }
+    return try ImageLayout(place(digest)).manifest(digest).kind
+  }
+
   private func entry(_ digest: String) throws(ImageError) -> Entry {
     let path = "\(place(digest))/\(ImageLibrary.provenanceFile)"
     guard FolderFiles.exists(place(digest)) else { throw .missing(digest) }
@@ -124,7 +141,8 @@ public struct ImageLibrary: Sendable {
     }
     let manifest = try ImageLayout(place(digest)).manifest(digest)
     return Entry(
-      digest: digest, provenance: provenance, size: manifest.layers.reduce(0) { $0 + $1.blob.size })
+      digest: digest, kind: manifest.kind, provenance: provenance,
+      size: manifest.layers.reduce(0) { $0 + $1.blob.size })
   }
 
   /// Writes an image's files to `into`, which must not be there, and holds them against its provenance.

@@ -85,11 +85,27 @@ public enum ImageUnpacking {
   public static func unpack(
     _ manifest: ImageManifest, of layout: ImageLayout, into folder: String
   ) throws(ImageError) {
+    if manifest.kind == .wasm { return try writeModule(manifest, of: layout, into: folder) }
     let tree = try tree(manifest, of: layout)
     guard !FolderFiles.exists(folder) else { throw .layout("\(folder): expected nothing there") }
     var writer = Writer(layout: layout, folder: folder)
     do throws(ImageError) {
       try writer.write(tree, manifest)
+    } catch {
+      FolderFiles.remove(folder)
+      throw error
+    }
+  }
+
+  /// A folder with the module as its one file.
+  private static func writeModule(
+    _ manifest: ImageManifest, of layout: ImageLayout, into folder: String
+  ) throws(ImageError) {
+    let module = try layout.module(manifest.layers[0])
+    guard !FolderFiles.exists(folder) else { throw .layout("\(folder): expected nothing there") }
+    do throws(ImageError) {
+      try FolderFiles.makeFolder(folder)
+      try FolderFiles.create("\(folder)/\(WasmImage.fileName)", module)
     } catch {
       FolderFiles.remove(folder)
       throw error

@@ -95,7 +95,7 @@ extension ExecutorInstance {
     let runs = recentRuns[minuteAgo...].count { $0.action == token.decision.action }
     return GateContext(
       identity: identity, lease: leases.live(at: now), registry: registry,
-      activeClasses: activeClasses, now: now, runsInLastMinute: runs)
+      activeClasses: activeClasses, images: images, now: now, runsInLastMinute: runs)
   }
 
   private mutating func burn(

@@ -134,7 +134,8 @@ extension ExecutorInstance {
     return outcome.cost + priced
   }
 
-  /// What a run's end means. Success takes the guest's own word and its evidence; nothing else does.
+  /// What a run's end means. Success takes the guest's own word and its evidence; a module in a
+  /// shim's task alone has no guest, and its shim's word is taken.
   private func judge(
     _ outcome: RunOutcome, _ run: Job.Run, killed: KillReason?, cost: MicroUSD
   ) -> ReceiptWriter.Verdict {
@@ -147,6 +148,13 @@ extension ExecutorInstance {
         return .failed("EVIDENCE", "the guest did not prove what it is")
       }
       guard status == 0 else { return .failed("EXIT_STATUS", "exit status \(status)") }
+      return ReceiptWriter.Verdict(status: .succeeded, code: "", explanation: "")
+    case .toldByShim(let status):
+      // No other class has sandboxes without a guest.
+      guard run.order.isolationClass == .container else {
+        return .failed("EVIDENCE", "the guest did not prove what it is")
+      }
+      guard status == 0 else { return .failed("EXIT_STATUS", "exit status \(status), by the shim's word") }
       return ReceiptWriter.Verdict(status: .succeeded, code: "", explanation: "")
     case .signalled(let number): return .failed("SIGNALLED", "ended by signal \(number)")
     case .outOfMemory:

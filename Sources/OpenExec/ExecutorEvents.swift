@@ -24,6 +24,8 @@ public enum ExecutorEvent: Sendable {
   case receiptProven(LedgerProof)
   /// The preflight's findings.
   case classesFound([IsolationClass])
+  /// What images there are, and what can run them; told before a job that may name one of them.
+  case imagesFound(ImageClasses)
   /// Time has passed; at least every `ExecutorSettings.tick`.
   case tick
   /// No new job, and everything that runs is stopped.

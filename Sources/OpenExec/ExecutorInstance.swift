@@ -20,6 +20,7 @@ public struct ExecutorInstance: Sendable {
   public internal(set) var registry: ActionRegistry?
   public internal(set) var nonces = NonceRegistry()
   public internal(set) var activeClasses: [IsolationClass]
+  public internal(set) var images = ImageClasses()
   /// Whether the preflight has said which classes are active. Until then no job is judged: its refusal for want
   /// of a sandbox would be for good.
   var isPreflightDone: Bool
@@ -89,6 +90,7 @@ public struct ExecutorInstance: Sendable {
     case .classesFound(let classes):
       activeClasses = classes
       isPreflightDone = true
+    case .imagesFound(let found): images = found
     case .tick: break
     case .shutdown: isShuttingDown = true
     }

@@ -83,7 +83,10 @@ struct ReceiptWriter: Sendable {
   ) -> RunEvidence {
     let measures = outcome.measures
     var exitStatus: Int?
-    if case .completed(let status) = outcome.ending { exitStatus = status }
+    switch outcome.ending {
+    case .completed(let status), .toldByShim(let status): exitStatus = status
+    case .signalled, .wallClock, .killed, .outOfMemory, .sandboxFailed: break
+    }
     var labels = [token.decision.requestedBy.path]
     for input in inputs { labels += input.labels.filter { !labels.contains($0) } }
     return RunEvidence(
@@ -122,8 +125,9 @@ struct ReceiptWriter: Sendable {
     var members: [(String, JSON)] = []
     if !verdict.explanation.isEmpty { members.append(("explanation", .string(verdict.explanation))) }
     guard let outcome else { return .object(members) }
-    if case .completed(let status) = outcome.ending {
-      members.append(("exit_status", .integer(status)))
+    switch outcome.ending {
+    case .completed(let status), .toldByShim(let status): members.append(("exit_status", .integer(status)))
+    case .signalled, .wallClock, .killed, .outOfMemory, .sandboxFailed: break
     }
     if let artifact {
       members.append(("output_artifact", artifact.told))

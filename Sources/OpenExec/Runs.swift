@@ -96,6 +96,8 @@ public enum KillReason: String, Sendable, CaseIterable {
 public enum RunEnding: Equatable, Sendable {
   /// The guest said so itself; nothing else counts as completion.
   case completed(exitStatus: Int)
+  /// The shim said so, twice: a WebAssembly module in its task, class `container` alone, which has no guest that could.
+  case toldByShim(exitStatus: Int)
   /// The guest said that a signal ended the action.
   case signalled(number: Int)
   /// The wall clock ran out.

@@ -45,6 +45,8 @@ public struct GateContext: Sendable {
   public var registry: ActionRegistry?
   /// Isolation classes that the preflight found active.
   public var activeClasses: [IsolationClass]
+  /// Which of them can run which image.
+  public var images: ImageClasses
   /// The moment, on the executor's monotonic clock.
   public var now: Uptime
   /// Runs of the job's action that began in the last minute.
@@ -53,12 +55,14 @@ public struct GateContext: Sendable {
   /// A context.
   public init(
     identity: ExecutorIdentity, lease: Lease?, registry: ActionRegistry?,
-    activeClasses: [IsolationClass], now: Uptime, runsInLastMinute: Int = 0
+    activeClasses: [IsolationClass], images: ImageClasses = ImageClasses(), now: Uptime,
+    runsInLastMinute: Int = 0
   ) {
     self.identity = identity
     self.lease = lease
     self.registry = registry
     self.activeClasses = activeClasses
+    self.images = images
     self.now = now
     self.runsInLastMinute = runsInLastMinute
   }
@@ -168,10 +172,18 @@ public enum TokenGate {
     guard let most = context.activeClasses.max(), most >= least else {
       throw .sandboxInactive(least: least)
     }
-    let able = context.activeClasses.filter {
+    let fit = context.activeClasses.filter {
+      $0 >= least && context.images.canRun(action.imageDigest, in: $0)
+    }
+    guard !fit.isEmpty else {
+      throw .unenforceable(
+        "the kind of image \(action.imageDigest), which no class of at least \(least.rawValue) that is "
+          + "active can run")
+    }
+    let able = fit.filter {
       ($0.hasReach || !action.usesReach) && ($0.isReproducible || action.verification == 1)
     }
-    guard let strongest = able.max(), strongest >= least else {
+    guard let strongest = able.max() else {
       let what =
         action.verification == 1 ? "what the action reaches" : "that it comes out the same everywhere"
       throw .unenforceable("\(what), in a class of at least \(least.rawValue) that is active")

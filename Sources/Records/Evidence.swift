@@ -113,27 +113,36 @@ public struct MachineEvidence: Hashable, Sendable, JSONWritable {
   public var kernelDigest: String
   /// Of the guest's own part of what it boots; the action's is the receipt's `image_digest`.
   public var initramfsDigest: String
+  /// Of what runs the action in the machine, where the action is a WebAssembly module; nil where it is a program.
+  public var runtimeDigest: String?
   /// How the executor knows that the isolation class is what it says.
   public var probe: String
 
   /// Evidence.
-  public init(kernelDigest: String, initramfsDigest: String, probe: String) {
+  public init(kernelDigest: String, initramfsDigest: String, runtimeDigest: String? = nil, probe: String) {
     self.kernelDigest = kernelDigest
     self.initramfsDigest = initramfsDigest
+    self.runtimeDigest = runtimeDigest
     self.probe = probe
   }
 
   package init(from fields: inout Fields) throws(RecordError) {
     kernelDigest = try fields.text("kernel_digest", limit: 128)
     initramfsDigest = try fields.text("initramfs_digest", limit: 128)
+    runtimeDigest = try fields.optionalValue("runtime_digest", "sha256: and 64 hexadecimal characters") {
+      json in
+      json.string.flatMap { text in
+        text.hasPrefix("sha256:") && Digest(hex: String(text.dropFirst(7))) != nil ? text : nil
+      }
+    }
     probe = try fields.text("probe", limit: 256)
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("kernel_digest", .string(kernelDigest)), ("initramfs_digest", .string(initramfsDigest)),
-      ("probe", .string(probe)),
-    ]
+      ("runtime_digest", runtimeDigest.map(JSON.string)), ("probe", .string(probe)),
+    ])
   }
 }
 

@@ -85,7 +85,7 @@ public struct Receipt: StatementContent {
   public var truncated: Bool
   /// The class that ran; absent where nothing ran.
   public var isolationClass: IsolationClass?
-  /// Absent where nothing ran.
+  /// Absent where nothing ran, and of a WebAssembly module in class `container`, which has no guest.
   public var guest: GuestEvidence?
   /// Digest of the image that ran.
   public var imageDigest: String

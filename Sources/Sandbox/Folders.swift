@@ -95,6 +95,12 @@ enum Folders {
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+  /// Bytes of a file; nil where there is none.
+  static func size(_ path: String) -> Int? {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : nil
+  }
+
   /// The names in a folder, ascending, without the two dots; none where it cannot be read.
   static func names(_ path: String) -> [String] {
     guard let stream = opendir(path) else { return [] }

@@ -3,6 +3,7 @@ import Crypto
 import Glibc
 import Images
 import OpenExec
+import Records
 import Synchronization
 
 /// What machines boot, as `Deploy/images/build` wrote it: every file is checked against its digest when
@@ -18,14 +19,32 @@ public final class ImageStore: Sendable {
     var digest: String
   }
 
+  /// What a machine boots, ready to be given to it.
+  struct Initramfs: Sendable {
+    var path: String
+    var size: Int
+    /// SHA-256 over the whole of it.
+    var contentHash: Digest
+    /// What runs the action, where that is a WebAssembly module.
+    var runtime: File?
+    /// Bytes of that.
+    var runtimeSize = 0
+    /// Of the document that says where the action's image came from.
+    var provenance: Digest?
+  }
+
   let kernel: File
   let guest: File
   let images: [File]
   /// Where each action's image came from, by its digest, or why that is not to be believed; nothing of those that say nothing.
   private let provenances: [String: Result<MachineProvenance, SandboxError>]
+  /// What runs WebAssembly modules; nil where the images were built without.
+  let runtime: File?
+  /// The OCI images of this executor, whose modules run in machines.
+  private let library: ImageLibrary
   /// Where what boots is kept; nobody else may write there.
   private let cache: String
-  private let prepared = Mutex<[String: String]>([:])
+  private let prepared = Mutex<[String: Initramfs]>([:])
 
   /// Reads `folder`/manifest.json. `cache` is made anew.
   init(folder: String, cache: String) throws(SandboxError) {
@@ -52,6 +71,8 @@ public final class ImageStore: Sendable {
         entry["provenance"], image: image.digest, kernel: kernel.digest, guest: guest.digest, in: folder)
     }
     self.provenances = provenances
+    runtime = manifest["wasm"] == nil ? nil : try ImageStore.file(manifest["wasm"], "wasm", in: folder)
+    library = ImageLibrary("\(folder)/oci")
     self.cache = cache
     Folders.remove(cache)
     try Folders.makeAll(cache, mode: 0o700)
@@ -101,8 +122,10 @@ public final class ImageStore: Sendable {
     }
   }
 
-  /// Of the document that says where an action's image came from.
-  func provenance(of digest: String) -> Digest? { try? provenances[digest]?.get().hash }
+  /// Of the document that says where the image of a machine that was prepared came from.
+  func provenance(of digest: String) -> Digest? {
+    prepared.withLock { $0[initramfsKey(digest)]?.provenance }
+  }
 
   /// Why it cannot be said of an image where it came from; nil where it can of all.
   var provenanceFault: String? {
@@ -119,9 +142,20 @@ public final class ImageStore: Sendable {
   /// Digests of the action images that are installed.
   public var digests: [String] { images.map(\.digest) }
 
+  /// What runs in a machine: the archives, and the library's WebAssembly modules where there is something that runs
+  /// them.
+  var hostImages: [HostImage] {
+    let machines: [IsolationClass] = [.microvmKVM, .microvmTCG]
+    let archives = images.map { HostImage(digest: $0.digest, kind: "archive", classes: machines) }
+    let modules = library.kinds().filter { $0.kind == .wasm }.map {
+      HostImage(digest: $0.digest, kind: $0.kind.rawValue, classes: runtime == nil ? [] : machines)
+    }
+    return archives + modules
+  }
+
   /// Why a file is not the one that its digest names; nil where each is. Reads all of them.
   var fault: String? {
-    for file in [kernel, guest] + images {
+    for file in [kernel, guest] + images + (runtime.map { [$0] } ?? []) {
       do throws(SandboxError) {
         _ = try ImageStore.verified(file)
       } catch {
@@ -133,7 +167,8 @@ public final class ImageStore: Sendable {
 
   /// The path of the verified kernel.
   func preparedKernel() throws(SandboxError) -> String {
-    try prepare(kernel.digest) { () throws(SandboxError) in [try ImageStore.verified(kernel)] }
+    try prepare(kernel.digest) { () throws(SandboxError) in ([try ImageStore.verified(kernel)], nil, nil) }
+      .path
   }
 
   /// The content of what was prepared, for a machine that gets more than that.
@@ -141,47 +176,100 @@ public final class ImageStore: Sendable {
     try Folders.read(prepared, limit: 2 * ImageStore.maximumImageBytes)
   }
 
-  /// Whether a machine of that image can be made without reading anything.
+  /// Whether a machine of that image can be made without reading anything. One of a module never is: it is looked at
+  /// anew before each run.
   func isPrepared(action digest: String?) -> Bool {
-    prepared.withLock { $0[kernel.digest] != nil && $0[initramfsKey(digest)] != nil }
+    prepared.withLock {
+      $0[kernel.digest] != nil && $0[initramfsKey(digest)].map { $0.runtime == nil } == true
+    }
   }
 
   private func initramfsKey(_ action: String?) -> String { "\(guest.digest)+\(action ?? "none")" }
 
-  /// The path of the verified initramfs of an action: the guest's archive, then the action's. The kernel
-  /// unpacks one after the other.
-  func preparedInitramfs(action digest: String?) throws(SandboxError) -> String {
+  /// The verified initramfs of an action: the guest's archive, then the action's. The kernel unpacks one after the
+  /// other. For a module the one of what runs it comes between.
+  func preparedInitramfs(action digest: String?) throws(SandboxError) -> Initramfs {
     try prepare(initramfsKey(digest)) { () throws(SandboxError) in
-      var pieces = [try ImageStore.verified(guest)]
-      if let digest {
-        guard let image = images.first(where: { $0.digest == digest }) else {
-          throw .imageMissing(digest)
-        }
+      let guest = try ImageStore.verified(guest)
+      guard let digest else { return ([guest], nil, nil) }
+      if let image = images.first(where: { $0.digest == digest }) {
         // One that is said to be something else is not what somebody vouched for.
-        _ = try provenances[digest]?.get()
-        pieces.append(try ImageStore.verified(image))
+        let provenance = try provenances[digest]?.get().hash
+        return ([guest, try ImageStore.verified(image)], nil, provenance)
       }
-      return pieces
+      let (module, provenance) = try module(digest)
+      guard let runtime else { throw .imageMissing("for WebAssembly modules: build the images with wasmkit") }
+      let archive = CpioArchive.bytes([
+        CpioArchive.Entry(path: WasmImage.fileName, permissions: 0o444, content: module)
+      ])
+      return ([guest, try ImageStore.verified(runtime), archive], runtime, provenance)
+    }
+  }
+
+  /// Prepares what a machine of that image boots; what was prepared of a module before is checked again.
+  func ready(action digest: String) throws(SandboxError) {
+    _ = try preparedKernel()
+    let isKnown = prepared.withLock { $0[initramfsKey(digest)] != nil }
+    if isKnown { try check(digest) } else { _ = try preparedInitramfs(action: digest) }
+  }
+
+  /// Whether what is prepared of a module, and the module in the library, are what they were: asked before and after
+  /// each of its runs. Other images are read once, and only their copies here are used.
+  func check(_ digest: String) throws(SandboxError) {
+    let key = initramfsKey(digest)
+    guard let known = prepared.withLock({ $0[key] }), known.runtime != nil else { return }
+    _ = try module(digest)
+    let found = SHA256.hash(try bytes(of: known.path))
+    guard found == known.contentHash else {
+      throw .digest(path: known.path, expected: known.contentHash.hex, found: found.hex)
+    }
+  }
+
+  /// A module of the library, held against its provenance, and that document's digest.
+  private func module(_ digest: String) throws(SandboxError) -> (bytes: [UInt8], provenance: Digest) {
+    let place = "\(cache)/module"
+    Folders.remove(place)
+    defer { Folders.remove(place) }
+    do {
+      guard try library.kind(of: digest) == .wasm else {
+        throw SandboxError.unfit(
+          path: digest, "expected an image of microVMs or a WebAssembly module, found a container's")
+      }
+      let provenance = try library.load(digest, into: place).provenance.hash
+      return (try Folders.read("\(place)/\(WasmImage.fileName)", limit: WasmImage.longestModule), provenance)
+    } catch let error as ImageError {
+      if case .missing = error { throw .imageMissing(digest) }
+      throw .image(error)
+    } catch let error as SandboxError {
+      throw error
+    } catch {
+      throw .manifest("\(error)")
     }
   }
 
   /// The lock is held all the while: who comes second finds what the first has made.
   private func prepare(
-    _ key: String, _ pieces: () throws(SandboxError) -> [[UInt8]]
-  ) throws(SandboxError) -> String {
-    let result: Result<String, SandboxError> = prepared.withLock { prepared in
-      if let path = prepared[key] { return .success(path) }
+    _ key: String, _ pieces: () throws(SandboxError) -> ([[UInt8]], runtime: File?, provenance: Digest?)
+  ) throws(SandboxError) -> Initramfs {
+    let result: Result<Initramfs, SandboxError> = prepared.withLock { prepared in
+      if let known = prepared[key] { return .success(known) }
       do throws(SandboxError) {
         let path = "\(cache)/\(SHA256.hash(key).hex)"
+        let (pieces, runtime, provenance) = try pieces()
         do throws(SandboxError) {
-          try Folders.create(path, try pieces(), mode: 0o444)
+          try Folders.create(path, pieces, mode: 0o444)
         } catch {
           // Half of a copy is none, and the next one needs the name.
           unlink(path)
           throw error
         }
-        prepared[key] = path
-        return .success(path)
+        var hash = SHA256()
+        for piece in pieces { hash.update(piece) }
+        let made = Initramfs(
+          path: path, size: pieces.reduce(0) { $0 + $1.count }, contentHash: hash.finalize(),
+          runtime: runtime, runtimeSize: runtime == nil ? 0 : pieces[1].count, provenance: provenance)
+        prepared[key] = made
+        return .success(made)
       } catch {
         return .failure(error)
       }

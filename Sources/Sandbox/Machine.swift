@@ -1,3 +1,5 @@
+import CSystem
+import Glibc
 import OpenExec
 import Records
 
@@ -34,9 +36,22 @@ struct Machine {
   var time = Time.flowing
   /// Of the host's time-stamp counter, which an emulated machine sees as its own; 0 where unknown.
   var timestampKilohertz: Int
+  /// Of the initramfs, in bytes.
+  var initramfsSize = 0
 
-  /// What the guest's kernel, its unpacked images and its first process need beside the action.
+  /// The least that the guest's kernel, its unpacked images and its first process need beside the action; holds for
+  /// archives of up to 24 MiB together.
   static let overheadMiB = 112
+  /// Of that, what is no image.
+  static let kernelMiB = 64
+
+  /// What a machine needs beside the action, in MiB, for an initramfs of so many bytes. Its archives are not packed:
+  /// while the kernel unpacks them it holds them twice, and lets go of the first copy before the action begins, whose
+  /// interpreter, where it has one, works in that room.
+  static func overheadMiB(initramfs bytes: Int) -> Int {
+    max(overheadMiB, kernelMiB + 2 * ((bytes + (1 << 20) - 1) >> 20))
+  }
+
   /// What QEMU itself needs beside the guest's memory.
   static let hostOverheadMiB = 192
 
@@ -68,6 +83,11 @@ struct Machine {
     // Swift's runtime looks for its own path in /proc, which nobody has mounted before the first
     // process runs; the kernel hands this to it as its environment.
     words.append("SWIFT_ROOT=/")
+    if Machine.overheadMiB(initramfs: initramfsSize) > Machine.overheadMiB {
+      // The usual file system of an initramfs takes no more than half of the memory that is left beside the packed
+      // copy. Nobody writes to it once the first process has made it read-only.
+      words.append("rootfstype=ramfs")
+    }
     if accelerator == .tcg, time == .counted {
       // The counter is in nanoseconds then, on every host.
       words.append("tsc_early_khz=1000000")
@@ -77,5 +97,14 @@ struct Machine {
       words.append("tsc_early_khz=\(timestampKilohertz)")
     }
     return words.joined(separator: " ")
+  }
+
+  /// Ticks of the time-stamp counter in a hundredth of a second.
+  static func measureTimestampCounter() -> Int {
+    let (firstTicks, firstTime) = (csystem_processor_ticks(), csystem_monotonic_ns())
+    usleep(10_000)
+    let (ticks, time) = (csystem_processor_ticks(), csystem_monotonic_ns())
+    guard ticks > firstTicks, time > firstTime else { return 0 }
+    return Int((ticks - firstTicks) * 1_000_000 / (time - firstTime))
   }
 }

@@ -12,7 +12,7 @@ import Wire
 /// folder; a second one for the same folder is refused.
 public final class MicroVMHost: SandboxHost {
   public let settings: MicroVMSettings
-  public let images: ImageStore
+  let store: ImageStore
   let loop: EventLoop
   private let lock: Int32
   private let resolver: Resolver
@@ -24,6 +24,8 @@ public final class MicroVMHost: SandboxHost {
   private var users: UserPool
   let imageWork: WorkThread<String?>
   private var machines: [RunID: MicroVM] = [:]
+  /// Runs of modules that are over, whose images are looked at once more.
+  private var checking = 0
   private var pool: WarmPool
   /// Machines that stand ready or are being made, and those of them that are on their way out.
   private var standing: [WarmPool.MachineID: MicroVM] = [:]
@@ -34,7 +36,7 @@ public final class MicroVMHost: SandboxHost {
   /// Of all runs whose tokens are not known to have ended.
   private var turns: [OAuthTurn] = []
   private var sequence: UInt32 = 0
-  private lazy var timestampKilohertz = MicroVMHost.measureTimestampCounter()
+  private lazy var timestampKilohertz = Machine.measureTimestampCounter()
   /// Tells this host's control groups from those of others.
   let groupPrefix: String
 
@@ -65,7 +67,7 @@ public final class MicroVMHost: SandboxHost {
       ControlGroup.reap(prefix: groupPrefix)
       Folders.remove("\(settings.folder)/machines")
       try Folders.makeAll("\(settings.folder)/machines", mode: 0o711)
-      images = try ImageStore(folder: settings.images, cache: "\(settings.folder)/images")
+      store = try ImageStore(folder: settings.images, cache: "\(settings.folder)/images")
     } catch {
       close(lock)
       throw error
@@ -83,10 +85,12 @@ public final class MicroVMHost: SandboxHost {
 
   public let classes: [IsolationClass] = [.microvmKVM, .microvmTCG]
 
+  public var images: [HostImage] { store.hostImages }
+
   /// Machines that run, or are on their way out.
   public var running: Int {
     turns.removeAll { $0.revocations == 0 && !$0.isInUse }
-    return machines.count + standing.count + waiting.count + turns.count { $0.revocations > 0 }
+    return machines.count + standing.count + waiting.count + checking + turns.count { $0.revocations > 0 }
   }
 
   // MARK: Runs
@@ -115,11 +119,11 @@ public final class MicroVMHost: SandboxHost {
   }
 
   private func readImage(_ order: RunOrder) {
-    let (images, digest) = (images, order.imageDigest)
+    let (images, digest) = (store, order.imageDigest)
     guard !images.isPrepared(action: digest) else { return closeAddresses(order) }
     imageWork.run { () throws(SandboxError) in
-      _ = try images.preparedKernel()
-      return try images.preparedInitramfs(action: digest)
+      try images.ready(action: digest)
+      return nil
     } then: { [weak self] result in
       switch result {
       case .success: self?.closeAddresses(order)
@@ -177,7 +181,28 @@ public final class MicroVMHost: SandboxHost {
         self?.machines[run] = nil
         // The run is over, and so is what it was given.
         turn?.giveUp()
-        tell(.finished(run, outcome))
+        guard let self else { return tell(.finished(run, outcome)) }
+        checked(given.order.imageDigest, outcome) { tell(.finished(run, $0)) }
+      }
+    }
+  }
+
+  /// What a run gave counts where its module is still what was approved; other images are in no reach of a run.
+  private func checked(
+    _ image: String, _ outcome: RunOutcome, _ done: @escaping (RunOutcome) -> Void
+  ) {
+    let images = store
+    guard !images.isPrepared(action: image) else { return done(outcome) }
+    checking += 1
+    imageWork.run { () throws(SandboxError) in
+      try images.check(image)
+      return nil
+    } then: { [weak self] result in
+      self?.checking -= 1
+      switch result {
+      case .success: done(outcome)
+      case .failure(let error):
+        done(RunOutcome(ending: .sandboxFailed("after the run: \(error)"), guest: outcome.guest))
       }
     }
   }
@@ -219,7 +244,13 @@ public final class MicroVMHost: SandboxHost {
       throw .tooLarge(
         "a machine whose time is counted takes its parameters alone: no files, secrets or proxy")
     }
-    let memory = Machine.overheadMiB + order.limits.memoryMiB + order.limits.diskMiB
+    let initramfs = try store.preparedInitramfs(action: order.imageDigest)
+    if initramfs.runtime != nil {
+      run.arguments = try WasmRuntime.arguments(order.arguments, hasInputs: !run.inputs.isEmpty)
+      run.memoryBytes += UInt64(WasmRuntime.ownBytes(archive: initramfs.runtimeSize))
+    }
+    let memory =
+      Machine.overheadMiB(initramfs: initramfs.size) + order.limits.memoryMiB + order.limits.diskMiB
     guard memory <= settings.maximumMemoryMiB else {
       throw .tooLarge("needs \(memory) MiB; this host gives a machine \(settings.maximumMemoryMiB)")
     }
@@ -293,8 +324,8 @@ public final class MicroVMHost: SandboxHost {
     _ shape: WarmPool.Shape, _ assignment: MicroVM.Assignment?, bootSeconds: Int64,
     _ tell: @escaping (MicroVM.Progress) -> Void
   ) throws(SandboxError) -> MicroVM {
-    let kernel = try images.preparedKernel()
-    let initramfs = try images.preparedInitramfs(action: shape.image)
+    let kernel = try store.preparedKernel()
+    let initramfs = try store.preparedInitramfs(action: shape.image)
     guard let user = users.take() else { throw .tooLarge("no user is free for another machine") }
     do throws(SandboxError) {
       let request = shape.isReproducible ? assignment.map { GuestFrame(.run($0.run)).framed } : nil
@@ -317,7 +348,7 @@ public final class MicroVMHost: SandboxHost {
   }
 
   private func parts(
-    of shape: WarmPool.Shape, kernel: String, initramfs: String, request: [UInt8]?, user: UInt32
+    of shape: WarmPool.Shape, kernel: String, initramfs: ImageStore.Initramfs, request: [UInt8]?, user: UInt32
   ) throws(SandboxError) -> MicroVM.Parts {
     let accelerator = try Machine.Accelerator(for: shape.isolationClass)
     let isKVM = accelerator == .kvm
@@ -325,10 +356,12 @@ public final class MicroVMHost: SandboxHost {
     let name = "\(getpid())-\(sequence)"
     let jail = try Jail(
       folder: "\(settings.folder)/machines/\(name)", program: settings.program,
-      files: [(kernel, "kernel"), (request == nil ? initramfs : "", "initramfs")].filter { !$0.0.isEmpty },
+      files: [(kernel, "kernel"), (request == nil ? initramfs.path : "", "initramfs")].filter {
+        !$0.0.isEmpty
+      },
       devices: isKVM ? ["/dev/kvm"] : [])
     if let request {
-      try jail.place([try images.bytes(of: initramfs), RequestArchive.bytes(request)], "initramfs")
+      try jail.place([try store.bytes(of: initramfs.path), RequestArchive.bytes(request)], "initramfs")
     }
     let group = ControlGroup(
       groupPrefix + name,
@@ -340,11 +373,12 @@ public final class MicroVMHost: SandboxHost {
       machine: Machine(
         accelerator: accelerator, memoryMiB: shape.memoryMiB,
         time: shape.isReproducible ? .counted : .flowing,
-        timestampKilohertz: timestampKilohertz),
+        timestampKilohertz: timestampKilohertz, initramfsSize: initramfs.size),
       jail: jail, group: group, user: user,
       userGroup: isKVM ? MicroVMHost.group(of: "/dev/kvm") ?? user : user,
       evidence: MachineEvidence(
-        kernelDigest: images.kernel.digest, initramfsDigest: images.guest.digest,
+        kernelDigest: store.kernel.digest, initramfsDigest: store.guest.digest,
+        runtimeDigest: initramfs.runtime?.digest,
         probe: probes[isKVM ? .microvmKVM : .microvmTCG] ?? "not probed"),
       provenance: shape.image.flatMap(images.provenance),
       release: { [weak self] in self?.users.giveBack(user) })
@@ -353,15 +387,6 @@ public final class MicroVMHost: SandboxHost {
   private static func group(of path: String) -> UInt32? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_gid : nil
-  }
-
-  /// Ticks of the time-stamp counter in a hundredth of a second.
-  private static func measureTimestampCounter() -> Int {
-    let (firstTicks, firstTime) = (csystem_processor_ticks(), csystem_monotonic_ns())
-    usleep(10_000)
-    let (ticks, time) = (csystem_processor_ticks(), csystem_monotonic_ns())
-    guard ticks > firstTicks, time > firstTime else { return 0 }
-    return Int((ticks - firstTicks) * 1_000_000 / (time - firstTime))
   }
 
   #if DEBUG

@@ -15,6 +15,17 @@ public struct ClassFinding: Equatable, Sendable {
   public let remedy: String
 }
 
+/// Whether WebAssembly modules run here, in one of the ways in which they may.
+public struct ModuleFinding: Equatable, Sendable {
+  /// `microvm`, or a runtime's name.
+  public let way: String
+  public let isActive: Bool
+  /// Why not, or by what.
+  public let finding: String
+  /// How to make it so; empty where it is.
+  public let remedy: String
+}
+
 /// What a host can do and enforce (HF-8, HF-9).
 public struct PreflightReport: Equatable, Sendable {
   /// Strongest first.
@@ -27,12 +38,28 @@ public struct PreflightReport: Equatable, Sendable {
   public let imageFault: String?
   /// Why it cannot be said of an image where it came from; nil where it can of all.
   public let provenanceFault: String?
+  /// Of WebAssembly modules; none where no host was asked.
+  public let modules: [ModuleFinding]
   /// What is not enforced as strictly as it could be; for people.
   public let warnings: [String]
 
   /// Nothing asked yet.
   static let none = PreflightReport(
     classes: [], controllers: [], missingControllers: [], imageFault: nil, provenanceFault: nil, warnings: [])
+
+  /// A report; see the fields.
+  init(
+    classes: [ClassFinding], controllers: [String], missingControllers: [String], imageFault: String?,
+    provenanceFault: String? = nil, modules: [ModuleFinding] = [], warnings: [String]
+  ) {
+    self.classes = classes
+    self.controllers = controllers
+    self.missingControllers = missingControllers
+    self.imageFault = imageFault
+    self.provenanceFault = provenanceFault
+    self.modules = modules
+    self.warnings = warnings
+  }
 
   /// Both reports as one, classes strongest first. What one host misses is missing.
   func joined(_ other: PreflightReport) -> PreflightReport {
@@ -41,6 +68,7 @@ public struct PreflightReport: Equatable, Sendable {
       controllers: Array(Set(controllers + other.controllers)).sorted(),
       missingControllers: Array(Set(missingControllers + other.missingControllers)).sorted(),
       imageFault: imageFault ?? other.imageFault, provenanceFault: provenanceFault ?? other.provenanceFault,
+      modules: modules + other.modules,
       warnings: warnings + other.warnings)
   }
 
@@ -49,15 +77,25 @@ public struct PreflightReport: Equatable, Sendable {
     classes.filter(\.isActive).map(\.isolationClass)
   }
 
-  /// The table for people, a class a line.
+  /// The table for people, a class a line, then what runs WebAssembly modules.
   public var table: String {
-    let rows = classes.map { row in
-      let state = row.isActive ? "active" : "inactive"
-      let name = row.isolationClass.rawValue
+    func line(_ name: String, _ isActive: Bool, _ finding: String, _ remedy: String) -> String {
       let padded = name + String(repeating: " ", count: max(1, 13 - name.count))
-      return "\(padded)\(state)  \(row.finding)" + (row.remedy.isEmpty ? "" : "; \(row.remedy)")
+      return "\(padded)\(isActive ? "active" : "inactive")  \(finding)"
+        + (remedy.isEmpty ? "" : "; \(remedy)")
     }
-    return (rows + warnings.map { "warning: \($0)" }).joined(separator: "\n")
+    let rows = classes.map { line($0.isolationClass.rawValue, $0.isActive, $0.finding, $0.remedy) }
+    let ways = modules.map { line("webassembly", $0.isActive, "\($0.way): \($0.finding)", $0.remedy) }
+    return (rows + ways + warnings.map { "warning: \($0)" }).joined(separator: "\n")
+  }
+
+  /// The images with the classes that run them here, an image a line. One that nothing runs says so.
+  public func table(of images: [HostImage]) -> String {
+    images.map { image in
+      let able = image.classes.filter(active.contains).map(\.rawValue)
+      return "\(image.digest)  \(image.kind)  "
+        + (able.isEmpty ? "nothing here runs it" : able.joined(separator: ", "))
+    }.joined(separator: "\n")
   }
 }
 
@@ -73,7 +111,7 @@ extension MicroVMHost {
           finding: failure ?? "a machine was booted",
           remedy: failure == nil
             ? "" : "install qemu-system-x86, run as root, build the images with Deploy/images/build")
-        let images = images
+        let images = store
         imageWork.run { () throws(SandboxError) in
           images.fault
         } then: { [self] result in
@@ -101,7 +139,24 @@ extension MicroVMHost {
     return PreflightReport(
       classes: [kvm, tcg],
       controllers: controllers, missingControllers: missing, imageFault: fault,
-      provenanceFault: images.provenanceFault, warnings: warnings)
+      provenanceFault: images.provenanceFault,
+      modules: [moduleFinding(isActive: kvm.isActive || tcg.isActive)], warnings: warnings)
+  }
+
+  /// That a machine boots with what runs modules is not tried: the machine is the same, and what is added to it was
+  /// held against its digest.
+  private func moduleFinding(isActive: Bool) -> ModuleFinding {
+    guard let runtime = store.runtime else {
+      return ModuleFinding(
+        way: "microvm", isActive: false, finding: "the images have nothing that runs modules",
+        remedy: "build them with Deploy/images/build where the Swift toolchain has wasmkit")
+    }
+    let bytes = Folders.size(runtime.path) ?? 0
+    return ModuleFinding(
+      way: "microvm", isActive: isActive,
+      finding: isActive
+        ? "wasmkit, \(runtime.digest), \(bytes >> 20) MiB unpacked" : "no class of microVMs is active",
+      remedy: isActive ? "" : "see there")
   }
 
   func probeKVM(_ done: @escaping (ClassFinding) -> Void) {
@@ -166,7 +221,7 @@ extension MicroVMHost {
     let boot = Folders.readKernelFile("/proc/sys/kernel/random/boot_id") ?? ""
     var status = stat()
     let changed = stat(settings.program, &status) == 0 ? Int(status.st_mtim.tv_sec) : 0
-    return "\(boot.prefix { !$0.isNewline }) \(images.kernel.digest) \(images.guest.digest) \(changed)"
+    return "\(boot.prefix { !$0.isNewline }) \(store.kernel.digest) \(store.guest.digest) \(changed)"
   }
 
   private func rememberedProbe() -> String? {

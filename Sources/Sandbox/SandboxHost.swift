@@ -10,6 +10,16 @@ public enum SandboxEvent: Sendable {
   case finished(RunID, RunOutcome)
 }
 
+/// An image of a host, and what can run it there.
+public struct HostImage: Equatable, Sendable {
+  /// `sha256:<hex>`.
+  public let digest: String
+  /// `archive` for one of microVMs, or what an OCI image is made of.
+  public let kind: String
+  /// Strongest first.
+  public let classes: [IsolationClass]
+}
+
 /// Where runs of some isolation classes are carried out. Confined to its loop.
 public protocol SandboxHost: AnyObject {
   /// Those that it is for, whether they are active here or not.
@@ -22,6 +32,8 @@ public protocol SandboxHost: AnyObject {
   func kill(_ run: RunID)
   /// Ends every run; each `finished` follows.
   func killAll()
+  /// The images that are installed for it, each with the classes that can run it: none where something is missing.
+  var images: [HostImage] { get }
   /// Finds out what is active, by trying it.
   func preflight(_ done: @escaping (PreflightReport) -> Void)
 }
@@ -53,6 +65,24 @@ public final class SandboxHosts {
 
   public func killAll() {
     for host in hosts { host.killAll() }
+  }
+
+  /// The images of all hosts, by digest; what can run one is together what the hosts say of it.
+  public var images: [HostImage] {
+    var found: [String: HostImage] = [:]
+    for image in hosts.flatMap(\.images) {
+      let classes = (found[image.digest]?.classes ?? []) + image.classes
+      found[image.digest] = HostImage(
+        digest: image.digest, kind: image.kind, classes: classes.sorted(by: >))
+    }
+    return found.values.sorted { $0.digest < $1.digest }
+  }
+
+  /// What an executor is told of the images.
+  public var imageClasses: ImageClasses {
+    var found = ImageClasses()
+    for image in images { found.insert(image.digest, image.classes) }
+    return found
   }
 
   /// Asks one host after the other.

@@ -45,6 +45,19 @@ struct ImageCommandTests {
     let spoiled = try claw("verify")
     #expect(spoiled.code == 1, "\(spoiled.output)")
     #expect(spoiled.output.contains("layer"), "\(spoiled.output)")
+    // A WebAssembly module that begins and ends, and what is none.
+    func module(_ bytes: String, at name: String) throws -> Outcome {
+      let description = root + "/\(name).json"
+      try #"[{"wasm": "\#(bytes)"}]"#.write(toFile: description, atomically: true, encoding: .utf8)
+      _ = try Programs.run("/bin/sh", ["-c", "'\(script)' '\(root)/\(name)' <'\(description)'"])
+      return try claw("add", "\(root)/\(name)")
+    }
+    let idle = "0061736d0100000001040160000003020100070a01065f737461727400000a040102000b"
+    let taken = try module(idle, at: "module")
+    #expect(taken.code == 0 && taken.output.contains("bytes of a WebAssembly module"), "\(taken.output)")
+    let refused = try module("7f454c46", at: "program")
+    #expect(refused.code == 1, "\(refused.output)")
+    #expect(refused.output.contains("WebAssembly module: expected one that begins with"), "\(refused.output)")
     let usage = try Programs.run("claw", ["image", "list"])
     #expect(usage.code == 2 && usage.output.contains("--images"), "\(usage.output)")
   }

@@ -6,7 +6,7 @@ import Testing
 @testable import Images
 
 /// A folder of one's own with a library and layouts made by Python's tarfile.
-private final class Bench {
+final class Bench {
   let folder = NSTemporaryDirectory() + "openexec-images-\(UUID())"
   let library: ImageLibrary
   let origin = Provenance.Origin(source: "a test", addedAt: "2026-01-01T00:00:00Z", addedBy: "ann")
@@ -40,13 +40,18 @@ private final class Bench {
   func layout(_ layers: [String], gzip: Bool = false, called: String? = nil) throws -> (
     folder: String, digest: String
   ) {
+    let form = called.map { ", \"called\": \"\($0)\"" } ?? ""
+    let text = layers.map { "{\"gzip\": \(gzip), \"entries\": [\($0)]\(form)}" }.joined(separator: ",")
+    return try layout(description: "[\(text)]")
+  }
+
+  /// A layout as the tool takes it.
+  func layout(description: String) throws -> (folder: String, digest: String) {
     count += 1
     let place = "\(folder)/layout-\(count)"
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../tools/oci-layout").standardizedFileURL.path
-    let form = called.map { ", \"called\": \"\($0)\"" } ?? ""
-    let text = layers.map { "{\"gzip\": \(gzip), \"entries\": [\($0)]\(form)}" }.joined(separator: ",")
-    return (place, try run("/usr/bin/python3", [script, place], input: "[\(text)]"))
+    return (place, try run("/usr/bin/python3", [script, place], input: description))
   }
 
   func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }

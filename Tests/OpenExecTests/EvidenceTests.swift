@@ -60,7 +60,8 @@ struct EvidenceTests {
     var measures = RunMeasures()
     measures.usage = RunUsage(processorNanoseconds: 5, memoryPeakBytes: 6, wallNanoseconds: 7)
     measures.machine = MachineEvidence(
-      kernelDigest: "sha256:aa", initramfsDigest: "sha256:bb", probe: "a machine was booted")
+      kernelDigest: "sha256:aa", initramfsDigest: "sha256:bb",
+      runtimeDigest: "sha256:" + String(repeating: "cc", count: 32), probe: "a machine was booted")
     measures.provenance = SHA256.hash("where it came from")
     measures.output = StreamMeasure(writtenBytes: 100, isCut: true, redactions: 0)
     var record = EgressRecord(
@@ -96,6 +97,7 @@ struct EvidenceTests {
     // The image that ran, and where that came from (INV-023).
     #expect(draft.receipt.imageDigest == action.imageDigest)
     #expect(draft.receipt.provenance == SHA256.hash("where it came from"))
+    #expect(evidence.machine?.runtimeDigest?.hasPrefix("sha256:cc") == true)
     #expect(evidence.exitStatus == 0 && evidence.secrets == ["token", "calendar"])
     #expect(evidence.output.digest == SHA256.hash("{\"sum\":3}") && evidence.output.isCut)
     #expect(evidence.output.writtenBytes == 100 && evidence.labels == [world.agent.path])

@@ -334,9 +334,12 @@ struct ExecutorInstanceTests {
       { $0.ending = .sandboxFailed("the machine ended") },
       { $0.ending = .completed(exitStatus: 1) },
       { $0.ending = .signalled(number: 9) },
+      // A shim's word, for a run in a machine.
+      { $0.ending = .toldByShim(exitStatus: 0) },
     ]
     let codes = [
       "EVIDENCE", "EVIDENCE", "EVIDENCE", "EVIDENCE", "SANDBOX_FAILED", "EXIT_STATUS", "SIGNALLED",
+      "EVIDENCE",
     ]
     for (spoil, code) in zip(spoils, codes) {
       var (shell, order) = try running()

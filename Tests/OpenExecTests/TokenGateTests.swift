@@ -227,6 +227,29 @@ struct TokenGateTests {
       refusal { $0.grant.isolationClass = .kata } == .sandboxInactive(least: .kata))
   }
 
+  @Test("HF-8: the strongest class that can run the image, not the strongest of all")
+  func imageClasses() throws {
+    let image = "sha256:" + String(repeating: "ab", count: 32)
+    func chosen(_ able: [IsolationClass]?) -> Result<AdmittedJob, GateRefusal> {
+      var context = context
+      context.activeClasses = [.microvmTCG, .kata, .container]
+      if let able { context.images.insert(image, able) }
+      return TokenGate.admit(world.job(world.plan()), in: context, nonces: NonceRegistry())
+    }
+    // Of an image that is not known here the sandbox says what it thinks of it.
+    #expect(try chosen(nil).get().isolationClass == .kata)
+    #expect(try chosen([.microvmKVM, .microvmTCG]).get().isolationClass == .microvmTCG)
+    // None that is active; one that is below the least.
+    for able: [IsolationClass] in [[], [.microvmKVM], [.container]] {
+      guard case .failure(let refusal) = chosen(able) else {
+        Issue.record("it may run in \(able)")
+        continue
+      }
+      let said = refusal.reason.description
+      #expect(refusal.reason.requirement == "HF-9" && said.contains("the kind of image \(image)"), "\(said)")
+    }
+  }
+
   @Test("HF-9: what this executor cannot enforce, it does not run")
   func unenforceable() {
     #expect(

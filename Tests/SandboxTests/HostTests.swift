@@ -30,7 +30,7 @@ struct HostTests {
     #expect(throws: SandboxError.self) { try store.preparedInitramfs(action: rig.images.actions) }
     #expect(throws: Never.self) { try store.preparedInitramfs(action: nil) }
     #expect(store.fault?.contains("actions.cpio") == true, "the preflight tells")
-    #expect(rig.host.images.fault == nil)
+    #expect(rig.host.store.fault == nil)
   }
 
   @Test("links in place of images, manifests and folders are refused")

@@ -4,6 +4,7 @@ import Foundation
 import OpenExec
 import Records
 import Testing
+import WasmBytes
 import Wire
 
 @testable import Sandbox
@@ -13,7 +14,10 @@ private final class Double {
   let folder = "/run/oed-\(UUID().uuidString.prefix(8))"
   let rig: ShimRig
 
-  init(_ words: [String]) throws {
+  /// `wasmImages`: it is a shim for modules, of that folder's.
+  init(
+    _ words: [String], wasmImages: String? = nil, _ change: (inout ShimSettings) -> Void = { _ in }
+  ) throws {
     let manager = FileManager.default
     try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let program = folder + "/containerd-shim-double-v2"
@@ -24,8 +28,10 @@ private final class Double {
         to: URL(fileURLWithPath: folder + "/behaviour.json"))
     rig = try ShimRig {
       $0.container = ShimSettings.Runtime(program)
+      if let wasmImages { ($0.images, $0.wasm) = (wasmImages, ShimSettings.Runtime(program)) }
       $0.bootSeconds = 3
       $0.deadlines = ShimSettings.Deadlines(launch: 4, create: 2, start: 2, brief: 2)
+      change(&$0)
     }
   }
 
@@ -133,6 +139,69 @@ struct ShimDoubleTests {
     let state = Folders.readKernelFile("/proc/\(orphan)/stat") ?? ""
     #expect(state.isEmpty || state.contains(") Z "), "\(state)")
     double.rig.expectNothingLeft()
+  }
+
+  @Test("a module in a shim for modules is its own first process, and counts by the shim's word, told twice")
+  func modules() throws {
+    let (folder, digests) = try WasmBench.images([WasmBytes.echo])
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    func run(_ words: [String], _ arguments: [String] = ["/module.wasm", "x"]) throws -> RunOutcome {
+      let double = try Double(["module"] + words, wasmImages: folder)
+      let limits = ActionLimits(wallSeconds: 3, memoryMiB: 16, processes: 4, outputBytes: 1_000, diskMiB: 1)
+      let order = double.rig.order(
+        arguments, image: digests[0], parameters: #"{"text":"hi"}"#, limits: limits)
+      let outcome = try double.rig.carryOut(order)
+      double.rig.expectNothingLeft()
+      #expect(double.processes == [])
+      return outcome
+    }
+    let outcome = try run([])
+    #expect(outcome.ending == .toldByShim(exitStatus: 0), "\(outcome.ending)")
+    #expect(String(decoding: outcome.output, as: UTF8.self) == #"{"text":"hi"}"#)
+    #expect(String(decoding: outcome.errorOutput, as: UTF8.self) == "a module was here\n")
+    #expect(outcome.guest == nil && outcome.measures.machine?.initramfsDigest == "none")
+    #expect(try run(["status-3"]).ending == .toldByShim(exitStatus: 3))
+    for (words, why) in [
+      (["delete-differs"], "told of its end 0 and 9"), (["wait-without-time"], "the reply is malformed"),
+      (["hang-Delete"], "Delete: no answer"),
+    ] {
+      let outcome = try run(words)
+      guard case .sandboxFailed(let said) = outcome.ending else {
+        Issue.record("\(words) counted: \(outcome.ending)")
+        continue
+      }
+      #expect(said.contains(why), "\(words): \(said)")
+    }
+    #expect(try run(["hang-Wait"]).ending == .wallClock)
+    guard case .sandboxFailed(let said) = try run([], ["/bin/sh"]).ending else {
+      Issue.record("another program than the module ran")
+      return
+    }
+    #expect(said.contains("expected /module.wasm as the first argument"), "\(said)")
+  }
+
+  @Test("the preflight runs a module where there is a shim for it, and says where there is none")
+  func modulePreflight() throws {
+    func finding(_ double: Double) throws -> (ModuleFinding, [HostImage]) {
+      var found: ModuleFinding?
+      double.rig.host.probeModules { found = $0 }
+      while found == nil { try double.rig.loop.turn() }
+      double.rig.expectNothingLeft()
+      return (try #require(found), double.rig.host.images)
+    }
+    let (folder, digests) = try WasmBench.images([WasmBytes.echo])
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let (works, images) = try finding(Double(["module"], wasmImages: folder))
+    #expect(works.isActive && works.remedy.isEmpty, "\(works)")
+    #expect(images.first { $0.digest == digests[0] }?.classes == [.container])
+    let (fails, without) = try finding(Double(["module", "status-1"], wasmImages: folder))
+    #expect(!fails.isActive && !fails.remedy.isEmpty, "\(fails)")
+    #expect(without.first { $0.digest == digests[0] }?.classes == [])
+    let absent = try Double(["module"], wasmImages: folder) {
+      $0.wasm = ShimSettings.Runtime("io.none.none.v1")
+    }
+    let (nothing, _) = try finding(absent)
+    #expect(!nothing.isActive && nothing.finding.contains("there is no program containerd-shim-none-v1"))
   }
 
   @Test("a shim that others could be is not spoken to")

@@ -20,6 +20,8 @@ struct ContainerSpec {
   var users: (root: UInt32, nobody: UInt32)
   /// Such as `/openexec-…/ID`.
   var controlGroup: String
+  /// A module and its arguments, which is the first process itself; nil for a container.
+  var module: [String]?
 
   /// Memory of the whole: what the action may have, what it may write, and the first process.
   var memoryBytes: Int {
@@ -36,9 +38,16 @@ struct ContainerSpec {
   /// The first process may change to the action's user and end what it leaves behind, and nothing else; the action
   /// has no capability at all.
   private var process: JSON {
-    let capabilities: JSON = ["CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"]
-    return [
-      "terminal": false, "user": ["uid": 0, "gid": 0], "args": [.string(ContainerSpec.entry), "entry"],
+    if let module { return process(module, user: 65_534, capabilities: []) }
+    return process(
+      [ContainerSpec.entry, "entry"], user: 0,
+      capabilities: ["CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID"])
+  }
+
+  private func process(_ arguments: [String], user: Int, capabilities: JSON) -> JSON {
+    [
+      "terminal": false, "user": ["uid": .integer(user), "gid": .integer(user)],
+      "args": .array(arguments.map(JSON.string)),
       "env": [], "cwd": "/", "noNewPrivileges": true,
       "capabilities": [
         "bounding": capabilities, "effective": capabilities, "permitted": capabilities, "inheritable": [],

@@ -15,6 +15,7 @@ final class RootStore: Sendable {
     let digest: Digest
     /// Of the document that the image was held against; nil where it is none of the library.
     var provenance: Digest?
+    let kind: ImageKind
   }
 
   struct State {
@@ -67,17 +68,21 @@ final class RootStore: Sendable {
     let place = "\(folder)/\(SHA256.hash(name).hex)"
     // Of an attempt that failed half-way.
     Folders.remove(place)
+    let kind: ImageKind
     var provenance: Digest?
     if let image {
-      do {
-        provenance = try library.load(image, into: place).provenance.hash
+      do throws(ImageError) {
+        let loaded = try library.load(image, into: place)
+        kind = loaded.kind
+        provenance = loaded.provenance.hash
       } catch {
         throw .image(error)
       }
     } else {
       try Folders.make(place, mode: 0o755)
+      kind = .container
     }
-    return try finish(place, as: name, provenance, &state)
+    return try finish(place, as: name, kind, provenance, &state)
   }
 
   /// A root of files that are given, for trials of a runtime.
@@ -92,13 +97,36 @@ final class RootStore: Sendable {
       if !above.isEmpty { try Folders.makeAll("\(place)/\(above)", mode: 0o755) }
       try Folders.create("\(place)/\(path)", [bytes], mode: 0o555)
     }
-    return try locked { (state) throws(SandboxError) in try finish(place, as: name, nil, &state) }
+    return try locked { (state) throws(SandboxError) in try finish(place, as: name, .container, nil, &state) }
   }
 
+  /// A root of a module that is given, for a trial.
+  func module(_ bytes: [UInt8]) throws(SandboxError) -> Root {
+    let place = "\(folder)/\(SHA256.hash("a module to try").hex)"
+    Folders.remove(place)
+    try Folders.make(place, mode: 0o755)
+    try Folders.create("\(place)/\(WasmImage.fileName)", [bytes], mode: 0o444)
+    return try locked { (state) throws(SandboxError) in
+      try finish(place, as: "a module to try", .wasm, nil, &state)
+    }
+  }
+
+  /// A module is its own first process: this program adds none.
   private func finish(
-    _ place: String, as name: String, _ provenance: Digest?, _ state: inout State
+    _ place: String, as name: String, _ kind: ImageKind, _ provenance: Digest?,
+    _ state: inout State
   ) throws(SandboxError) -> Root {
     for point in RootStore.mountPoints { try Folders.make("\(place)/\(point)", mode: 0o755) }
+    if kind == .container { try addEntry(place) }
+    for path in [place] + RootStore.mountPoints.map({ "\(place)/\($0)" }) { chmod(path, 0o755) }
+    // A runtime gives what it mounts the mode of the place where it mounts it.
+    chmod("\(place)/tmp", 0o1777)
+    let root = Root(path: place, digest: try measure(place), provenance: provenance, kind: kind)
+    state.roots[name] = root
+    return root
+  }
+
+  private func addEntry(_ place: String) throws(SandboxError) {
     let own = "\(place)/\(RootStore.reserved)"
     guard !Folders.exists(own), !Folders.isLink(own) else {
       throw .unfit(path: "/\(RootStore.reserved)", "is in the image; the name is this program's own")
@@ -106,13 +134,8 @@ final class RootStore: Sendable {
     try Folders.make(own, mode: 0o755)
     try Folders.create("\(own)/guest", [try ImageStore.entryProgram(in: images)], mode: 0o555)
     // What is made above is subject to the umask.
-    for path in [place, own] + RootStore.mountPoints.map({ "\(place)/\($0)" }) { chmod(path, 0o755) }
+    chmod(own, 0o755)
     chmod("\(own)/guest", 0o555)
-    // A runtime gives what it mounts the mode of the place where it mounts it.
-    chmod("\(place)/tmp", 0o1777)
-    let root = Root(path: place, digest: try measure(place), provenance: provenance)
-    state.roots[name] = root
-    return root
   }
 
   /// The same root as a device.
@@ -145,6 +168,9 @@ final class RootStore: Sendable {
       throw .image(error)
     }
   }
+
+  /// The images of the library.
+  var kinds: [(digest: String, kind: ImageKind)] { library.kinds() }
 
   /// Why an image of the library is not what its provenance says; nil where each is.
   var fault: String? {

@@ -38,6 +38,8 @@ public final class ShimHost: SandboxHost {
   let groupParent: String
   /// How it was found out that a class is active.
   var probes: [IsolationClass: String] = [:]
+  /// Whether the preflight ran a WebAssembly module.
+  var runsModules = false
   /// What could not be removed, the newest last.
   public private(set) var leftovers: [String] = []
 
@@ -82,6 +84,17 @@ public final class ShimHost: SandboxHost {
   }
 
   deinit { close(lock) }
+
+  public var images: [HostImage] {
+    roots.kinds.map { digest, kind in
+      let able: [IsolationClass] =
+        switch kind {
+        case .container: classes
+        case .wasm: runsModules ? [.container] : []
+        }
+      return HostImage(digest: digest, kind: kind.rawValue, classes: able)
+    }
+  }
 
   public var running: Int { tasks.count + preparing.count + measuring }
 
@@ -152,7 +165,9 @@ public final class ShimHost: SandboxHost {
     guard !order.reaches else {
       throw .secret("tasks of shims have neither proxy nor secrets; use a microvm class")
     }
-    let run = try GuestRun(order)
+    let run =
+      root.kind == .wasm
+      ? try module(order.arguments, order.parameters, inputs: order.inputs.count) : try GuestRun(order)
     return try makeTask(
       order.id, order.isolationClass, root: root, run: run, inputs: order.inputs.map(\.content),
       limits: order.limits, tell)
@@ -170,8 +185,9 @@ public final class ShimHost: SandboxHost {
     inputs: [[UInt8]] = [], limits: ActionLimits, _ tell: @escaping (ShimTask.Progress) -> Void
   ) throws(SandboxError) -> ShimTask {
     try checkPlace()
-    guard let runtime = settings.runtime(of: isolationClass) else {
-      throw .shim("class \(isolationClass.rawValue) runs in no shim")
+    let runtime = root.kind == .wasm ? moduleRuntime : settings.runtime(of: isolationClass)
+    guard let runtime, root.kind == .container || isolationClass == .container else {
+      throw .shim("class \(isolationClass.rawValue) runs no image of kind \(root.kind.rawValue) in a shim")
     }
     let name = ShimHost.freshName()
     // Whole pages of each input, and what the folder itself takes.
@@ -183,7 +199,7 @@ public final class ShimHost: SandboxHost {
     guard let pair = users.take() else { throw .tooLarge("no users are free for another task") }
     let spec = ContainerSpec(
       isolationClass: isolationClass, limits: limits, inputMiB: inputMiB, users: (2 * pair, 2 * pair + 1),
-      controlGroup: "\(groupParent)/\(name)")
+      controlGroup: "\(groupParent)/\(name)", module: root.kind == .wasm ? run.arguments : nil)
     do throws(SandboxError) {
       let task = try makeTask(spec, name, runtime, root: root, run: run, inputs: inputs, limits: limits, tell)
       pairs[id] = pair
@@ -206,10 +222,14 @@ public final class ShimHost: SandboxHost {
         "needs \(spec.memoryBytes >> 20) MiB; this host gives a task \(settings.maximumMemoryMiB)")
     }
     let parts = try parts(name, runtime, spec, root)
+    let isModule = root.kind == .wasm
     return ShimTask(
-      loop: loop, parts: parts, run: run, inputs: inputs, outputLimit: limits.outputBytes,
+      loop: loop, parts: parts,
+      speech: isModule
+        ? TaskSpeech(module: run.parameters, outputLimit: limits.outputBytes)
+        : TaskSpeech(run, inputs: inputs, outputLimit: limits.outputBytes),
       allowances: TaskProcedure.Allowances(
-        bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds)),
+        bootSeconds: settings.bootSeconds, wallSeconds: Int64(limits.wallSeconds), hasGuest: !isModule),
       deadlines: settings.deadlines, tell: tell)
   }
 
@@ -235,7 +255,7 @@ public final class ShimHost: SandboxHost {
       (mount.type, mount.source, device) = ("ext4", attached.path, attached.descriptor)
     }
     do throws(SandboxError) {
-      let entry = try ImageStore.entryDigest(in: settings.images)
+      let entry = root.kind == .wasm ? "none" : try ImageStore.entryDigest(in: settings.images)
       let bundle = try TaskBundle(folder: "\(bundles)/\(name)", spec: specification(spec), program: program)
       return ShimTask.Parts(
         call: call(name, program), bundle: bundle, root: mount, device: device,
@@ -246,7 +266,8 @@ public final class ShimHost: SandboxHost {
         evidence: MachineEvidence(
           // The runtime's kernel, or the host's: not this program's to measure.
           kernelDigest: "not measured", initramfsDigest: entry,
-          probe: probes[spec.isolationClass] ?? "not probed"),
+          probe: root.kind == .wasm
+            ? "the word of \(runtime.name), without a guest" : probes[spec.isolationClass] ?? "not probed"),
         provenance: root.provenance)
     } catch {
       if device >= 0 { _ = csystem_close(device) }

@@ -8,16 +8,18 @@ extension ShimHost {
   public func preflight(_ done: @escaping (PreflightReport) -> Void) {
     probe(.kata) { [self] kata in
       probe(.container) { [self] container in
-        let controllers = ControlGroup.usableControllers()
-        var warnings: [String] = []
-        if container.isActive {
-          warnings.append("a container shares the host's kernel; policies must ask for the class by name")
+        probeModules { [self] modules in
+          let controllers = ControlGroup.usableControllers()
+          var warnings: [String] = []
+          if container.isActive {
+            warnings.append("a container shares the host's kernel; policies must ask for the class by name")
+          }
+          done(
+            PreflightReport(
+              classes: [kata, container], controllers: controllers,
+              missingControllers: ControlGroup.controllers.filter { !controllers.contains($0) },
+              imageFault: roots.fault, modules: [modules], warnings: warnings))
         }
-        done(
-          PreflightReport(
-            classes: [kata, container], controllers: controllers,
-            missingControllers: ControlGroup.controllers.filter { !controllers.contains($0) },
-            imageFault: roots.fault, provenanceFault: nil, warnings: warnings))
       }
     }
   }

@@ -35,6 +35,8 @@ public struct ShimSettings: Sendable {
   public var roots: String
   public var container = Runtime("io.containerd.runc.v2")
   public var kata = Runtime("io.containerd.kata.v2")
+  /// Of WebAssembly modules in class `container`; nil for one of those known that is installed.
+  public var wasm: Runtime?
   /// Of the tasks, as containerd has namespaces.
   public var namespace = "openexec"
   /// The first of the users that containers run as, two each: `UserBlock.count` × `UserBlock.blocks` of them, of which

@@ -39,7 +39,7 @@ final class ShimTask {
   private let waitSeconds: Int64
   private let tell: (Progress) -> Void
   private var procedure: TaskProcedure
-  private var conversation: GuestConversation
+  private var speech: TaskSpeech
   /// The shim's program, while it starts the shim.
   private var launcher: ShimCommand?
   private var bootstrap: ShimBootstrap?
@@ -67,7 +67,7 @@ final class ShimTask {
   }
 
   init(
-    loop: EventLoop, parts: Parts, run: GuestRun, inputs: [[UInt8]], outputLimit: Int,
+    loop: EventLoop, parts: Parts, speech: TaskSpeech,
     allowances: TaskProcedure.Allowances, deadlines: ShimSettings.Deadlines,
     tell: @escaping (Progress) -> Void
   ) {
@@ -77,7 +77,7 @@ final class ShimTask {
     self.deadlines = deadlines
     waitSeconds = allowances.bootSeconds + allowances.wallSeconds + 60
     procedure = TaskProcedure(allowances)
-    conversation = GuestConversation(run, inputs: inputs, outputLimit: outputLimit)
+    self.speech = speech
   }
 
   /// The shim's process, once it has said which it is; for tests that end it from outside.
@@ -101,6 +101,7 @@ final class ShimTask {
       let said = early
       early = []
       hear(said)
+      if speech.isModule { sendInput() }
     case .closeInput:
       closeInput()
       call(.closeInput)
@@ -158,7 +159,7 @@ final class ShimTask {
     case .wait: send(call, TaskID(id), waitSeconds, reply: exited)
     case .kill: send(call, KillTask(id, signal: SIGKILL), deadlines.brief)
     case .closeInput: send(call, CloseTaskInput(id), deadlines.brief)
-    case .delete: send(call, TaskID(id), deadlines.brief)
+    case .delete: send(call, TaskID(id), deadlines.brief, reply: deleted)
     case .shutdown: send(call, ShutdownShim(id), deadlines.brief)
     }
   }
@@ -187,6 +188,7 @@ final class ShimTask {
       // Before the shim looks for them: with one missing some say that the task runs, and it never ends.
       try listen(parts.bundle.stdout) { [unowned self] in hear($0) }
       try listen(parts.bundle.stderr) { [unowned self] bytes in
+        speech.receiveError(bytes)
         complaint = Array((complaint + bytes).suffix(ShimTask.complaintLimit))
       }
       let input = try TaskBundle.open(parts.bundle.stdin)
@@ -221,15 +223,24 @@ final class ShimTask {
 
   /// A reply without its time may be one that was cut off, and says nothing.
   private func exited(_ payload: [UInt8]) throws(ProtobufError) {
-    guard try TaskExit(decoding: payload).exitedAt != nil else {
-      throw .refused(field: 2, expected: "when the task ended")
-    }
+    let exit = try TaskExit(decoding: payload)
+    guard exit.exitedAt != nil else { throw .refused(field: 2, expected: "when the task ended") }
     countOutOfMemory()
+    if speech.isModule { step(.told(exit.exitStatus)) }
+  }
+
+  /// A second word on how a module ended, which has to be the first one's.
+  private func deleted(_ payload: [UInt8]) throws(ProtobufError) {
+    if speech.isModule { step(.told(try TaskDeleted(decoding: payload).exitStatus)) }
   }
 
   // MARK: The guest
 
   private func hear(_ bytes: [UInt8]) {
+    if speech.isModule {
+      _ = try? speech.receive(bytes)
+      return
+    }
     if procedure.phase == .starting {
       // A guest is often quicker than the shim's answer to the start. It has no more to say yet than one frame.
       early = Array((early + bytes).prefix(ShimTask.earlyLimit))
@@ -238,7 +249,7 @@ final class ShimTask {
     // What comes after the guest's last word is read, so that nobody waits for it to be, and not listened to.
     guard procedure.phase == .conversing || procedure.phase == .draining else { return }
     do {
-      for said in try conversation.receive(bytes) {
+      for said in try speech.receive(bytes) {
         switch said {
         case .send(let reply):
           outgoing += reply
@@ -264,13 +275,15 @@ final class ShimTask {
   private func sendInput() {
     guard stdin >= 0 else { return }
     while true {
-      if outgoing.isEmpty { outgoing = conversation.nextPiece() ?? [] }
+      if outgoing.isEmpty { outgoing = speech.nextPiece() ?? [] }
       guard !outgoing.isEmpty else { break }
       let count = csystem_write(stdin, outgoing, outgoing.count)
       guard count > 0 else { break }
       outgoing.removeFirst(count)
     }
     if let inputWatch { try? loop.change(inputWatch, to: outgoing.isEmpty ? .none : .write) }
+    // A module reads its parameters to their end.
+    if speech.isModule, outgoing.isEmpty { carryOut(.closeInput) }
   }
 
   private func closeInput() {
@@ -346,15 +359,15 @@ final class ShimTask {
         .split(whereSeparator: \.isNewline).suffix(3).joined(separator: "; ")
       ending = .sandboxFailed(said.isEmpty ? what : "\(what) (\(said))")
     }
-    conversation.close()
+    speech.close()
     return RunOutcome(
-      ending: ending, output: conversation.output.bytes, errorOutput: conversation.errorOutput.bytes,
-      truncated: conversation.output.isCut || conversation.errorOutput.isCut, guest: conversation.evidence,
+      ending: ending, output: speech.output.bytes, errorOutput: speech.errorOutput.bytes,
+      truncated: speech.output.isCut || speech.errorOutput.isCut, guest: speech.evidence,
       measures: measures())
   }
 
   private func measures() -> RunMeasures {
-    var measures = conversation.measures
+    var measures = speech.measures
     measures.machine = parts.evidence
     measures.provenance = parts.provenance
     if case .done(let done) = procedure.cause, let greetedAt, let doneAt {

@@ -79,6 +79,8 @@ struct TaskProcedure {
     case finished(GuestDone)
     /// The guest said what no guest of ours says.
     case violated(String)
+    /// The shim's word on how a module ended, before its answer counts.
+    case told(UInt32)
     case connectionLost(String)
     case outOfMemory
     case killed
@@ -89,6 +91,8 @@ struct TaskProcedure {
   enum Cause: Equatable {
     case running
     case done(GuestDone)
+    /// By the shim's word alone.
+    case told(UInt32)
     case killed
     case wallClock
     case failed(String)
@@ -101,6 +105,9 @@ struct TaskProcedure {
     var exitSeconds: Int64 = 10
     /// For what the guest said before its task ended.
     var drainSeconds: Int64 = 2
+    /// Whether the first process is the guest of this program. A WebAssembly module is none: it runs as soon as the
+    /// shim says so, and how it ended is the shim's word, told twice.
+    var hasGuest = true
   }
 
   private(set) var phase = Phase.launching
@@ -110,6 +117,7 @@ struct TaskProcedure {
   private(set) var leftover: String?
   private var hasExited = false
   private var isGreeted = false
+  private var told: [UInt32] = []
   private let allowances: Allowances
 
   init(_ allowances: Allowances) { self.allowances = allowances }
@@ -127,6 +135,9 @@ struct TaskProcedure {
       return [.tellFinished]
     case .launched, .connected, .answered: return advance(event)
     case .greeted, .proven, .finished, .violated: return hear(event)
+    case .told(let status):
+      told.append(status)
+      return []
     case .failed(let what), .connectionLost(let what): return lose(what)
     case .killed: return abandon(.killed)
     case .elapsed: return runOut()
@@ -157,6 +168,10 @@ struct TaskProcedure {
       return [.call(.start)]
     case (.starting, .start, .success):
       phase = .conversing
+      guard allowances.hasGuest else {
+        isGreeted = true
+        return [.call(.wait), .arm(seconds: allowances.wallSeconds), .tellStarted, .converse]
+      }
       return [.call(.wait), .arm(seconds: allowances.bootSeconds), .converse]
     case (.conversing, .wait, .success):
       hasExited = true
@@ -166,6 +181,7 @@ struct TaskProcedure {
       hasExited = true
       return delete()
     case (.deleting, .delete, .success):
+      judgeModule()
       phase = .shuttingDown
       return [.call(.shutdown)]
     // When it works, the connection ends without an answer.
@@ -201,10 +217,21 @@ struct TaskProcedure {
   }
 
   private mutating func unfinished() -> [Action] {
-    if case .running = cause {
+    if case .running = cause, allowances.hasGuest {
       cause = .failed("the task ended before its guest had said how the action did")
     }
     return delete()
+  }
+
+  /// How a module ended, once its shim has said so of a wait and of a delete: one that says two things is believed in
+  /// neither.
+  private mutating func judgeModule() {
+    guard case .running = cause, !allowances.hasGuest else { return }
+    if let status = told.first, told.count == 2, told[1] == status {
+      cause = .told(status)
+    } else {
+      cause = .failed("the shim told of its end \(told.map(String.init).joined(separator: " and "))")
+    }
   }
 
   // MARK: Ends
@@ -270,6 +297,9 @@ struct TaskProcedure {
     case .killed: return .killed
     case .wallClock: return .wallClock
     case .failed(let what): return ranOutOfMemory ? .outOfMemory : .sandboxFailed(what)
+    case .told(let status):
+      if ranOutOfMemory, status == 137 { return .outOfMemory }
+      return .toldByShim(exitStatus: Int(status))
     case .done(let done):
       // 137 is how a shell tells of a child that SIGKILL ended.
       if ranOutOfMemory, done.signal == 9 || done.exitStatus == 137 { return .outOfMemory }
