@@ -35,6 +35,7 @@ final class Station {
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
+  private let keyFolder: TenantKeyFolder
   /// The store held a ledger when the program started.
   private let isFounded: Bool
   private var responders: [CallKey: Responder] = [:]
@@ -56,6 +57,7 @@ final class Station {
     store = try RocksStore(folder: configuration.data + "/rocks")
     isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
     lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
+    keyFolder = TenantKeyFolder(path: configuration.data + "/tenant-keys")
   }
 
   var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -207,7 +209,9 @@ final class Station {
 
   /// Starts the node from its store, which holds at least the genesis.
   func startNode() throws {
-    let recovered = try Ledger.open(store)
+    let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
+    let keys = try TenantKeys(stored: keyFolder.read(), wrapping: storageKey, seed: random.bytes(32))
+    let recovered = try Ledger.open(store, keys: keys)
     if let repair = recovered.repair {
       note(
         .error, "entries_lost",
@@ -220,7 +224,6 @@ final class Station {
         ])
       try store.write([repair])
     }
-    let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
     let founding = configuration.data + "/share.sealed"
     var share: PartyShare<Ed25519SHA512>?
     if Files.exists(founding) {
@@ -375,6 +378,13 @@ final class Station {
   }
 
   private func carryOut() {
+    for change in effects.keys {
+      do {
+        try keyFolder.carryOut(change)
+      } catch {
+        return fail("tenant keys: \(error)")
+      }
+    }
     for lock in effects.locks { submit(.lock(ticket: lock.ticket, bytes: lock.bytes)) }
     for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
     for (peer, message) in effects.messages { send(message, to: peer) }
