@@ -47,6 +47,8 @@ final class SimulatedOperators: SimulatedClient {
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
   /// Whether their bundles have the action that reaches out.
   var reaches = false
+  /// Whether their bundles say what results are not to show.
+  var reveals = false
   /// Whether bad days still come.
   var isActive = true
   /// Nodes whose word is not to be believed.
@@ -144,7 +146,9 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   private func activate(bundle number: UInt64, semantics: Int, isSigned: Bool, wall: Timestamp) {
-    guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics, reaches: reaches),
+    guard
+      let plain = try? SimulatedPolicy.bundle(
+        number, semantics: semantics, reaches: reaches, reveals: reveals),
       let bundle = isSigned ? try? plain.authored(by: principal, with: first.key) : plain
     else { return }
     nextAct += 1

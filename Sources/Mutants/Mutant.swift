@@ -100,6 +100,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case memoryOpen = "without-memory-gate"
   case freshNotesLeftOut = "without-fresh-notes"
   case secretsKept = "without-redaction"
+  case outcomesUncovered = "without-outcome-redaction"
+  case leavesUncovered = "without-leaf-redaction"
   case contentUnscanned = "without-content-scan"
   case destinationUnchecked = "without-destination-check"
   case addressUnchecked = "without-address-check"

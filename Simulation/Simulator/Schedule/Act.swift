@@ -151,6 +151,8 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   case exfiltrates
   /// The action writes its secrets down, in one form or another.
   case echoes
+  /// The action writes down what nobody but an auditor is to be shown.
+  case reveals
   /// Another image stands under the name of the one that was approved.
   case swapped
   /// The authorization server gives more than it was asked for.
