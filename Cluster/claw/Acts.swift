@@ -66,7 +66,7 @@ enum Acts {
     case .version: ["Admin/Version"]
     case .members: ["Admin/Members"]
     case .recovery: ["Admin/Recover"]
-    case .incident: ["Admin/Lift", "Admin/Kill", "Admin/Quarantine", "Admin/Revoke"]
+    case .incident: ["Admin/Lift", "Admin/Erase", "Admin/Kill", "Admin/Quarantine", "Admin/Revoke"]
     default: []
     }
   }

@@ -13,7 +13,7 @@ enum BackupCommands {
       options: Command.session,
       details: """
         As an auditor. Into a folder of an earlier backup only new files are fetched. It holds parameters, results and files
-        in plain, and no key, share, vote or nonce.
+        in plain, and no key, share, vote or nonce. What was erased since the earlier backup is taken out of it.
         """, run: backup),
     Command(
       "restore", "give a new party's node the ledger of a backup before it starts", operands: ["DIR"],
@@ -37,14 +37,16 @@ enum BackupCommands {
     let text = try ledger(session)
     let export = try verified(text, said: session.answering, cluster: key.cluster)
     let plan = RestorePlan(export)
+    let size = UInt64(export.records.count)
     if Files.exists(path) {
-      let earlier = try? RestorePlan(verified(file: path, cluster: key.cluster)).size
-      if let objection = BackupLayout.objection(replacing: earlier, by: plan.size) {
+      let earlier = try? UInt64(verified(file: path, cluster: key.cluster).records.count)
+      if let objection = BackupLayout.objection(replacing: earlier, by: size) {
         throw Failure(
           .failed, "\(path): \(objection), as \(session.answering) has it; ask another with --node")
       }
     }
     try Files.write(text, to: path, mode: 0o600)
+    let removed = try removeErased(plan, from: folder)
     var missing: [String] = []
     var fetched = 0
     for content in plan.contents {
@@ -61,13 +63,14 @@ enum BackupCommands {
     }
     let summary = JSON.object([
       ("cluster", .string(key.cluster.hex)), ("cluster_name", .string(export.genesis.clusterName)),
-      ("size", .string(String(plan.size))), ("root_time", .string(export.notes.last?.time.text ?? "")),
+      ("size", .string(String(size))), ("root_time", .string(export.notes.last?.time.text ?? "")),
       ("taken_at", .string(Environment.now.text)), ("artifacts", .integer(plan.contents.count)),
       ("missing", .array(missing.map(JSON.string))),
     ])
     try Files.write(summary.indented, to: "\(folder)/\(BackupLayout.summary)", mode: 0o600)
     var words =
-      "\(folder): \(plan.size) records, verified; \(plan.contents.count) files, \(fetched) of them new"
+      "\(folder): \(size) records, verified; \(plan.contents.count) files, \(fetched) of them new"
+    if removed > 0 { words += "\n\(removed) files of erased tenants were removed from it" }
     if !missing.isEmpty {
       words +=
         "\n\(missing.count) of them were not given: see \(BackupLayout.summary), and ask another with --node"
@@ -77,11 +80,23 @@ enum BackupCommands {
         words,
         [
           ("dir", .string(folder)), ("cluster", .string(key.cluster.hex)),
-          ("size", .string(String(plan.size))),
+          ("size", .string(String(size))), ("removed", .integer(removed)),
           ("artifacts", .integer(plan.contents.count)), ("fetched", .integer(fetched)),
           ("missing", .array(missing.map(JSON.string))), ("verified", true),
         ]))
     return missing.isEmpty ? .ok : .failed
+  }
+
+  /// Takes what was erased since out of an earlier backup. Its ledger has just been replaced.
+  private static func removeErased(_ plan: RestorePlan, from folder: String) throws -> Int {
+    var removed = 0
+    for content in plan.erasedContents {
+      let path = "\(folder)/\(BackupLayout.content(content.tenant, content.digest))"
+      guard Files.exists(path) else { continue }
+      try Files.remove(path)
+      removed += 1
+    }
+    return removed
   }
 
   private static func isThere(_ folder: String, _ content: (tenant: String, digest: Digest)) throws -> Bool {

@@ -36,8 +36,22 @@ enum IncidentCommands {
       ] + Acts.options + Command.session,
       details: "TARGET as claw quarantine has it, or token/<id>. Says which incidents it lifts.", run: release
     ),
+    Command(
+      "erase", "destroy what a tenant has in parameters, results, reasons and files; at least two operators",
+      operands: ["TENANT"],
+      options: [
+        CommandOption("--reason", "TEXT", "why; kept, since it is not the tenant's"),
+        CommandOption("--severity", "1-3", "default 3: nothing is wrong"),
+      ] + Acts.options + Command.session, details: erasing, run: erase),
     Acts.cosign,
   ]
+
+  private static let erasing = """
+    Every node destroys its keys of what the tenant had before this act, when the act is final: nothing brings it back.
+    The records stay, and the ledger still verifies. What the tenant asked for and did not get yet is denied; what
+    comes later is kept as before: quarantine the tenant first where nothing is to come. Copies outside of the nodes
+    are not reached: run claw backup again into each folder, and remove exports and traces that were kept.
+    """
 
   private static let binding =
     "It binds every party the moment that it holds it; success is reported when as many parties as sign have "
@@ -96,6 +110,7 @@ enum IncidentCommands {
       case .quarantine: "Admin/Quarantine"
       case .revoke: "Admin/Revoke"
       case .lift: "Admin/Lift"
+      case .erase: "Admin/Erase"
       }
     return try session.call(
       method, Statements.request(.incident(signed), Attachment("reason", reason)), of: ActResponse.self)
@@ -130,5 +145,20 @@ enum IncidentCommands {
     let draft = Acts.Draft(
       method: "Admin/Lift", body: .incident(signed), attachment: Attachment("reason", reason))
     return try Acts.conclude(draft, session, key, call, what: "lift \(ids.joined(separator: ", "))")
+  }
+
+  private static func erase(_ call: Invocation) throws -> ExitCode {
+    let tenant = try Operand.identifier(call.parsed.operand(0) ?? "", "TENANT")
+    let session = try Session(call.parsed)
+    let key = try session.cluster()
+    let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
+    let act = IncidentAct(
+      incidentID: "erase-\(Environment.freshID())", kind: .erase, target: .tenant(tenant),
+      severity: try call.parsed.integer("--severity", in: 1...3, default: 3), reasonHash: reason.hash,
+      signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
+    let signed = try Acts.sign(act, session, key, call.parsed)
+    let draft = Acts.Draft(
+      method: "Admin/Erase", body: .incident(signed), attachment: Attachment("reason", reason))
+    return try Acts.conclude(draft, session, key, call, what: "erase tenant/\(tenant)")
   }
 }

@@ -71,7 +71,11 @@ enum LedgerCommands {
     return .ok
   }
 
-  private static func fetch(_ call: Invocation) throws -> (LedgerProof, Record, CheckpointNote, Attachment) {
+  private typealias Fetched = (
+    proof: LedgerProof, record: Record, checkpoint: CheckpointNote, attachment: Attachment, erasedBy: UInt64?
+  )
+
+  private static func fetch(_ call: Invocation) throws -> Fetched {
     let session = try Session(call.parsed)
     let index = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
     return try fetch(session, index, try session.cluster())
@@ -79,14 +83,13 @@ enum LedgerCommands {
 
   /// One leaf of a trace, proven.
   static func row(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> TraceCommands.Row {
-    let (proof, record, _, attachment) = try fetch(session, index, key)
+    let (proof, record, _, attachment, erasedBy) = try fetch(session, index, key)
     return TraceCommands.Row(
-      leaf: index, bytes: proof.leaf, record: record, attachment: attachment, proof: proof.encoded)
+      leaf: index, bytes: proof.leaf, record: record, attachment: attachment, proof: proof.encoded,
+      erasedBy: erasedBy)
   }
 
-  private static func fetch(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> (
-    LedgerProof, Record, CheckpointNote, Attachment
-  ) {
+  private static func fetch(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> Fetched {
     let answer = try session.call("Ledger/Entry", EntryRequest(index: index), of: EntryResponse.self)
     guard !answer.proof.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let proof = try LedgerProof(parsing: answer.proof)
@@ -96,7 +99,7 @@ enum LedgerCommands {
     let (record, checkpoint) = try provenRecord(proof, key)
     let attachment = try Attachment(parsing: answer.attachment)
     if !answer.attachment.isEmpty { try attachment.check(against: record.body) }
-    return (proof, record, checkpoint, attachment)
+    return (proof, record, checkpoint, attachment, answer.erasedBy == 0 ? nil : answer.erasedBy)
   }
 
   /// A proof of the leaf's place, whether or not the note consents to what it says.
@@ -110,11 +113,12 @@ enum LedgerCommands {
   }
 
   private static func entry(_ call: Invocation) throws -> ExitCode {
-    let (proof, record, checkpoint, attachment) = try fetch(call)
+    let (proof, record, checkpoint, attachment, erasedBy) = try fetch(call)
     var text =
       "leaf \(proof.index.value): \(record.body.type.rawValue), \(record.at.text)\n"
       + "\(String(decoding: proof.leaf, as: UTF8.self))\n"
     for (name, item) in attachment.items { text += "\(name): \(item.value.canonical)\n" }
+    if let erasedBy { text += "what was kept beside it is erased, by leaf \(erasedBy)\n" }
     text += "proven by the note of size \(checkpoint.size)\n"
     call.say(
       Report(
@@ -123,12 +127,13 @@ enum LedgerCommands {
           ("leaf", .string(String(proof.index.value))), ("record", record.json),
           ("attachment", .object(attachment.items.map { ($0.name, $0.item.value) })),
           ("size", .string(String(checkpoint.size))), ("proof", .string(proof.encoded)),
+          ("erased_by", erasedBy.map { .string(String($0)) } ?? .null),
         ]))
     return .ok
   }
 
   private static func proof(_ call: Invocation) throws -> ExitCode {
-    let (proof, record, checkpoint, _) = try fetch(call)
+    let (proof, record, checkpoint, _, _) = try fetch(call)
     if let path = call.parsed.value("--out") { try Files.write(proof.encoded, to: path) }
     call.say(
       Report(
@@ -251,6 +256,21 @@ enum LedgerCommands {
       : ", each certified by the one before it but \(export.continuations.count)"
   }
 
+  /// What is not there of what travels beside records.
+  private static func absent(_ export: VerifiedExport) -> String {
+    var text = ""
+    for (tenant, leaf) in export.erasures {
+      let count = export.erased.count { $0.by == leaf }
+      text += "erased    tenant \(tenant), by leaf \(leaf.value): what stood beside \(count) records\n"
+    }
+    if !export.leftOut.isEmpty {
+      text +=
+        "left out  what stood beside \(export.leftOut.map { String($0.value) }.joined(separator: ", ")): nobody had it "
+        + "erased, and whoever made this file did not give it\n"
+    }
+    return text
+  }
+
   private static func verify(_ call: Invocation) throws -> ExitCode {
     let export = try verified(call)
     let unconsented = export.approvals.filter { !$0.isConsented }.map(\.leaf.value)
@@ -271,6 +291,7 @@ enum LedgerCommands {
     if !unconsented.isEmpty {
       text += "withheld  \(unconsented.map(String.init).joined(separator: ", "))\n"
     }
+    text += absent(export)
     for (leaf, reason) in export.void { text += "void      leaf \(leaf.value): \(reason)\n" }
     call.say(
       Report(
@@ -291,6 +312,8 @@ enum LedgerCommands {
           ), ("records", .integer(export.records.count)),
           ("notes", .integer(export.notes.count)),
           ("approvals", .integer(export.approvals.count)), ("receipts", .integer(export.receipts.count)),
+          ("erased", .array(export.erased.map { .string(String($0.leaf.value)) })),
+          ("left_out", .array(export.leftOut.map { .string(String($0.value)) })),
           ("approvals_without_consent", .array(unconsented.map { .string(String($0)) })),
           (
             "void",

@@ -21,6 +21,18 @@ enum PolicyActivation {
         open ballots are void from there on, and what is pending is decided again, without parameters.
         """, run: activate),
     Command(
+      "policy amend", "put another constitution in force, with the bundle that is issued under it",
+      operands: ["BUNDLE"],
+      options: [
+        CommandOption(
+          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
+        killRunning,
+      ] + Acts.options + Command.session,
+      details: """
+        As policy activate, for a bundle of another constitution_version (and constitution.json, where that deprecates
+        invariants). Bundles of the constitution before come into force no more, but by another amendment back.
+        """, run: amend),
+    Command(
       "policy rollback", "put an earlier bundle of the ledger in force again",
       options: [
         CommandOption("--from", "EXPORT", "the ledger, as claw ledger export writes it"),
@@ -37,6 +49,12 @@ enum PolicyActivation {
     let bundle = try authored(call.parsed.operand(0) ?? "", call)
     let session = try Session(call.parsed)
     return try conclude(bundle, session, try session.cluster(), call)
+  }
+
+  private static func amend(_ call: Invocation) throws -> ExitCode {
+    let bundle = try authored(call.parsed.operand(0) ?? "", call)
+    let session = try Session(call.parsed)
+    return try conclude(bundle, mode: .amend, session, try session.cluster(), call)
   }
 
   /// A bundle that its author has signed. Older semantics take none that is, so that what is missing is the
@@ -67,7 +85,9 @@ enum PolicyActivation {
       let known = bundles.map { "  \($0.hash.hex)  version \($0.bundleVersion)" }.joined(separator: "\n")
       throw Failure(.notFound, "\(path): there is no such bundle; it has\n\(known)")
     }
-    return try conclude(wanted, session, key, call)
+    // To an earlier constitution leads an amendment (IR-7).
+    let isAmendment = wanted.constitution != bundles.last?.constitution
+    return try conclude(wanted, mode: isAmendment ? .amend : .activate, session, key, call)
   }
 
   /// The bundles that were put in force, in order: the history says which acts had an effect.
@@ -90,6 +110,14 @@ enum PolicyActivation {
     return bundles
   }
 
+  private static func words(_ mode: PolicyMode, _ bundle: PolicyBundle) -> String {
+    switch mode {
+    case .shadow: "in shadow: "
+    case .amend: "constitution \(bundle.constitution.words), with "
+    case .activate, .unshadow: ""
+    }
+  }
+
   static func conclude(
     _ bundle: PolicyBundle, mode: PolicyMode = .activate, _ session: Session, _ key: ClusterKey,
     _ call: Invocation
@@ -98,13 +126,13 @@ enum PolicyActivation {
     let act = PolicyAct(
       actID: "policy-\(Environment.freshID())", policyBundleHash: bundle.hash, bundleHash: item.hash,
       bundleVersion: bundle.bundleVersion, constitutionVersion: bundle.constitutionVersion,
-      killRunning: mode == .activate && call.parsed.has("--kill-running"), mode: mode,
+      killRunning: mode.isInForce && call.parsed.has("--kill-running"), mode: mode,
       validUntil: try Statements.validity(call.parsed))
     let draft = Acts.Draft(
       method: "Admin/Policy", body: .policy(try Acts.sign(act, session, key, call.parsed)),
       attachment: Attachment("bundle", item))
     return try Acts.conclude(
       draft, session, key, call,
-      what: (mode == .shadow ? "in shadow: " : "") + "bundle \(bundle.bundleVersion), \(bundle.hash.hex)")
+      what: words(mode, bundle) + "bundle \(bundle.bundleVersion), \(bundle.hash.hex)")
   }
 }

@@ -12,6 +12,8 @@ struct PolicyCheck {
   private var policy: Policy?
   private var hash: String?
   private var author: String?
+  private var constitution: Constitution?
+  private var invariants: [String] = []
 
   init(_ files: [(path: String, text: String)]) {
     for file in files where file.path.hasSuffix(".rego") {
@@ -37,6 +39,8 @@ struct PolicyCheck {
       let bundle = try PolicyBundle(files: own)
       _ = try BundlePolicy().compile(bundle)
       hash = bundle.hash.hex
+      constitution = bundle.constitution
+      invariants = bundle.invariants
       author = bundle.authorWords
       if bundle.author != nil, !bundle.isAuthentic {
         faults.append("\(BundleAuthor.path): \(bundle.authorWords)")
@@ -59,6 +63,10 @@ struct PolicyCheck {
       lines.append("\(folder): \(modules.count) modules, no fault, \(warnings.count) warnings")
       if let hash { lines.append("bundle hash \(hash)") }
       if let author { lines.append(author) }
+      if let constitution {
+        lines.append("issued under constitution \(constitution.words)")
+        if !invariants.isEmpty { lines.append("rests on \(invariants.joined(separator: ", "))") }
+      }
       if !left.isEmpty { lines.append("left to the floor, or to the registry:") }
       lines += left.map { "  \($0.id)  \($0.floor)" }
     } else {
@@ -69,6 +77,9 @@ struct PolicyCheck {
       [
         ("faults", .array(faults.map(JSON.string))), ("warnings", .array(warnings.map(JSON.string))),
         ("left_to_the_floor", .array(faults.isEmpty ? left.map { .string($0.id) } : [])),
+        ("constitution_version", constitution.map { .string($0.version) } ?? .null),
+        ("deprecated", .array((constitution?.deprecated ?? []).map(JSON.string))),
+        ("invariants", .array(invariants.map(JSON.string))),
         ("policy_bundle_hash", hash.map(JSON.string) ?? .null), ("author", author.map(JSON.string) ?? .null),
       ])
   }

@@ -19,6 +19,11 @@ enum PolicySimulating {
     } catch {
       throw Failure(.failed, "\(path): \(error)")
     }
+    if let first = (export.erased.map(\.leaf) + export.leftOut).min() {
+      call.remark(
+        "what stood beside some records from leaf \(first.value) on is not in \(path), most likely erased: what was asked there "
+          + "cannot be decided again, and what rests on it may differ")
+    }
     for (record, attachment) in zip(export.records, export.attachments).dropFirst() {
       if case .divergent(let expected) = simulation.apply(record, attachment: attachment) {
         call.remark("a record is not what the ledger implies: expected \(expected)")

@@ -31,6 +31,8 @@ enum TraceCommands {
     let attachment: Attachment
     /// Nil from an export, which is verified as a whole.
     let proof: String?
+    /// The leaf by which what was kept beside it was erased; nil where it was not.
+    let erasedBy: UInt64?
   }
 
   private static func trace(_ call: Invocation) throws -> ExitCode {
@@ -67,6 +69,7 @@ enum TraceCommands {
     for (name, item) in row.attachment.items {
       line += "\n            \(name): \(VisibleText.line(item.value.canonical))"
     }
+    if let leaf = row.erasedBy { line += "\n            erased by leaf \(leaf)" }
     return line
   }
 
@@ -76,6 +79,7 @@ enum TraceCommands {
       ("attachment", .object(row.attachment.items.map { ($0.name, $0.item.value) })),
     ]
     if let proof = row.proof { members.append(("proof", .string(proof))) }
+    if let leaf = row.erasedBy { members.append(("erased_by", .string(String(leaf)))) }
     return .object(members)
   }
 
@@ -98,8 +102,9 @@ enum TraceCommands {
     let rows = links.leaves.map { leaf in
       let record = export.records[Int(leaf)]
       return Row(
-        leaf: leaf, bytes: record.bytes, record: record, attachment: export.attachments[Int(leaf)], proof: nil
-      )
+        leaf: leaf, bytes: record.bytes, record: record, attachment: export.attachments[Int(leaf)],
+        proof: nil,
+        erasedBy: export.erased.first { $0.leaf.value == leaf }?.by.value)
     }
     return (rows, export.cluster)
   }

@@ -37,6 +37,7 @@ final class Station {
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
+  private let keyFolder: TenantKeyFolder
   /// The store held a ledger when the program started.
   private let isFounded: Bool
   private var responders: [CallKey: Responder] = [:]
@@ -59,6 +60,7 @@ final class Station {
     resolver = try NameResolver(loop: loop)
     isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
     lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
+    keyFolder = TenantKeyFolder(path: configuration.data + "/tenant-keys")
   }
 
   var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -210,7 +212,9 @@ final class Station {
 
   /// Starts the node from its store, which holds at least the genesis.
   func startNode() throws {
-    let recovered = try Ledger.open(store)
+    let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
+    let keys = try TenantKeys(stored: keyFolder.read(), wrapping: storageKey, seed: random.bytes(32))
+    let recovered = try Ledger.open(store, keys: keys)
     if let repair = recovered.repair {
       note(
         .error, "entries_lost",
@@ -223,7 +227,6 @@ final class Station {
         ])
       try store.write([repair])
     }
-    let storageKey = try KeyFile.readSymmetricKey(configuration.storageKey)
     let founding = configuration.data + "/share.sealed"
     var share: PartyShare<Ed25519SHA512>?
     if Files.exists(founding) {
@@ -378,6 +381,13 @@ final class Station {
   }
 
   private func carryOut() {
+    for change in effects.keys {
+      do {
+        try keyFolder.carryOut(change)
+      } catch {
+        return fail("tenant keys: \(error)")
+      }
+    }
     for lock in effects.locks { submit(.lock(ticket: lock.ticket, bytes: lock.bytes)) }
     for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
     for (peer, message) in effects.messages { send(message, to: peer) }

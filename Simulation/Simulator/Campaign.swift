@@ -91,6 +91,7 @@ public enum Campaign {
       world.oracles.checkAudited(at: world.time)
     }
     world.oracles.checkHistory(at: world.time)
+    world.oracles.checkErasures(world.hosts, at: world.time)
     log?.finish()
     let agents = world.agents
     return RunResult(

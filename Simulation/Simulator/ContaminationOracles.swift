@@ -12,6 +12,10 @@ extension Oracles {
   /// Somebody outside is told something.
   mutating func gets(_ payload: [UInt8], _ reader: Principal, at time: UInt64) {
     holdsNoSecret(payload, "what \(reader.path) is told", at: time)
+    switch reader {
+    case .agent, .approver, .operator: holdsNothingCovered(payload, "what \(reader.path) is told", at: time)
+    case .auditor, .executor, .node: break
+    }
     // Approvers, auditors and executors of these worlds serve every tenant.
     let tenant: String
     switch reader {
@@ -55,6 +59,7 @@ extension Oracles {
   /// What an honest sandbox gives back comes from what it was given: its parameters and inputs.
   mutating func gives(_ output: [UInt8], _ order: RunOrder, for agent: Principal, at time: UInt64) {
     evaluated(Self.contamination)
+    if SimulatedRevelation.found(in: output) != nil { reach.isRevealed = true }
     let given = ([order.parameters] + order.inputs.map(\.content)).flatMap(canaries.found(in:)).map(\.agent)
     for canary in canaries.found(in: output) where canary.agent != agent && !given.contains(canary.agent) {
       fail(
@@ -68,6 +73,7 @@ extension Oracles {
   mutating func publishes(_ bytes: [UInt8], _ what: @autoclosure () -> String, at time: UInt64) {
     evaluated(Self.contamination)
     holdsNoSecret(bytes, what(), at: time)
+    holdsNothingCovered(bytes, what(), at: time)
     if let found = canaries.found(in: bytes).first {
       fail(
         Self.contamination, "\(what()) has what is in the \(found.place.rawValue) of \(found.agent.path)",

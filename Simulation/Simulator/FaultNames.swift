@@ -1,7 +1,7 @@
 /// Every fault, as it is counted when it fires.
 public enum FaultNames {
   /// Those that no seed draws, for scenarios alone.
-  public static let drawnByNone = ["withheld"]
+  public static let drawnByNone = ["sandbox reveals", "tenant erased", "withheld"]
   /// Those that a campaign is to see.
   public static let all =
     ([

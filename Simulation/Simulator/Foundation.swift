@@ -39,7 +39,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 
   static func generate(
     nodes: Int, threshold: Int, enrolments: [Enrolment], semantics: Int = Semantics.newest,
-    reaches: Bool = false, using random: inout SeededRandom
+    reaches: Bool = false, reveals: Bool = false, using random: inout SeededRandom
   ) throws -> Foundation {
     var seeds: [[UInt8]] = []
     var seats: [CeremonyConfiguration.Seat] = []
@@ -52,7 +52,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
     }
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
-      bundle: try SimulatedPolicy.bundle(1, semantics: semantics, reaches: reaches),
+      bundle: try SimulatedPolicy.bundle(1, semantics: semantics, reaches: reaches, reveals: reveals),
       enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch,
       semantics: semantics)
     var chairs: [Chair] = []
@@ -118,11 +118,11 @@ enum SimulatedPolicy {
   /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one, and with an action that
   /// reaches out where an agent proposes it.
   static func bundle(
-    _ number: UInt64, semantics: Int, reaches: Bool
+    _ number: UInt64, semantics: Int, reaches: Bool, reveals: Bool
   ) throws(RecordError) -> PolicyBundle {
     let entries = (actions + (reaches ? SimulatedReach.actions : [])).map(\.text).joined(separator: ",\n")
     let registry =
-      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \"actions\":[\n\(entries)],\n\(rest)"
+      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \(reveals ? SimulatedRevelation.rule : "")\"actions\":[\n\(entries)],\n\(rest)"
     var files = [(path: PolicyBundle.registryPath, text: registry)]
     if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
     return try PolicyBundle(files: files)

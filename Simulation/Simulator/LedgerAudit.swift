@@ -102,7 +102,7 @@ struct LedgerAudit: Sendable {
       if case .operator = line.by { return enrolment(line.by)?.key == line.key }
       return false
     }
-    guard people.count >= (act.kind == .lift ? 2 : 1) else { return }
+    guard people.count >= (act.kind.isRestriction ? 1 : 2), act.kind != .erase else { return }
     if act.kind == .lift {
       restrictions.removeAll { act.lifts.contains($0.id) }
       acts.removeAll { act.lifts.contains($0.incidentID) }

@@ -75,7 +75,11 @@ final class NodeHost<Suite: CipherSuite> {
     guard let key = SigningKey(seed: &seed), let storageKey = SymmetricKey(consuming: &storage) else {
       throw SimulationError.setup("a party's key")
     }
-    let recovered = try Ledger.open(disk)
+    let files = disk.keys.sorted { $0.key < $1.key }.map { (name: $0.key, bytes: $0.value) }
+    // Not from the node's own chance: what it draws besides stays what it was without tenants' keys.
+    let drawn = SHA256.hash(Array("tenant keys \(life)\n".utf8) + keySeed)
+    let recovered = try Ledger.open(
+      disk, keys: try TenantKeys(stored: files, wrapping: storageKey, seed: drawn.bytes))
     if let repair = recovered.repair { disk.sync(repair) }
     let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none
     node = try GovernanceNode(
@@ -107,6 +111,7 @@ final class NodeHost<Suite: CipherSuite> {
   func step(_ event: NodeEvent, at time: UInt64, into effects: inout NodeEffects) {
     guard node != nil else { return }
     node?.step(event, at: moment(time), using: &random, into: &effects)
+    for change in effects.keys { disk.sync(change) }
     if let reason = effects.fatal {
       fatal = reason
       node = nil

@@ -64,6 +64,17 @@ extension Oracles {
     }
   }
 
+  /// What is told to agents and people, or stands in a leaf or a log, has nothing in it that is to be covered (INV-010).
+  mutating func holdsNothingCovered(
+    _ bytes: @autoclosure () -> [UInt8], _ what: @autoclosure () -> String, at time: UInt64
+  ) {
+    guard reach.isRevealed else { return }
+    evaluated("results are redacted")
+    if let found = SimulatedRevelation.found(in: bytes()) {
+      fail("results are redacted", "\(what()) has \(found) in it", at: time)
+    }
+  }
+
   /// A receipt of an honest executor is final.
   mutating func flags(_ receipt: Receipt, at time: UInt64) {
     guard receipt.evidence != nil, receipt.action == SimulatedReach.action else { return }
@@ -79,6 +90,8 @@ extension Oracles {
 struct ReachKnowledge: Sendable {
   /// Whether any has run: before, there is nothing to look for.
   var isUsed = false
+  /// Whether an action has written down what is to be covered.
+  var isRevealed = false
   /// By token, why its receipt has to say so.
   var risks: [String: String] = [:]
 }

@@ -13,6 +13,8 @@ final class SimulatedDisk: LogStore {
   private var synced = MemoryStore()
   /// The signing lock's file.
   private(set) var lock: [UInt8]?
+  /// The files of tenants' keys, by name: synced when they are changed.
+  private(set) var keys: [String: [UInt8]] = [:]
   /// Asked for and not durable, oldest first, with the number of each.
   private(set) var pending: [(number: UInt64, write: Write)] = []
   private var nextNumber: UInt64 = 1
@@ -69,18 +71,26 @@ final class SimulatedDisk: LogStore {
   }
 
   /// What a party goes back to that pretends never to have had what came since.
-  private var earlier: (synced: MemoryStore, lock: [UInt8]?)?
+  private var earlier: (synced: MemoryStore, lock: [UInt8]?, keys: [String: [UInt8]])?
 
-  func remember() { earlier = (synced, lock) }
+  func remember() { earlier = (synced, lock, keys) }
 
   /// Goes back.
   func goBack() {
     guard let earlier else { return }
-    (synced, lock) = earlier
+    (synced, lock, keys) = earlier
   }
 
   /// A batch is on stable storage.
   func sync(_ batch: WriteBatch) { synced.write(batch) }
+
+  /// A key's file is kept, or destroyed.
+  func sync(_ change: TenantKeyChange) {
+    switch change {
+    case .keep(let name, let bytes): keys[name] = bytes
+    case .destroy(let name): keys[name] = nil
+    }
+  }
 
   /// The lock is on stable storage.
   func sync(lock bytes: [UInt8]) { lock = bytes }

@@ -16,6 +16,7 @@ final class SimulatedOperators: SimulatedClient {
     case version(Int)
     /// Of a bundle that no author has signed its number and semantics: newer semantics want one.
     case policy(String, unsigned: (number: UInt64, semantics: Int)?)
+    case erase(String)
     /// One of them alone: nobody honest lifts anything for it.
     case liftAlone(String)
     case transfer(UInt64)
@@ -46,6 +47,8 @@ final class SimulatedOperators: SimulatedClient {
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
   /// Whether their bundles have the action that reaches out.
   var reaches = false
+  /// Whether their bundles say what results are not to show.
+  var reveals = false
   /// Whether bad days still come.
   var isActive = true
   /// Nodes whose word is not to be believed.
@@ -143,7 +146,9 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   private func activate(bundle number: UInt64, semantics: Int, isSigned: Bool, wall: Timestamp) {
-    guard let plain = try? SimulatedPolicy.bundle(number, semantics: semantics, reaches: reaches),
+    guard
+      let plain = try? SimulatedPolicy.bundle(
+        number, semantics: semantics, reaches: reaches, reveals: reveals),
       let bundle = isSigned ? try? plain.authored(by: principal, with: first.key) : plain
     else { return }
     nextAct += 1
@@ -168,7 +173,7 @@ final class SimulatedOperators: SimulatedClient {
       case .transfer: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .veto: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .liftAlone: call.askedAt != 0 && call.askedAt + 3_000_000_000 < time
-      case .enrol, .restrict, .lift, .members, .version, .policy: false
+      case .enrol, .restrict, .lift, .erase, .members, .version, .policy: false
       }
     }
     for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
@@ -204,7 +209,7 @@ final class SimulatedOperators: SimulatedClient {
     case .kill: method = .kill
     case .quarantine: method = .quarantine
     case .revoke: method = .revoke
-    case .lift: return
+    case .lift, .erase: return
     }
     let entry = RestrictionList.Entry(incidentID: "incident-\(number)", target: target)
     let reason = Attachment.Item(salt: random.bytes(16), value: "a bad day")
@@ -213,6 +218,17 @@ final class SimulatedOperators: SimulatedClient {
       signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
     add(.restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)))
+  }
+
+  /// What a tenant had so far is to be erased.
+  func erase(_ tenant: String, wall: Timestamp) {
+    nextAct += 1
+    let reason = Attachment.Item(salt: random.bytes(16), value: "it asked for that")
+    let act = IncidentAct(
+      incidentID: "erase-\(nextAct)", kind: .erase, target: .tenant(tenant), severity: 3,
+      reasonHash: reason.hash,
+      signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
+    add(.erase(tenant), .erase, statement(signed(act), Attachment("reason", reason)))
   }
 
   /// Vetoes that their parties have said to stand, for the oracle to take up.
@@ -297,6 +313,7 @@ final class SimulatedOperators: SimulatedClient {
       standing.append((entry, until: time + length))
       lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
     case .veto(let order): vetoed.append(order)
+    case .erase: oracles.count(fault: "tenant erased")
     case .lift, .liftAlone, .transfer, .members, .version, .policy: break
     }
   }

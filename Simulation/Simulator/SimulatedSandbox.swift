@@ -68,7 +68,7 @@ struct SimulatedSandbox {
     if random.chance(30_000) { duration = random.below(limit) }
     var isProven = true
     switch faults.last {
-    case nil, .leaky, .escapes, .exfiltrates, .echoes, .swapped, .widens:
+    case nil, .leaky, .reveals, .escapes, .exfiltrates, .echoes, .swapped, .widens:
       if random.chance(30_000) { ending = .signalled(number: 9) }
     case .fails: ending = .completed(exitStatus: 1)
     case .breaks: ending = .sandboxFailed("the machine ended")
@@ -129,6 +129,7 @@ struct SimulatedSandbox {
     // What others run as well comes out the same there.
     let copies = texts.map { order.isReproducible ? .string($0) : Self.copied($0, using: &random) }
     var members: [(String, JSON)] = [("copies", .array(copies)), ("text", .string("done"))]
+    if faults.contains(.reveals) { members += SimulatedRevelation.members }
     // What is longer than a receipt can carry becomes a file, with the labels of all that went into it.
     if !order.inputs.isEmpty, random.chance(500_000) {
       members.append(("rest", .string(String(repeating: ".", count: 1 + ResultArtifact.threshold))))

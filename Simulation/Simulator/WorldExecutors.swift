@@ -14,7 +14,7 @@ func statementType(of method: Method) -> RecordType? {
   switch method {
   case .submit: .proposal
   case .castBallot: .ballot
-  case .lift: .incident
+  case .lift, .erase: .incident
   default: nil
   }
 }

@@ -40,6 +40,7 @@ extension World {
     case .executorCrash, .executorCut, .executorDrift, .sandbox, .executorLie: beginExecutor(position, act)
     case .restrict(let kind, let target, let length):
       operators.restrict(kind, target, length: length, number: position, wall: wall())
+    case .erase(let tenant): operators.erase(tenant, wall: wall())
     case .transfer(let node):
       oracles.count(fault: "transfer")
       operators.transfer(to: node)
@@ -77,7 +78,7 @@ extension World {
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
-    case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .transfer,
+    case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .erase, .transfer,
       .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote, .veto:
       break
     }

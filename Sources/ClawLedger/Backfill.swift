@@ -63,7 +63,7 @@ extension Ledger {
   /// Holds what a peer shows against the snapshot's root. `notes` are group-signed; one whose root is not that of the
   /// leaves is left out. `approvals` are the leaves of a range that are approving decisions. Nil where the leaves are
   /// not those that come next.
-  public func filling(
+  public mutating func filling(
     with shown: EarlierLeaves, notes: [(note: SignedNote, checkpoint: CheckpointNote)],
     approvals: (ClosedRange<UInt64>) -> [LeafIndex]
   ) -> Backfill? {
@@ -75,17 +75,20 @@ extension Ledger {
     var term = stored(filled.size)?.term ?? .zero
     var roots: [UInt64: Digest] = [:]
     let sizes = Set(notes.map(\.checkpoint.size))
+    // Whose the proposals of this run are: it is not in the store yet.
+    var owners: [LeafIndex: String] = [:]
     for payload in shown.payloads {
-      guard let content = try? EntryPayload(parsing: payload), let parsed = try? ParsedEntry(content) else {
-        return nil
-      }
+      let index = LeafIndex(tree.size)
+      let owner = { (leaf: LeafIndex) in owners[leaf] }
+      guard let content = try? EntryPayload(parsing: payload),
+        let parsed = try? ParsedEntry(content, mayLack: { isErased($0, at: index, owner: owner) })
+      else { return nil }
+      if case .proposal = parsed.record.body { owners[index] = tenant(of: parsed.record.body) }
       // Each leader's first record names its term: no message needs to carry it.
       if case .term(let number, _) = parsed.record.body { term = Term(rawValue: number) }
       let key = StoreKey.leaf(tree.size)
       batch.put(.entries, key, StoredRecord(term: term, record: content.record).bytes)
-      if !content.attachment.isEmpty {
-        batch.put(.attachments, key, StoredAttachment.bytes(content.attachment))
-      }
+      put(content.attachment, of: parsed.record.body, at: index.value, owner: owner, in: &batch)
       tree.append(parsed.leafHash) { batch.put(.nodes, StoreKey.node($0), $1.bytes) }
       if sizes.contains(tree.size) { roots[tree.size] = tree.root }
     }

@@ -12,7 +12,7 @@ extension Ledger {
   public mutating func isIntact(_ index: LeafIndex) -> Bool {
     guard isHeld(index), index.value < durable, inMemory(index.value + 1) == nil else { return true }
     do throws(StoreFailure) {
-      return try store.isIntact(index, leafHash: node(NodeAddress(level: 0, index: index.value)))
+      return try store.isIntact(index, leafHash: node(NodeAddress(level: 0, index: index.value)), keys)
     } catch {
       if error.isDamage { return false }
       failure = failure ?? .store(error)
@@ -22,20 +22,19 @@ extension Ledger {
 
   /// What puts a damaged leaf back; nil where `payload` is not what stood there, or what stood before it, and with
   /// it the term, cannot be read.
-  public func mending(_ index: LeafIndex, with payload: [UInt8]) -> WriteBatch? {
+  public mutating func mending(_ index: LeafIndex, with payload: [UInt8]) -> WriteBatch? {
     guard index.value < durable, isHeld(index),
       let expected = node(NodeAddress(level: 0, index: index.value)),
-      let parsed = try? ParsedEntry(EntryPayload(parsing: payload)), parsed.leafHash == expected,
       let content = try? EntryPayload(parsing: payload),
+      let parsed = try? ParsedEntry(content, mayLack: { isErased($0, at: index) }),
+      parsed.leafHash == expected,
       var term = termBefore(index)
     else { return nil }
     if case .term(let number, _) = parsed.record.body { term = Term(rawValue: number) }
     var batch = WriteBatch()
     batch.put(
       .entries, StoreKey.leaf(index.value), StoredRecord(term: term, record: content.record).bytes)
-    if !content.attachment.isEmpty {
-      batch.put(.attachments, StoreKey.leaf(index.value), StoredAttachment.bytes(content.attachment))
-    }
+    put(content.attachment, of: parsed.record.body, at: index.value, in: &batch)
     return batch
   }
 
@@ -54,8 +53,12 @@ extension Ledger {
   }
 
   /// What the payload of a leaf is; nil where it is not in the log or cannot be read.
+  /// Where its attachment was erased, the record comes without.
   public func payload(at index: LeafIndex) -> [UInt8]? {
-    isHeld(index) ? entry(at: index.value + 1)?.payload : nil
+    guard isHeld(index) else { return nil }
+    if let entry = entry(at: index.value + 1) { return entry.payload }
+    guard isErased(index), let record = leaf(at: index) else { return nil }
+    return EntryPayload(record: record, attachment: []).bytes
   }
 
   /// Log time is at least this: the state says so where the last leaf is damaged.
@@ -65,26 +68,29 @@ extension Ledger {
 extension LogStore {
   /// Whether a leaf is the one in the tree, and its attachment the one that was stored. All leaves are looked at
   /// again and again, so that only those are read as records whose attachment is not there and might have been.
-  func isIntact(_ index: LeafIndex, leafHash: Digest?) throws(StoreFailure) -> Bool {
+  func isIntact(_ index: LeafIndex, leafHash: Digest?, _ keys: TenantKeys) throws(StoreFailure) -> Bool {
     guard let bytes = try get(.entries, StoreKey.leaf(index.value)),
       let stored = try? StoredRecord(parsing: bytes, at: index), TreeHash.leaf(stored.record) == leafHash
     else { return false }
     if let attachment = try get(.attachments, StoreKey.leaf(index.value)) {
-      return (try? StoredAttachment.parse(attachment, at: index)) != nil
+      guard let stored = try? StoredAttachment.parse(attachment, at: index) else { return false }
+      return keys.open(attachment: stored, at: index) != .unreadable
     }
     guard mayHaveAttachment(stored.record) else { return true }
     return (try? ParsedEntry(EntryPayload(record: stored.record, attachment: []))) != nil
   }
 
   /// A leaf's entry as it is stored; nil where it is missing or damaged.
-  func check(_ index: LeafIndex) -> Result<Entry?, StoreFailure> {
+  func check(_ index: LeafIndex, _ keys: TenantKeys) -> Result<Entry?, StoreFailure> {
     do throws(StoreFailure) {
       guard let bytes = try get(.entries, StoreKey.leaf(index.value)),
         let stored = try? StoredRecord(parsing: bytes, at: index)
       else { return .success(nil) }
       var attachment: [UInt8] = []
       if let bytes = try get(.attachments, StoreKey.leaf(index.value)) {
-        guard let content = try? StoredAttachment.parse(bytes, at: index) else { return .success(nil) }
+        guard let sealed = try? StoredAttachment.parse(bytes, at: index),
+          case .content(let content) = keys.open(attachment: sealed, at: index)
+        else { return .success(nil) }
         attachment = content
       }
       let payload = EntryPayload(record: stored.record, attachment: attachment)

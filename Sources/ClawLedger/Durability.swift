@@ -5,8 +5,10 @@ import Records
 
 extension Ledger {
   /// The batch that carries out a request of consensus. Hand batches to storage in the order of their
-  /// tickets.
-  public mutating func batch(for request: PersistRequest) -> WriteBatch {
+  /// tickets. `owner` is whose a proposal is that is not in the log.
+  public mutating func batch(
+    for request: PersistRequest, owner: (LeafIndex) -> String? = { _ in nil }
+  ) -> WriteBatch {
     var batch = WriteBatch()
     if let state = request.hardState {
       batch.put(.meta, StoreKey.hardState, StoredHardState.bytes(state))
@@ -29,11 +31,14 @@ extension Ledger {
       }
       let key = StoreKey.leaf(entry.index.rawValue - 1)
       batch.put(.entries, key, StoredRecord(term: entry.term, record: payload.record).bytes)
-      let leafHash = inMemory(entry.index.rawValue)?.parsed.leafHash ?? TreeHash.leaf(payload.record)
+      let parsed = inMemory(entry.index.rawValue)?.parsed
+      let leafHash = parsed?.leafHash ?? TreeHash.leaf(payload.record)
       batch.put(
         .nodes, StoreKey.node(NodeAddress(level: 0, index: entry.index.rawValue - 1)), leafHash.bytes)
-      if !payload.attachment.isEmpty {
-        batch.put(.attachments, key, StoredAttachment.bytes(payload.attachment))
+      if !payload.attachment.isEmpty,
+        let body = parsed?.record.body ?? (try? Record(parsing: payload.record))?.body
+      {
+        put(payload.attachment, of: body, at: entry.index.rawValue - 1, owner: owner, in: &batch)
       }
     }
     let nodes = newNodes

@@ -56,30 +56,6 @@ public enum ExportFault: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What a verified export holds.
-public struct VerifiedExport: Sendable {
-  public let cluster: Digest
-  public let genesis: Genesis
-  /// Which key signed which size, each certified by the one before it.
-  public let keys: KeyChain
-  /// Where operators took the ledger from one key to another, and who they were: nobody signed with the old key there.
-  public let continuations: [(leaf: LeafIndex, operators: [String])]
-  /// Every leaf, read.
-  public let records: [Record]
-  /// Attachments by leaf; empty where none.
-  public let attachments: [Attachment]
-  /// Every note, ascending by size and time.
-  public let notes: [CheckpointNote]
-  /// The same, as they were signed.
-  public let signedNotes: [SignedNote]
-  /// Leaves that approve, and whether a note consents to them.
-  public let approvals: [(leaf: LeafIndex, isConsented: Bool)]
-  /// Receipts.
-  public let receipts: [LeafIndex]
-  /// Leaves that say nothing, and why: a lying leader can append them, and nobody acts on them.
-  public let void: [(leaf: LeafIndex, reason: String)]
-}
-
 /// Verifies an export offline, from the cluster's id alone: the genesis is the leaf of that hash, every
 /// party signed it, its group key, or the one that followed it by a certified `key` record for parties that two
 /// operators named, or the one to which as many operators as the threshold names parties took the ledger by a `recovery`
@@ -110,11 +86,12 @@ public struct ExportVerifier {
     let (records, attachments) = try checkLeaves()
     try checkFounders(genesis, attachments, cluster)
     let acts = try checkActs(records, checkpoints, genesis, keys)
+    let absent = VerifiedExport.absent(records, attachments, acts.erasures)
     return VerifiedExport(
       cluster: cluster, genesis: genesis, keys: keys, continuations: continuations, records: records,
       attachments: attachments,
       notes: checkpoints, signedNotes: notes, approvals: acts.approvals, receipts: acts.receipts,
-      void: acts.void)
+      void: acts.void, erasures: acts.erasures, erased: absent.erased, leftOut: absent.leftOut)
   }
 
   private mutating func read(_ text: [UInt8]) throws(ExportFault) -> Digest {
@@ -304,6 +281,7 @@ public struct ExportVerifier {
     var approvals: [(leaf: LeafIndex, isConsented: Bool)] = []
     var receipts: [LeafIndex] = []
     var void: [(leaf: LeafIndex, reason: String)] = []
+    var erasures: [(tenant: String, leaf: LeafIndex)] = []
   }
 
   private func checkActs(
@@ -341,6 +319,15 @@ public struct ExportVerifier {
         if !chain.epochs.contains(where: { $0.firstSize == index.value + 1 }) {
           acts.void.append((index, "a key without the signatures of enough operators, or not where they say"))
         }
+      case .incident(let act):
+        guard let tenant = record.body.erasedTenant else { continue }
+        guard Statement.isInForce(until: act.content.validUntil, at: record.at),
+          people.operators(of: act, at: record.at, cluster).count >= 2
+        else {
+          acts.void.append((index, "an erasure without the signatures of two operators, or not in its time"))
+          continue
+        }
+        acts.erasures.append((tenant, index))
       case .decision(let decision) where decision.decisionType == .approve:
         acts.approvals.append((index, notes.contains { $0.consent?.covers(index) == true }))
       case .receipt(let receipt):

@@ -69,11 +69,16 @@ public struct ParsedEntry: Equatable, Sendable {
   /// RFC 6962 leaf hash of the record's bytes.
   public let leafHash: Digest
 
-  /// Reads a payload; refuses a record that is not one, and an attachment that does not match it.
-  public init(_ payload: EntryPayload) throws(EntryError) {
+  /// Reads a payload; refuses a record that is not one, and an attachment that does not match it. Where there is none
+  /// and `mayLack` says that it may have been erased, that is no fault.
+  public init(_ payload: EntryPayload, mayLack: (RecordBody) -> Bool = { _ in false }) throws(EntryError) {
     do {
       record = try Record(parsing: payload.record)
       attachment = try Attachment(parsing: payload.attachment)
+      if payload.attachment.isEmpty, mayLack(record.body) {
+        leafHash = TreeHash.leaf(payload.record)
+        return
+      }
       #if SIMULATION
       if !Mutant.attachmentNotChecked.isActive { try attachment.check(against: record.body) }
       #else
@@ -114,7 +119,8 @@ struct StoredRecord {
   }
 }
 
-/// An attachment as it is stored: checksum (8) ‖ attachment.
+/// An attachment as it is stored: checksum (8) ‖ what ``TenantKeys`` made of it, or the attachment itself where it
+/// belongs to no tenant.
 enum StoredAttachment {
   static func bytes(_ attachment: [UInt8]) -> [UInt8] {
     Array(SHA256.hash(attachment).bytes.prefix(8)) + attachment

@@ -14,6 +14,8 @@ struct TailEntry {
   let parsed: ParsedEntry
   /// Root of the tree that ends with this entry.
   let root: Digest
+  /// Whether its attachment was erased: it is not here any more.
+  var isErased = false
 }
 
 /// The replicated log, which is the ledger: the Raft log, its Merkle tree and the notes over it.
@@ -26,6 +28,8 @@ struct TailEntry {
 public struct Ledger: RaftLog {
   /// The store; the owner may exchange its contents only through batches made here.
   public var store: any LogStore
+  /// What seals the attachments of tenants; see Erasure.swift.
+  public internal(set) var keys: TenantKeys
   /// This node's clock, set by the owner before each step: an entry more than two seconds ahead of it
   /// is not admitted.
   public var clock = Timestamp.epoch
@@ -66,10 +70,11 @@ public struct Ledger: RaftLog {
   static var tailLength: Int { 4096 }
 
   init(
-    store: any LogStore, base: SnapshotPoint, baseFrontier: Frontier, filled: Frontier, frontier: Frontier,
-    lastAt: Timestamp
+    store: any LogStore, keys: TenantKeys, base: SnapshotPoint, baseFrontier: Frontier, filled: Frontier,
+    frontier: Frontier, lastAt: Timestamp
   ) {
     self.store = store
+    self.keys = keys
     self.base = base
     self.baseFrontier = baseFrontier
     self.filled = filled
@@ -315,6 +320,7 @@ public struct Ledger: RaftLog {
 
   func entry(at index: UInt64) -> Entry? {
     if let entry = inMemory(index) {
+      guard !entry.isErased else { return nil }
       return Entry(term: entry.term, index: LogIndex(rawValue: index), payload: entry.payload.bytes)
     }
     guard let record = stored(index), let attachment = storedAttachment(index) else { return nil }
@@ -322,10 +328,15 @@ public struct Ledger: RaftLog {
     return Entry(term: record.term, index: LogIndex(rawValue: index), payload: payload.bytes)
   }
 
+  /// The attachment of an entry, empty where it has none; nil where it was erased, or cannot be read.
   private func storedAttachment(_ index: UInt64) -> [UInt8]? {
     do {
       guard let bytes = try store.get(.attachments, StoreKey.leaf(index - 1)) else { return [] }
-      return try StoredAttachment.parse(bytes, at: LeafIndex(index - 1))
+      let stored = try StoredAttachment.parse(bytes, at: LeafIndex(index - 1))
+      guard case .content(let content) = keys.open(attachment: stored, at: LeafIndex(index - 1)) else {
+        return nil
+      }
+      return content
     } catch {
       return nil
     }
@@ -351,10 +362,12 @@ public struct Ledger: RaftLog {
     return stored(index.value + 1)?.record
   }
 
-  /// The attachment of a leaf; nil where the leaf is not in the log, or its attachment cannot be read.
+  /// The attachment of a leaf; nil where the leaf is not in the log, or its attachment was erased or cannot be read.
   public func attachment(at index: LeafIndex) -> Attachment? {
     guard isHeld(index) else { return nil }
-    if let place = place(index.value + 1) { return tail[place].parsed.attachment }
+    if let place = place(index.value + 1) {
+      return tail[place].isErased ? nil : tail[place].parsed.attachment
+    }
     return storedAttachment(index.value + 1).flatMap { try? Attachment(parsing: $0) }
   }
 

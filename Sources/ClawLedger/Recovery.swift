@@ -28,14 +28,17 @@ extension Ledger {
   ///
   /// An entry above the note that cannot be read is lost, with all that follow it: not absent, since others may
   /// have counted on it. One below the note is found by ``isIntact(_:)`` and fetched again.
-  public static func open(_ store: any LogStore) throws(LedgerFault) -> RecoveredLedger {
-    let recovery = Recovery(store: store)
+  ///
+  /// `keys` are what opens the attachments of tenants: a missing one makes what it has sealed lost.
+  public static func open(_ store: any LogStore, keys: TenantKeys) throws(LedgerFault) -> RecoveredLedger {
+    let recovery = Recovery(store: store, keys: keys)
     return try recovery.run()
   }
 }
 
 private struct Recovery {
   let store: any LogStore
+  let keys: TenantKeys
 
   func read(_ column: Column, _ key: [UInt8]) throws(LedgerFault) -> [UInt8]? {
     do {
@@ -98,7 +101,7 @@ private struct Recovery {
       throw .inconsistent("the last note covers \(finalSize) leaves, the log has \(size)")
     }
     var ledger = Ledger(
-      store: store, base: base, baseFrontier: baseFrontier, filled: filled,
+      store: store, keys: keys, base: base, baseFrontier: baseFrontier, filled: filled,
       frontier: try frontier(finalSize, baseFrontier), lastAt: baseTime)
     if let checkpoint, checkpoint.size == finalSize, finalSize > 0, ledger.rootHash != checkpoint.root {
       throw .inconsistent("the tree's root at \(finalSize) is not the one of its note")
@@ -168,7 +171,7 @@ private struct Recovery {
   private func replay(into ledger: inout Ledger, through size: UInt64) throws(LedgerFault) {
     while ledger.size < size {
       let index = LeafIndex(ledger.size)
-      switch store.check(index) {
+      switch store.check(index, keys) {
       case .success(let entry?): ledger.append([entry])
       case .success(nil):
         ledger.durable = ledger.size

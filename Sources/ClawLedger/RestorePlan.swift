@@ -21,10 +21,13 @@ public struct RestorePlan: Sendable {
   /// Bytes of payload that one run has at least, where notes divide them.
   static var runBytes: Int { 1 << 20 }
 
-  /// The way back of an export.
+  /// The way back of an export: up to the first attachment that is not in it. What comes after that a node gets from the
+  /// others, as state first.
   public init(_ export: VerifiedExport) {
     self.export = export
-    notes = zip(export.notes, export.signedNotes).map { ($0.size, $1) }.sorted { $0.size < $1.size }
+    let end = (export.erased.map(\.leaf) + export.leftOut).map(\.value).min() ?? .max
+    notes = zip(export.notes, export.signedNotes).map { ($0.size, $1) }.filter { $0.0 <= end }
+      .sorted { $0.size < $1.size }
   }
 
   /// How many leaves it brings back: those that its newest note covers.
@@ -44,7 +47,9 @@ public struct RestorePlan: Sendable {
   /// sizes only afterwards.
   public func run(after size: UInt64) -> Run? {
     // The leaf by which operators took the ledger to another key comes alone: what it says vouches for it.
-    if export.continuations.contains(where: { $0.leaf.value == size }), let newest = notes.last {
+    if size < self.size, export.continuations.contains(where: { $0.leaf.value == size }),
+      let newest = notes.last
+    {
       return Run(first: size, payloads: [payload(size).bytes], note: newest.note)
     }
     let turn = export.keys.epochs.map(\.firstSize).first { $0 > size + 1 }.map { $0 - 1 } ?? .max
@@ -74,12 +79,24 @@ public struct RestorePlan: Sendable {
     return low
   }
 
-  /// The artifacts that its records name, each content of a tenant once, by tenant and digest.
-  public var contents: [(tenant: String, digest: Digest)] {
+  /// The artifacts that its records name and that were not erased, each content of a tenant once, by tenant and digest.
+  public var contents: [(tenant: String, digest: Digest)] { contents { !$0 } }
+
+  /// Those that were erased: what a copy still has of them is to go.
+  public var erasedContents: [(tenant: String, digest: Digest)] {
+    let kept = contents
+    return contents { $0 }.filter { gone in
+      !kept.contains { $0.tenant == gone.tenant && $0.digest == gone.digest }
+    }
+  }
+
+  private func contents(_ isWanted: (_ isErased: Bool) -> Bool) -> [(tenant: String, digest: Digest)] {
     var found: [(tenant: String, digest: Digest)] = []
-    for record in export.records {
+    for (position, record) in export.records.enumerated() {
       guard case .artifact(let signed) = record.body else { continue }
-      found.append((signed.content.tenantID, signed.content.digest))
+      let tenant = signed.content.tenantID
+      let isErased = export.erasures.contains { $0.tenant == tenant && $0.leaf.value > UInt64(position) }
+      if isWanted(isErased) { found.append((tenant, signed.content.digest)) }
     }
     found.sort { ($0.tenant, $0.digest.hex) < ($1.tenant, $1.digest.hex) }
     return found.reduce(into: []) { list, next in

@@ -109,7 +109,7 @@ extension ShieldState {
     if let leaf = try knownAct(.policy, act.actID, signed.contentHash) { return .known(leaf) }
     try requireValidity(act.validUntil, at: time)
     guard act.mode == .activate || semantics >= Semantics.people else {
-      throw Refusal(.failedPrecondition, "shadows need semantics \(Semantics.people)")
+      throw Refusal(.failedPrecondition, "shadows and amendments need semantics \(Semantics.people)")
     }
     guard act.mode != .unshadow else {
       guard shadow?.bundle.hash == act.policyBundleHash else {
@@ -122,7 +122,33 @@ extension ShieldState {
     }
     let bundle = try compile(act, attachment)
     if semantics >= Semantics.people { try requireAuthor(of: bundle.bundle, at: time) }
+    if semantics >= Semantics.constitution { try requireConstitution(bundle.bundle.constitution, act.mode) }
     return .accept
+  }
+
+  /// A bundle comes into force under the constitution in force; another one comes with the bundle that is issued under
+  /// it, by an act that says so, and with it every bundle of the one before can no longer (POL-9). One that is only asked
+  /// may be of the next already.
+  private func requireConstitution(_ constitution: Constitution, _ mode: PolicyMode) throws(Refusal) {
+    let current = compiled.bundle.constitution
+    switch mode {
+    case .activate:
+      guard constitution == current else {
+        throw Refusal(
+          .failedPrecondition,
+          "the bundle is issued under constitution \(constitution.words); in force is \(current.words): issue it under that, "
+            + "or amend (claw policy amend)")
+      }
+    case .amend:
+      guard constitution.version != current.version else {
+        throw Refusal(
+          .failedPrecondition,
+          constitution == current
+            ? "constitution \(current.version) is in force already: activate the bundle"
+            : "constitution \(current.version) is in force with other contents: another has another version")
+      }
+    case .shadow, .unshadow: break
+    }
   }
 
   /// That a person who is enrolled has signed the bundle as its author; a signature that was stripped is
@@ -188,7 +214,7 @@ extension ShieldState {
     guard act.mode != .unshadow else { return setShadow(nil, at: index) }
     // Admitted a moment ago, so it compiles.
     guard let bundle = try? compile(act, attachment) else { return }
-    guard act.mode == .activate else { return setShadow(bundle, at: index) }
+    guard act.mode.isInForce else { return setShadow(bundle, at: index) }
     activate(bundle, at: index)
     if shadow?.bundle.hash == bundle.bundle.hash { setShadow(nil, at: index) }
     if act.killRunning { killRunning(cause: index) }

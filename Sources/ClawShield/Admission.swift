@@ -26,6 +26,8 @@ struct Capacity: Sendable {
   var enrolments = 1 << 16
   /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
   var incidents = 1 << 18
+  /// Tenants that have ever been erased: they are never forgotten.
+  var erasures = 1 << 14
 }
 
 extension ShieldState {

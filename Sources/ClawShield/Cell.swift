@@ -32,6 +32,8 @@ public enum Cell: MerkleValue, Equatable {
   case spend(SpendCell)
   /// `artifact/<tenant>/<digest>`.
   case artifact(ArtifactCell)
+  /// `erasure/<tenant>`: what it had before a leaf is erased.
+  case erasure(ErasureCell)
   /// `voter/<owner>`: when a person voted last.
   case voter(VoterCell)
   /// `approvals/<n>`: which of the leaves 1024 n to 1024 n + 1023 parse as approving decisions.
@@ -55,6 +57,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): cell.json
     case .spend(let cell): cell.json
     case .artifact(let cell): cell.json
+    case .erasure(let cell): cell.json
     case .voter(let cell): cell.json
     case .approvals(let cell): cell.json
     }
@@ -95,6 +98,7 @@ public enum Cell: MerkleValue, Equatable {
     case "act": cell = .act(try ActCell(from: &fields))
     case "spend": cell = .spend(try SpendCell(from: &fields))
     case "artifact": cell = .artifact(try ArtifactCell(from: &fields))
+    case "erasure": cell = .erasure(try ErasureCell(from: &fields))
     case "voter": cell = .voter(try VoterCell(from: &fields))
     case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
     default: throw .unknownField(String(name.prefix(64)))
@@ -119,6 +123,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): CellName.act(cell.type, cell.actID)
     case .spend(let cell): CellName.spend(cell.tenantID)
     case .artifact(let cell): CellName.artifact(cell.tenantID, cell.workspaceID, cell.digest)
+    case .erasure(let cell): CellName.erasure(cell.tenantID)
     case .voter(let cell): CellName.voter(cell.owner)
     case .approvals(let cell): CellName.approvals(cell.chunk)
     }
@@ -142,6 +147,7 @@ enum CellName {
   static func artifact(_ tenant: String, _ workspace: String, _ digest: Digest) -> String {
     "artifact/\(tenant)/\(workspace)/\(digest.hex)"
   }
+  static func erasure(_ tenant: String) -> String { "erasure/\(tenant)" }
   static func voter(_ owner: String) -> String { "voter/\(owner)" }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
 }

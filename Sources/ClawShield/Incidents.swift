@@ -8,7 +8,7 @@ import Mutants
 extension ShieldState {
   // MARK: Admission
 
-  /// A restriction needs one operator; a lift two, as every relaxation (IR-3, IR-8).
+  /// A restriction needs one operator; a lift two, as every relaxation (IR-3, IR-8), and so does an erasure.
   func admit(_ signed: Signed<IncidentAct>, at time: Timestamp) throws(Refusal) -> Admittance {
     let act = signed.content
     #if SIMULATION
@@ -18,7 +18,9 @@ extension ShieldState {
     #endif
     try requireOperators(people, of: signed, at: time)
     let hash = signed.contentHash
-    if act.kind == .lift {
+    if act.kind == .erase {
+      if let leaf = try admitErasure(act, hash: hash) { return .known(leaf) }
+    } else if act.kind == .lift {
       if let known = self.act(.incident, act.incidentID) {
         if known.contentHash == hash { return .known(known.leaf) }
         throw Refusal(.alreadyExists, "act \(act.incidentID) has other content at leaf \(known.leaf.value)")
@@ -38,7 +40,7 @@ extension ShieldState {
           : "\(act.incidentID) was lifted, and a lifted id never binds again")
     }
     try requireValidity(act.validUntil, at: time)
-    guard indexes.incidents < capacity.incidents || act.kind == .lift || act.target == .all else {
+    guard indexes.incidents < capacity.incidents || !act.kind.isRestriction || act.target == .all else {
       throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
     }
     return .accept
@@ -52,6 +54,10 @@ extension ShieldState {
     #else
     let act = signed.content
     #endif
+    guard act.kind != .erase else {
+      erase(act, contentHash: signed.contentHash, at: index)
+      return
+    }
     guard act.kind.isRestriction else {
       lift(act, contentHash: signed.contentHash, at: index)
       return

@@ -140,6 +140,8 @@ struct Indexes: Sendable {
   var contents = OrderedSet<ContentPlace>()
   /// Of each tenant, how many artifacts, and the bytes of their contents.
   var artifactUse: [String: (count: Int, bytes: Int)] = [:]
+  /// Tenants that were erased, with the leaf of the last time.
+  var erasures = OrderedMap<String, LeafIndex>()
   var incidents = 0
   /// Incidents that restrict nobody and that somebody should look at, by time.
   var flags = OrderedSet<Flag>()
@@ -277,6 +279,16 @@ struct Indexes: Sendable {
       cell.digest
     contents[ContentPlace(tenant: cell.tenantID, digest: cell.digest, workspace: cell.workspaceID)] = true
   }
+
+  mutating func remove(_ cell: ArtifactCell) {
+    artifacts -= 1
+    let used = artifactUse[cell.tenantID] ?? (0, 0)
+    artifactUse[cell.tenantID] = used.count <= 1 ? nil : (used.count - 1, used.bytes - cell.size)
+    artifactPlaces[ArtifactPlace(tenant: cell.tenantID, workspace: cell.workspaceID, leaf: cell.leaf)] = nil
+    contents[ContentPlace(tenant: cell.tenantID, digest: cell.digest, workspace: cell.workspaceID)] = nil
+  }
+
+  mutating func add(_ cell: ErasureCell) { erasures[cell.tenantID] = cell.leaf }
 
   private func key(_ incident: DerivedIncident) -> OwedKey {
     let kind: OwedKey.Kind =

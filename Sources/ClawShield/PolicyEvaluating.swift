@@ -95,9 +95,11 @@ struct DeclarativePolicy: ReadyPolicy {
   /// the bundle believe that those are in force.
   init(_ bundle: PolicyBundle) throws(ShieldError) {
     for file in bundle.files
-    where ![PolicyBundle.registryPath, BundleAuthor.path].contains(file.path) && !file.path.hasSuffix(".md") {
+    where ![PolicyBundle.registryPath, BundleAuthor.path, Constitution.path].contains(file.path)
+      && !file.path.hasSuffix(".md")
+    {
       throw .bundle(
-        "expected \(PolicyBundle.registryPath), .md files and a policy in .rego files, found \"\(file.path.prefix(128))\""
+        "expected \(PolicyBundle.registryPath), \(Constitution.path), .md files and a policy in .rego files, found \"\(file.path.prefix(128))\""
       )
     }
     for rule in bundle.approvals where rule.demands.contains(where: { !$0.filters.isEmpty }) {

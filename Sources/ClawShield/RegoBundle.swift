@@ -34,7 +34,11 @@ public struct RegoBundle: Sendable {
     guard parts.count <= 16, parts.allSatisfy({ !["", ".", ".."].contains($0) }) else {
       throw .bundle("expected a relative path of at most 16 parts, found \"\(path.prefix(128))\"")
     }
-    if [PolicyBundle.registryPath, BundleAuthor.path].contains(path) || path.hasSuffix(".md") { return }
+    if [PolicyBundle.registryPath, BundleAuthor.path, Constitution.path].contains(path)
+      || path.hasSuffix(".md")
+    {
+      return
+    }
     if path.hasSuffix(".rego") {
       do {
         modules.append(try Module.parse(text, file: path))
@@ -47,7 +51,7 @@ public struct RegoBundle: Sendable {
       try readManifest(text)
     } else {
       throw .bundle(
-        "expected \(PolicyBundle.registryPath), \(Self.manifestPath), \(Self.dataName), .rego and .md files, "
+        "expected \(PolicyBundle.registryPath), \(Constitution.path), \(Self.manifestPath), \(Self.dataName), .rego and .md files, "
           + "found \"\(path.prefix(128))\"")
     }
   }

@@ -139,6 +139,7 @@ public struct ShieldState: Sendable {
       case .act(let cell):
         indexes.acts[ActKey(validUntil: cell.validUntil, name: CellName.act(cell.type, cell.actID))] = true
       case .artifact(let cell): indexes.add(cell)
+      case .erasure(let cell): indexes.add(cell)
       }
     }
     self.indexes = indexes
@@ -232,6 +233,16 @@ public struct ShieldState: Sendable {
   mutating func setArtifact(_ new: ArtifactCell) {
     if artifactCell(new.tenantID, new.workspaceID, new.digest) == nil { indexes.add(new) }
     cells[CellName.artifact(new.tenantID, new.workspaceID, new.digest)] = .artifact(new)
+  }
+
+  mutating func forgetArtifact(_ old: ArtifactCell) {
+    indexes.remove(old)
+    cells[CellName.artifact(old.tenantID, old.workspaceID, old.digest)] = nil
+  }
+
+  mutating func setErasure(_ cell: ErasureCell) {
+    indexes.add(cell)
+    cells[CellName.erasure(cell.tenantID)] = .erasure(cell)
   }
 
   mutating func setSpend(_ cell: SpendCell) { cells[CellName.spend(cell.tenantID)] = .spend(cell) }

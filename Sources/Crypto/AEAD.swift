@@ -78,10 +78,15 @@ public struct SymmetricKey: ~Copyable, Sendable {
 
   /// A key for one purpose, derived from this one (HMAC-SHA-256 over `purpose`): such as one a tenant.
   public borrowing func derived(for purpose: [UInt8]) -> SymmetricKey {
-    var key = memory.withUnsafeBytes { Array($0) }
-    var bytes = HMACSHA256.authenticate(purpose, key: key).bytes
-    wipe(&key)
+    var bytes = authenticate(purpose).bytes
     return SymmetricKey(SecretMemory(consuming: &bytes))
+  }
+
+  /// HMAC-SHA-256 over `message` under this key.
+  public borrowing func authenticate(_ message: [UInt8]) -> Digest {
+    var key = memory.withUnsafeBytes { Array($0) }
+    defer { wipe(&key) }
+    return HMACSHA256.authenticate(message, key: key)
   }
 
   /// Lends the 32 bytes, for a key file; the pointer ends with the call.

@@ -5,7 +5,7 @@ import Raft
 import Records
 import Wire
 
-/// Beside each content a small row: that it is here, and since when. Looking for what is missing, and for
+/// Beside each content a small row: that it is here, since when, and after which erasure of its tenant it came. Looking for what is missing, and for
 /// what nobody needs, reads these and no content.
 enum ArtifactMark {
   /// No tenant's name begins with this byte, so the rows stand after all contents, and a scan of them reads
@@ -19,18 +19,21 @@ enum ArtifactMark {
   /// The first key of all.
   static var first: [UInt8] { [prefix] }
 
-  static func value(_ time: Timestamp) -> [UInt8] { Array(time.text.utf8) }
+  static func value(_ time: Timestamp, generation: UInt64) -> [UInt8] {
+    Array("\(time.text) \(generation)".utf8)
+  }
 
   /// What a row is about and when it was written; nil for a row that is none.
   static func read(
     _ key: [UInt8], _ value: [UInt8]
-  ) -> (tenant: String, digest: Digest, since: Timestamp)? {
+  ) -> (tenant: String, digest: Digest, since: Timestamp, generation: UInt64)? {
     guard key.first == prefix else { return nil }
     let parts = String(decoding: key.dropFirst(), as: UTF8.self).parts(separatedBy: UInt8(ascii: "/"))
-    guard parts.count == 2, let digest = Digest(hex: parts[1]),
-      let since = Timestamp(text: String(decoding: value, as: UTF8.self))
+    let values = String(decoding: value, as: UTF8.self).parts(separatedBy: UInt8(ascii: " "))
+    guard parts.count == 2, let digest = Digest(hex: parts[1]), values.count == 2,
+      let since = Timestamp(text: values[0]), let generation = UInt64(values[1])
     else { return nil }
-    return (parts[0], digest, since)
+    return (parts[0], digest, since, generation)
   }
 }
 
@@ -120,11 +123,18 @@ extension GovernanceNode {
     keeper.last = contents.count == ArtifactKeeper.rows ? contents.last : nil
   }
 
+  /// Whether a content is here and can be read: not one from before its tenant was erased.
   func isHeld(_ tenant: String, _ digest: Digest) -> Bool {
-    (try? raft.log.store.get(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest.hex))) != nil
+    let key = ArtifactMark.key(tenant: tenant, digest: digest.hex)
+    guard let value = try? raft.log.store.get(.artifacts, key), let mark = ArtifactMark.read(key, value)
+    else {
+      return false
+    }
+    return !raft.log.isErased(tenant, at: mark.generation)
   }
 
-  /// Takes away what has waited for its record too long. Whoever puts it again finds no trace of it.
+  /// Takes away what has waited for its record too long, and what nobody can read since its tenant was erased. Whoever
+  /// puts it again finds no trace of it.
   private mutating func removeUnrecorded(into effects: inout NodeEffects) {
     guard keeper.nextMarks <= now.monotonic else { return }
     let rows =
@@ -132,8 +142,8 @@ extension GovernanceNode {
     var batch = WriteBatch()
     for (key, value) in rows {
       guard let mark = ArtifactMark.read(key, value),
-        now.wall >= mark.since.advanced(by: ArtifactKeeper.grace),
-        overlay.head.artifact(tenant: mark.tenant, digest: mark.digest) == nil,
+        raft.log.isErased(mark.tenant, at: mark.generation)
+          || isUnrecorded(mark.tenant, mark.digest, since: mark.since),
         !artifacts.isComing(mark.tenant, mark.digest)
       else { continue }
       batch.delete(.artifacts, key)
@@ -143,6 +153,11 @@ extension GovernanceNode {
     keeper.nextMark = isFull ? rows.last.map { $0.key + [0] } ?? ArtifactMark.first : ArtifactMark.first
     if !isFull { keeper.nextMarks = now.monotonic + ArtifactKeeper.marksPause }
     if !batch.isEmpty { effects.writes.append((.artifactsRemoved, batch)) }
+  }
+
+  private func isUnrecorded(_ tenant: String, _ digest: Digest, since: Timestamp) -> Bool {
+    now.wall >= since.advanced(by: ArtifactKeeper.grace)
+      && overlay.head.artifact(tenant: tenant, digest: digest) == nil
   }
 
   private mutating func askForContent(into effects: inout NodeEffects) {

@@ -115,6 +115,6 @@ extension GovernanceNode {
   func content(tenant: String, digest: Digest) -> [UInt8]? {
     let key = ArtifactTable.key(tenant: tenant, digest: digest.hex)
     guard let sealed = try? raft.log.store.get(.artifacts, key) else { return nil }
-    return open(sealed, tenant: tenant, name: key)
+    return raft.log.open(sealed, name: key)
   }
 }

@@ -76,22 +76,6 @@ struct ArtifactTable: Sendable {
 }
 
 extension GovernanceNode {
-  /// Seals a content for its tenant: nonce ‖ box, bound to its name.
-  func seal(
-    _ content: [UInt8], tenant: String, name: [UInt8], using random: inout some RandomNumberGenerator
-  ) -> [UInt8] {
-    let nonce = AEAD.Nonce(using: &random)
-    let key = identity.storageKey.derived(for: Array("artifact/\(tenant)".utf8))
-    return nonce.bytes + AEAD.seal(content, key: key, nonce: nonce, additionalData: name)
-  }
-
-  func open(_ sealed: [UInt8], tenant: String, name: [UInt8]) -> [UInt8]? {
-    guard let nonce = AEAD.Nonce(sealed.prefix(AEAD.nonceLength)) else { return nil }
-    let key = identity.storageKey.derived(for: Array("artifact/\(tenant)".utf8))
-    return AEAD.open(
-      Array(sealed.dropFirst(AEAD.nonceLength)), key: key, nonce: nonce, additionalData: name)
-  }
-
   mutating func putArtifact(
     _ call: ClientCall, _ request: ArtifactPutRequest, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
@@ -186,10 +170,12 @@ extension GovernanceNode {
     into effects: inout NodeEffects
   ) {
     let key = ArtifactTable.key(tenant: tenant, digest: digest)
-    let sealed = seal(content, tenant: tenant, name: key, using: &random)
     var batch = WriteBatch()
+    let sealed = raft.log.seal(content, tenant: tenant, name: key, nonce: AEAD.Nonce(using: &random))
     batch.put(.artifacts, key, sealed)
-    batch.put(.artifacts, ArtifactMark.key(tenant: tenant, digest: digest), ArtifactMark.value(now.wall))
+    batch.put(
+      .artifacts, ArtifactMark.key(tenant: tenant, digest: digest),
+      ArtifactMark.value(now.wall, generation: raft.log.generation(of: tenant)))
     effects.writes.append((.artifact(tenant: tenant, digest: digest), batch))
   }
 

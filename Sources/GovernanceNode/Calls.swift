@@ -54,9 +54,8 @@ extension GovernanceNode {
   ) throws {
     switch method {
     case .listActions: listActions(call, into: &effects)
-    case .submit, .withdraw, .castBallot, .enrol, .policy, .version, .members, .lift, .report, .kill,
-      .quarantine,
-      .revoke:
+    case .submit, .withdraw, .castBallot, .enrol, .policy, .version, .members, .lift, .erase, .report,
+      .kill, .quarantine, .revoke:
       try onStatement(method, call, StatementRequest(decoding: call.payload), into: &effects)
     case .get: try get(call, ProposalRequest(decoding: call.payload), isStream: false, into: &effects)
     case .watch: try get(call, ProposalRequest(decoding: call.payload), isStream: true, into: &effects)
@@ -155,6 +154,7 @@ extension GovernanceNode {
         case .quarantine: .quarantine
         case .revoke: .revoke
         case .lift: .lift
+        case .erase: .erase
         default: nil
         }
       guard act.content.kind == expected else {

@@ -196,7 +196,7 @@ extension Method {
     case .checkpoint, .entry, .inclusionProof, .consistencyProof, .trace, .export, .status, .recover: true
     case .listActions, .submit, .get, .watch, .withdraw, .listPending, .castBallot, .artifactPut,
       .artifactGet, .artifactStat, .artifactList, .enrol, .policy, .version, .kill, .quarantine, .revoke,
-      .lift, .members, .transfer, .keys, .enlist, .jobs, .report, .veto:
+      .lift, .erase, .members, .transfer, .keys, .enlist, .jobs, .report, .veto:
       false
     }
   }

@@ -112,9 +112,10 @@ extension GovernanceNode {
     let leaves = EarlierLeaves(
       first: shown.first, payloads: shown.payloads, proof: shown.proof.compactMap { Digest($0) })
     let notes = shown.notes.prefix(EarlierKeeper.runNotes).compactMap { groupSigned($0) }
+    let final = overlay.final
     guard shown.payloads.count <= EarlierKeeper.runLeaves,
       let backfill = raft.log.filling(
-        with: leaves, notes: notes, approvals: { overlay.final.approvals(in: $0) })
+        with: leaves, notes: notes, approvals: { final.approvals(in: $0) })
     else {
       earlier.named.append(sender)
       effects.notices.append(

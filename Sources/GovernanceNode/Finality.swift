@@ -358,6 +358,7 @@ extension GovernanceNode {
         vault.destroy(but: signer.share, in: &batch)
       }
       effects.writes.append((.note(size: checkpoint.size), batch))
+      awaitErasures(in: &effects)
     }
     let consented = (wereUnconsented + approvals).filter { checkpoint.consent?.covers($0) == true }
     if isLarger { effects.notices.append(.final(size: checkpoint.size, consented: consented.count)) }

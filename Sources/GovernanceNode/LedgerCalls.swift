@@ -38,7 +38,7 @@ extension GovernanceNode {
     let response = EntryResponse(
       leaf: raft.log.leaf(at: index) ?? [],
       attachment: attachment(at: index, of: record.body, for: call.caller),
-      proof: proof(of: index)?.encoded ?? "")
+      proof: proof(of: index)?.encoded ?? "", erasedBy: erasure(of: index)?.value ?? 0)
     effects.answers.append(.respond(call.key, .ok, payload: response.encode()))
   }
 

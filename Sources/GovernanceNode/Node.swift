@@ -110,6 +110,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var freshReads = FreshReads()
   var repairs = Repairs()
   var earlier = EarlierKeeper()
+  /// Erasures that are final here, and wait until that is durable.
+  var erasing: [Erasing] = []
   /// Why this party has halted; nil where it has not.
   public internal(set) var conflict: Conflict?
   var rulings: Rulings
@@ -165,6 +167,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     }
     self.newestSemantics = newestSemantics
     recovered.ledger.begin(configuration: start.state.configurationPoint)
+    // A crash may have come between an erasure that was durable and the end of its keys.
+    for (tenant, leaf) in start.state.erasures {
+      recovered.ledger.erase(tenant, before: leaf.value) { start.state.tenant(ofProposal: $0) }
+    }
     cluster = start.cluster
     genesis = start.genesis
     overlay = Overlay(final: start.state)
@@ -227,10 +233,17 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   ) {
     self.now = now
     raft.log.clock = now.wall
-    guard conflict == nil else {
+    if conflict == nil {
+      take(event, using: &random, into: &effects)
+    } else {
       stepHalted(event, using: &random, into: &effects)
-      return
     }
+    effects.keys += raft.log.takeKeyChanges()
+  }
+
+  private mutating func take(
+    _ event: NodeEvent, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
     switch event {
     case .tick:
       stepRaft(.tick, using: &random, into: &effects)
@@ -286,7 +299,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       let raised = raftEffects
       raftEffects.clear()
       for request in raised.persist {
-        effects.writes.append((.log(ticket: request.ticket), raft.log.batch(for: request)))
+        let head = overlay.head
+        let batch = raft.log.batch(for: request) { head.tenant(ofProposal: $0) }
+        effects.writes.append((.log(ticket: request.ticket), batch))
       }
       for envelope in raised.messages {
         effects.messages.append((envelope.to, RaftCodec.encode(envelope.message)))
@@ -386,6 +401,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   mutating func onWritten(
     _ name: WriteName, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
+    carryOutErasures(after: name, into: &effects)
     switch name {
     case .log(let ticket):
       raft.log.persisted(ticket: ticket)

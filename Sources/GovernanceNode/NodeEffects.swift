@@ -109,10 +109,12 @@ public enum Answer: Equatable, Sendable {
 
 /// What a node wants done. One buffer, reused.
 ///
-/// The contract of order: hand `writes` and `locks` to storage in order, then send `messages`, then give
+/// The contract of order: carry out `keys`, synced, then hand `writes` and `locks` to storage in order, then send `messages`, then give
 /// `answers`. What depends on durability is held inside the node until `written` or `locked` says so, so
 /// nothing here waits. `fatal` ends the process after the rest is done.
 public struct NodeEffects: Sendable {
+  /// Files of tenants' keys that are to be kept or destroyed, in this order.
+  public var keys: [TenantKeyChange] = []
   /// Each batch atomic and synced, in this order.
   public var writes: [(name: WriteName, batch: WriteBatch)] = []
   /// The signing lock's new contents, each synced.
@@ -133,6 +135,7 @@ public struct NodeEffects: Sendable {
 
   /// Empties the buffer and keeps its memory.
   public mutating func clear() {
+    keys.removeAll(keepingCapacity: true)
     writes.removeAll(keepingCapacity: true)
     locks.removeAll(keepingCapacity: true)
     messages.removeAll(keepingCapacity: true)

@@ -63,6 +63,14 @@ extension GovernanceNode {
   /// The newest note, as it was read; nil before the first.
   public var newestCheckpoint: CheckpointNote? { finality.checkpoint }
 
+  /// Whether erasures that are final wait here until that is durable.
+  public var isErasing: Bool { !erasing.isEmpty }
+
+  /// Whether what stands beside a leaf can be read here.
+  public func hasAttachment(at index: LeafIndex) -> Bool {
+    raft.log.attachment(at: index)?.items.isEmpty == false
+  }
+
   /// What is wrong with what this node keeps beside a final leaf; nil where that belongs to the record, or the node does
   /// not have it.
   public func attachmentFault(at index: LeafIndex) -> String? {

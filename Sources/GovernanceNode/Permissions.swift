@@ -45,6 +45,7 @@ public enum Method: String, Sendable, CaseIterable {
   case quarantine = "Admin/Quarantine"
   case revoke = "Admin/Revoke"
   case lift = "Admin/Lift"
+  case erase = "Admin/Erase"
   case members = "Admin/Members"
   case transfer = "Admin/Transfer"
   case keys = "Admin/Keys"
@@ -78,7 +79,7 @@ public enum Method: String, Sendable, CaseIterable {
     case .artifactGet: [.agent, .executor, .auditor]
     case .artifactStat, .artifactList: [.agent, .auditor]
     case .status: [.operator, .auditor]
-    case .enrol, .policy, .version, .kill, .quarantine, .revoke, .lift, .members, .transfer, .keys,
+    case .enrol, .policy, .version, .kill, .quarantine, .revoke, .lift, .erase, .members, .transfer, .keys,
       .recover:
       [.operator]
     case .enlist, .jobs, .report: [.executor]

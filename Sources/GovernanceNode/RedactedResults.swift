@@ -2,6 +2,10 @@ import Canonical
 import ClawShield
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Results as agents and approvers get them (INV-010): the ledger keeps what the executor signed, for auditors; what is
 /// shown to others goes through the redaction of the bundle in force.
 extension GovernanceNode {
@@ -9,6 +13,9 @@ extension GovernanceNode {
   /// the covered result, in the place of `result`: it is not what the receipt's hash is of, and says so.
   func shown(_ attachment: Attachment?) -> [UInt8] {
     guard let attachment, let result = attachment["result"] else { return attachment?.bytes ?? [] }
+    #if SIMULATION
+    if Mutant.outcomesUncovered.isActive { return Attachment("result", result).bytes }
+    #endif
     let (value, marks) = overlay.final.redaction.covering(result.value)
     // What the run reached is auditors' to read: a guest chooses what it asks for, names of hosts among it.
     guard marks > 0 else { return Attachment("result", result).bytes }
@@ -24,6 +31,9 @@ extension GovernanceNode {
     let attachment = raft.log.attachment(at: index)
     if case .auditor = caller { return attachment?.bytes ?? [] }
     guard case .receipt = body, let attachment else { return attachment?.bytes ?? [] }
+    #if SIMULATION
+    if Mutant.leavesUncovered.isActive { return attachment.bytes }
+    #endif
     let isCovered = attachment["result"].map { overlay.final.redaction.covering($0.value).marks > 0 } ?? false
     return isCovered || attachment["egress"] != nil ? [] : attachment.bytes
   }

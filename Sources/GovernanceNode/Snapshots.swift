@@ -250,12 +250,13 @@ extension GovernanceNode {
     if let request = raftEffects.persist.first, request.snapshot != nil {
       // The log that begins with the snapshot and the state at its beginning are one write.
       raftEffects.persist.removeFirst()
-      var whole = raft.log.batch(for: request)
+      var whole = raft.log.batch(for: request) { state.tenant(ofProposal: $0) }
       whole.append(batch)
       effects.writes.append((.log(ticket: request.ticket), whole))
     } else {
       effects.writes.append((.note(size: checkpoint.size), batch))
     }
+    awaitErasures(in: &effects)
     takeUp(using: &random, into: &effects)
   }
 

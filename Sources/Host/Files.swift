@@ -205,6 +205,22 @@ extension Files {
     try syncFolder(of: path)
   }
 
+  /// Overwrites a file with zeroes, syncs it and removes it; one that is not there is no fault. On a file system that
+  /// writes elsewhere than it has read, or a disk that does, the old bytes stay until something takes their place.
+  public static func destroy(_ path: String) throws(FileError) {
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT else { throw .last(path, "open") }
+      return
+    }
+    defer { _ = close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .last(path, "stat") }
+    try writeAll([UInt8](repeating: 0, count: Int(status.st_size)), to: descriptor, path: path)
+    guard fsync(descriptor) == 0 else { throw .last(path, "fsync") }
+    try remove(path)
+  }
+
   /// Whether a folder has nothing in it; false where it cannot be read.
   public static func isEmptyFolder(_ path: String) -> Bool { (try? list(path))?.isEmpty == true }
 

@@ -79,6 +79,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case copyKeepsLabels = "gov-35-copy-keeps-labels"
   case grantNotChecked = "gov-36-grant-not-checked"
   case untrustedBelieved = "gov-37-untrusted-believed"
+  case erasedKeyKept = "gov-38-erased-key-kept"
   // Checks and tolerances that are taken away, where none of the above fits.
   case sharesUnchecked = "without-share-check"
   case allPartiesNeeded = "without-spare-parties"
@@ -99,6 +100,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case memoryOpen = "without-memory-gate"
   case freshNotesLeftOut = "without-fresh-notes"
   case secretsKept = "without-redaction"
+  case outcomesUncovered = "without-outcome-redaction"
+  case leavesUncovered = "without-leaf-redaction"
   case contentUnscanned = "without-content-scan"
   case destinationUnchecked = "without-destination-check"
   case addressUnchecked = "without-address-check"

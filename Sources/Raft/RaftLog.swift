@@ -19,6 +19,10 @@ public protocol RaftLog {
   /// ``Entry/cost``, but at least one if there is any. Bounds outside of the log are clipped.
   func entries(from first: LogIndex, through last: LogIndex, maxBytes: Int) -> [Entry]
 
+  /// Whether an entry of the log can be sent to nobody any more, since part of what it was is erased: who lacks it gets a
+  /// snapshot.
+  func isErased(at index: LogIndex) -> Bool
+
   /// The newest configuration that an entry through `index` holds, or the log began with; nil where there
   /// is none. `index` lies in the range of ``term(at:)``.
   func configuration(at index: LogIndex) -> ConfigurationPoint?
@@ -48,6 +52,9 @@ public enum Admission: Hashable, Sendable {
 }
 
 extension RaftLog {
+  /// Nothing is erased in a log that says nothing else.
+  public func isErased(at index: LogIndex) -> Bool { false }
+
   /// The last readable index, up to `bound`, whose term is at most `limit`; nil if there is none.
   ///
   /// Terms never decrease along a log, so a binary search finds it: a follower far off costs the leader

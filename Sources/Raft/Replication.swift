@@ -39,6 +39,10 @@ extension RaftInstance {
       }
       let entries = log.entries(
         from: next, through: log.lastIndex, maxBytes: min(settings.maxAppendBytes, room))
+      if entries.isEmpty, next <= finalIndex, log.isErased(at: next) {
+        askForSnapshot(for: position, into: &effects)
+        return
+      }
       guard let last = entries.last, send(entries, after: next.previous, to: position, into: &effects)
       else { return }
       leading.progress[position].window.add(

@@ -104,6 +104,9 @@ public struct Attachment: Equatable, Sendable {
     }
   }
 
+  /// Whether something travels with such a record.
+  public static func belongs(to body: RecordBody) -> Bool { !expected(body).isEmpty }
+
   /// What a record's attachment must hold; a nil hash stands for content that signs the record itself.
   private static func expected(_ body: RecordBody) -> [(name: String, hash: Digest?)] {
     switch body {

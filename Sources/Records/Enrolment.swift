@@ -132,10 +132,15 @@ public struct EnrolmentAct: StatementContent {
 public enum PolicyMode: String, Sendable, CaseIterable {
   /// Puts it in force.
   case activate
+  /// Puts it in force, and with it the constitution that it is issued under, in the place of another (POL-9).
+  case amend
   /// Has it asked beside the bundle in force: differences are recorded, and nothing acts on them.
   case shadow
   /// Ends that.
   case unshadow
+
+  /// Whether the bundle comes into force.
+  public var isInForce: Bool { self == .activate || self == .amend }
 }
 
 /// A signed change of the active policy bundle; at least two distinct people (POL-7). The bundle's
@@ -179,11 +184,13 @@ public struct PolicyAct: StatementContent {
     constitutionVersion = try fields.identifier("constitution_version")
     killRunning = try fields.bool("kill_running")
     mode =
-      try fields.optionalValue("mode", "shadow or unshadow, or nothing where it is to be in force") { json in
+      try fields.optionalValue(
+        "mode", "amend, shadow or unshadow, or nothing where it is to be in force under the same constitution"
+      ) { json in
         json.string.flatMap(PolicyMode.init(rawValue:)).flatMap { $0 == .activate ? nil : $0 }
       } ?? .activate
     validUntil = try fields.time("valid_until")
-    guard mode == .activate || !killRunning else {
+    guard mode.isInForce || !killRunning else {
       throw .field(fields.name("kill_running"), expected: "false, where nothing comes into force")
     }
   }

@@ -50,9 +50,16 @@ public enum IncidentKind: String, Sendable, CaseIterable {
   case revoke
   /// Take named restrictions back; at least two people.
   case lift
+  /// Destroy what a tenant has in attachments and files, of everything before this record; at least two people.
+  case erase
 
   /// Whether it forbids something, and so binds at once.
-  public var isRestriction: Bool { self != .lift }
+  public var isRestriction: Bool {
+    switch self {
+    case .kill, .quarantine, .revoke: true
+    case .lift, .erase: false
+    }
+  }
 }
 
 /// A signed use of an incident power.

@@ -211,6 +211,10 @@ public struct PolicyBundle: Equatable, Sendable {
   public let files: [(path: String, text: String)]
   public let bundleVersion: String
   public let constitutionVersion: String
+  /// What it is issued under; its version is `constitutionVersion`.
+  public let constitution: Constitution
+  /// The invariants that it rests on, as it says; ascending.
+  public let invariants: [String]
   /// Ascending by name.
   public let actions: [ActionDefinition]
   public let approvals: [ApprovalRule]
@@ -246,6 +250,9 @@ public struct PolicyBundle: Equatable, Sendable {
     var fields = try Fields(value, at: PolicyBundle.registryPath)
     bundleVersion = try fields.identifier("bundle_version")
     constitutionVersion = try fields.identifier("constitution_version")
+    constitution = try Constitution(
+      files.first { $0.path == Constitution.path }?.text, version: constitutionVersion)
+    invariants = try Self.cited(&fields, under: constitution)
     actions = try fields.objects("actions", limit: 1024) { (inner) throws(RecordError) in
       try ActionDefinition(from: &inner)
     }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -279,6 +286,25 @@ public struct PolicyBundle: Equatable, Sendable {
       ? hash : Self.hash(files.filter { $0.path != BundleAuthor.path }, evaluatorVersion, constitutionVersion)
   }
 
+  /// What the registry cites; refused where the constitution has deprecated it (POL-9).
+  private static func cited(
+    _ fields: inout Fields, under constitution: Constitution
+  ) throws(RecordError) -> [String] {
+    let cited =
+      try fields.optionalValue("invariants", "an array of at most 256 invariants such as INV-012") { json in
+        json.array.flatMap { all -> [String]? in
+          let names = all.compactMap(\.string).filter(Identifier.isValid)
+          return names.count == all.count && names.count <= Constitution.maximumInvariants ? names : nil
+        }
+      } ?? []
+    if let name = cited.first(where: constitution.deprecated.contains) {
+      throw .field(
+        fields.name("invariants"),
+        expected: "no invariant that constitution \(constitution.version) has deprecated, found \(name)")
+    }
+    return Constitution.ordered(cited)
+  }
+
   private static func hash(
     _ files: [(path: String, text: String)], _ evaluator: String, _ constitution: String
   )
@@ -308,7 +334,8 @@ public struct PolicyBundle: Equatable, Sendable {
   /// The least semantics under which all of it means something.
   public var leastSemantics: Int {
     let isOfPeople =
-      author != nil || !redactions.isEmpty || breakers.retriesPerHour != nil
+      author != nil || !invariants.isEmpty || files.contains { $0.path == Constitution.path }
+      || !redactions.isEmpty || breakers.retriesPerHour != nil
       || actions.contains {
         $0.preview != nil || $0.isIrreversible || !$0.classes.isEmpty || !$0.tenants.isEmpty
       }

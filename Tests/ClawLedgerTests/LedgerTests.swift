@@ -39,7 +39,7 @@ private func referenceRoot(_ records: [[UInt8]]) -> Digest {
 struct LedgerTests {
   @Test("a leaf that cannot be in any log has no note, whoever asks for it")
   func noNoteBeyondTheLog() throws {
-    let ledger = try Ledger.open(MemoryStore()).ledger
+    let ledger = try Ledger.open(MemoryStore(), keys: .unsealed).ledger
     #expect(ledger.notes(covering: LeafIndex(.max), limit: 64).isEmpty)
     #expect(ledger.leaf(at: LeafIndex(.max)) == nil)
   }
@@ -49,7 +49,7 @@ struct LedgerTests {
   )
   func consentingNote() throws {
     var store = MemoryStore()
-    var ledger = try Ledger.open(store).ledger
+    var ledger = try Ledger.open(store, keys: .unsealed).ledger
     ledger.append(
       try (1...100).map { (number: UInt64) in
         Entry(
@@ -91,7 +91,7 @@ struct LedgerTests {
     for seed in 0..<60 as Range<UInt64> {
       var random = SeededRandom(seed: seed)
       var store = MemoryStore()
-      var ledger = try Ledger.open(store).ledger
+      var ledger = try Ledger.open(store, keys: .unsealed).ledger
       var log: [(term: UInt64, payload: [UInt8])] = []  // what is appended
       var synced: [(term: UInt64, payload: [UInt8])] = []  // what is on disk
       var inFlight: [(ticket: UInt64, batch: WriteBatch, log: [(term: UInt64, payload: [UInt8])])] = []
@@ -130,7 +130,7 @@ struct LedgerTests {
           // A crash: what was not synced is gone.
           inFlight.removeAll()
           log = synced
-          ledger = try Ledger.open(store).ledger
+          ledger = try Ledger.open(store, keys: .unsealed).ledger
         default: break
         }
         #expect(ledger.lastIndex.rawValue == UInt64(log.count))
@@ -155,7 +155,7 @@ struct LedgerTests {
   @Test("a long log leaves memory once it is durable, and is read from the store just the same")
   func longLog() throws {
     var store = MemoryStore()
-    var ledger = try Ledger.open(store).ledger
+    var ledger = try Ledger.open(store, keys: .unsealed).ledger
     var records: [[UInt8]] = []
     for batch in 0..<60 as Range<UInt64> {
       var entries: [Entry] = []
@@ -176,7 +176,7 @@ struct LedgerTests {
     #expect(ledger.rootHash(ofSize: 777) == referenceRoot(Array(records[..<777])))
     let page = ledger.entries(from: LogIndex(rawValue: 5), through: LogIndex(rawValue: 50), maxBytes: 500)
     #expect(!page.isEmpty && page.count < 46)
-    let reopened = try Ledger.open(store).ledger
+    let reopened = try Ledger.open(store, keys: .unsealed).ledger
     #expect(reopened.rootHash == ledger.rootHash)
     #expect(reopened.term(at: LogIndex(rawValue: 6000))?.rawValue == 1)
   }
@@ -184,21 +184,21 @@ struct LedgerTests {
   @Test("term and vote come back together; a corrupt one is no vote at all")
   func hardState() throws {
     var store = MemoryStore()
-    var ledger = try Ledger.open(store).ledger
+    var ledger = try Ledger.open(store, keys: .unsealed).ledger
     let state = HardState(currentTerm: Term(rawValue: 7), votedFor: NodeID(rawValue: 3))
     store.write(ledger.batch(for: .make(ticket: 1, hardState: state)))
-    #expect(try Ledger.open(store).hardState == state)
+    #expect(try Ledger.open(store, keys: .unsealed).hardState == state)
     let row = try #require(try store.scan(.meta, from: [], limit: 1).first)
     var batch = WriteBatch()
     batch.put(.meta, row.key, row.value.map { $0 ^ 1 })
     store.write(batch)
-    #expect(throws: LedgerFault.self) { try Ledger.open(store) }
+    #expect(throws: LedgerFault.self) { try Ledger.open(store, keys: .unsealed) }
   }
 
   /// A store with `count` entries of term 1 and the hard state of term 4.
   private func stored(_ count: UInt64) throws -> MemoryStore {
     var store = MemoryStore()
-    var ledger = try Ledger.open(store).ledger
+    var ledger = try Ledger.open(store, keys: .unsealed).ledger
     let entries = try (1...count).map {
       Entry(term: Term(rawValue: 1), index: LogIndex(rawValue: $0), payload: try payload($0))
     }
@@ -224,12 +224,12 @@ struct LedgerTests {
     for position in 0..<length {
       var damaged = store
       try damage(&damaged, 0, at: position)
-      let recovered = try Ledger.open(damaged)
+      let recovered = try Ledger.open(damaged, keys: .unsealed)
       #expect(recovered.ledger.size == 0)
       // Of its own term nothing can be read: the latest that it can have been of.
       #expect(recovered.lost == LogEnd(term: Term(rawValue: 4), index: LogIndex(rawValue: 1)))
     }
-    #expect(try Ledger.open(store).lost == nil, "the control")
+    #expect(try Ledger.open(store, keys: .unsealed).lost == nil, "the control")
   }
 
   @Test("what is lost is remembered over restarts, with what followed it, until it is back")
@@ -237,19 +237,19 @@ struct LedgerTests {
     var store = try stored(5)
     try damage(&store, 2)
     let lost = LogEnd(term: Term(rawValue: 1), index: LogIndex(rawValue: 5))
-    let recovered = try Ledger.open(store)
+    let recovered = try Ledger.open(store, keys: .unsealed)
     #expect(recovered.ledger.size == 2 && recovered.lost == lost)
     store.write(try #require(recovered.repair))
-    let again = try Ledger.open(store)
+    let again = try Ledger.open(store, keys: .unsealed)
     #expect(again.ledger.size == 2 && again.lost == lost && again.repair == nil)
     store.write(again.ledger.recovery)
-    #expect(try Ledger.open(store).lost == nil)
+    #expect(try Ledger.open(store, keys: .unsealed).lost == nil)
   }
 
   @Test("a leaf is mended by what hashes to what the tree has for it, and by nothing else")
   func mending() throws {
     var store = try stored(5)
-    var ledger = try Ledger.open(store).ledger
+    var ledger = try Ledger.open(store, keys: .unsealed).ledger
     ledger.append([])
     for leaf in [UInt64(2), 4] { try damage(&store, leaf) }
     // As after a restart whose last note covers all of them: nothing is read again.
@@ -268,7 +268,7 @@ struct LedgerTests {
 
   @Test("admission: log time ahead of the clock, log time that decreases, malformed and mismatched entries")
   func admission() throws {
-    var ledger = try Ledger.open(MemoryStore()).ledger
+    var ledger = try Ledger.open(MemoryStore(), keys: .unsealed).ledger
     ledger.clock = try time(100)
     func entry(_ payload: [UInt8]) -> Entry {
       Entry(

@@ -36,6 +36,28 @@ struct PolicyCommandTests {
     #expect(layout.code == 0 && layout.output.isEmpty, "\(layout.output)")
   }
 
+  @Test(
+    "check says under which constitution a bundle is issued, and refuses one that cites what it has deprecated (POL-9)"
+  )
+  func constitution() throws {
+    let registry = try String(contentsOfFile: standard + "/registry.json", encoding: .utf8)
+      .replacing(
+        "\"constitution_version\": \"1.0.0\",",
+        with: "\"constitution_version\": \"2.0.0\", \"invariants\": [\"INV-002\", \"INV-005\"],")
+    for (deprecated, code) in [("INV-012", Int32(0)), ("INV-005", 1)] {
+      let constitution = "{\"version\":\"2.0.0\",\"deprecated\":[\"\(deprecated)\"]}"
+      try folder(["registry.json": registry, "constitution.json": constitution]) { root in
+        let check = try claw("check", root)
+        #expect((check.code == 0) == (code == 0), "\(check.output)")
+        #expect(
+          check.output.contains(
+            code == 0
+              ? "issued under constitution 2.0.0, which deprecates INV-012"
+              : "no invariant that constitution 2.0.0 has deprecated, found INV-005"), "\(check.output)")
+      }
+    }
+  }
+
   @Test("a bundle as one archive is the same bundle; what is no bundle in it is refused")
   func archive() throws {
     try folder(["x": ""]) { root in

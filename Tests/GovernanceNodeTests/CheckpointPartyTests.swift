@@ -70,7 +70,7 @@ final class Rig {
     }
     return try GovernanceNode(
       identity: NodeIdentity(id: party.id, partyKey: key, storageKey: storageKey),
-      memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk),
+      memory: NodeMemory(lock: lock, boot: 1), recovered: try Ledger.open(disk, keys: .unsealed),
       foundingShare: PartyShare(KeyPackage(serialized: party.share)), localPolicy: localPolicy,
       settings: try Settings(),
       at: Rig.moment(time), using: &random)

@@ -51,6 +51,11 @@ extension ScenarioLine {
     case "kill": return try restrict(.kill)
     case "quarantine": return try restrict(.quarantine)
     case "revoke": return try restrict(.revoke)
+    case "erase":
+      let start = self
+      let tenant = try word("a tenant")
+      guard Identifier.isValid(tenant) else { throw start.error("a tenant such as acme") }
+      return .erase(tenant)
     case "transfer":
       try expect("to")
       return .transfer(to: try number("a node's number", in: 1...99))

@@ -47,6 +47,8 @@ public enum Act: Hashable, Sendable {
 
   /// Operators restrict something, and lift it so long after they were told that it is in force.
   case restrict(IncidentKind, IncidentTarget, length: UInt64)
+  /// Operators have what a tenant had so far erased.
+  case erase(String)
   /// An operator asks the leader to hand over.
   case transfer(to: UInt64)
   /// Operators change who the parties are: add, remove, replace or only make a new key, as the number has it. Nothing
@@ -149,6 +151,8 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   case exfiltrates
   /// The action writes its secrets down, in one form or another.
   case echoes
+  /// The action writes down what nobody but an auditor is to be shown.
+  case reveals
   /// Another image stands under the name of the one that was approved.
   case swapped
   /// The authorization server gives more than it was asked for.

@@ -55,6 +55,12 @@ public struct Schedule: Hashable, Sendable {
     return out.sorted()
   }
 
+  /// Whether an action writes down what is to be covered: only then the bundle says what that is.
+  public var reveals: Bool {
+    conditions.semantics >= Semantics.people
+      && items.contains { if case .sandbox(_, .reveals, _) = $0.act { true } else { false } }
+  }
+
   /// Whether an agent proposes what reaches out, or what two executors run: only then the registry has both, and the agents
   /// their scopes.
   public var reaches: Bool {

@@ -89,15 +89,18 @@ public struct EntryResponse: WireMessage {
   public var attachment: [UInt8] = []
   /// tlog-proof under the newest note.
   public var proof: String = ""
+  /// The leaf of the erasure by which the attachment went; 0 where it did not.
+  public var erasedBy: UInt64 = 0
 
   public init() {}
 
   public init(
-    leaf: [UInt8] = [], attachment: [UInt8] = [], proof: String = ""
+    leaf: [UInt8] = [], attachment: [UInt8] = [], proof: String = "", erasedBy: UInt64 = 0
   ) {
     self.leaf = leaf
     self.attachment = attachment
     self.proof = proof
+    self.erasedBy = erasedBy
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -105,6 +108,7 @@ public struct EntryResponse: WireMessage {
     case 1: leaf = try reader.bytes()
     case 2: attachment = try reader.bytes()
     case 3: proof = try reader.string()
+    case 4: erasedBy = try reader.uint64()
     default: break
     }
   }
@@ -113,6 +117,7 @@ public struct EntryResponse: WireMessage {
     writer.bytes(1, leaf)
     writer.bytes(2, attachment)
     writer.string(3, proof)
+    writer.uint64(4, erasedBy)
   }
 }
 
