@@ -380,7 +380,7 @@ public final class MicroVMHost: SandboxHost {
         kernelDigest: store.kernel.digest, initramfsDigest: store.guest.digest,
         runtimeDigest: initramfs.runtime?.digest,
         probe: probes[isKVM ? .microvmKVM : .microvmTCG] ?? "not probed"),
-      provenance: shape.image.flatMap(images.provenance),
+      provenance: shape.image.flatMap(store.provenance),
       release: { [weak self] in self?.users.giveBack(user) })
   }
 

@@ -139,7 +139,7 @@ extension MicroVMHost {
     return PreflightReport(
       classes: [kvm, tcg],
       controllers: controllers, missingControllers: missing, imageFault: fault,
-      provenanceFault: images.provenanceFault,
+      provenanceFault: store.provenanceFault,
       modules: [moduleFinding(isActive: kvm.isActive || tcg.isActive)], warnings: warnings)
   }
 

@@ -85,7 +85,7 @@ struct RobustTests {
     defer { Folders.remove(place) }
     let rig = try Rig { $0.images = place }
     #expect(try failure(rig).contains("provenance: image: expected"))
-    #expect(rig.host.images.provenanceFault?.contains("provenance: image: expected") == true)
+    #expect(rig.host.store.provenanceFault?.contains("provenance: image: expected") == true)
   }
 
   @Test("a guest that hangs is ended at the boot's deadline")
