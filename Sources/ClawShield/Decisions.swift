@@ -61,6 +61,11 @@ extension ShieldState {
     return out
   }
 
+  /// The weakest isolation that the action of an owed decision may run in; nil where the bundle has no such action.
+  public func isolationClass(for owed: OwedDecision) -> IsolationClass? {
+    compiled.action(owed.cell.content.action)?.definition.isolationClass
+  }
+
   private func isEligible(_ executor: Enrolment, action: ActionDefinition, for cell: ProposalCell) -> Bool {
     executor.isolationClasses.contains { $0 >= action.isolationClass }
       && (executor.tenantID.isEmpty

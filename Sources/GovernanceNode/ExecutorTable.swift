@@ -23,6 +23,8 @@ struct ExecutorTable: Sendable {
     /// another node was given.
     var told: [Told]
     var readiness: DeclaredReadiness
+    /// What its host offers now, which may be less than what it is enrolled for.
+    var offered: Set<IsolationClass>
     /// Approvals that named it, for an even choice.
     var chosen: UInt64
 
@@ -64,14 +66,17 @@ struct ExecutorTable: Sendable {
 
   /// Takes a challenge that `source` was given, or says that it was.
   mutating func challenge(
-    _ challenge: Challenge, from source: NodeID, readiness: DeclaredReadiness, at now: Instant
+    _ challenge: Challenge, from source: NodeID, readiness: DeclaredReadiness, offering: Set<IsolationClass>,
+    at now: Instant
   ) {
     for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
     known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
     let told = Told(source: source, challenge: challenge, seenAt: now, isLeased: false)
     guard let position = known.firstIndex(where: { $0.executor == challenge.executor }) else {
       guard known.count < Self.maximumExecutors else { return }
-      known.append(Known(executor: challenge.executor, told: [told], readiness: readiness, chosen: 0))
+      known.append(
+        Known(
+          executor: challenge.executor, told: [told], readiness: readiness, offered: offering, chosen: 0))
       known.sort { $0.executor < $1.executor }
       return
     }
@@ -82,6 +87,7 @@ struct ExecutorTable: Sendable {
     known[position].told.append(told)
     known[position].told.sort { $0.source < $1.source }
     known[position].readiness = readiness
+    known[position].offered = offering
   }
 
   /// Whether a challenge waits for a lease, and the last lease is old enough to be renewed; an executor
@@ -118,14 +124,26 @@ struct ExecutorTable: Sendable {
     return told.max { $0.seenAt < $1.seenAt }?.challenge ?? leased.first { $0.executor == executor }
   }
 
-  /// One of `eligible` that is here, the one that was chosen least.
-  mutating func choose(among eligible: [Principal], at now: Instant) -> Principal? {
+  /// One of `eligible` that is here, the one that was chosen least. Those whose hosts offer `needed` now, or a stronger
+  /// class, go first: another would refuse the job. Where none does, one that may offer it again is better than none.
+  mutating func choose(
+    among eligible: [Principal], needing needed: IsolationClass?, at now: Instant
+  ) -> Principal? {
     let present = known.indices.filter {
       eligible.contains(known[$0].executor) && known[$0].isPresent(at: now)
     }
-    guard let position = present.min(by: { known[$0].chosen < known[$1].chosen }) else { return nil }
+    let able = present.filter { place in
+      needed.map { needed in known[place].offered.contains { $0 >= needed } } ?? true
+    }
+    let candidates = able.isEmpty ? present : able
+    guard let position = candidates.min(by: { known[$0].chosen < known[$1].chosen }) else { return nil }
     known[position].chosen += 1
     return known[position].executor
+  }
+
+  /// What an executor's host offers now, as far as was heard.
+  func offered(by executor: Principal) -> Set<IsolationClass> {
+    known.first { $0.executor == executor }?.offered ?? []
   }
 
   /// New links of the chain of keys, for everyone who listens for jobs.
@@ -171,11 +189,14 @@ extension GovernanceNode {
     executors.enlisting.append(
       ExecutorTable.Enlisting(
         key: call.key, challenge: challenge, knownLinks: Int(request.knownLinks), since: now.monotonic))
-    executors.challenge(challenge, from: raft.id, readiness: readiness, at: now.monotonic)
+    executors.challenge(
+      challenge, from: raft.id, readiness: readiness, offering: Self.classes(request.isolationClasses),
+      at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
         executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,
-        compliant: readiness.isCompliant, shortcomings: readiness.shortcomings)
+        compliant: readiness.isCompliant, shortcomings: readiness.shortcomings,
+        isolationClasses: request.isolationClasses)
       effects.messages.append((peer, PeerMessage.challenge(note)))
     }
   }
@@ -198,7 +219,12 @@ extension GovernanceNode {
     let readiness = DeclaredReadiness(compliant: note.compliant, shortcomings: note.shortcomings)
     executors.challenge(
       Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge), from: sender,
-      readiness: readiness ?? .silent, at: now.monotonic)
+      readiness: readiness ?? .silent, offering: Self.classes(note.isolationClasses), at: now.monotonic)
+  }
+
+  /// Those of the names that are classes.
+  private static func classes(_ names: [String]) -> Set<IsolationClass> {
+    Set(names.prefix(IsolationClass.allCases.count).compactMap(IsolationClass.init(rawValue:)))
   }
 
   /// Gives the newest lease to those whose challenge it commits to.

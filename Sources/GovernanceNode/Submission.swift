@@ -131,7 +131,8 @@ extension GovernanceNode {
       switch owed {
       case .decision(let decision):
         let eligible = overlay.head.eligibleExecutors(for: decision).map(\.principal)
-        let executor = executors.choose(among: eligible, at: now.monotonic)
+        let executor = executors.choose(
+          among: eligible, needing: overlay.head.isolationClass(for: decision), at: now.monotonic)
         body = .decision(overlay.head.decision(for: decision, executor: executor))
       case .incident(let incident): body = .derivedIncident(incident)
       }

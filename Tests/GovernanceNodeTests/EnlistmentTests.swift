@@ -85,6 +85,44 @@ struct EnlistmentTests {
     #expect(leader.node?.executors.challenges.contains { $0.bytes == own } == false)
   }
 
+  @Test("whoever offers what is needed is named first, in turn; where nobody does, who is there may again")
+  func offered() throws {
+    let start = Instant(nanoseconds: 1_000_000_000)
+    let names = (1...3).map { Principal.executor("executor\($0)") }
+    var table = ExecutorTable()
+    func enlist(_ number: Int, _ classes: Set<IsolationClass>, from source: NodeID? = nil, byte: UInt8 = 1) {
+      table.challenge(
+        Challenge(executor: names[number], incarnation: 1, bytes: [UInt8](repeating: byte, count: 32)),
+        from: source ?? leader.id, readiness: .silent, offering: classes, at: start)
+    }
+    enlist(0, [])
+    enlist(1, [.container, .microvmTCG])
+    enlist(2, [.microvmKVM])
+    func chosen(_ needed: IsolationClass?, _ times: Int) -> [Principal?] {
+      (0..<times).map { _ in table.choose(among: names, needing: needed, at: start) }
+    }
+    #expect(Set(chosen(.microvmTCG, 4)) == [names[1], names[2]])
+    #expect(chosen(.microvmKVM, 2) == [names[2], names[2]])
+    // The first was passed over until now: where nobody can, or nothing is known of the action, it is its turn.
+    #expect(chosen(.kata, 1) == [names[0]])
+    #expect(chosen(nil, 1) == [names[0]])
+    // What its host finds later counts from its next challenge on, whichever node hears of it.
+    enlist(0, [.kata], from: liar, byte: 2)
+    #expect(chosen(.kata, 2) == [names[0], names[0]])
+  }
+
+  @Test("what an executor offers reaches the leader by the node that it asks")
+  func offeredElsewhere() throws {
+    var note = ChallengeNote(executor: executor.path, incarnation: 1, challenge: own)
+    note.isolationClasses = ["microvm-tcg", "a class of tomorrow"]
+    _ = step(.peer(from: liar, PeerMessage.challenge(note)))
+    #expect(leader.node?.executors.offered(by: executor) == [.microvmTCG])
+    let request = EnlistRequest(
+      incarnation: 1, challenge: [UInt8](repeating: 9, count: 32), isolationClasses: ["container"])
+    #expect(enlist(request) == nil)
+    #expect(leader.node?.executors.offered(by: executor) == [.container])
+  }
+
   // MARK: Readiness (HF-9)
 
   /// What an operator is told of the executor.

@@ -195,7 +195,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   (
     "peer", "ChallengeNote",
     ChallengeNote(
-      executor: "é 1", incarnation: 3, challenge: [0, 255, 3], compliant: true, shortcomings: ["é 4", "é 5"])
+      executor: "é 1", incarnation: 3, challenge: [0, 255, 3], compliant: true, shortcomings: ["é 4", "é 5"],
+      isolationClasses: ["é 6", "é 7"])
   ),
   (
     "peer", "NoteShown",

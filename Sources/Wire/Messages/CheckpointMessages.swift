@@ -148,18 +148,20 @@ public struct ChallengeNote: WireMessage {
   /// As in EnlistRequest; not beside a note.
   public var compliant: Bool = false
   public var shortcomings: [String] = []
+  public var isolationClasses: [String] = []
 
   public init() {}
 
   public init(
     executor: String = "", incarnation: UInt32 = 0, challenge: [UInt8] = [], compliant: Bool = false,
-    shortcomings: [String] = []
+    shortcomings: [String] = [], isolationClasses: [String] = []
   ) {
     self.executor = executor
     self.incarnation = incarnation
     self.challenge = challenge
     self.compliant = compliant
     self.shortcomings = shortcomings
+    self.isolationClasses = isolationClasses
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -169,6 +171,7 @@ public struct ChallengeNote: WireMessage {
     case 3: challenge = try reader.bytes()
     case 4: compliant = try reader.bool()
     case 5: shortcomings.append(try reader.string())
+    case 6: isolationClasses.append(try reader.string())
     default: break
     }
   }
@@ -179,6 +182,7 @@ public struct ChallengeNote: WireMessage {
     writer.bytes(3, challenge)
     writer.bool(4, compliant)
     writer.strings(5, shortcomings)
+    writer.strings(6, isolationClasses)
   }
 }
 
