@@ -1,7 +1,7 @@
 /// Every fault, as it is counted when it fires.
 public enum FaultNames {
   /// Those that no seed draws, for scenarios alone.
-  public static let drawnByNone = ["sandbox reveals", "tenant erased", "withheld"]
+  public static let drawnByNone = ["withheld"]
   /// Those that a campaign is to see.
   public static let all =
     ([
@@ -19,8 +19,8 @@ public enum FaultNames {
       "program upgraded", "restored from a backup", "restriction", "result is a file", "result reused",
       "sandbox breaks",
       "sandbox endless", "sandbox fails", "sandbox leaky",
-      "sandbox unproven", "semantics activated", "slow disk", "snapshot installed", "snapshot sent",
-      "transfer", "veto", "write lost",
+      "sandbox reveals", "sandbox unproven", "semantics activated", "slow disk", "snapshot installed",
+      "snapshot sent", "tenant erased", "transfer", "veto", "write lost",
     ] + Lie.faultNames + ExecutorLie.faultNames + RunTrace.faultNames
     + SandboxFault.reaching.map { "sandbox \($0.rawValue)" }).sorted()
 }

@@ -39,7 +39,11 @@ struct LabelModel: Sendable {
         approvals[index] = (decision.proposal.value, grant.allowedScopes.contains { $0.hasPrefix("egress:") })
       }
     case .artifact(let signed): take(signed.content)
-    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot, .incident,
+    case .incident(let act):
+      // An erased tenant has no files any more; what it puts afterwards begins anew.
+      guard act.content.kind == .erase, case .tenant(let tenant) = act.content.target else { return }
+      artifacts.removeAll { $0.place.tenant == tenant }
+    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot,
       .derivedIncident, .members, .derivedMembers, .key, .recovery:
       break
     }

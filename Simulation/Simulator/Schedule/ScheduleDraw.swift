@@ -44,6 +44,7 @@ private struct ScheduleDraw {
     drawExecutorLies()
     drawStates()
     drawReach()
+    drawHidden()
     return Schedule(conditions, items)
   }
 
@@ -103,6 +104,18 @@ private struct ScheduleDraw {
   private mutating func drawReach() {
     var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 118, log: nil)
     for item in conditions.drawReach(using: &random) { add(item.at, item.act) }
+  }
+
+  private mutating func drawHidden() {
+    var revelations = SeededRandom(seed: conditions.seed, for: .schedule, named: 119, log: nil)
+    for item in conditions.drawRevelations(using: &revelations) { add(item.at, item.act) }
+    // Who lacks an erased entry needs somebody who has the state: no seed has much else that takes entries away.
+    let schedule = Schedule(conditions, items)
+    guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.isEmpty,
+      !items.contains(where: { $0.act == .backup })
+    else { return }
+    var erasures = SeededRandom(seed: conditions.seed, for: .schedule, named: 120, log: nil)
+    for item in conditions.drawErasures(using: &erasures) { add(item.at, item.act) }
   }
 
   private mutating func drawExecutorLies() {

@@ -1,3 +1,5 @@
+import Records
+
 // Other bundles, and states that come as a whole instead of entry by entry.
 extension Conditions {
   /// One to three changes of the bundle, in one seed of five.
@@ -7,6 +9,24 @@ extension Conditions {
     return (0..<(1 + random.below(3))).map { step in
       Schedule.Item(at: 2 * second + random.below(16 * second), .policy(2 + 10 * step + random.below(10)))
     }
+  }
+
+  /// Actions that write down what nobody is to be shown, in one seed of sixteen whose first bundle says what that is.
+  func drawRevelations(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(60_000), semantics >= Semantics.people else { return [] }
+    return (1...2).map { executor in
+      Schedule.Item(
+        at: second / 2 + random.below(2 * second),
+        .sandbox(executor, .reveals, length: 8 * second + random.below(10 * second)))
+    }
+  }
+
+  /// The agents' tenant is erased once, in one seed of sixteen that begin with the semantics for it.
+  func drawErasures(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(60_000), semantics >= Semantics.erasure else { return [] }
+    return [Schedule.Item(at: 4 * second + random.below(8 * second), .erase("acme"))]
   }
 
   /// One party vetoes up to four requests, in one seed of five: not where somebody is left behind or lies, since the others
