@@ -18,8 +18,7 @@ enum Founding {
           "--base-port", "PORT",
           "clients at PORT+i, peers at PORT+100+i, executors' health at PORT+50+i; default 7100"),
         CommandOption("--policy", "DIR", "the policy bundle; default Deploy/policy"),
-        CommandOption(
-          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
+        PolicyFolder.imagesOption,
         CommandOption(
           "--isolation", "CLASS", "what executors offer; default both microVM classes", isRepeated: true),
         CommandOption("--tenant", "ID", "the agents' tenant; default acme"),

@@ -12,8 +12,7 @@ enum PolicyActivation {
     Command(
       "policy activate", "put a bundle in force", operands: ["BUNDLE"],
       options: [
-        CommandOption(
-          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
+        PolicyFolder.imagesOption,
         killRunning,
       ] + Acts.options + Command.session,
       details: """
@@ -24,8 +23,7 @@ enum PolicyActivation {
       "policy amend", "put another constitution in force, with the bundle that is issued under it",
       operands: ["BUNDLE"],
       options: [
-        CommandOption(
-          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders"),
+        PolicyFolder.imagesOption,
         killRunning,
       ] + Acts.options + Command.session,
       details: """

@@ -6,6 +6,9 @@ import Records
 
 /// A policy bundle as a folder of files or one archive of them, and the images that its actions name.
 enum PolicyFolder {
+  /// Of every command that reads a bundle which is to be put in force.
+  static let imagesOption = CommandOption(
+    "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders")
   /// The digest that stands for an image which the deployer has not built yet.
   static let placeholder = "sha256:" + String(repeating: "0", count: 64)
 

@@ -10,8 +10,7 @@ enum PolicyShadow {
     Command(
       "policy shadow", "have a bundle asked beside the one in force", operands: ["BUNDLE"],
       options: [
-        CommandOption(
-          "--images", "DIR", "built images with digests.json; they fill the bundle's placeholders")
+        PolicyFolder.imagesOption
       ] + Acts.options + Command.session,
       details: """
         At least two operators. From one leaf on every new proposal is decided by it too, and where it would have decided

@@ -177,14 +177,7 @@ struct GuestConversation {
   }
 
   /// What the outputs were, and looked like.
-  var measures: RunMeasures {
-    var measures = RunMeasures()
-    measures.output = output.measure
-    measures.errorOutput = errorOutput.measure
-    measures.findings = output.findings
-    measures.findings.join(errorOutput.findings)
-    return measures
-  }
+  var measures: RunMeasures { RunMeasures(of: output, errorOutput) }
 
   /// Changes the streams, where there are any.
   mutating func withStreams(_ change: (inout GuestStreams) -> Void) {
@@ -222,5 +215,16 @@ struct GuestConversation {
     case .stream: "stream"
     case nil: "nothing"
     }
+  }
+}
+
+extension RunMeasures {
+  /// What a run's outputs were, and looked like.
+  init(of output: OutputFilter, _ errorOutput: OutputFilter) {
+    self.init()
+    self.output = output.measure
+    self.errorOutput = errorOutput.measure
+    findings = output.findings
+    findings.join(errorOutput.findings)
   }
 }

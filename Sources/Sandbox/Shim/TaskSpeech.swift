@@ -101,12 +101,5 @@ struct TaskSpeech {
   }
 
   /// What the outputs were, and looked like.
-  var measures: RunMeasures {
-    var measures = RunMeasures()
-    measures.output = output.measure
-    measures.errorOutput = errorOutput.measure
-    measures.findings = output.findings
-    measures.findings.join(errorOutput.findings)
-    return measures
-  }
+  var measures: RunMeasures { RunMeasures(of: output, errorOutput) }
 }
