@@ -7,57 +7,6 @@ import Raft
 import Records
 import Wire
 
-/// Who a node is.
-public struct NodeIdentity: ~Copyable, Sendable {
-  /// Its party's id: Raft node id and FROST identifier.
-  public let id: NodeID
-  /// Signs declines and acknowledgements.
-  public let partyKey: SigningKey
-  /// Seals artifacts and shares at rest.
-  public let storageKey: SymmetricKey
-  /// The nodes that its operator told it of, for as long as the ledger here does not.
-  public let contacts: [NodeID]
-
-  /// An identity.
-  public init(
-    id: NodeID, partyKey: consuming SigningKey, storageKey: consuming SymmetricKey, contacts: [NodeID] = []
-  ) {
-    self.id = id
-    self.partyKey = partyKey
-    self.storageKey = storageKey
-    self.contacts = contacts
-  }
-}
-
-/// What a node keeps besides its ledger, and finds again when it starts.
-public struct NodeMemory: ~Copyable, Sendable {
-  /// The signing lock, from its file.
-  public var lock: SigningLock
-  /// Drawn at random for each life of the process.
-  public var boot: UInt64
-
-  /// A memory.
-  public init(lock: SigningLock, boot: UInt64) {
-    self.lock = lock
-    self.boot = boot
-  }
-}
-
-/// Why a node cannot start from what its storage holds.
-public enum NodeFault: Error, Equatable, Sendable, CustomStringConvertible {
-  case ledger(LedgerFault)
-  case state(String)
-  case identity(String)
-
-  public var description: String {
-    switch self {
-    case .ledger(let fault): fault.description
-    case .state(let what): "state: \(what)"
-    case .identity(let what): "identity: \(what)"
-    }
-  }
-}
-
 /// One governance node, as a value: Raft, the ledger, the governance state, threshold signing, leases,
 /// restrictions and the calls of clients. No I/O, clock, randomness or thread of its own.
 ///
@@ -119,11 +68,11 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   public var host = HostReport()
   /// The newest semantics that this program applies.
   let newestSemantics: Int
-  /// What peers have said of theirs.
   #if SIMULATION
   /// How this node lies as a coordinator; nil where it does not.
   public var falseNote: FalseNote?
   #endif
+  /// What peers have said of the newest that theirs apply.
   var adverts: [(peer: NodeID, semantics: Int)] = []
   /// When this node last told all peers of its own.
   var lastAdvertised: Instant?
@@ -421,118 +370,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     }
   }
 
-  // MARK: Peers and time
-
-  private mutating func onConnected(_ peer: NodeID, into effects: inout NodeEffects) {
-    if let last = acks.own(raft.id), let root = raft.log.rootHash(ofSize: last.size) {
-      let durable = DurableLog(term: last.term.rawValue, size: last.size, root: root.bytes)
-      effects.messages.append((peer, PeerMessage.durable(durable)))
-    }
-    if raft.role == .leader {
-      effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
-    }
-    effects.messages.append((peer, PeerMessage.noteWanted(NoteWanted(size: finality.size))))
-    restrictions.showAll(to: peer, into: &effects)
-    showMembers(to: peer, into: &effects)
-    advertise(to: peer, into: &effects)
-  }
-
-  private mutating func onPeer(
-    _ message: PeerMessage, from sender: NodeID, using random: inout some RandomNumberGenerator,
-    into effects: inout NodeEffects
-  ) {
-    guard isKnown(sender) else { return }
-    switch message {
-    case .voteCall, .voteAnswer, .appendCall, .appendAnswer, .timeoutNow, .readCall, .readAnswer:
-      onRaftMessage(message, from: sender, using: &random, into: &effects)
-    case .durable(let durable): onDurable(durable, from: sender, using: &random, into: &effects)
-    case .nonces(let batch): onNonces(batch, from: sender, using: &random, into: &effects)
-    case .signCall(let call): onSignCall(call, from: sender, using: &random, into: &effects)
-    case .signAnswer(let answer): onSignAnswer(answer, from: sender, using: &random, into: &effects)
-    case .challenge(let challenge):
-      onChallenge(challenge, from: sender)
-      advanceCheckpoint(using: &random, into: &effects)
-    case .note(let shown): onNoteShown(shown, using: &random, into: &effects)
-    case .noteWanted(let wanted): showNotes(wanted, to: sender, into: &effects)
-    case .forwardCall(let call): onForwardCall(call, from: sender, using: &random, into: &effects)
-    case .forwardAnswer(let answer): onForwardAnswer(answer, from: sender, using: &random, into: &effects)
-    case .witnessCall(let call): onWitnessCall(call, using: &random, into: &effects)
-    case .restriction(let shown): onRestrictionShown(shown, from: sender, into: &effects)
-    case .restrictionBound(let bound): onRestrictionBound(bound, from: sender, into: &effects)
-    case .declineShown(let shown): onDeclineShown(shown, from: sender, into: &effects)
-    case .transferWanted(let wanted): onTransferWanted(wanted, from: sender, using: &random, into: &effects)
-    case .historyWanted(let wanted): onHistoryWanted(wanted, from: sender, into: &effects)
-    case .historyShown(let shown): onHistoryShown(shown, from: sender, using: &random, into: &effects)
-    case .earlierWanted(let wanted): onEarlierWanted(wanted, from: sender, into: &effects)
-    case .earlierShown(let shown): onEarlierShown(shown, from: sender, into: &effects)
-    case .leavesWanted(let wanted): onLeavesWanted(wanted, from: sender, into: &effects)
-    case .leafShown(let shown): onLeafShown(shown, from: sender, into: &effects)
-    case .artifactPush(let push): onArtifactPush(push, from: sender, using: &random, into: &effects)
-    case .artifactHeld(let held): onArtifactHeld(held, from: sender, using: &random, into: &effects)
-    case .artifactWanted(let wanted): onArtifactWanted(wanted, from: sender, into: &effects)
-    case .artifactFound(let found): onArtifactFound(found, from: sender, using: &random, into: &effects)
-    case .snapshotPiece(let piece): onSnapshotPiece(piece, from: sender, using: &random, into: &effects)
-    case .snapshotTaken(let taken): onSnapshotTaken(taken, from: sender, using: &random, into: &effects)
-    case .keyRoundOne(let round):
-      if !onKeyMessage(message, from: sender, using: &random, into: &effects), !round.isAnswer {
-        onGenesisWanted(round, from: sender, into: &effects)
-      }
-    case .keyRoundTwo: _ = onKeyMessage(message, from: sender, using: &random, into: &effects)
-    case .keySession(let call): onKeySession(call, from: sender, using: &random, into: &effects)
-    case .keyApproved(let approval): onKeyApproved(approval, from: sender, into: &effects)
-    case .keyFailed(let failed): onKeyFailed(failed, from: sender, into: &effects)
-    case .repairStep(let step): onRepairStep(step, from: sender, using: &random, into: &effects)
-    case .membersShown(let shown): onMembersShown(shown, into: &effects)
-    case .advert(let advert): onAdvert(advert, from: sender, into: &effects)
-    // Said in the ceremony, before there is a node; or by a program that knows more.
-    case .keySignature, .genesis, .unknown: break
-    }
-  }
-
-  private mutating func onRaftMessage(
-    _ message: PeerMessage, from sender: NodeID, using random: inout some RandomNumberGenerator,
-    into effects: inout NodeEffects
-  ) {
-    guard let message = RaftCodec.decode(message) else { return }
-    stepRaft(.receive(from: sender, message), using: &random, into: &effects)
-    // An entry that had to be judged first: now it can be appended.
-    for _ in 0..<8 where judgeAwaited(into: &effects) {
-      stepRaft(.receive(from: sender, message), using: &random, into: &effects)
-    }
-  }
-
-  private mutating func onDurable(
-    _ durable: DurableLog, from sender: NodeID, using random: inout some RandomNumberGenerator,
-    into effects: inout NodeEffects
-  ) {
-    guard let root = Digest(durable.root) else { return }
-    acks.record(
-      sender, term: Term(rawValue: durable.term), size: durable.size, root: root, current: raft.currentTerm)
-    retryWaitingCall(using: &random, into: &effects)
-    advanceCheckpoint(using: &random, into: &effects)
-  }
-
-  /// A peer that still generates its key is a laggard, and one that joins has nothing yet: the genesis is what they
-  /// lack. One that votes already and asks like one that joins has lost its store, and with it what it voted: it
-  /// gets nothing to begin anew with.
-  private func onGenesisWanted(_ round: KeyRoundOne, from peer: NodeID, into effects: inout NodeEffects) {
-    let members = raft.configuration
-    if round.configuration == cluster.bytes, members.voters.contains(peer) || members.outgoing.contains(peer)
-    {
-      effects.notices.append(
-        .warning("\(peer) votes, and asks for the genesis: its store is lost; replace the party"))
-      return
-    }
-    showGenesis(to: peer, into: &effects)
-  }
-
-  private func showGenesis(to peer: NodeID, into effects: inout NodeEffects) {
-    guard let leaf = raft.log.leaf(at: LeafIndex(0)),
-      let attachment = raft.log.attachment(at: LeafIndex(0))
-    else { return }
-    let shown = GenesisShown(leaf: leaf, attachment: attachment.bytes)
-    effects.messages.append((peer, PeerMessage.genesis(shown)))
-  }
+  // MARK: Time
 
   /// What time brings about by itself.
   private mutating func onPulse(
@@ -571,82 +409,5 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       overlay.head.logTime < expiry
     else { return }
     _ = append(.tick, Attachment(), into: &effects)
-  }
-}
-
-/// What a node's storage holds at its start, checked.
-private struct Beginning {
-  let cluster: Digest
-  let genesis: Genesis
-  let state: ShieldState
-
-  init(
-    _ recovered: borrowing RecoveredLedger, _ identity: borrowing NodeIdentity,
-    newestSemantics: Int
-  ) throws(NodeFault) {
-    let ledger = recovered.ledger
-    guard let leaf = ledger.leaf(at: LeafIndex(0)), let entry = ledger.parsedEntry(at: LeafIndex(0)),
-      case .genesis(let genesis) = entry.record.body
-    else { throw .state("the ledger does not begin with a genesis") }
-    cluster = TreeHash.leaf(leaf)
-    self.genesis = genesis
-    do {
-      state = try Beginning.finalState(of: recovered, genesis: entry, leaf: leaf)
-    } catch {
-      throw .state("\(error)")
-    }
-    let semantics = Beginning.semantics(of: ledger, after: state)
-    guard semantics <= newestSemantics else {
-      throw .state(outgrown(by: semantics, newest: newestSemantics, "this store's ledger has"))
-    }
-    let id = identity.id.rawValue
-    let key = identity.partyKey.publicKey
-    // One that comes later, or has gone, is told of others by hand.
-    let seat =
-      (state.membership.known + genesis.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) })
-      .first { UInt64($0.id) == id }
-    guard seat.map({ $0.key == key }) ?? !identity.contacts.isEmpty else {
-      throw .identity(
-        "expected party \(id) with key \(key.hex.prefix(16))… in the genesis; this store is of another cluster"
-      )
-    }
-  }
-
-  /// The highest semantics that the log has, final or not: no entry was appended that its own program could not apply.
-  private static func semantics(of ledger: Ledger, after state: ShieldState) -> Int {
-    var highest = state.semantics
-    for index in state.size..<max(state.size, ledger.size) {
-      if case .version(let act)? = ledger.parsedEntry(at: LeafIndex(index))?.record.body {
-        highest = max(highest, act.content.semantics)
-      }
-    }
-    return highest
-  }
-
-  /// The state at the last note: from its cells where there are any, else from the genesis.
-  private static func finalState(
-    of recovered: borrowing RecoveredLedger, genesis: ParsedEntry, leaf: [UInt8]
-  ) throws -> ShieldState {
-    var cells: [(name: String, bytes: [UInt8])] = []
-    var next: [UInt8] = []
-    while true {
-      let page = try recovered.ledger.store.scan(.state, from: next, limit: 4096)
-      cells += page.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
-      guard page.count == 4096, let last = page.last else { break }
-      next = last.key + [0]
-    }
-    guard !cells.isEmpty else {
-      return try ShieldState.initial(
-        genesisLeaf: leaf, record: genesis.record, attachment: genesis.attachment)
-    }
-    let state = try ShieldState(restoring: cells)
-    if let note = recovered.lastNote {
-      let checkpoint = try CheckpointNote(parsing: note.text)
-      let expected = recovered.standing.map(\.stateRoot) ?? checkpoint.stateRoot
-      guard state.stateRoot == expected else {
-        throw LedgerFault.inconsistent("the stored state is not the one of the last note")
-      }
-    }
-    return state
   }
 }
