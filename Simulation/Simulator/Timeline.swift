@@ -24,14 +24,13 @@ public final class Timeline {
     [(from: UInt64, to: UInt64, sent: UInt64, arrived: UInt64?, kind: String)] =
       []
   private var last: [(role: String?, term: UInt64, log: UInt64, committed: UInt64, final: UInt64)] = []
-  private static let mostMessages = 60_000
-  private let keepsMessages: Bool
+  private let mostMessages: Int
   /// Told of every event as it happens.
   private let onEvent: ((UInt64, Event) -> Void)?
 
-  /// An empty timeline.
-  public init(keepsMessages: Bool = false, onEvent: ((UInt64, Event) -> Void)? = nil) {
-    self.keepsMessages = keepsMessages
+  /// An empty timeline, which keeps so many messages at most.
+  public init(mostMessages: Int = 0, onEvent: ((UInt64, Event) -> Void)? = nil) {
+    self.mostMessages = mostMessages
     self.onEvent = onEvent
   }
 
@@ -78,13 +77,20 @@ public final class Timeline {
   }
 
   func sent(_ message: PeerMessage, from: NodeID, to: NodeID, at time: UInt64, arriving: UInt64?) {
-    guard keepsMessages, messages.count < Self.mostMessages else { return }
-    messages.append((from.rawValue, to.rawValue, time, arriving, message.kindName))
+    keep(message, from: from, to: to, sent: time, arrived: arriving)
   }
 
   func lost(_ message: PeerMessage, from: NodeID, to: NodeID, at time: UInt64) {
-    guard keepsMessages, messages.count < Self.mostMessages else { return }
-    messages.append((from.rawValue, to.rawValue, time, nil, message.kindName))
+    keep(message, from: from, to: to, sent: time, arrived: nil)
+  }
+
+  private func keep(
+    _ message: PeerMessage, from: NodeID, to: NodeID, sent: UInt64, arrived: UInt64?
+  ) {
+    guard mostMessages > 0 else { return }
+    // Some at once: what is at the front of an array goes by moving all others.
+    if messages.count == mostMessages { messages.removeFirst(mostMessages / 10 + 1) }
+    messages.append((from.rawValue, to.rawValue, sent, arrived, message.kindName))
   }
 }
 

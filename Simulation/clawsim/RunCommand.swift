@@ -36,7 +36,7 @@ enum RunCommand {
     guard let output = options.value("-o") else { throw UsageError(message: "expected -o FILE") }
     try MutantSwitch.turnOn(options.value("--mutant"))
     let scenario = try subject(options)
-    let timeline = Timeline(keepsMessages: true)
+    let timeline = Timeline(mostMessages: 60_000)
     let result = try scenario.run(timeline: timeline)
     try save(HTMLReport(scenario: scenario, result: result, timeline: timeline).text, to: output)
     say("\(output): \(timeline.events.count) events, \(timeline.messages.count) messages")
