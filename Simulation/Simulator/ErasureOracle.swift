@@ -11,10 +11,12 @@ extension Oracles {
   /// Once the run is over: each node that has carried its erasures out.
   mutating func checkErasures<Suite>(_ hosts: [NodeHost<Suite>], at time: UInt64) {
     for host in hosts {
-      guard !liars.contains(host.id.rawValue), host.node?.isErasing == false, let view = host.view else {
+      guard !liars.contains(host.id.rawValue), host.node?.isErasing == false,
+        let state = host.node?.finalState
+      else {
         continue
       }
-      for (tenant, leaf) in view.finalState.erasures {
+      for (tenant, leaf) in state.erasures {
         evaluated(Self.erasures)
         if let key = host.disk.keys(of: tenant, before: leaf.value).first {
           fail(

@@ -128,6 +128,8 @@ final class NodeHost<Suite: CipherSuite> {
   /// When the node must be stepped, in virtual time.
   var nextDeadline: UInt64? { (node?.nextDeadline.nanoseconds).map(clock.time) }
   var view: NodeView? { node?.view }
+  /// How far it knows the ledger to be final; 0 while it is down.
+  var finalSize: UInt64 { node?.view.finalSize ?? 0 }
 }
 
 /// Virtual time 0, as a time of day.

@@ -135,7 +135,7 @@ public struct Oracles: Sendable {
       history.final(finalSize)
     }
     evaluated("canonical final history")
-    guard let root = view.finalRoot else {
+    guard let root = host.node?.finalRoot, let final = host.node?.finalState else {
       fail("canonical final history", "\(view.id) has no root for its final size \(view.finalSize)", at: time)
       return
     }
@@ -144,7 +144,7 @@ public struct Oracles: Sendable {
     }
     roots[view.finalSize] = root
     evaluated("byte-equal state")
-    let state = view.finalState.stateRoot
+    let state = final.stateRoot
     if let known = states[view.finalSize], known != state {
       fail("byte-equal state", "two states at final size \(view.finalSize)", at: time)
     }
@@ -152,8 +152,8 @@ public struct Oracles: Sendable {
     checkAttachments(host, from: seen, to: view.finalSize, at: time)
     walk(host, to: view.finalSize, at: time)
     if walked == view.finalSize {
-      holdLabels(view.finalState, at: time)
-      holdCharges(view.finalState, at: time)
+      holdLabels(final, at: time)
+      holdCharges(final, at: time)
     }
     checkConsent(of: host.node?.newestCheckpoint, at: time)
   }

@@ -74,7 +74,7 @@ extension World {
 
   /// The final state by a party that is up: who is none any more is left behind.
   private var witness: ShieldState? {
-    core.first { $0.isUp && isParty($0) }?.view?.finalState
+    core.first { $0.isUp && isParty($0) }?.node?.finalState
   }
 
   /// Whether some approval has neither a receipt nor an unknown outcome yet.

@@ -41,7 +41,7 @@ extension World {
 
   /// The members by the newest final state that an honest node has.
   private var newestMembers: MembersCell? {
-    hosts.filter(isHonest).compactMap(\.view).max { $0.finalSize < $1.finalSize }?.finalState.membership
+    hosts.filter { isHonest($0) && $0.isUp }.max { $0.finalSize < $1.finalSize }?.node?.finalState.membership
   }
 
   /// Whether a host's node is one of the parties of now: others are left behind with what they have.

@@ -4,7 +4,7 @@ import Raft
 import Records
 import Wire
 
-/// What an onlooker may see of a node: for oracles, and for the structured log.
+/// What an onlooker sees of a node after every step: numbers alone, since a copy of its state costs as much as a step.
 public struct NodeView: Sendable {
   public let id: NodeID
   public let role: Role
@@ -12,10 +12,6 @@ public struct NodeView: Sendable {
   public let logSize: UInt64
   public let commitSize: UInt64
   public let finalSize: UInt64
-  /// Root of the final leaves.
-  public let finalRoot: Digest?
-  /// The governance state at the final size.
-  public let finalState: ShieldState
 }
 
 extension GovernanceNode {
@@ -23,9 +19,14 @@ extension GovernanceNode {
   public var view: NodeView {
     NodeView(
       id: raft.id, role: raft.role, term: raft.currentTerm, logSize: raft.log.size,
-      commitSize: raft.commitIndex.rawValue, finalSize: finality.size,
-      finalRoot: raft.log.rootHash(ofSize: finality.size), finalState: overlay.final)
+      commitSize: raft.commitIndex.rawValue, finalSize: finality.size)
   }
+
+  /// Root of the final leaves; nil where it cannot tell.
+  public var finalRoot: Digest? { raft.log.rootHash(ofSize: finality.size) }
+
+  /// The governance state at the final size.
+  public var finalState: ShieldState { overlay.final }
 
   /// The keys that the final state knows, oldest first.
   public var finalEpochs: [KeyChain.Epoch] { overlay.final.membership.epochs }

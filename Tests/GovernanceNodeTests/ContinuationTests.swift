@@ -22,7 +22,6 @@ extension NodeHost {
     disk.sync(batch)
   }
 
-  fileprivate var finalSize: UInt64 { node?.finality.size ?? 0 }
   fileprivate var epochs: Int { node?.overlay.final.membership.epochs.count ?? 0 }
   fileprivate var lockSize: UInt64 { node?.signer.lock.size ?? 0 }
 
@@ -144,7 +143,7 @@ struct ContinuationTests {
       return RecoveryAct(
         actID: "continuation-1", size: size,
         root: try #require(host.node?.raft.log.rootHash(ofSize: size)),
-        stateRoot: try #require(host.view?.finalState.stateRoot), key: content, continuedAt: town.wall,
+        stateRoot: try #require(host.node?.finalState.stateRoot), key: content, continuedAt: town.wall,
         validUntil: town.wall.advanced(by: .seconds(3600)))
     }
 
@@ -224,7 +223,7 @@ struct ContinuationTests {
     let more = ruin.record(act, approvals).act.cosigned(
       cluster: best.cluster, as: .operator("operator9"), with: SigningKey.generate(using: &ruin.random))
     var over = act
-    over.continuedAt = try #require(best.view?.finalState.logTime)
+    over.continuedAt = try #require(best.node?.finalState.logTime)
     over.validUntil = town.wall
     var early = act
     early.continuedAt = town.wall.advanced(by: .seconds(60))

@@ -27,7 +27,7 @@ struct ErasureTests {
     }
   }
 
-  private func erasure(_ host: NodeHost) -> UInt64? { host.view?.finalState.erasure(of: "acme")?.value }
+  private func erasure(_ host: NodeHost) -> UInt64? { host.node?.finalState.erasure(of: "acme")?.value }
 
   @Test(
     "every node erases at one leaf; one that was away gets the state, then the leaves without what is gone; restarts change nothing"

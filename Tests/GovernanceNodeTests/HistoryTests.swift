@@ -106,7 +106,7 @@ struct HistoryTests {
     #expect(size(victim) == before, "half of it")
     give(back, from: source.id)
     #expect(size(victim) == before + UInt64(whole.payloads.count))
-    #expect(victim.view?.finalRoot == source.node?.raft.log.rootHash(ofSize: size(victim)).map { $0 })
+    #expect(victim.node?.finalRoot == source.node?.raft.log.rootHash(ofSize: size(victim)).map { $0 })
     #expect(victim.node?.history.asked == source.id, "there may be more")
   }
 

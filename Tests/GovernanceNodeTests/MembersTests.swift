@@ -80,7 +80,7 @@ struct MembersTests {
       }
     }
 
-    func members(_ host: NodeHost) -> MembersCell? { host.view?.finalState.membership }
+    func members(_ host: NodeHost) -> MembersCell? { host.node?.finalState.membership }
 
     /// Whether the change is over at every party of now, with `keys` keys so far.
     func isSettled(keys: Int) -> Bool {

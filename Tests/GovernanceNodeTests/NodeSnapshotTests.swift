@@ -83,8 +83,8 @@ struct NodeSnapshotTests {
       world.step(taken.id, .peer(from: leader.id, message))
     }
     #expect(size(taken) == final && base(taken) == final)
-    #expect(taken.view?.finalState.stateRoot == leader.view?.finalState.stateRoot)
-    #expect(taken.view?.finalRoot == leader.view?.finalRoot)
+    #expect(taken.node?.finalState.stateRoot == leader.node?.finalState.stateRoot)
+    #expect(taken.node?.finalRoot == leader.node?.finalRoot)
     load(false, on: world)
     pass(1, in: world)
     return (world, taken, behind)
@@ -97,7 +97,7 @@ struct NodeSnapshotTests {
     let final = size(taken)
     restart(taken, in: world)
     #expect(taken.isUp && size(taken) == final && base(taken) == final)
-    #expect(taken.view?.finalState.size == final)
+    #expect(taken.node?.finalState.size == final)
 
     // With two others gone it is one of the three that must sign.
     load(true, on: world)
@@ -422,7 +422,7 @@ struct NodeSnapshotTests {
     for (count, write) in effects.writes.enumerated() {
       victim.disk.sync(write.batch)
       restart(victim, in: world)
-      #expect(victim.isUp && victim.view?.finalState.size == size(victim), "after \(count + 1) writes")
+      #expect(victim.isUp && victim.node?.finalState.size == size(victim), "after \(count + 1) writes")
     }
     #expect(size(victim) == size(leader))
   }

@@ -76,7 +76,7 @@ struct RestoreTests {
     let peer = try #require(town.leader)
     #expect(
       host.node?.raft.log.rootHash(ofSize: plan.size) == peer.node?.raft.log.rootHash(ofSize: plan.size))
-    #expect(host.view?.finalState.membership.epochs.count == 2)
+    #expect(host.node?.finalState.membership.epochs.count == 2)
     #expect(!host.hasVoted && !host.holdsShare && !host.isVoter)
     let content = try #require(plan.contents.first)
     let bytes = try #require(peer.content(content))

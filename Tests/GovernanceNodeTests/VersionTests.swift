@@ -10,7 +10,7 @@ import Wire
 @testable import Simulator
 
 extension NodeHost {
-  fileprivate var semantics: Int? { view?.finalState.semantics }
+  fileprivate var semantics: Int? { node?.finalState.semantics }
 }
 
 /// Rolling upgrades on whole nodes, under load: the world's oracles compare every state meanwhile.
