@@ -5,7 +5,8 @@ public enum FaultNames {
   /// Those that a campaign is to see.
   public static let all =
     ([
-      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent snoops", "backup",
+      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent overreaches",
+      "agent snoops", "backup",
       "bit flip", "clock drift", "clock offset",
       "clock step", "clog", "corruption", "crash", "crash before fsync", "delay", "duplication",
       "executor clock drift", "executor crash", "executor crash between effects",

@@ -55,13 +55,16 @@ public enum Lie: String, Sendable, CaseIterable {
   case oldShares
   /// Shows everybody all restrictions that operators have ever signed.
   case oldRestrictions
+  /// Names numbers that are as large as they can be, whatever they count; drawn by seeds too.
+  case extremeNumbers
 
   /// What seeds draw.
-  static let drawn = allCases.prefix { $0 != .falseRoot }
+  static let drawn = allCases.prefix { $0 != .falseRoot } + [.extremeNumbers]
 
   /// What is counted when a lie is told.
   static let faultNames = [
-    "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: false acknowledgement",
+    "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: extreme number",
+    "lie: false acknowledgement",
     "lie: false time",
     "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: replay",
     "lie: spoiled job",
@@ -172,6 +175,13 @@ struct Liar {
     }
     if tells(.falseAcknowledgements) { acknowledgeFalsely(&out, &oracles) }
     if tells(.forge) { forge(&out, &oracles) }
+    if tells(.extremeNumbers), randoms[.extremeNumbers].chance(100_000),
+      let extreme = try? PeerMessage(
+        decoding: ExtremeNumbers.placed(in: out.encode(), using: &randoms[.extremeNumbers]))
+    {
+      oracles.count(fault: "lie: extreme number")
+      out = extreme
+    }
     var sent = [(to: peer, message: out)]
     if tells(.invent), randoms[.invent].chance(20_000) {
       oracles.count(fault: "lie: invented proposal")
@@ -417,6 +427,10 @@ struct Liar {
   // MARK: To executors and other callers
 
   mutating func rewrite(_ answer: Answer, isExecutor: Bool, oracles: inout Oracles) -> [Answer] {
+    if tells(.extremeNumbers), randoms[.extremeNumbers].chance(100_000) {
+      oracles.count(fault: "lie: extreme number")
+      return [answer.changed { ExtremeNumbers.placed(in: $0, using: &randoms[.extremeNumbers]) }]
+    }
     guard tells(.spoilJobs), isExecutor else { return [answer] }
     switch answer {
     case .item(let key, let payload):
@@ -461,5 +475,14 @@ struct Liar {
     let item = Attachment.Item(
       salt: randoms[.spoilJobs].bytes(16), value: .object([("text", "something else")]))
     return Attachment("parameters", item).bytes
+  }
+}
+
+extension Answer {
+  fileprivate func changed(_ change: ([UInt8]) -> [UInt8]) -> Answer {
+    switch self {
+    case .respond(let key, let status, let payload): .respond(key, status, payload: change(payload))
+    case .item(let key, let payload): .item(key, payload: change(payload))
+    }
   }
 }

@@ -199,19 +199,28 @@ final class SimulatedAgent: SimulatedClient {
       return [send(.hostile("a memory that no action wrote"), request, .artifactPut, note, node, time)]
     case .snoop(let other, _):
       oracles.count(fault: "agent snoops")
-      return snoop(on: Self.agent(other), "agent\(other)-\(request)", request, node, time)
+      let asked = reads(of: Self.agent(other), "agent\(other)-\(request)", request)
+      return asked.map { send(.snoop, request, $0.method, $0.payload, node, time) }
+    case .overreach:
+      oracles.count(fault: "agent overreaches")
+      var random = draw(request, 6)
+      return reads(of: principal, requestID(request), request).flatMap { method, payload in
+        (0..<3).map { _ in
+          send(.snoop, request, method, ExtremeNumbers.placed(in: payload, using: &random), node, time)
+        }
+      }
     }
   }
 
-  /// Every read that there is, of what is another's.
-  private func snoop(
-    on other: Principal, _ id: String, _ request: UInt64, _ node: UInt64, _ time: UInt64
-  ) -> [OutgoingCall] {
+  /// Every read that there is, of what is an agent's.
+  private func reads(
+    of other: Principal, _ id: String, _ request: UInt64
+  ) -> [(method: Method, payload: [UInt8])] {
     guard case .agent(let tenant, _) = other else { return [] }
     let digest = SHA256.hash(Self.file(of: other, canaries)).hex
     var random = draw(request, 5)
     let leaf = 1 + random.below(80)
-    let asked: [(Method, [UInt8])] = [
+    return [
       (.get, ProposalRequest(requestID: id, agent: other.path).encode()),
       (.get, ProposalRequest(proposal: leaf).encode()),
       (.watch, ProposalRequest(requestID: id, agent: other.path).encode()),
@@ -222,8 +231,10 @@ final class SimulatedAgent: SimulatedClient {
       (.artifactList, ArtifactListRequest(tenant: tenant, workspace: "main").encode()),
       (.listPending, ListPendingRequest().encode()),
       (.jobs, JobsRequest(incarnation: 1).encode()),
+      (.inclusionProof, ProofRequest(index: leaf, size: leaf + 1).encode()),
+      (.consistencyProof, ProofRequest(index: leaf, size: leaf + 1).encode()),
+      (.checkpoint, CheckpointRequest().encode()),
     ]
-    return asked.map { send(.snoop, request, $0.0, $0.1, node, time) }
   }
 
   private func putRequest(

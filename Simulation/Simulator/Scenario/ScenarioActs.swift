@@ -233,7 +233,7 @@ extension ScenarioLine {
     let verbs = [
       "puts", "proposes", "repeats", "reads", "checks", "withdraws", "mutates", "forges", "injects",
       "trespasses",
-      "floods", "borrows", "copies", "crosses", "reuses", "snoops", "poisons",
+      "floods", "borrows", "copies", "crosses", "reuses", "snoops", "poisons", "overreaches",
     ]
     let verb = try choice("what it does", verbs.map { ($0, $0) })
     let action = verb == "proposes" ? try word("an action's name") : ""
@@ -253,6 +253,7 @@ extension ScenarioLine {
       act = .forge(as: try self.number("an agent's number", in: 1...3), request: request)
     case "injects": act = .inject(request: request)
     case "trespasses": act = .trespass(request: request)
+    case "overreaches": act = .overreach(request: request)
     case "poisons": act = .poison(request: request)
     case "borrows":
       try expect("from")

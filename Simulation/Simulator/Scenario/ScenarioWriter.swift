@@ -169,6 +169,7 @@ extension AgentAct {
     case .cross(let other, let request): "crosses \(request) to \(other)"
     case .reuse(let known, let request): "reuses \(request) from \(known)"
     case .poison(let request): "poisons \(request)"
+    case .overreach(let request): "overreaches \(request)"
     case .snoop(let other, let request): "snoops \(request) of \(other)"
     }
   }

@@ -201,6 +201,8 @@ public enum AgentAct: Hashable, Sendable {
   case poison(request: UInt64)
   /// Asks for everything that another agent's request has left behind.
   case snoop(on: UInt64, request: UInt64)
+  /// Asks for everything, with numbers that are as large as they can be.
+  case overreach(request: UInt64)
 
   /// The request that it is about.
   public var request: UInt64 {
@@ -210,7 +212,7 @@ public enum AgentAct: Hashable, Sendable {
       .mutate(let request), .forge(_, let request), .inject(let request), .trespass(let request),
       .flood(_, let request), .borrow(_, let request), .cross(_, let request), .reuse(_, let request),
       .snoop(_, let request),
-      .poison(let request):
+      .poison(let request), .overreach(let request):
       request
     }
   }

@@ -25,6 +25,10 @@ extension Conditions {
           items.append(
             Schedule.Item(at: at, .agent(agent, .snoop(on: other, request: wanted), at: node(&random))))
         }
+        if random.chance(200_000) {
+          items.append(
+            Schedule.Item(at: at, .agent(agent, .overreach(request: 1 + request), at: node(&random))))
+        }
         at += 1 + random.below(2 * every)
       }
     }
