@@ -257,8 +257,10 @@ extension ShieldState {
     tenant: String, workspace: String, after leaf: LeafIndex?, limit: Int
   ) -> [ArtifactView] {
     var found: [ArtifactView] = []
-    let first = ArtifactPlace(
-      tenant: tenant, workspace: workspace, leaf: LeafIndex(leaf.map { $0.value + 1 } ?? 0))
+    // The caller names the leaf: after the last number that there is comes none.
+    let next = (leaf?.value).map { $0.addingReportingOverflow(1) } ?? (0, false)
+    guard !next.overflow else { return [] }
+    let first = ArtifactPlace(tenant: tenant, workspace: workspace, leaf: LeafIndex(next.partialValue))
     indexes.artifactPlaces.forEach(from: first) { key, digest in
       guard key.tenant == tenant, key.workspace == workspace, found.count < limit else { return false }
       if let cell = artifactCell(tenant, workspace, digest) { found.append(ArtifactView(cell)) }
