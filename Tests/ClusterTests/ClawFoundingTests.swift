@@ -58,6 +58,29 @@ struct ClawFoundingTests {
     #expect(try folder.json("c/executors/executor-1/executor.json")["incarnation"]?.integer == 1)
   }
 
+  @Test("whoever comes to a cluster of init later is connected with the directory that it wrote")
+  func later() throws {
+    let folder = try Folder()
+    #expect(try claw(["init", "--nodes", "3", "--dir", "\(folder.path)/c"]).code == 0)
+    let made = try claw([
+      "identity", "create", "agent", "late", "--tenant", "rival", "--owner", "rex", "--dir",
+      "\(folder.path)/late",
+    ])
+    #expect(made.code == 0, "\(made.output)")
+    let certified = try claw([
+      "party", "certify", "--dir", "\(folder.path)/c/nodes/node-1", "--principal", "tenant/rival/agent/late",
+      "--request", "\(folder.path)/late/client.csr", "--out", "\(folder.path)/late.crt",
+    ])
+    #expect(certified.code == 0, "\(certified.output)")
+    let connected = try claw([
+      "identity", "connect", "--dir", "\(folder.path)/late", "--certificate", "\(folder.path)/late.crt",
+      "--directory", "\(folder.path)/c/directory.json",
+    ])
+    #expect(connected.code == 0, "\(connected.output)")
+    let directory = try folder.json("c/directory.json")
+    #expect(directory["nodes"]?.array?.compactMap { $0["name"]?.string } == ["node-1", "node-2", "node-3"])
+  }
+
   @Test("init overwrites nothing, and a founding that fails leaves nothing")
   func nothingOverwritten() throws {
     let folder = try Folder()
