@@ -531,7 +531,7 @@ struct ExecutorInstanceTests {
 
   @Test("the lease in force once more, as every node sends it, is no news; an older one is")
   func again() throws {
-    var shell = try Shell()
+    var shell = try Shell(world)
     shell.pass(4)
     let challenge = try #require(shell.challenges.last)
     let offer = world.lease(World.LeasePlan(size: 105), answering: challenge)
