@@ -181,7 +181,7 @@ final class Station {
     let path = configuration.data + "/share.sealed"
     guard Files.exists(path) else { return }
     do {
-      try Files.remove(path)
+      try Files.destroy(path)
       note(.info, "share_destroyed", [("file", .string("share.sealed"))])
     } catch {
       note(.error, "share_destroyed", [("reason", .string("\(error)"))])
