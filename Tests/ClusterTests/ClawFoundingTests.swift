@@ -268,6 +268,15 @@ struct ClawFoundingTests {
       "--enrolment", "\(folder.path)/id-m/enrolment.json",
     ])
     #expect(planned.code == 2 && planned.output.contains("at least two owners"), "\(planned.output)")
+    // What no party could join is not carried to any.
+    let twice = try claw([
+      "party", "plan", "--name", "quorum", "--threshold", "3", "--out", "\(folder.path)/p2.json",
+      "--enrolment", "\(folder.path)/id-m/enrolment.json", "--enrolment",
+      "\(folder.path)/id-n/enrolment.json",
+      "--enrolment", "\(folder.path)/id-n/enrolment.json",
+    ])
+    #expect(twice.code == 2 && twice.output.contains("stands for two"), "\(twice.output)")
+    #expect(!folder.files.contains("p2.json"))
   }
 
   @Test("a party certifies a request, and an identity takes only a certificate of its own name")
