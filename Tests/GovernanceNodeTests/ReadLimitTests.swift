@@ -17,7 +17,7 @@ struct ReadLimitTests {
 
   @Test(
     "a call that names the largest number there is is answered as any other",
-    arguments: [UInt64.max, .max - 1])
+    arguments: [UInt64.max, UInt64.max - 1])
   func largest(number: UInt64) throws {
     let rig = try Rig()
     let approver = Principal.approver("rig1")
