@@ -258,7 +258,8 @@ struct BadInputTests {
         ["status", "--json", "--node", "node-\(number)"], as: "operators/operator-1")
       let term = try #require(try JSON.parse(status.output)["term"]?.string.flatMap { UInt64($0) })
       for outcome in UInt32(1)...5 {
-        for index in [UInt64.max, .max - 1, 1 << 63, 1 << 62] {
+        for shift in [UInt64(0), 1, 2] {
+          let index = UInt64.max >> shift
           var answer = AppendAnswer(term: term, round: index)
           (answer.outcome, answer.index, answer.hint, answer.outcomeTerm) = (outcome, index, index, term)
           try tell(.appendAnswer(answer), by: peer)
