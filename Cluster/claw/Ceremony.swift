@@ -1,5 +1,6 @@
 import Canonical
 import Crypto
+import GovernanceNode
 import Host
 import Records
 
@@ -53,6 +54,20 @@ struct Ceremony {
     self.seats = seats
     self.bundle = bundle
     self.enrolments = enrolments
+    do {
+      try configuration.requireBeginning()
+    } catch {
+      throw Failure(.usage, "no ledger can begin like this: \(error)")
+    }
+  }
+
+  /// As a node reads it.
+  private var configuration: CeremonyConfiguration {
+    CeremonyConfiguration(
+      clusterName: clusterName,
+      seats: seats.map { CeremonyConfiguration.Seat(id: $0.id, name: $0.name, key: $0.key) },
+      threshold: threshold, bundle: bundle, enrolments: enrolments, createdAt: createdAt,
+      semantics: semantics)
   }
 
   /// The file's content: byte for byte the same at every party.

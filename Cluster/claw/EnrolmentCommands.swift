@@ -118,6 +118,9 @@ enum EnrolmentCommands {
         throw Failure(.other, "the certificate request's key is not an Ed25519 key; give --key as well")
       }
       key = found
+      call.remark(
+        "enrolled with the key of the certificate request, \(key.hex); who signs with another, such as claw identity "
+          + "create's signing.pub, needs --key")
     } else {
       throw UsageError("expected --key or --request")
     }

@@ -30,6 +30,8 @@ enum Founding {
         Every party's keys and its certificate authority are made below DIR/nodes, and every person's
         below DIR/agents, approvers, operators, auditors and executors: all on one host, so that whoever
         owns the host owns all parties. For a cluster that nobody owns alone see claw party.
+        Others come later by claw identity create, claw enrol with --authority DIR/clients, and claw
+        identity connect with DIR/directory.json.
         """, run: run)
   ]
 
@@ -145,6 +147,8 @@ enum Founding {
       }, bundle: plan.bundle, enrolments: enrolments,
       semantics: plan.semantics)
     try ceremony.write(to: "\(root)/ceremony.json")
+    // With it whoever is enrolled later is connected, as at parties that join (claw identity connect).
+    try IdentityCommands.writeDirectory(directory, to: "\(root)/directory.json")
     let pem = String(decoding: try clients.certificate.pem(), as: UTF8.self)
     for folder in folders {
       let others = folders.map(\.invitation).filter { $0.id != folder.invitation.id }

@@ -28,7 +28,7 @@ enum IdentityCommands {
       options: [
         CommandOption("--dir", "DIR", "the identity's folder"),
         CommandOption("--certificate", "FILE", "from claw party certify"),
-        CommandOption("--directory", "FILE", "directory.json, which claw party join writes"),
+        CommandOption("--directory", "FILE", "directory.json, which claw party join and claw init write"),
         CommandOption("--images", "DIR", "executors: where images lie; default images"),
       ], run: connect),
   ]

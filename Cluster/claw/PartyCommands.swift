@@ -142,11 +142,20 @@ enum PartyCommands {
           + "everything that widens power takes two people")
     }
     let out = try parsed.required("--out")
+    let name = try Operand.identifier(try parsed.required("--name"), "--name")
+    let semantics = try SemanticsOption.read(parsed, for: bundle)
+    let createdAt = Environment.now
+    // The parties come later; whatever else would be refused when they join is refused before it is carried to them.
+    var random = SystemRandom()
+    _ = try Ceremony(
+      clusterName: name, threshold: threshold, createdAt: createdAt,
+      seats: (1...threshold).map {
+        Ceremony.Seat(id: $0, name: "party-\($0)", key: SigningKey.generate(using: &random).publicKey)
+      }, bundle: bundle, enrolments: enrolments, semantics: semantics)
     let value = JSON.object([
-      ("cluster_name", .string(try Operand.identifier(try parsed.required("--name"), "--name"))),
-      ("threshold", .integer(threshold)), ("created_at", .string(Environment.now.text)),
-      ("bundle", bundle.json), ("enrolments", .array(enrolments.map(\.json))),
-      ("semantics", .integer(try SemanticsOption.read(parsed, for: bundle))),
+      ("cluster_name", .string(name)), ("threshold", .integer(threshold)),
+      ("created_at", .string(createdAt.text)), ("bundle", bundle.json),
+      ("enrolments", .array(enrolments.map(\.json))), ("semantics", .integer(semantics)),
     ])
     try Files.write(value.indented, to: out)
     let unnamed = PolicyFolder.unnamedImages(bundle)

@@ -37,7 +37,7 @@ struct PolicyCheck {
     }
     do {
       let bundle = try PolicyBundle(files: own)
-      _ = try BundlePolicy().compile(bundle)
+      try bundle.requireEnforceable()
       hash = bundle.hash.hex
       constitution = bundle.constitution
       invariants = bundle.invariants

@@ -37,7 +37,7 @@ enum PolicyFolder {
     }
     do {
       let bundle = try PolicyBundle(files: files)
-      _ = try BundlePolicy().compile(bundle)
+      try bundle.requireEnforceable()
       return bundle
     } catch {
       throw Failure(.usage, "\(folder): \(error)")

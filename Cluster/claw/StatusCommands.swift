@@ -68,14 +68,17 @@ enum StatusCommands {
     let faults =
       crashOnly
       ? "crash-only: one lying party could fork the ledger" : "tolerates \(text("faults_tolerated")) lying"
+    let leader = value["leader"] == .null ? "no leader known" : "leader \(text("leader"))"
+    // Before the first note its age is -1.
+    let note = text("note_age_ms") == "-1" ? "no note yet" : "note \(text("note_age_ms")) ms old"
     let restrictions = value["restrictions"]?.array ?? []
     let executors = (value["executors"]?.array ?? []).compactMap(\.string)
     var lines = [
       "cluster   \(text("cluster_name")), id \(text("cluster"))",
       "parties   \(text("threshold")) of \(text("parties")) sign; \(faults)",
       "members   \(MembersCommands.summary(value["members"]))",
-      "answered  by \(session.answering): \(text("role")), term \(text("term")), leader \(text("leader"))",
-      "ledger    \(text("final_size")) final of \(text("log_size")), note \(text("note_age_ms")) ms old",
+      "answered  by \(session.answering): \(text("role")), term \(text("term")), \(leader)",
+      "ledger    \(text("final_size")) final of \(text("log_size")), \(note)",
       "rules     \(VersionCommands.line(value["semantics"]))",
       "policy    \(text("policy_bundle_hash"))",
       "executors \(executors.isEmpty ? "none enlisted" : executors.joined(separator: ", "))",

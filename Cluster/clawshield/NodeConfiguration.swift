@@ -175,8 +175,16 @@ enum CeremonyFile {
     guard threshold > seats.count / 2, threshold <= seats.count else {
       throw file.unusable("threshold", "expected a majority of \(seats.count), at most all of them")
     }
-    return CeremonyConfiguration(
+    let ceremony = CeremonyConfiguration(
       clusterName: name, seats: seats, threshold: threshold, bundle: bundle, enrolments: enrolments,
       createdAt: created, semantics: semantics)
+    do {
+      try ceremony.requireBeginning()
+    } catch .bundle(let reason) {
+      throw file.unusable("bundle", reason)
+    } catch {
+      throw file.unusable("enrolments", "no ledger can begin with these: \(error)")
+    }
+    return ceremony
   }
 }

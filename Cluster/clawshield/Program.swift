@@ -25,8 +25,11 @@ struct Program {
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.first == "help" || arguments.contains(where: ["--help", "-h"].contains) {
+      print(usage)
+      return
+    }
     switch arguments.first {
-    case "--help", "help": print(usage)
     case "--version": print("clawshield \(version)")
     case "run":
       guard arguments.count == 3, arguments[1] == "--config" else {
@@ -44,9 +47,10 @@ struct Program {
       } catch {
         fail("\(error)", code: 1)
       }
-    default:
+    case .none:
       print(usage)
       exit(2)
+    case .some(let word): fail("there is no command \(word); see clawshield --help", code: 2)
     }
   }
 

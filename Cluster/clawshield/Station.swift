@@ -32,6 +32,7 @@ final class Station {
   private var lastPeerLook: UInt64 = 0
   private var links: [PeerLink] = []
   private(set) lazy var refusals = RefusalLog(station: self)
+  private(set) lazy var notices = NoticeLog(station: self)
   private var peerServer: CallServer?
   private var clientServer: CallServer?
   private var storage: Storage?
@@ -181,7 +182,7 @@ final class Station {
     let path = configuration.data + "/share.sealed"
     guard Files.exists(path) else { return }
     do {
-      try Files.remove(path)
+      try Files.destroy(path)
       note(.info, "share_destroyed", [("file", .string("share.sealed"))])
     } catch {
       note(.error, "share_destroyed", [("reason", .string("\(error)"))])
@@ -304,7 +305,7 @@ final class Station {
       let peer = directory.peers.first(where: { $0.name == name })
     else { return }
     guard let message = try? PeerMessage(decoding: incoming.payload) else {
-      note(.warning, "peer_message_unreadable", [("peer", .string(name))])
+      notices.unreadable(from: name)
       return
     }
     if let ceremony {
@@ -392,7 +393,7 @@ final class Station {
     for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
     for (peer, message) in effects.messages { send(message, to: peer) }
     for answer in effects.answers { give(answer) }
-    for notice in effects.notices { log.write(notice.line, at: wall.text) }
+    for notice in effects.notices { notices.write(notice) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
     if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }

@@ -28,18 +28,26 @@ struct Program {
 
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    let asksForHelp = arguments.contains { $0 == "--help" || $0 == "-h" }
     switch arguments.first {
-    case "--help", "help": print(usage)
+    case "help", "--help", "-h": print(usage)
+    case "vault" where asksForHelp: print(VaultCommands.usage)
+    case "run" where asksForHelp, "begin" where asksForHelp, "preflight" where asksForHelp: print(usage)
     case "--version": print("openexec \(version)")
     case "run" where arguments.count == 3 && arguments[1] == "--config": run(arguments[2])
     case "begin" where arguments.count == 3 && arguments[1] == "--config": begin(arguments[2])
-    case "preflight" where arguments.count >= 3 && arguments[1] == "--config":
-      preflight(arguments[2], json: arguments.contains("--json"))
+    case "preflight"
+    where arguments.count >= 3 && arguments[1] == "--config"
+      && (arguments.count == 3 || Array(arguments[3...]) == ["--json"]):
+      preflight(arguments[2], json: arguments.count > 3)
     case "conformance": conformance(Array(arguments.dropFirst()))
     case "vault": VaultCommands.run(Array(arguments.dropFirst()))
-    default:
+    case "run", "begin", "preflight":
+      fail("expected: openexec \(arguments[0]) --config FILE; see openexec --help", code: 2)
+    case .none:
       print(usage)
       exit(2)
+    case .some(let word): fail("there is no command \(word); see openexec --help", code: 2)
     }
   }
 
@@ -104,7 +112,7 @@ struct Program {
   }
 
   private static func conformance(_ arguments: [String]) {
-    if arguments.contains("--help") {
+    if arguments.contains(where: { $0 == "--help" || $0 == "-h" }) {
       print(ConformanceReport.syntax.help(program: "openexec"))
       return
     }

@@ -257,8 +257,13 @@ extension ShieldState {
     tenant: String, workspace: String, after leaf: LeafIndex?, limit: Int
   ) -> [ArtifactView] {
     var found: [ArtifactView] = []
-    let first = ArtifactPlace(
-      tenant: tenant, workspace: workspace, leaf: LeafIndex(leaf.map { $0.value + 1 } ?? 0))
+    var next: UInt64 = 0
+    if let leaf {
+      // The caller names it, and after the last number that there is comes none.
+      guard leaf.value < .max else { return [] }
+      next = leaf.value + 1
+    }
+    let first = ArtifactPlace(tenant: tenant, workspace: workspace, leaf: LeafIndex(next))
     indexes.artifactPlaces.forEach(from: first) { key, digest in
       guard key.tenant == tenant, key.workspace == workspace, found.count < limit else { return false }
       if let cell = artifactCell(tenant, workspace, digest) { found.append(ArtifactView(cell)) }

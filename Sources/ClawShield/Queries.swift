@@ -244,8 +244,8 @@ extension ShieldState: CustomStringConvertible {
     return out
   }
 
-  /// The tenant that a record belongs to; nil for what is the cluster's own. What an agent asks in
-  /// another tenant's name stays its own tenant's.
+  /// The tenant that a record belongs to; nil for what is the cluster's own, and for a ballot, which belongs to
+  /// whom its proposal does. What an agent asks in another tenant's name stays its own tenant's.
   public static func tenant(of body: RecordBody) -> String? {
     switch body {
     case .proposal(let proposal): tenant(of: proposal.content.requestedBy)
@@ -254,7 +254,9 @@ extension ShieldState: CustomStringConvertible {
     case .receipt(let receipt): receipt.content.tenantID
     case .artifact(let signed): signed.content.tenantID
     case .derivedIncident(let incident): incident.tenantID
-    case .enrol(let act): act.content.enrol.flatMap { $0.tenantID.isEmpty ? nil : $0.tenantID }
+    case .enrol(let act):
+      act.content.enrol.flatMap { $0.tenantID.isEmpty ? nil : $0.tenantID }
+        ?? act.content.revoke.flatMap { tenant(of: $0) }
     case .incident(let act):
       switch act.content.target {
       case .tenant(let name): name

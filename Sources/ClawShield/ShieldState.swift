@@ -58,6 +58,14 @@ public struct ShieldState: Sendable {
     } catch {
       throw .record(error)
     }
+    return try begun(genesis, cluster: cluster, bundle: bundle, at: record.at, policyEvaluator)
+  }
+
+  /// The state after a genesis whose signatures are somebody else's to check.
+  static func begun(
+    _ genesis: Genesis, cluster: Digest, bundle: PolicyBundle, at time: Timestamp,
+    _ policyEvaluator: any PolicyEvaluating
+  ) throws(ShieldError) -> ShieldState {
     guard bundle.hash == genesis.policyBundleHash,
       bundle.constitutionVersion == genesis.constitutionVersion
     else { throw .genesis("the bundle and constitution whose hash and version it names") }
@@ -71,11 +79,11 @@ public struct ShieldState: Sendable {
     state.cells[CellName.genesis] = .genesis(state.genesis)
     state.cells[CellName.bundle] = .bundle(BundleCell(activatedAt: LeafIndex(0), bundle: bundle))
     for enrolment in genesis.enrolments {
-      if let refusal = state.objection(to: enrolment, at: record.at) { throw .genesis(refusal.message) }
+      if let refusal = state.objection(to: enrolment, at: time) { throw .genesis(refusal.message) }
       state.setEnrolment(
         EnrolmentCell(leaf: LeafIndex(0), enrolment: enrolment), of: enrolment.principal)
     }
-    state.advance(to: 1, time: record.at)
+    state.advance(to: 1, time: time)
     return state
   }
 

@@ -21,11 +21,20 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Why a loop did not do what it was asked.
-public enum EventLoopError: Error, Equatable, Sendable {
+public enum EventLoopError: Error, Equatable, Sendable, CustomStringConvertible {
   case system(SystemError)
   case tooManyWatches(limit: Int)
   case tooManyTimers(limit: Int)
   case tooManyMailboxes(limit: Int)
+
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .tooManyWatches(let limit): "more than \(limit) sockets and pipes on one loop"
+    case .tooManyTimers(let limit): "more than \(limit) timers on one loop"
+    case .tooManyMailboxes(let limit): "more than \(limit) mailboxes on one loop"
+    }
+  }
 }
 
 /// Turns the kernel interface's `-errno` into a thrown error.

@@ -229,6 +229,24 @@ extension GovernanceNode {
     return view
   }
 
+  /// Whether the caller may read a record and what was written beside it. A ballot is of the tenant whose proposal it is
+  /// about: its voter reads it, and who approves for that tenant. Agents are told how many have voted, not who and why.
+  func mayRead(_ caller: Principal, _ body: RecordBody) -> Bool {
+    guard case .ballot(let signed) = body else {
+      return mayRead(caller, tenant: ShieldState.tenant(of: body) ?? "")
+    }
+    switch caller {
+    case .auditor: return true
+    case .agent, .executor, .node: return false
+    case .approver, .operator: break
+    }
+    if signed.content.voter == caller { return true }
+    guard let about = raft.log.record(at: signed.content.proposal), case .proposal = about.body else {
+      return false
+    }
+    return mayRead(caller, about.body)
+  }
+
   /// Whether the caller may read what belongs to a tenant; an empty tenant is the cluster's own: its acts,
   /// incidents and terms. Auditors read everything; everyone else what is their tenant's. Approvers and executors
   /// who are enrolled for no tenant serve all; operators are no tenant's.

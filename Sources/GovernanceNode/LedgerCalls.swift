@@ -30,7 +30,7 @@ extension GovernanceNode {
       return
     }
     guard index.value < finality.size, let record = raft.log.record(at: index),
-      mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
+      mayRead(call.caller, record.body)
     else {
       refuse(call.key, .notFound, "no such leaf is final here, or it is another tenant's", into: &effects)
       return
@@ -90,7 +90,7 @@ extension GovernanceNode {
     var bytes = 0
     for index in leaves where index.value > request.after {
       guard let record = raft.log.record(at: index), let leaf = raft.log.leaf(at: index),
-        mayRead(call.caller, tenant: ShieldState.tenant(of: record.body) ?? "")
+        mayRead(call.caller, record.body)
       else { continue }
       guard bytes < Self.pageBytes else {
         response.more = true

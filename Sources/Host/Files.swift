@@ -26,13 +26,26 @@ public enum Files {
 
   /// Reads a regular file of at most `limit` bytes.
   public static func read(_ path: String, limit: Int = 16 << 20) throws(FileError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    try read(path, limit: limit, isSecret: false)
+  }
+
+  private static func read(_ path: String, limit: Int, isSecret: Bool) throws(FileError) -> [UInt8] {
+    // A pipe without a writer must not hold whoever asks for a file: it is refused below.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .last(path, "open") }
     defer { _ = close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw .last(path, "stat") }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw FileError(path: path, reason: "expected a regular file")
+    }
+    // Of the very file that is read: what stands under its name may be another by now.
+    guard !isSecret || status.st_mode & 0o077 == 0 else {
+      throw FileError(
+        path: path,
+        reason: "expected a key that its owner alone may read, found permissions "
+          + "0\(String(status.st_mode & 0o777, radix: 8)): others may have read it. Where that is ruled out: "
+          + "chmod 600 \(path)")
     }
     guard status.st_size <= limit else {
       throw FileError(path: path, reason: "expected at most \(limit) bytes, found \(status.st_size)")
@@ -53,16 +66,7 @@ public enum Files {
   /// Reads a file that its owner alone may read, and refuses one that others may: who had it may have been
   /// somebody else.
   public static func readSecret(_ path: String, limit: Int = 1 << 20) throws(FileError) -> [UInt8] {
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw .last(path, "open") }
-    guard status.st_mode & 0o077 == 0 else {
-      throw FileError(
-        path: path,
-        reason: "expected a key that its owner alone may read, found permissions "
-          + "0\(String(status.st_mode & 0o777, radix: 8)): others may have read it. Where that is ruled out: "
-          + "chmod 600 \(path)")
-    }
-    return try read(path, limit: limit)
+    try read(path, limit: limit, isSecret: true)
   }
 
   /// Refuses to put a file where something else than a file is: a link, a device, a folder.

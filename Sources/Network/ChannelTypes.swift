@@ -24,7 +24,7 @@ public struct ChannelLimits: Sendable {
 }
 
 /// Why a channel has ended.
-public enum ChannelEnd: Error, Equatable, Sendable {
+public enum ChannelEnd: Error, Equatable, Sendable, CustomStringConvertible {
   /// This side closed it.
   case closed
   /// The peer closed it.
@@ -49,6 +49,8 @@ public enum ChannelEnd: Error, Equatable, Sendable {
   case loop(EventLoopError)
   /// The server's name has no address now.
   case unknownName(String)
+
+  public var description: String { status.message }
 
   /// What open calls are told.
   public var status: CallStatus {

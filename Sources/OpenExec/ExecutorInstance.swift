@@ -218,7 +218,8 @@ public struct ExecutorInstance: Sendable {
     do {
       lease = try leases.accept(offer, at: now)
     } catch {
-      if isExtra, case .notNewer = error { return }
+      // The same note answers several challenges, and comes from several nodes: that is no news either.
+      if case .notNewer(let newest) = error, isExtra || offer.mark == newest { return }
       effects.notices.append(.leaseRefused(error))
       return
     }

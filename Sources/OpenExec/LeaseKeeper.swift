@@ -50,6 +50,16 @@ public struct LeaseOffer: Equatable, Sendable {
   }
 }
 
+extension LeaseOffer {
+  /// What it says of itself; nil where it cannot be read.
+  var mark: LeaseMark? {
+    guard let signed = try? SignedNote(parsing: Array(note.utf8)),
+      let checkpoint = try? CheckpointNote(parsing: signed.text)
+    else { return nil }
+    return LeaseMark(size: checkpoint.size, time: checkpoint.time)
+  }
+}
+
 /// Why a lease is not accepted. The one in force stays.
 public enum LeaseRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   case note(NoteError)

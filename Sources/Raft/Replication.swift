@@ -178,8 +178,10 @@ extension RaftInstance {
 
   /// The peer's storage lost what was counted on. What was committed with it stays so, since the peer votes as
   /// though it still had it; from here on it counts for what it has.
-  private mutating func onLost(after index: LogIndex, position: Int, into effects: inout Effects) {
+  private mutating func onLost(after claimed: LogIndex, position: Int, into effects: inout Effects) {
     let progress = leading.progress[position]
+    // Beyond the end of this log nobody has anything to lose, whatever number stands in the answer.
+    let index = min(claimed, log.lastIndex)
     if index < progress.match {
       report(
         .acknowledgedAndLost(from: progress.peer, after: index, acknowledged: progress.match), into: &effects)

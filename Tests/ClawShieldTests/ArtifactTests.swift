@@ -51,6 +51,9 @@ struct ArtifactTests {
       let side = state.artifacts(tenant: "acme", workspace: "side", after: nil, limit: 9)
       #expect(side.map(\.digest) == [SHA256.hash("b")])
       #expect(state.artifacts(tenant: "acme", workspace: "none", after: nil, limit: 9).isEmpty)
+      // The leaf is the caller's word: any number may stand there.
+      #expect(
+        state.artifacts(tenant: "acme", workspace: "main", after: LeafIndex(.max), limit: 9).isEmpty)
       // What nodes must hold: each content of a tenant once, in pages too.
       var held: [String] = []
       var page = state.contents(after: nil, limit: 2)

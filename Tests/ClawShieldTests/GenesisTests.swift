@@ -47,6 +47,39 @@ struct GenesisTests {
     #expect(throws: ShieldError.self) { try initial(schema) }
   }
 
+  @Test("what no node would begin with is refused before anybody has signed it, and what one would is not")
+  func beforehand() throws {
+    func refusal(
+      _ registry: Registry, semantics: Int = Semantics.newest, change: (inout Genesis) -> Void = { _ in }
+    ) throws -> ShieldError? {
+      let (record, _) = try Governed.genesis(registry: registry, semantics: semantics)
+      guard case .genesis(var genesis) = record.body else { throw TestFailure("no genesis") }
+      change(&genesis)
+      let bundle = try registry.bundle
+      do throws(ShieldError) {
+        try ShieldState.requireBeginning(genesis, with: bundle)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    #expect(try refusal(Registry()) == nil)
+    #expect(try refusal(Registry(echoArguments: #"["/bin/sh","-c","x"]"#)) != nil)
+    #expect(try refusal(Registry(echoSchema: #"{"unevaluatedItems":false}"#)) != nil)
+    #expect(try refusal(Registry(withoutEcho: true)) == nil)
+    #expect(try refusal(Registry(withPreview: true), semantics: Semantics.rego - 1) != nil)
+    let wide = String(repeating: "#", count: 1 << 20)
+    #expect(try refusal(Registry(files: [("README.md", wide)])) != nil)
+    #expect(
+      try refusal(Registry()) { $0.enrolments[0].secondKey = $0.enrolments[1].key } != nil)
+    #expect(try refusal(Registry()) { $0.enrolments[0].expiresAt = Governed.start } != nil)
+    let scopes = (0..<64).map { "scope-\($0)-" + String(repeating: "x", count: 100) }
+    #expect(
+      try refusal(Registry()) { genesis in
+        for position in genesis.enrolments.indices { genesis.enrolments[position].scopes = scopes }
+      } == .record(.tooLong(limit: Record.maximumBytes)))
+  }
+
   @Test("only leaf 0 is a genesis, and a leaf must be the next one")
   func once() throws {
     let world = try Governed()

@@ -236,6 +236,59 @@ struct BadInputTests {
     let match = try #require(text.firstMatch(of: /VmRSS:\s+(\d+) kB/))
     return try #require(Int(match.1)) << 10
   }
+
+  // MARK: A party
+
+  /// Node 3's certificate, in other hands.
+  private var party: Caller {
+    let folder = "\(cluster.folder)/nodes/node-3"
+    return Caller(
+      .node("node-3"), certificate: "\(folder)/node.crt", key: "\(folder)/node.key", of: cluster)
+  }
+
+  private func tell(_ message: PeerMessage, by peer: RawPeer) throws {
+    try peer.send(Frame(.oneWay(OneWay(method: "/openexec.v1.Peer/Tell", payload: message.encode()))))
+  }
+
+  @Test("a party that lies about what it lost, with the largest numbers there are, ends no node")
+  func lostBeyondAllLogs() throws {
+    for number in 1...2 {
+      let peer = try RawPeer(party, to: cluster.peers(number))
+      let status = try cluster.claw(
+        ["status", "--json", "--node", "node-\(number)"], as: "operators/operator-1")
+      let term = try #require(try JSON.parse(status.output)["term"]?.string.flatMap { UInt64($0) })
+      for outcome in UInt32(1)...5 {
+        for shift in [UInt64(0), 1, 2] {
+          let index = UInt64.max >> shift
+          var answer = AppendAnswer(term: term, round: index)
+          (answer.outcome, answer.index, answer.hint, answer.outcomeTerm) = (outcome, index, index, term)
+          try tell(.appendAnswer(answer), by: peer)
+        }
+      }
+    }
+    for number in 1...2 {
+      let status = try agent.connect(to: cluster.clients(number)).status(
+        "Ledger/Checkpoint", CheckpointRequest())
+      #expect(status == .ok, "node \(number): \(status)")
+    }
+  }
+
+  @Test("a party that talks nonsense fills no log: the same is said once in a while, with how often it came")
+  func nonsense() throws {
+    let peer = try RawPeer(party, to: cluster.peers(1))
+    for _ in 0..<2_000 {
+      try tell(.note(NoteShown(note: "none")), by: peer)
+      try peer.send(Frame(.oneWay(OneWay(method: "/openexec.v1.Peer/Tell", payload: [0xFF]))))
+    }
+    func lines(_ event: String) -> Int {
+      cluster.log("node-1").split(separator: "\n").count { $0.contains("\"event\":\"\(event)\"") }
+    }
+    try cluster.waitUntil("node 1 has heard it", seconds: 20) {
+      lines("peer_message_unreadable") > 0 && lines("evidence") > 0
+    }
+    try expectAnswer()
+    #expect(lines("peer_message_unreadable") < 50 && lines("evidence") < 50)
+  }
 }
 
 /// Seconds that never run backwards.

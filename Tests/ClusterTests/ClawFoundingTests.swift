@@ -58,6 +58,29 @@ struct ClawFoundingTests {
     #expect(try folder.json("c/executors/executor-1/executor.json")["incarnation"]?.integer == 1)
   }
 
+  @Test("whoever comes to a cluster of init later is connected with the directory that it wrote")
+  func later() throws {
+    let folder = try Folder()
+    #expect(try claw(["init", "--nodes", "3", "--dir", "\(folder.path)/c"]).code == 0)
+    let made = try claw([
+      "identity", "create", "agent", "late", "--tenant", "rival", "--owner", "rex", "--dir",
+      "\(folder.path)/late",
+    ])
+    #expect(made.code == 0, "\(made.output)")
+    let certified = try claw([
+      "party", "certify", "--dir", "\(folder.path)/c/nodes/node-1", "--principal", "tenant/rival/agent/late",
+      "--request", "\(folder.path)/late/client.csr", "--out", "\(folder.path)/late.crt",
+    ])
+    #expect(certified.code == 0, "\(certified.output)")
+    let connected = try claw([
+      "identity", "connect", "--dir", "\(folder.path)/late", "--certificate", "\(folder.path)/late.crt",
+      "--directory", "\(folder.path)/c/directory.json",
+    ])
+    #expect(connected.code == 0, "\(connected.output)")
+    let directory = try folder.json("c/directory.json")
+    #expect(directory["nodes"]?.array?.compactMap { $0["name"]?.string } == ["node-1", "node-2", "node-3"])
+  }
+
   @Test("init overwrites nothing, and a founding that fails leaves nothing")
   func nothingOverwritten() throws {
     let folder = try Folder()
@@ -68,6 +91,63 @@ struct ClawFoundingTests {
     let failed = try claw(["init", "--dir", "\(folder.path)/c", "--nodes", "5", "--threshold", "2"])
     #expect(failed.code == 2 && failed.output.contains("expected a majority of 5"), "\(failed.output)")
     #expect(folder.files == ["f"])
+  }
+
+  @Test(
+    "init, and check, refuse a bundle that nodes would refuse when everybody had signed for it, and say why",
+    arguments: [
+      (#""maxLength": 65536,"#, #""maxLength": -1,"#, "action echo: "),
+      (#"["/action", "add"]"#, #"["/bin/bash", "-c", "add"]"#, "action add: raw shell is refused"),
+      (
+        #""approvals": ["#,
+        #""approvals": [{"name":"x","actions":["gone"],"demands":[{"role":"approver","count":1}],"decision":"escalate","deadline_seconds":60},"#,
+        "approval rule x: expected a registered action"
+      ),
+      (
+        #""description": "Gives its text back.","#, #""description": "", "preview": "gone","#,
+        "as preview, found \"gone\""
+      ),
+      (#""breakers": {"#, #""redaction": [{"name":"r","pattern":"("}], "breakers": {"#, "redaction r: "),
+      (#""description": "Gives its text back.","#, "@", "at most 1048576 bytes"),
+    ])
+  func unenforceable(found: String, instead: String, reason: String) throws {
+    let folder = try Folder()
+    let standard = Programs.repository.appendingPathComponent("Deploy/policy").path
+    try FileManager.default.copyItem(atPath: standard, toPath: "\(folder.path)/policy")
+    if instead == "@" {
+      let wide = "{\"wide\":\"" + String(repeating: "w", count: 1_040_000) + "\"}"
+      try FileManager.default.createDirectory(
+        atPath: "\(folder.path)/policy/x", withIntermediateDirectories: true)
+      try wide.write(toFile: "\(folder.path)/policy/x/data.json", atomically: true, encoding: .utf8)
+    } else {
+      let path = "\(folder.path)/policy/registry.json"
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      #expect(text.contains(found))
+      try text.replacing(found, with: instead).write(toFile: path, atomically: true, encoding: .utf8)
+    }
+    let failed = try claw(["init", "--dir", "\(folder.path)/c", "--policy", "\(folder.path)/policy"])
+    #expect(failed.code == 2 && failed.output.contains(reason), "\(failed.output)")
+    #expect(!folder.files.contains { $0.hasPrefix("c") }, "\(folder.files)")
+    let checked = try claw(["policy", "check", "\(folder.path)/policy"])
+    #expect(checked.code == 1 && checked.output.contains(reason), "\(checked.output)")
+  }
+
+  @Test("init refuses a genesis that would be too long for a record, and semantics that its bundle is above")
+  func unfoundable() throws {
+    let folder = try Folder()
+    let registry = """
+      {"bundle_version":"1","constitution_version":"1","actions":[],"approvals":[],"invariants":["INV-002"],
+       "breakers":{"request_usd":"1","tenant_usd_per_day":"1","proposals_per_minute":1,"repeats_per_minute":1,
+       "maximum_depth":1}}
+      """
+    try FileManager.default.createDirectory(
+      atPath: "\(folder.path)/policy", withIntermediateDirectories: true)
+    try registry.write(toFile: "\(folder.path)/policy/registry.json", atomically: true, encoding: .utf8)
+    let older = try claw([
+      "init", "--dir", "\(folder.path)/c", "--policy", "\(folder.path)/policy", "--semantics", "2",
+    ])
+    #expect(older.code == 2 && older.output.contains("semantics 3 or newer"), "\(older.output)")
+    #expect(!folder.files.contains { $0.hasPrefix("c") }, "\(folder.files)")
   }
 
   @Test("a cluster whose ledger one liar could fork says so")
@@ -188,6 +268,15 @@ struct ClawFoundingTests {
       "--enrolment", "\(folder.path)/id-m/enrolment.json",
     ])
     #expect(planned.code == 2 && planned.output.contains("at least two owners"), "\(planned.output)")
+    // What no party could join is not carried to any.
+    let twice = try claw([
+      "party", "plan", "--name", "quorum", "--threshold", "3", "--out", "\(folder.path)/p2.json",
+      "--enrolment", "\(folder.path)/id-m/enrolment.json", "--enrolment",
+      "\(folder.path)/id-n/enrolment.json",
+      "--enrolment", "\(folder.path)/id-n/enrolment.json",
+    ])
+    #expect(twice.code == 2 && twice.output.contains("stands for two"), "\(twice.output)")
+    #expect(!folder.files.contains("p2.json"))
   }
 
   @Test("a party certifies a request, and an identity takes only a certificate of its own name")

@@ -11,8 +11,16 @@ import Wire
 extension Rig {
   static let agent = Principal.agent(tenant: "acme", name: "rig")
 
+  /// Who approves for another tenant alone.
+  static let stranger = Principal.approver("rig-stranger")
+
   static func company(agent key: PublicKey, _ first: PublicKey, _ second: PublicKey) -> [Enrolment] {
-    [
+    var seed = SHA256.hash("rig-stranger").bytes
+    guard let strangers = SigningKey(seed: &seed) else { preconditionFailure("32 bytes are a seed") }
+    return [
+      Enrolment(
+        principal: stranger, key: strangers.publicKey, roles: ["approver"], tenantID: "rival",
+        owner: "rig-stranger", expiresAt: .distantFuture),
       Enrolment(
         principal: agent, key: key, tenantID: "acme", owner: "rig-owner", scopes: ["text", "production"],
         expiresAt: .distantFuture),

@@ -55,6 +55,16 @@ struct ConfigurationTests {
 }
 
 struct FileTests {
+  @Test("a pipe without a writer is refused as what it is, and holds nobody", .timeLimit(.minutes(1)))
+  func pipe() throws {
+    let path = try temporary() + "/pipe"
+    #expect(mkfifo(path, 0o600) == 0)
+    for read in [{ try Files.read(path) }, { try Files.readSecret(path) }] {
+      let error = #expect(throws: FileError.self) { try read() }
+      #expect(error?.reason == "expected a regular file")
+    }
+  }
+
   @Test("a file is replaced as a whole, with its permissions, and read with a limit")
   func replace() throws {
     let path = try temporary() + "/secret"

@@ -21,6 +21,14 @@ struct HandshakeTests {
     }
   }
 
+  @Test("why a connection or a loop ended is said in words")
+  func words() {
+    #expect("\(ChannelEnd.closedByPeer)" == "the peer closed the connection")
+    let taken = EventLoopError.system(SystemError(code: EADDRINUSE, call: "listen on 127.0.0.1:1"))
+    #expect("\(taken)" == "listen on 127.0.0.1:1: Address already in use (errno 98)")
+    #expect("\(ChannelEnd.loop(taken))" == "\(taken)")
+  }
+
   /// A client's call that must fail, with what the server thought of the connection.
   private func refused(_ world: World, _ client: CallClient) throws -> (CallStatus, ChannelEnd?) {
     let result = try world.answer(client, "/test.T/Echo")

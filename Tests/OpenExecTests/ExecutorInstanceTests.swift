@@ -529,6 +529,24 @@ struct ExecutorInstanceTests {
     #expect(shell.challenges.count == 1)
   }
 
+  @Test("the lease in force once more, as every node sends it, is no news; an older one is")
+  func again() throws {
+    var shell = try Shell(world)
+    shell.pass(4)
+    let challenge = try #require(shell.challenges.last)
+    let offer = world.lease(World.LeasePlan(size: 105), answering: challenge)
+    shell.step(.leaseOffered(offer))
+    shell.flush()
+    func refusals() -> Int {
+      shell.notices.count { if case .leaseRefused = $0 { true } else { false } }
+    }
+    let before = refusals()
+    shell.step(.leaseOffered(offer))
+    #expect(refusals() == before)
+    shell.step(.leaseOffered(world.lease(World.LeasePlan(size: 104), answering: challenge)))
+    #expect(refusals() == before + 1)
+  }
+
   @Test("nonces are let go only when a durable lease's time is past the token's end")
   func forgetting() throws {
     var (shell, order) = try running()

@@ -95,6 +95,18 @@ struct LossTests {
     #expect(leader.requests(to: 3).last?.entries.map(\.index) == [2, 3])
   }
 
+  @Test("who says that it lost what comes after the end of every log is asked from the end of the leader's")
+  func beyond() {
+    for named in [LogIndex.max, LogIndex(rawValue: .max - 1), LogIndex.limit, 17] {
+      var leader = Solo.leader()
+      _ = leader.propose([[1], [2]])
+      leader.persistAll()
+      leader.answer(from: 3, .lost(after: named))
+      let peer = leader.raft.peers.first { $0.peer == 3 }
+      #expect(peer?.next == leader.raft.log.lastIndex.next && peer?.match == 0, "\(named)")
+    }
+  }
+
   @Test("what is back is not durable before its write is")
   func durableFirst() {
     var solo = solo()
