@@ -40,7 +40,7 @@ struct HostTests {
     let manager = FileManager.default
     try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? manager.removeItem(atPath: folder) }
-    for name in ["manifest.json", "vmlinuz", "guest.cpio", "actions.cpio", "hostile.cpio"] {
+    for name in ["manifest.json", "kernel", "guest.cpio", "actions.cpio", "hostile.cpio"] {
       try manager.createSymbolicLink(
         atPath: "\(folder)/\(name)", withDestinationPath: "\(rig.images.folder)/\(name)")
     }

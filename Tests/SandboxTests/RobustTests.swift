@@ -47,14 +47,14 @@ struct RobustTests {
 
   @Test("without a kernel nothing boots, and the error names the file; the preflight says it too")
   func noKernel() throws {
-    let place = try images { try FileManager.default.removeItem(atPath: "\($0)/vmlinuz") }
+    let place = try images { try FileManager.default.removeItem(atPath: "\($0)/kernel") }
     defer { Folders.remove(place) }
     let rig = try Rig { $0.images = place }
-    #expect(try failure(rig).contains("\(place)/vmlinuz: "))
+    #expect(try failure(rig).contains("\(place)/kernel: "))
     var report: PreflightReport?
     rig.host.preflight { report = $0 }
     while report == nil { try rig.loop.turn() }
-    #expect(report?.active == [] && report?.imageFault?.contains("vmlinuz") == true, "\(report?.table ?? "")")
+    #expect(report?.active == [] && report?.imageFault?.contains("/kernel") == true, "\(report?.table ?? "")")
   }
 
   @Test(
@@ -92,7 +92,7 @@ struct RobustTests {
   @Test("a guest that hangs is ended at the boot's deadline")
   func silentGuest() throws {
     // A kernel that is none: QEMU does not start it, and says so.
-    let place = try images { try replace("vmlinuz", [UInt8](repeating: 0, count: 4_096), in: $0) }
+    let place = try images { try replace("kernel", [UInt8](repeating: 0, count: 4_096), in: $0) }
     defer { Folders.remove(place) }
     let rig = try Rig {
       $0.images = place
