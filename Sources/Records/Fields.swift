@@ -259,7 +259,9 @@ extension JSON {
   package static func time(_ value: Timestamp) -> JSON { .string(value.text) }
   package static func money(_ value: MicroUSD) -> JSON { .string(value.text) }
   package static func digest(_ value: Digest) -> JSON { .string(value.hex) }
-  package static func index(_ value: LeafIndex) -> JSON { .integer(Int(value.value)) }
+  /// What lies beyond every ledger is said as the last number that is read: a node may have named it, and there is no
+  /// such leaf either.
+  package static func index(_ value: LeafIndex) -> JSON { .integer(Int(min(value.value, 1 << 53))) }
   package static func texts(_ values: [String]) -> JSON { .array(values.map(JSON.string)) }
 }
 

@@ -141,4 +141,13 @@ struct PrincipalTests {
     #expect(DataClassification.allCases.sorted() == [.public, .internal, .pii, .restricted])
     #expect(ImpactLevel.allCases.sorted() == [.low, .moderate, .high, .critical])
   }
+
+  @Test("a leaf that lies beyond every ledger can be said: somebody who lies may have named it")
+  func farLeaves() throws {
+    for index in [UInt64.max, 1 << 63, (1 << 53) + 1] {
+      let withdrawal = Withdrawal(
+        proposal: LeafIndex(index), requestedBy: .agent(tenant: "acme", agent: "a"), validUntil: .epoch)
+      #expect(withdrawal.json["proposal"]?.integer == 1 << 53)
+    }
+  }
 }
