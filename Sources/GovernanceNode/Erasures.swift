@@ -58,7 +58,7 @@ extension GovernanceNode {
         .array(
           all.prefix(Self.statusEntries).map { erasure in
             .object([
-              ("tenant_id", .string(erasure.tenant)), ("leaf", .index(erasure.leaf)),
+              ("tenant_id", .string(erasure.tenant)), ("leaf", .string(String(erasure.leaf.value))),
               ("at", raft.log.record(at: erasure.leaf).map { .time($0.at) } ?? .null),
             ])
           })

@@ -39,11 +39,11 @@ extension GovernancePowersClusterTests {
     }
   }
 
-  /// The records of an export that have a member, as JSON, with their leaves.
-  private func records(_ export: String, with member: String) throws -> [(leaf: Int, value: JSON)] {
+  /// The decisions of an export, with their leaves.
+  private func decisions(_ export: String) throws -> [(leaf: Int, value: JSON)] {
     try leaves(export).enumerated().compactMap { leaf, text in
       let value = try JSON.parse(text)
-      return value[member] == nil ? nil : (leaf, value)
+      return value["decision_id"] == nil || value["constitution_version"] == nil ? nil : (leaf, value)
     }
   }
 
@@ -88,7 +88,7 @@ extension GovernancePowersClusterTests {
   /// What does not bring another constitution: an activation, and one person however often.
   private func refusals(_ folder: String) throws {
     let activated = try cluster.claw(["policy", "activate", folder] + both, as: "operators/operator-1")
-    #expect(activated.code == 3 && activated.output.contains("claw policy amend"), "\(activated.output)")
+    #expect(activated.code == 1 && activated.output.contains("claw policy amend"), "\(activated.output)")
     let itself = ["--sign-with", path("operators/operator-1")]
     for more in [[], itself] {
       let alone = try cluster.claw(["policy", "amend", folder] + more, as: "operators/operator-1")
@@ -104,11 +104,9 @@ extension GovernancePowersClusterTests {
   /// Every decision of the ledger is under the constitution and the bundle in force at its leaf: the one before the act's
   /// leaf, the other after it.
   private func holds(_ export: String, act: Int, before: String, next: String) throws {
-    let acts = try records(export, with: "policy_bundle_hash").filter { $0.leaf == act }
-    #expect(acts.count == 1)
-    let decisions = try records(export, with: "decision_id").filter {
-      $0.value["constitution_version"] != nil
-    }
+    let record = try leaves(export)[act]
+    #expect(record.contains(#""mode":"amend""#) && record.contains(next), "\(record)")
+    let decisions = try decisions(export)
     #expect(decisions.contains { $0.leaf < act } && decisions.contains { $0.leaf > act })
     for (leaf, value) in decisions {
       let constitution = value["constitution_version"]?.string ?? ""
@@ -127,7 +125,7 @@ extension GovernancePowersClusterTests {
     let old = try bundle("of-before", under: "1.0.0", deprecating: [], citing: ["INV-012"])
     #expect(try cluster.claw(["policy", "sign", old], as: "operators/operator-1").code == 0)
     let activated = try cluster.claw(["policy", "activate", old] + both, as: "operators/operator-1")
-    #expect(activated.code == 3 && activated.output.contains("in force is 2.0.0"), "\(activated.output)")
+    #expect(activated.code == 1 && activated.output.contains("in force is 2.0.0"), "\(activated.output)")
     let rollback = ["policy", "rollback", "--from", export, "--to", before]
     #expect(try cluster.claw(rollback, as: "operators/operator-1").code == 3, "two operators go back as well")
     let back = try cluster.claw(rollback + both, as: "operators/operator-1")
@@ -136,11 +134,11 @@ extension GovernancePowersClusterTests {
     // What rests on what only the other constitution had deprecated comes into force, and the other bundle does not.
     #expect(try cluster.claw(["policy", "activate", old] + both, as: "operators/operator-1").code == 0)
     let again = try cluster.claw(["policy", "activate", folder] + both, as: "operators/operator-1")
-    #expect(again.code == 3 && again.output.contains("in force is 1.0.0"), "\(again.output)")
+    #expect(again.code == 1 && again.output.contains("in force is 1.0.0"), "\(again.output)")
     // An export from before the way back still says what was in force last in it: the nodes know better, and refuse.
     let stale = try cluster.claw(
       ["policy", "rollback", "--from", export, "--to", next] + both, as: "operators/operator-1")
-    #expect(stale.code == 3 && stale.output.contains("claw policy amend"), "\(stale.output)")
+    #expect(stale.code == 1 && stale.output.contains("claw policy amend"), "\(stale.output)")
     let last = try cluster.claw(
       ["policy", "rollback", "--from", try exported("back.export"), "--to", before] + both,
       as: "operators/operator-1")
