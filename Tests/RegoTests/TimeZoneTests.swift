@@ -49,7 +49,7 @@ struct TimeZoneTests {
     #expect(try evaluate("time.add_date(\(first), 0, 0, 0)") == first)
     #expect(try evaluate("time.format(\(last))") == "\"2262-04-11T23:47:16.854775807Z\"")
     #expect(try evaluate("time.add_date(\(last), 0, 0, 0)") == last)
-    #expect(try evaluate("time.diff(\(last), \(first))") == "[584,6,21,23,34,33]")
+    #expect(try evaluate("time.diff(\(last), \(first))") == "[584,6,20,23,34,33]")
     for beyond in ["time.add_date(\(first), 0, 0, -1)", "time.add_date(\(last), 0, 0, 1)"] {
       #expect(throws: EvaluationError.self, "\(beyond)") { try evaluate(beyond) }
     }
