@@ -50,7 +50,8 @@ enum IncidentCommands {
     Every node destroys its keys of what the tenant had before this act, when the act is final: nothing brings it back.
     The records stay, and the ledger still verifies. What the tenant asked for and did not get yet is denied; what
     comes later is kept as before: quarantine the tenant first where nothing is to come. Copies outside of the nodes
-    are not reached: run claw backup again into each folder, and remove exports and traces that were kept.
+    are not reached: run claw backup again into each folder, and remove exports and traces that were kept. A node that
+    is down keeps its keys until it is back: claw erasures says which have destroyed theirs.
     """
 
   private static let binding =

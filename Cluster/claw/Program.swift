@@ -10,7 +10,7 @@ struct Program {
   static let commands: [Command] =
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
     + ApprovalCommands.all + VetoCommands.all + StatusCommands.all + AlertCommands.all
-    + ComplianceCommands.all + IncidentCommands.all
+    + ComplianceCommands.all + IncidentCommands.all + ErasureCommands.all
     + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
     + ArtifactCommands.all + ImageCommands.all + LedgerCommands.all + PolicyCommands.all

@@ -76,11 +76,16 @@ asks contains {
 asks contains {
 	"rule": "memory_outside_text",
 	"effect": "escalate",
-	"message": "what the agent was given in this trace is outside text: a person must agree to what it remembers",
+	"message": "what the agent was given is outside text: a person must agree to what it remembers",
 } if {
 	writes_memory
-	"untrusted" in input.trace_labels
+	given_outside_text
 }
+
+given_outside_text if "untrusted" in input.trace_labels
+
+# A trace is what the agent calls one: what it was given in the last hour counts in every other, too.
+given_outside_text if "untrusted" in input.agent_labels
 
 writes_memory if "memory.write" in input.definition.scopes
 

@@ -110,6 +110,7 @@ remembered(text, labels) := decision if {
 		"definition": {"name": "remember", "scopes": ["memory.write"]},
 		"parameters": {"text": text},
 		"trace_labels": labels,
+		"agent_labels": [],
 		"risk": object.union(everyday.risk, {"impact_level": "moderate", "impact_rank": 1}),
 	})
 	decision := openexec.decision with input as changed
@@ -147,6 +148,19 @@ test_every_instruction_asks_a_person if {
 
 test_outside_text_is_remembered_by_a_person if {
 	decision := remembered("The river is 12 km long.", ["untrusted"])
+	decision.type == "escalate"
+	named(decision) == {"memory_outside_text"}
+}
+
+test_outside_text_of_another_trace_is_remembered_by_a_person if {
+	changed := object.union(everyday, {
+		"action": "remember",
+		"definition": {"name": "remember", "scopes": ["memory.write"]},
+		"parameters": {"text": "The river is 12 km long."},
+		"trace_labels": [],
+		"agent_labels": ["untrusted"],
+	})
+	decision := openexec.decision with input as changed
 	decision.type == "escalate"
 	named(decision) == {"memory_outside_text"}
 }

@@ -120,7 +120,8 @@ extension ShieldState {
     let input = PolicyInput(
       proposal: subject.proposal, action: action, parameters: subject.parameters.value,
       effectiveRisk: risk, inputLabels: inputLabels(subject.proposal, isAgreed: false),
-      traceLabels: traceLabels(subject.proposal), agent: agent, time: time)
+      traceLabels: traceLabels(subject.proposal), agentLabels: agentLabels(subject.proposal, at: time),
+      agent: agent, time: time)
     let answer = compiled.policy.evaluate(input)
     for rule in answer.rules { rules.add(rule) }
     asked.add(answer.demands, seconds: answer.deadlineSeconds ?? Floor.deadlineSeconds)

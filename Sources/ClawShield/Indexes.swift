@@ -109,7 +109,7 @@ struct Indexes: Sendable {
   var repeats = OrderedSet<Grouped>()
   /// Proposals by trace and time.
   var traces = OrderedSet<Grouped>()
-  /// Proposals by trace and time whose results have labels of their own.
+  /// Proposals whose results have labels of their own, by trace and time, and by agent and time.
   var tainted = OrderedSet<Grouped>()
   /// Every remembered proposal.
   var proposals = OrderedSet<LeafIndex>()
@@ -212,9 +212,9 @@ struct Indexes: Sendable {
       if let token = old?.token { tokens[token] = nil }
       if let token = new?.token { tokens[token] = index }
     }
-    if old?.taint != new?.taint {
-      if let taint = old?.taint { tainted[taint] = nil }
-      if let taint = new?.taint { tainted[taint] = true }
+    if old?.taints != new?.taints {
+      for taint in old?.taints ?? [] { tainted[taint] = nil }
+      for taint in new?.taints ?? [] { tainted[taint] = true }
     }
     let before = old?.decisions ?? []
     let after = new?.decisions ?? []
@@ -312,7 +312,7 @@ struct ProposalFacts: Sendable {
   let decisions: [LeafIndex]
   /// The agent's own, and never another.
   let tenant: String
-  let taint: Grouped?
+  let taints: [Grouped]
 
   init(_ cell: ProposalCell) {
     due = cell.due
@@ -323,10 +323,10 @@ struct ProposalFacts: Sendable {
     outstanding = cell.isOutstanding ? cell.approval : nil
     token = cell.grant?.tokenID
     decisions = cell.decisions
-    taint =
+    let groups =
       cell.resultLabels.isEmpty
-      ? nil
-      : Grouped(group: Indexes.group(trace: cell.content.traceID), at: cell.at, index: cell.index)
+      ? [] : [Indexes.group(trace: cell.content.traceID), Indexes.group(cell.content.requestedBy)]
+    taints = groups.map { Grouped(group: $0, at: cell.at, index: cell.index) }
     if case .agent(let own, _) = cell.content.requestedBy { tenant = own } else { tenant = "" }
   }
 }

@@ -77,8 +77,8 @@ extension ShieldState {
     guard let agent = enrolment(of: proposal.requestedBy) else { return "the agent is enrolled no more" }
     let input = PolicyInput(
       proposal: proposal, action: action, parameters: parameters, effectiveRisk: decision.effectiveRisk,
-      inputLabels: inputLabels(proposal), traceLabels: traceLabels(proposal), agent: agent,
-      time: decision.decidedAt)
+      inputLabels: inputLabels(proposal), traceLabels: traceLabels(proposal),
+      agentLabels: agentLabels(proposal, at: decision.decidedAt), agent: agent, time: decision.decidedAt)
     let definitions = Value.object(ObjectValue([(.string(action.name), Value(action.json))]))
     guard case .object(var object) = RegoInput.value(input, definitions: definitions) else { return nil }
     object[.string("decision")] = Value(decision.json)

@@ -14,6 +14,8 @@ public struct PolicyInput: Sendable {
   public let inputLabels: [String]
   /// Labels of what was given to agents of the tenant in the proposal's trace, beyond their own; ascending.
   public let traceLabels: [String]
+  /// Labels of what was given to the agent for what it asked in the last hour, in whichever trace, beyond its own; ascending.
+  public let agentLabels: [String]
   /// The agent.
   public let agent: Enrolment
   /// Log time.

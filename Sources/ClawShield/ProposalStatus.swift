@@ -62,8 +62,8 @@ public struct InForce: Equatable, Sendable {
   public let target: IncidentTarget
   /// Log time at which it began.
   public let at: Timestamp
-  /// Whether the log made it by itself.
-  public let isBreaker: Bool
+  /// Which kind of derived incident it is, where the log made it by itself; nil where an operator signed it.
+  public let derived: DerivedIncident.Kind?
 }
 
 /// Where a token stands.

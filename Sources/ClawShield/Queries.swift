@@ -129,9 +129,9 @@ extension ShieldState: CustomStringConvertible {
     var out: [InForce] = []
     indexes.restrictions.forEach { key, at in
       guard out.count < limit, let target = IncidentTarget(text: key.target) else { return false }
-      var isBreaker = false
-      if case .breaker = incident(key.incidentID)?.origin { isBreaker = true }
-      out.append(InForce(incidentID: key.incidentID, target: target, at: at, isBreaker: isBreaker))
+      var derived: DerivedIncident.Kind?
+      if case .breaker(let incident, _)? = incident(key.incidentID)?.origin { derived = incident.kind }
+      out.append(InForce(incidentID: key.incidentID, target: target, at: at, derived: derived))
       return true
     }
     return out

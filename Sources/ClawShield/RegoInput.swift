@@ -8,7 +8,8 @@ enum RegoInput {
   static func value(_ input: PolicyInput, definitions: Value) -> Value {
     var members = common(input.proposal, input.action, risk: input.effectiveRisk, at: input.time, definitions)
     members += [
-      ("agent", person(input.agent)), ("input_labels", texts(input.inputLabels)),
+      ("agent", person(input.agent)), ("agent_labels", texts(input.agentLabels)),
+      ("input_labels", texts(input.inputLabels)),
       ("trace_labels", texts(input.traceLabels)),
     ]
     if let parameters = input.parameters { members.append(("parameters", Value(parameters))) }

@@ -1,3 +1,4 @@
+import Canonical
 import ClawLedger
 import ClawShield
 import Records
@@ -43,6 +44,26 @@ extension GovernanceNode {
         ))
     }
     erasing.removeSubrange(...due)
+  }
+
+  /// The part of `Admin/Status` that says how far this node has carried out what is erased: every erasure before
+  /// `through` has cost the node its keys; and the last erasures that the ledger has, newest first.
+  var erasuresStatus: JSON {
+    let all = overlay.final.erasures.sorted { $0.leaf > $1.leaf }
+    let open = all.last { !raft.log.isErased($0.tenant, through: $0.leaf) }
+    return .object([
+      ("through", .string(String(open?.leaf.value ?? finality.size))),
+      (
+        "all",
+        .array(
+          all.prefix(Self.statusEntries).map { erasure in
+            .object([
+              ("tenant_id", .string(erasure.tenant)), ("leaf", .string(String(erasure.leaf.value))),
+              ("at", raft.log.record(at: erasure.leaf).map { .time($0.at) } ?? .null),
+            ])
+          })
+      ),
+    ])
   }
 
   /// The erasure by which a leaf's attachment went; nil where it did not.

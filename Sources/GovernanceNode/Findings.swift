@@ -46,6 +46,8 @@ public struct FindingReader: Sendable {
   static let noteAge = 30_000
   static let lag: UInt64 = 1000
   static let horizon = Interval.seconds(30 * 86_400)
+  /// How long nodes have for an erasure before it is said who has not carried it out.
+  static let erasureTime = Interval.seconds(60)
 
   let now: Timestamp
   /// Gravest first.
@@ -70,6 +72,7 @@ public struct FindingReader: Sendable {
       readNode(node.name, status, heardAt: node.heardAt, newest: newest)
     }
     expires("certificate", "this identity", certificateEnds)
+    readErasures(ErasureProgress(nodes))
     // What the ledger holds is the same at every node: the one that is furthest tells it.
     let best = nodes.compactMap(\.status).max {
       (Self.number($0, "final_size") ?? 0) < (Self.number($1, "final_size") ?? 0)
@@ -119,14 +122,7 @@ public struct FindingReader: Sendable {
     if status["halted"]?.bool == true {
       add(1, "halted", "all", "everything is halted until two operators lift it")
     }
-    for entry in status["in_force"]?.array ?? [] {
-      let id = entry["incident_id"]?.string ?? "?"
-      let target = entry["target"]?.string ?? "?"
-      let isBreaker = entry["is_breaker"]?.bool == true
-      add(
-        isBreaker ? 2 : 1, isBreaker ? "breaker" : "restriction", id,
-        "\(target) is restricted since \(entry["at"]?.string ?? "?") by \(id)")
-    }
+    for entry in status["in_force"]?.array ?? [] { readRestriction(entry) }
     for entry in status["flags"]?.array ?? [] {
       let kind = entry["kind"]?.string ?? "?"
       let grave: [DerivedIncident.Kind] = [.previewDiffers, .verificationDiffers]
@@ -141,6 +137,33 @@ public struct FindingReader: Sendable {
     for entry in status["readiness"]?.array ?? [] where entry["compliant"]?.bool != true {
       let name = entry["executor"]?.string ?? "?"
       add(3, "non_compliant", name, "\(name) declares itself NON-COMPLIANT")
+    }
+  }
+
+  /// What operators forbid is SEV-1, what a breaker does SEV-2; that a tenant took its consent back is its right.
+  private mutating func readRestriction(_ entry: JSON) {
+    let id = entry["incident_id"]?.string ?? "?"
+    let what = "\(entry["target"]?.string ?? "?") is restricted since \(entry["at"]?.string ?? "?") by \(id)"
+    guard let derived = entry["derived"]?.string else { return add(1, "restriction", id, what) }
+    add(derived == DerivedIncident.Kind.crossingRevoked.rawValue ? 3 : 2, derived, id, what)
+  }
+
+  /// A node that still has what was erased, and one of which nobody knows: each once, with the oldest such erasure.
+  private mutating func readErasures(_ progress: ErasureProgress) {
+    let latest = now.advanced(by: Interval(nanoseconds: -Self.erasureTime.nanoseconds))
+    let due = progress.erasures.filter { $0.at ?? .epoch <= latest }
+    for (name, through) in progress.nodes {
+      let missing = due.filter { ErasureProgress.standing(through, $0) != .carriedOut }
+      guard let oldest = missing.last else { continue }
+      let what = "what tenant \(oldest.tenant) had before leaf \(oldest.leaf)"
+      let more = missing.count > 1 ? ", nor of \(missing.count - 1) later erasures" : ""
+      if through == nil {
+        add(
+          3, "erasure_unknown", name,
+          "nobody can say whether \(name) has destroyed its keys of \(what)\(more): it was not heard")
+      } else {
+        add(2, "erasure_open", name, "\(name) has not destroyed its keys of \(what)\(more)")
+      }
     }
   }
 

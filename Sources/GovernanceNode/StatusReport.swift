@@ -54,6 +54,7 @@ extension GovernanceNode {
       ("local_policy", .bool(vetoes.policy != nil)), ("policy", policyStatus), ("people", peopleStatus),
       ("flags", .array(overlay.final.flags(limit: Self.statusEntries).map(Self.flag))),
       ("shadow", overlay.final.shadowView.map(Self.shadow) ?? .null),
+      ("erasures", erasuresStatus),
       ("in_force", .array(overlay.final.inForce(limit: Self.statusEntries).map(Self.inForce))),
       (
         "expiring",
@@ -141,7 +142,7 @@ extension GovernanceNode {
   private static func inForce(_ entry: InForce) -> JSON {
     .object([
       ("incident_id", .string(entry.incidentID)), ("target", .string(entry.target.text)),
-      ("at", .time(entry.at)), ("is_breaker", .bool(entry.isBreaker)),
+      ("at", .time(entry.at)), ("derived", entry.derived.map { .string($0.rawValue) } ?? .null),
     ])
   }
 

@@ -28,9 +28,12 @@ public struct RunPrices: Hashable, Sendable, JSONWritable {
       + Self.part(sentMebibyte, of: sentBytes, in: 1 << 20)
   }
 
-  private static func part(_ price: MicroUSD, of count: Int, in unit: Int64) -> MicroUSD {
-    let (product, overflow) = Int64(max(0, count)).multipliedReportingOverflow(by: price.micros)
-    let micros = overflow ? Int64.max : product / unit + (product % unit > 0 ? 1 : 0)
-    return MicroUSD(micros: micros) ?? .zero
+  private static func part(_ price: MicroUSD, of count: Int, in unit: UInt64) -> MicroUSD {
+    // Exact: 900 s at 11 dollars a second are more than 64 bits count.
+    let product = UInt64(max(0, count)).multipliedFullWidth(by: UInt64(price.micros))
+    guard product.high < unit else { return .maximum }
+    let (whole, rest) = unit.dividingFullWidth(product)
+    let micros = min(Int64(clamping: whole), MicroUSD.maximum.micros)
+    return MicroUSD(micros: rest > 0 ? micros + 1 : micros) ?? .maximum
   }
 }

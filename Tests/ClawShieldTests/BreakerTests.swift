@@ -131,7 +131,7 @@ struct BreakerTests {
     _ = try world.propose(action: "costly")
     try world.settle()
     let incident = try #require(world.state.inForce(limit: 4).first)
-    #expect(incident.target == .tenant("acme") && incident.isBreaker)
+    #expect(incident.target == .tenant("acme") && incident.derived == .breaker)
     // Every agent of it, what runs, and what people are asked about; and no other tenant.
     let isLive = world.state.isLiveApproval(at: approval, time: world.now)
     #expect(!isLive)

@@ -182,9 +182,9 @@ struct RegoPolicyTests {
       wrong contains "declared" if input.declared_risk.estimated_cost_usd != 0
       wrong contains "time" if time.parse_rfc3339_ns(input.time) != time.now_ns()
       wrong contains "ids" if [input.tenant_id, input.workspace_id, input.trace_id] != ["acme", "main", "trace"]
-      wrong contains "lists" if [input.scopes, input.inputs, input.input_labels] != [["text"], [], []]
+      wrong contains "lists" if [input.scopes, input.inputs, input.input_labels, input.agent_labels] != [["text"], [], [], []]
       wrong contains "parameters" if input.parameters != {"n": 1}
-      wrong contains "missing" if count(input) != 18
+      wrong contains "missing" if count(input) != 19
       """#, action: "costly", parameters: ["n": 1])
     #expect(type == .approve, "\(rules.map(\.message))")
   }

@@ -68,4 +68,29 @@ struct ResultLabelTests {
     #expect(try world.rules(tainted) == ["data.openexec.decision"])
     #expect(try world.rules(clean) == [])
   }
+
+  @Test("another trace id leaves nothing behind: the policy sees what its agent was given in the last hour")
+  func anotherTrace() throws {
+    var world = try Governed(
+      registry: .rego(
+        """
+        decision := {"type": "deny", "reason": "outside"} if "untrusted" in input.agent_labels
+
+        else := {"type": "approve"}
+        """))
+    func isDenied(by agent: Principal = Governed.agent) throws -> Bool {
+      let trace = world.fresh()
+      let index = try world.propose(by: agent, traceID: trace)
+      return try world.rules(index) == ["data.openexec.decision"]
+    }
+    _ = try ran(&world, trace: "outside", labels: ["untrusted"])
+    let asked = world.now
+    #expect(try isDenied())
+    #expect(try !isDenied(by: Governed.otherAgent), "another agent was given nothing, in another trace")
+    world.state = try world.restored()
+    world.now = asked.advanced(by: .seconds(3590))
+    #expect(try isDenied())
+    world.now = asked.advanced(by: .seconds(3700))
+    #expect(try !isDenied())
+  }
 }

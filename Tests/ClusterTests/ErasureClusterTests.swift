@@ -74,6 +74,7 @@ struct ErasureClusterTests {
         keys(cluster, node: node) == ["\(tenant).\(leaf)"]
       }
     }
+    try tells(cluster, leaf, open: true)
     try propose(cluster, "second")
     let trace = try cluster.claw(["trace", "trace-1"], as: "auditors/auditor-1")
     #expect(trace.code == 0 && trace.output.contains("erased by leaf \(leaf)"), "\(trace.output)")
@@ -84,7 +85,22 @@ struct ErasureClusterTests {
     try cluster.waitUntil("node 4 has no key from before", seconds: 60) {
       !keys(cluster, node: 4).contains("\(tenant).0")
     }
+    try tells(cluster, leaf, open: false)
     try verifies(cluster, backup, leaf)
+  }
+
+  /// `claw erasures` says who has destroyed its keys, and that nobody knows of the party that is away.
+  private func tells(_ cluster: LoopbackCluster, _ leaf: String, open: Bool) throws {
+    try cluster.waitUntil("the nodes tell what they have erased", seconds: 20) {
+      let told = try cluster.claw(["erasures", "--json"], as: "auditors/auditor-1")
+      let report = try JSON.parse(told.output)
+      let entry = report["erasures"]?.array?.first
+      let away: [JSON] = open ? ["node-4"] : []
+      return told.code == (open ? 7 : 0) && entry?["leaf"]?.string == leaf
+        && entry?["carried_out"]?.array?.count == (open ? 3 : 4) && entry?["unknown"]?.array == away
+        && entry?["open"]?.array == [] && report["complete"]?.bool == !open
+    }
+    #expect(try cluster.claw(["erasures"], as: "agents/agent-1").code == 3)
   }
 
   private func verifies(_ cluster: LoopbackCluster, _ backup: String, _ leaf: String) throws {

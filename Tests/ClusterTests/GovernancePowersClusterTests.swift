@@ -15,15 +15,15 @@ struct GovernancePowersClusterTests {
 
   init() throws { cluster = try LiveCluster.current }
 
-  private func path(_ name: String) -> String { "\(cluster.folder)/\(name)" }
-  private var both: [String] { ["--sign-with", path("operators/operator-2")] }
+  func path(_ name: String) -> String { "\(cluster.folder)/\(name)" }
+  var both: [String] { ["--sign-with", path("operators/operator-2")] }
 
-  private func json(_ outcome: Outcome) throws -> JSON {
+  func json(_ outcome: Outcome) throws -> JSON {
     try #require(try? JSON.parse(outcome.output), "\(outcome.output)")
   }
 
   /// No program runs here as an executor: the test holds its certificate.
-  private func enlist() throws {
+  func enlist() throws {
     let executor = try Caller(founded: "executors/executor-1", of: cluster)
     for node in 1...4 where cluster.process(node: node) != nil {
       let status = try executor.connect(to: cluster.clients(node)).status(
@@ -36,7 +36,7 @@ struct GovernancePowersClusterTests {
     Issue.record("no node took the executor")
   }
 
-  private func propose() throws -> String {
+  func propose() throws -> String {
     let asked = try cluster.claw(
       ["propose", "report", "--params", #"{"files":[{"path":"a.txt","content":"one two"}]}"#, "--json"],
       as: "agents/agent-1")
@@ -44,7 +44,7 @@ struct GovernancePowersClusterTests {
     return try #require(try json(asked)["proposal"]?.string)
   }
 
-  private func approve(_ leaf: String) throws -> Outcome {
+  func approve(_ leaf: String) throws -> Outcome {
     try enlist()
     _ = try cluster.claw(["approve", leaf], as: "approvers/approver-1")
     return try cluster.claw(["approve", leaf, "--json"], as: "approvers/approver-2")
@@ -56,7 +56,7 @@ struct GovernancePowersClusterTests {
       as: "approvers/approver-1")
   }
 
-  private func status(of leaf: String) throws -> String? {
+  func status(of leaf: String) throws -> String? {
     try json(try cluster.claw(["get", "--proposal", leaf, "--json"], as: "agents/agent-1"))["status"]?.string
   }
 
@@ -72,7 +72,7 @@ struct GovernancePowersClusterTests {
   }
 
   /// The leaves of an export, as text.
-  private func leaves(_ export: String) throws -> [String] {
+  func leaves(_ export: String) throws -> [String] {
     try String(contentsOfFile: export, encoding: .utf8).split(separator: "\n").compactMap { line in
       let words = line.split(separator: " ")
       guard words.first == "leaf", words.count > 2 else { return nil }
@@ -131,7 +131,7 @@ struct GovernancePowersClusterTests {
   // MARK: Bundles
 
   /// The bundle in force at the beginning, under another version.
-  private func bundle(_ version: String, _ change: (inout JSONObject) -> Void = { _ in }) throws -> String {
+  func bundle(_ version: String, _ change: (inout JSONObject) -> Void = { _ in }) throws -> String {
     let folder = path("bundle-\(version)")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let standard = Programs.repository.appendingPathComponent("Deploy/policy").path
@@ -149,7 +149,7 @@ struct GovernancePowersClusterTests {
     return folder
   }
 
-  private func inForce() throws -> String? {
+  func inForce() throws -> String? {
     try json(try cluster.claw(["status", "--json"], as: "operators/operator-1"))["policy_bundle_hash"]?.string
   }
 

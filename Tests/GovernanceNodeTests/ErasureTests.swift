@@ -27,6 +27,15 @@ struct ErasureTests {
     }
   }
 
+  /// What a node tells operators about erasures; the size through which it has carried out everything.
+  private func told(_ host: NodeHost) -> (through: UInt64?, leaves: [String?]) {
+    let status = host.node?.erasuresStatus
+    return (
+      status?["through"]?.string.flatMap { UInt64($0) },
+      status?["all"]?.array?.map { $0["leaf"]?.string } ?? []
+    )
+  }
+
   private func erasure(_ host: NodeHost) -> UInt64? { host.node?.finalState.erasure(of: "acme")?.value }
 
   @Test(
@@ -49,6 +58,10 @@ struct ErasureTests {
       world.hosts.prefix(4).allSatisfy { erasure($0) == leaf && readable($0, of: "acme", before: leaf) == 0 })
     #expect(world.hosts.prefix(4).allSatisfy { $0.disk.keys(of: "acme", before: leaf).isEmpty })
     #expect(erasure(away) == nil && readable(away, of: "acme", before: away.view?.finalSize ?? 0) > 0)
+    // Each says what it has done: one that is behind has not come to it, and its size says so.
+    #expect(world.hosts.prefix(4).allSatisfy { told($0).through ?? 0 > leaf })
+    #expect(world.hosts.prefix(4).allSatisfy { told($0).leaves == [String(leaf)] })
+    #expect(told(away).through ?? .max <= leaf && told(away).leaves.isEmpty)
     // What came since is read, under another key.
     #expect(readable(world.hosts[0], of: "acme", before: world.hosts[0].view?.finalSize ?? 0) > 0)
 
@@ -61,6 +74,7 @@ struct ErasureTests {
     }
     #expect(erasure(away) == leaf && readable(away, of: "acme", before: leaf) == 0)
     #expect(away.disk.keys(of: "acme", before: leaf).isEmpty)
+    #expect(told(away).through ?? 0 > leaf)
     for _ in 0..<20 where away.node?.raft.log.missing != nil { pass(1, in: world) }
     #expect(away.node?.raft.log.missing == nil, "the whole ledger is here")
     #expect((0..<leaf).allSatisfy { away.record(at: $0) != nil })

@@ -56,12 +56,17 @@ struct FindingTests {
       ), ("host", ["certificate_ends": time(0)], "2 certificate_expires n1", [:]),
       ("withheld", ["7"], "3 withheld leaf 7", []),
       (
-        "in_force", [["incident_id": "i", "target": "all", "at": "x", "is_breaker": false]],
+        "in_force", [["incident_id": "i", "target": "all", "at": "x", "derived": .null]],
         "1 restriction i",
         []
       ),
       (
-        "in_force", [["incident_id": "i", "target": "all", "at": "x", "is_breaker": true]], "2 breaker i", []
+        "in_force", [["incident_id": "i", "target": "all", "at": "x", "derived": "breaker"]], "2 breaker i",
+        []
+      ),
+      (
+        "in_force", [["incident_id": "i", "target": "token/t", "at": "x", "derived": "crossing_revoked"]],
+        "3 crossing_revoked i", []
       ),
       (
         "expiring", [["principal": "approver/a", "expires_at": time(1)]], "3 enrolment_expires approver/a", []
@@ -83,8 +88,66 @@ struct FindingTests {
     #expect(findings(nil) == ["2 silent n1"])
   }
 
+  // MARK: Erasures
+
+  /// What a node says that has carried out everything before `through`, of erasures at leaves 20 and 30.
+  private func erased(through: UInt64, at: Int64 = -61, others: [String] = []) -> JSON {
+    status { status in
+      let time = JSON.string(now.advanced(by: .seconds(at)).text)
+      status["erasures"] = [
+        "through": .string(String(through)),
+        "all": [
+          ["tenant_id": "rival", "leaf": "30", "at": time], ["tenant_id": "acme", "leaf": "20", "at": time],
+        ],
+      ]
+      status["members"] = ["holds_share": true, "parties": .array(others.map { ["name": .string($0)] })]
+    }
+  }
+
+  @Test("a node that has not carried an erasure out after a minute is named, and one of which nobody knows")
+  func erasures() {
+    #expect(findings(erased(through: 5000), [erased(through: 5000)]).isEmpty)
+    #expect(findings(erased(through: 5000), [erased(through: 31)]).isEmpty, "31 is beyond leaf 30")
+    #expect(findings(erased(through: 5000), [erased(through: 30)]) == ["2 erasure_open n2"])
+    #expect(findings(erased(through: 5000, at: -60), [erased(through: 30)]) == ["2 erasure_open n2"])
+    #expect(findings(erased(through: 5000, at: -59), [erased(through: 30)]).isEmpty, "it has a minute")
+    #expect(
+      findings(nil, [erased(through: 5000)]) == ["2 silent n1", "3 erasure_unknown n1"],
+      "it may have its keys yet")
+    #expect(
+      findings(erased(through: 5000, others: ["n1", "n9"])) == ["3 erasure_unknown n9"],
+      "a member that this identity does not ask")
+    // A node that knows of no erasure yet has carried out none.
+    let behind = status {
+      $0["final_size"] = "4900"
+      $0["erasures"] = ["through": "19", "all": []]
+    }
+    #expect(findings(erased(through: 5000), [behind]) == ["2 erasure_open n2"])
+  }
+
+  @Test("how far each erasure is: who has carried it out, who has not, of whom nobody knows")
+  func erasureProgress() throws {
+    func answer(_ name: String, _ status: JSON?) -> NodeStatus {
+      NodeStatus(name: name, status: status, heardAt: now)
+    }
+    let progress = ErasureProgress([
+      answer("n1", erased(through: 5000)), answer("n2", nil), answer("n3", erased(through: 25)),
+    ])
+    let (last, first) = (try #require(progress.erasures.first), try #require(progress.erasures.last))
+    #expect(last.tenant == "rival" && last.leaf == 30 && first.tenant == "acme" && first.leaf == 20)
+    #expect(progress.nodes(.carriedOut, last) == ["n1"] && progress.nodes(.open, last) == ["n3"])
+    #expect(progress.nodes(.carriedOut, first) == ["n1", "n3"] && progress.nodes(.open, first) == [])
+    #expect(progress.nodes(.unknown, first) == ["n2"] && !progress.isComplete)
+    #expect(ErasureProgress([answer("n1", erased(through: 31))]).isComplete)
+    #expect(!ErasureProgress([answer("n1", erased(through: 30))]).isComplete)
+    #expect(ErasureProgress([answer("n1", nil)]).isComplete, "nothing is known to be erased")
+  }
+
   @Test("words of another kind than expected are no findings and no trap")
   func odd() {
     #expect(findings(["final_size": 7, "members": "x", "in_force": "y", "host": 3, "time": "z"]).isEmpty)
+    for odd in ["x", ["all": "y"], ["all": [7, ["leaf": 3]], "through": 4]] as [JSON] {
+      #expect(findings(status { $0["erasures"] = odd }).isEmpty)
+    }
   }
 }

@@ -200,4 +200,28 @@ struct VetoTests {
       for _ in 0..<60 { rig.step(.tick) }
     }
   }
+
+  @Test("a decision is hopeless once more parties have declined it than can be spared; nobody else counts")
+  func hopeless() throws {
+    let rig = try Rig()
+    let key = rig.partyKey()
+    let parties = (1...4).compactMap { NodeID(rawValue: $0) }
+    func decline(_ party: Int, _ leaf: UInt64) -> PartySigned<Decline> {
+      PartySigned(
+        Decline(
+          party: party, decision: LeafIndex(leaf), decisionID: "d\(leaf)", reason: "no",
+          declinedAt: rig.node.now.wall), cluster: rig.node.cluster, with: key)
+    }
+    var vetoes = rig.node.vetoes
+    // Of 3 of 4 parties one can be spared. Its word counts once, and who is no party has none.
+    for party in [2, 2, 9, 7] { _ = vetoes.gather(decline(party, 5)) }
+    #expect(vetoes.hopeless(beyond: 1, of: parties) == [])
+    #expect(vetoes.hopeless(beyond: 0, of: parties) == [LeafIndex(5)])
+    _ = vetoes.gather(decline(3, 6))
+    #expect(vetoes.hopeless(beyond: 1, of: parties) == [], "two decisions, one decline each")
+    _ = vetoes.gather(decline(4, 5))
+    #expect(vetoes.hopeless(beyond: 1, of: parties) == [LeafIndex(5)])
+    // One that has left the parties takes its word along.
+    #expect(vetoes.hopeless(beyond: 1, of: Array(parties.dropLast())) == [])
+  }
 }

@@ -38,4 +38,20 @@ struct TimeZoneTests {
   func now() throws {
     #expect(try evaluate("[time.now_ns(), time.now_ns()]") == "[1600000000000000000,1600000000000000000]")
   }
+
+  @Test("the first and the last moment that 64 bits of nanoseconds name are times like any other")
+  func edges() throws {
+    let (first, last) = (String(Int.min), String(Int.max))
+    #expect(try evaluate("time.date(\(first))") == "[1677,9,21]")
+    #expect(try evaluate("time.clock(\(first))") == "[0,12,43]")
+    #expect(try evaluate("time.weekday(\(first))") == "\"Tuesday\"")
+    #expect(try evaluate("time.format(\(first))") == "\"1677-09-21T00:12:43.145224192Z\"")
+    #expect(try evaluate("time.add_date(\(first), 0, 0, 0)") == first)
+    #expect(try evaluate("time.format(\(last))") == "\"2262-04-11T23:47:16.854775807Z\"")
+    #expect(try evaluate("time.add_date(\(last), 0, 0, 0)") == last)
+    #expect(try evaluate("time.diff(\(last), \(first))") == "[584,6,20,23,34,33]")
+    for beyond in ["time.add_date(\(first), 0, 0, -1)", "time.add_date(\(last), 0, 0, 1)"] {
+      #expect(throws: EvaluationError.self, "\(beyond)") { try evaluate(beyond) }
+    }
+  }
 }

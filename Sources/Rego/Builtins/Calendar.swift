@@ -35,8 +35,11 @@ struct ZonedTime {
   }
 
   init(nanoseconds total: Int, zone: TimeZone) {
-    let seconds = total.dividedDown(by: 1_000_000_000)
-    self.init(seconds: seconds, nanoseconds: total - seconds * 1_000_000_000, zone: zone)
+    // The remainder by itself: the whole seconds below the earliest moments are beyond 64 bits in nanoseconds.
+    let rest = total % 1_000_000_000
+    self.init(
+      seconds: total.dividedDown(by: 1_000_000_000), nanoseconds: rest < 0 ? rest + 1_000_000_000 : rest,
+      zone: zone)
   }
 
   let offset: Int
