@@ -38,13 +38,26 @@ struct QuickstartAgainTests {
     let pids = running.map { "\($0.processIdentifier)" }
     try "node-1 \(pids[0])\nnode-2 \(pids[1])\nnode-3 \(Int32.max)\n".write(
       toFile: "\(folder)/pids", atomically: true, encoding: .utf8)
-    let outcome = try run([])
-    #expect(outcome.code == 1, "\(outcome.output)")
-    #expect(outcome.output.contains("still running in \(folder)"), "\(outcome.output)")
-    #expect(
-      outcome.output.contains("stop it with: kill \(pids.joined(separator: " "))\n"), "\(outcome.output)")
+    // The second time as the first: what was refused has forgotten nothing that runs.
+    for _ in 0..<2 {
+      let outcome = try run([])
+      #expect(outcome.code == 1, "\(outcome.output)")
+      #expect(outcome.output.contains("still running in \(folder)"), "\(outcome.output)")
+      #expect(
+        outcome.output.contains("stop it with: kill \(pids.joined(separator: " "))\n"), "\(outcome.output)")
+    }
     #expect(FileManager.default.fileExists(atPath: "\(folder)/logs/quickstart"))
     #expect(running.filter(\.isRunning).count == 2)
+  }
+
+  @Test("in a folder that is somebody else's nothing is removed")
+  func foreign() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try "mine".write(toFile: "\(folder)/pids", atomically: true, encoding: .utf8)
+    let outcome = try run([])
+    #expect(outcome.code == 1 && outcome.output.contains("nothing is removed"), "\(outcome.output)")
+    #expect(FileManager.default.contents(atPath: "\(folder)/pids") == Data("mine".utf8))
   }
 
   @Test(
