@@ -88,7 +88,7 @@ extension MicroVMTests {
   }
 
   @Test(
-    "a module reads its input in its first folder, whole, and finds nothing else there",
+    "a module reads its input, whole, and finds nothing outside of its folders",
     .enabled(if: WasmBench.obstacle == nil, "\(WasmBench.obstacle ?? "")"))
   func moduleInputs() throws {
     let content = Array("a,b\n1,2\nGrüße\n".utf8)
@@ -106,7 +106,7 @@ extension MicroVMTests {
     let outcome = try run(digests[0])
     #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending): \(text(outcome.errorOutput))")
     #expect(outcome.output == content)
-    // Out of the folder there is nothing for it: an errno, and no content.
+    // Outside there is nothing for it: an errno, and no content.
     let stranger = try run(digests[1])
     #expect(stranger.output.isEmpty && stranger.ending != .completed(exitStatus: 0), "\(stranger.ending)")
     try rig.expectNothingLeft()

@@ -17,17 +17,20 @@ public enum WasmBytes {
       imports: [(wasi, "fd_read", 0), (wasi, "fd_write", 0), (wasi, "proc_exit", 1)], body: body)
   }
 
-  /// Copies the first 4,096 bytes of a file of its first folder to its standard output and ends with status 0; with the
+  /// Copies the first 4,096 bytes of a file of one of its two folders to its standard output and ends with status 0; with the
   /// errno of WASI where it cannot be opened.
   public static func reader(of name: String) -> [UInt8] {
     // The memory: an iovec at 0, the count of bytes at 8, the descriptor at 24, the name at 64, the bytes at 4096.
     let buffer: [UInt8] = [0x80, 0x20]  // 4096
     let rights: [UInt8] = [0x42, 2]  // i64: fd_read
+    // path_open(folder, no flags, the name, …, descriptor at 24); its errno stays.
+    func open(_ folder: UInt8) -> [UInt8] {
+      [0x41, folder, 0x41, 0, 0x41, 0xC0, 0x00, 0x41] + signed(name.utf8.count) + [0x41, 0] + rights + rights
+        + [0x41, 0, 0x41, 24, 0x10, 3]
+    }
+    // In which order an interpreter numbers its folders is its own affair: 3, and where that fails 4, else proc_exit(errno).
     let opening: [UInt8] =
-      // Descriptor 3, no flags, the name.
-      [0x41, 3, 0x41, 0, 0x41, 0xC0, 0x00, 0x41] + signed(name.utf8.count)
-      + [0x41, 0] + rights + rights + [0x41, 0, 0x41, 24, 0x10, 3]  // path_open(…, descriptor at 24)
-      + [0x22, 0, 0x04, 0x40, 0x20, 0, 0x10, 2, 0x0B]  // if it failed proc_exit(errno)
+      open(3) + [0x22, 0, 0x04, 0x40] + open(4) + [0x22, 0, 0x04, 0x40, 0x20, 0, 0x10, 2, 0x0B, 0x0B]
     let reading: [UInt8] =
       store(at: 0, [0x41] + buffer) + store(at: 4, [0x41] + buffer)  // 4096 bytes at 4096
       + [0x41, 24, 0x28, 2, 0, 0x41, 0, 0x41, 1, 0x41, 8, 0x10, 0, 0x1A]  // drop fd_read(descriptor, …)
