@@ -142,7 +142,10 @@ let testing: [Target] = [
   tests("SimulatorTests", ["Simulator", "FROST", "Raft", "Conformance"]),
   tests(
     "ClusterTests",
-    ["Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem", "OwnThread"]),
+    [
+      "Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical", "Crypto", "CSystem", "OwnThread",
+      "WasmBytes",
+    ]),
 ]
 
 let package = Package(

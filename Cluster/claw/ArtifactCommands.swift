@@ -51,16 +51,30 @@ enum ArtifactCommands {
     Report(
       "\(stat.digest)\n  \(stat.name.isEmpty ? "without a name" : stat.name) in workspace \(stat.workspace)\n"
         + "  \(stat.size) bytes, \(VisibleText.line(stat.mediaType)), leaf \(stat.index), by \(stat.owner)\n"
-        + "  labels \(VisibleText.line(stat.labels.joined(separator: ", ")))", members(of: stat))
+        + "  labels \(VisibleText.line(stat.labels.joined(separator: ", ")))" + dropping(stat),
+      members(of: stat))
+  }
+
+  private static func dropping(_ stat: ArtifactStat) -> String {
+    guard !stat.droppedAt.isEmpty else { return "" }
+    let record = stat.droppedIndex == 0 ? "not written down yet" : "leaf \(stat.droppedIndex) says so"
+    return
+      "\n  let go of at \(VisibleText.line(stat.droppedAt)) by the rules of retention (\(record)): nobody has "
+      + "its content"
   }
 
   private static func members(of stat: ArtifactStat) -> [(String, JSON)] {
-    [
+    var members: [(String, JSON)] = [
       ("digest", .string(stat.digest)), ("size", .integer(Int(clamping: min(stat.size, 1 << 53)))),
       ("media_type", .string(stat.mediaType)), ("leaf", .string(String(stat.index))),
       ("labels", .array(stat.labels.map(JSON.string))), ("workspace", .string(stat.workspace)),
       ("name", .string(stat.name)), ("owner", .string(stat.owner)),
     ]
+    if !stat.droppedAt.isEmpty {
+      members.append(("dropped_at", .string(stat.droppedAt)))
+      members.append(("dropped_leaf", .string(String(stat.droppedIndex))))
+    }
+    return members
   }
 
   private static func put(_ call: Invocation) throws -> ExitCode {

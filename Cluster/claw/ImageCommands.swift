@@ -1,4 +1,5 @@
 import Canonical
+import Crypto
 import Glibc
 import Host
 import Images
@@ -19,11 +20,17 @@ enum ImageCommands {
         CommandOption(
           "--digest", "SHA256", "the manifest's, as a bundle pins it; default the only one of the layout"),
         CommandOption("--source", "TEXT", "where it came from; default PATH"),
-        CommandOption("--statement", "FILE", "an in-toto statement about it, kept with its provenance"),
+        CommandOption(
+          "--statement", "FILE",
+          "an in-toto statement about it, or one in its signed envelope (DSSE); kept with its provenance"),
+        CommandOption(
+          "--signer", "KEY", "an Ed25519 key, 64 hexadecimal characters: the envelope must bear its signature"
+        ),
       ],
       details:
         "Every byte is held against its digest. Its provenance is written beside it, and held against it each "
-        + "time that an executor loads it. An image that is there already is verified, and stays as it is.",
+        + "time that an executor loads it. An image that is there already is verified, and stays as it is. Layers packed "
+        + "by zstd are unpacked by the program zstd, which has to be installed then.",
       run: add),
     Command(
       "image list", "the images that are there, and where they came from", options: [images], run: list),
@@ -62,8 +69,16 @@ enum ImageCommands {
         throw Failure(.other, "\(file): \(error)")
       }
     }
+    if let text = call.parsed.value("--signer") {
+      guard let signer = PublicKey(hex: text) else {
+        throw UsageError("--signer: expected 64 hexadecimal characters that are a key, found \"\(text)\"")
+      }
+      origin.signer = signer
+    }
     let entry = try attempt { () throws(ImageError) in
-      try library.add(from: path, digest: call.parsed.value("--digest"), origin: origin)
+      try library.add(
+        from: path, digest: call.parsed.value("--digest"), origin: origin
+      ) { (packed, limit, take) throws(ImageError) in try Zstd.unpack(packed, limit: limit, take) }
     }
     call.say(Report(line(entry), members(entry)))
     return .ok
@@ -106,6 +121,7 @@ enum ImageCommands {
       + "\(VisibleText.line(origin.addedBy)) from \(VisibleText.line(origin.source))\n"
       + "  provenance \(entry.provenance.hash.hex), files \(entry.provenance.tree)"
       + (origin.statement == nil ? "" : ", with a statement")
+      + (origin.signer.map { " signed by \($0.hex)" } ?? "")
   }
 
   private static func members(_ entry: ImageLibrary.Entry) -> [(String, JSON)] {

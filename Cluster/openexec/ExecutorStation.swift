@@ -322,10 +322,16 @@ final class ExecutorStation {
   }
 
   private func enlist(_ challenge: Challenge) {
+    guard let pin else { return }
+    let declaration = HostDeclaration(
+      executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
+      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], isCompliant: readiness.isCompliant,
+      shortcomings: readiness.shortcomings)
+    let signature = PartySigned(declaration, cluster: pin.cluster, with: signingKey).signature
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
-      isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], knownLinks: knownLinks,
-      compliant: readiness.isCompliant, shortcomings: readiness.shortcomings)
+      isolationClasses: declaration.isolationClasses, knownLinks: knownLinks,
+      compliant: declaration.isCompliant, shortcomings: declaration.shortcomings, signature: signature.bytes)
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):

@@ -379,9 +379,13 @@ final class ExecutorHost {
     }
     for challenge in raised.challenges where lives() {
       shadow.sent(challenge, at: now)
+      let declaration = HostDeclaration(
+        executor: principal, incarnation: challenge.incarnation, challenge: challenge.bytes,
+        isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [])
+      let signed = PartySigned(declaration, cluster: credentials.cluster, with: credentials.key)
       let request = EnlistRequest(
         incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
-        isolationClasses: ["microvm-tcg"])
+        isolationClasses: declaration.isolationClasses, signature: signed.signature.bytes)
       if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
     }
     for report in raised.reports where lives() {

@@ -122,11 +122,14 @@ enum SimulatedPolicy {
   ) throws(RecordError) -> PolicyBundle {
     let entries = (actions + (reaches ? SimulatedReach.actions : [])).map(\.text).joined(separator: ",\n")
     let registry =
-      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \(reveals ? SimulatedRevelation.rule : "")\"actions\":[\n\(entries)],\n\(rest)"
+      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \(reveals ? SimulatedRevelation.rule : "")\(semantics >= Semantics.retention ? retention : "")\"actions\":[\n\(entries)],\n\(rest)"
     var files = [(path: PolicyBundle.registryPath, text: registry)]
     if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
     return try PolicyBundle(files: files)
   }
+
+  /// Longer than any run; a test lets a day pass by the clocks.
+  private static let retention = #""retention":[{"days":1}],"#
 
   /// Approves what the registry has; the registry's own rules ask people.
   private static let rules = """

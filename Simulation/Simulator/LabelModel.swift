@@ -117,7 +117,11 @@ struct LabelModel: Sendable {
       guard
         let known = state.artifact(tenant: place.tenant, workspace: place.workspace, digest: place.digest)
       else {
-        if isExact { return "artifact \(place.digest.hex.prefix(16)) is in the ledger and not in the state" }
+        let dropped = state.droppedArtifact(
+          tenant: place.tenant, workspace: place.workspace, digest: place.digest)
+        if isExact, dropped == nil {
+          return "artifact \(place.digest.hex.prefix(16)) is in the ledger and not in the state"
+        }
         continue
       }
       if isExact, known.labels != labels {

@@ -255,9 +255,12 @@ public struct Oracles: Sendable {
     auditStarts(at: time)
   }
 
+  /// How much later every clock was set, by a test that lets days pass.
+  var elapsed: Int64 = 0
+
   /// The true time of day.
   func wall(_ time: UInt64) -> Timestamp {
-    Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
+    Timestamp(nanoseconds: simulatedEpoch + Int64(time) + elapsed) ?? .epoch
   }
 
   /// One operator alone asked for a relaxation, and was answered.

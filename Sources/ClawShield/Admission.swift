@@ -21,6 +21,8 @@ struct Capacity: Sendable {
   /// Of one tenant, which every node keeps a copy of: 16,384 artifacts, and 4 GiB of contents.
   var artifactsPerTenant = 1 << 14
   var artifactBytesPerTenant = 1 << 32
+  /// Files that were let go of and of which the state still says so; of older ones the ledger does.
+  var dropped = 1 << 14
   /// That one approval has as its results, since semantics 2.
   var resultsPerApproval = 16
   var enrolments = 1 << 16

@@ -17,6 +17,9 @@ public struct ArtifactCell: Equatable, Sendable, JSONWritable {
   var leaf: LeafIndex
   /// Those of every record of it: what a later one adds is never taken away.
   var labels: [String]
+  /// From when its retention counts: its last record, or the last proposal that named it. Nil where neither has been since
+  /// semantics 3, and then it is kept.
+  var countedFrom: Timestamp?
 
   init(_ note: ArtifactNote, leaf: LeafIndex) {
     tenantID = note.tenantID
@@ -34,15 +37,18 @@ public struct ArtifactCell: Equatable, Sendable, JSONWritable {
     size = try fields.integer("size", in: 0...(1 << 40))
     leaf = try fields.leafIndex("leaf")
     labels = try fields.list("labels", limit: Labels.maximumCount, of: "labels") { $0.string }
+    countedFrom = try fields.optionalTime("counted_from")
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("tenant_id", .string(tenantID)), ("workspace_id", .string(workspaceID)),
       ("digest", .digest(digest)), ("size", .integer(size)), ("leaf", .index(leaf)),
-      ("labels", .texts(labels)),
-    ]
+      ("labels", .texts(labels)), ("counted_from", countedFrom.map(JSON.time)),
+    ])
   }
+
+  var place: ContentPlace { ContentPlace(tenant: tenantID, digest: digest, workspace: workspaceID) }
 }
 
 /// What is known of an artifact without its record.
@@ -126,6 +132,10 @@ extension ShieldState {
       try requireValidity(note.validUntil, at: time)
       try requireAnotherResult(note)
       return .accept
+    }
+    if let dropped = droppedCell(note.tenantID, note.workspaceID, note.digest), dropped.written == nil {
+      throw Refusal(
+        .failedPrecondition, "the file has just been let go of, which is not written down yet: try again")
     }
     try requireValidity(note.validUntil, at: time)
     try requireAnotherResult(note)
@@ -220,6 +230,12 @@ extension ShieldState {
     let isKept = false
     #endif
     if !isKept { cell.labels = Labels.joined(cell.labels, labels) }
+    if semantics >= Semantics.retention { cell.countedFrom = logTime }
+    if let dropped = droppedCell(note.tenantID, note.workspaceID, note.digest) {
+      // It comes back with the labels that it had.
+      cell.labels = Labels.joined(cell.labels, dropped.artifact.labels)
+      forgetDropped(dropped)
+    }
     setArtifact(cell)
     guard semantics >= Semantics.countedResults, let decision = note.decision,
       let index = indexes.decisions[decision], let old = proposal(index)

@@ -32,6 +32,8 @@ public enum Cell: MerkleValue, Equatable {
   case spend(SpendCell)
   /// `artifact/<tenant>/<digest>`.
   case artifact(ArtifactCell)
+  /// `dropped/<tenant>/<workspace>/<digest>`: a file that was let go of.
+  case dropped(DroppedCell)
   /// `erasure/<tenant>`: what it had before a leaf is erased.
   case erasure(ErasureCell)
   /// `voter/<owner>`: when a person voted last.
@@ -57,6 +59,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): cell.json
     case .spend(let cell): cell.json
     case .artifact(let cell): cell.json
+    case .dropped(let cell): cell.json
     case .erasure(let cell): cell.json
     case .voter(let cell): cell.json
     case .approvals(let cell): cell.json
@@ -98,6 +101,7 @@ public enum Cell: MerkleValue, Equatable {
     case "act": cell = .act(try ActCell(from: &fields))
     case "spend": cell = .spend(try SpendCell(from: &fields))
     case "artifact": cell = .artifact(try ArtifactCell(from: &fields))
+    case "dropped": cell = .dropped(try DroppedCell(from: &fields))
     case "erasure": cell = .erasure(try ErasureCell(from: &fields))
     case "voter": cell = .voter(try VoterCell(from: &fields))
     case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
@@ -123,6 +127,7 @@ public enum Cell: MerkleValue, Equatable {
     case .act(let cell): CellName.act(cell.type, cell.actID)
     case .spend(let cell): CellName.spend(cell.tenantID)
     case .artifact(let cell): CellName.artifact(cell.tenantID, cell.workspaceID, cell.digest)
+    case .dropped(let cell): cell.name
     case .erasure(let cell): CellName.erasure(cell.tenantID)
     case .voter(let cell): CellName.voter(cell.owner)
     case .approvals(let cell): CellName.approvals(cell.chunk)
@@ -146,6 +151,9 @@ enum CellName {
   static func spend(_ tenant: String) -> String { "spend/\(tenant)" }
   static func artifact(_ tenant: String, _ workspace: String, _ digest: Digest) -> String {
     "artifact/\(tenant)/\(workspace)/\(digest.hex)"
+  }
+  static func dropped(_ tenant: String, _ workspace: String, _ digest: Digest) -> String {
+    "dropped/\(tenant)/\(workspace)/\(digest.hex)"
   }
   static func erasure(_ tenant: String) -> String { "erasure/\(tenant)" }
   static func voter(_ owner: String) -> String { "voter/\(owner)" }

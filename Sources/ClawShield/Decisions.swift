@@ -37,6 +37,7 @@ extension ShieldState {
         if let cell = proposal(key.about), let incident = unknownOutcome(of: cell) {
           out.append(.incident(incident))
         }
+      case .retention: if let incident = retentionEnded(named: id) { out.append(.incident(incident)) }
       }
       return out.count < Self.maximumOwed
     }

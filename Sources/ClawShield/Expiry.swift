@@ -11,7 +11,13 @@ enum Flags {
 extension ShieldState {
   /// When something pending expires by itself: the leader of an idle cluster writes a `tick` then. Always
   /// later than log time.
-  public var nextExpiry: Timestamp? { indexes.dues.first?.key.time }
+  public var nextExpiry: Timestamp? {
+    let due = indexes.dues.first?.key.time
+    guard let end = indexes.retentionEnds.first?.key.time else { return due }
+    // One leaf lets go of so many: the next of them come with the next.
+    let next = max(end, logTime.advanced(by: .seconds(1)))
+    return due.map { min($0, next) } ?? next
+  }
 
   /// Everything that the passing of time up to `logTime` brings about, at the leaf that brought the time.
   mutating func expire(cause: LeafIndex) {
@@ -28,6 +34,7 @@ extension ShieldState {
       forget(cell)
     }
     forgetFlags()
+    dropArtifacts(cause: cause)
   }
 
   private mutating func forgetFlags() {

@@ -209,6 +209,7 @@ extension ShieldState {
       change(old, to: cell)
       return .effective
     case .withheld: return takeWithheld(incident, at: index)
+    case .retentionEnded: return takeRetentionEnded(incident, at: index)
     }
   }
 

@@ -13,7 +13,7 @@ struct Due: Comparable, Sendable {
 /// A derived record that nobody has written yet; ordered by cause.
 struct OwedKey: Comparable, Sendable {
   /// `flag`: an incident that restricts nobody, which one leaf may cause beside a breaker's.
-  enum Kind: Int, Sendable { case decision, breaker, unknownOutcome, flag }
+  enum Kind: Int, Sendable { case decision, breaker, unknownOutcome, flag, retention }
 
   let cause: LeafIndex
   /// The proposal that it is about.
@@ -140,6 +140,16 @@ struct Indexes: Sendable {
   var contents = OrderedSet<ContentPlace>()
   /// Of each tenant, how many artifacts, and the bytes of their contents.
   var artifactUse: [String: (count: Int, bytes: Int)] = [:]
+  /// The rules by which `retentionEnds` is kept: those of the bundle in force.
+  var retention: [RetentionRule] = []
+  /// Artifacts that a rule names, by the time at which they may be let go of.
+  private(set) var retentionEnds = OrderedSet<RetentionEnd>()
+  /// Places that proposals read which are not over, or of which late results may come.
+  private var readings = OrderedSet<Reading>()
+  /// Names of the cells of files that were let go of, by time and by the file's leaf.
+  private(set) var dropped = OrderedMap<Due, String>()
+  /// The same by content.
+  private(set) var droppedContents = OrderedSet<ContentPlace>()
   /// Tenants that were erased, with the leaf of the last time.
   var erasures = OrderedMap<String, LeafIndex>()
   var incidents = 0
@@ -202,6 +212,10 @@ struct Indexes: Sendable {
       if let cause = new?.owedUnknown {
         owed[OwedKey(cause: cause, about: index, kind: .unknownOutcome)] = ""
       }
+    }
+    if old?.reading != new?.reading {
+      for reading in old?.readings(of: index) ?? [] { readings[reading] = nil }
+      for reading in new?.readings(of: index) ?? [] { readings[reading] = true }
     }
     if old?.isOpen != new?.isOpen { open[index] = new?.isOpen == true ? true : nil }
     if old?.outstanding != new?.outstanding {
@@ -277,7 +291,8 @@ struct Indexes: Sendable {
     artifactUse[cell.tenantID] = (used.count + 1, used.bytes + cell.size)
     artifactPlaces[ArtifactPlace(tenant: cell.tenantID, workspace: cell.workspaceID, leaf: cell.leaf)] =
       cell.digest
-    contents[ContentPlace(tenant: cell.tenantID, digest: cell.digest, workspace: cell.workspaceID)] = true
+    contents[cell.place] = true
+    if let end = retentionEnd(of: cell) { retentionEnds[end] = true }
   }
 
   mutating func remove(_ cell: ArtifactCell) {
@@ -285,7 +300,44 @@ struct Indexes: Sendable {
     let used = artifactUse[cell.tenantID] ?? (0, 0)
     artifactUse[cell.tenantID] = used.count <= 1 ? nil : (used.count - 1, used.bytes - cell.size)
     artifactPlaces[ArtifactPlace(tenant: cell.tenantID, workspace: cell.workspaceID, leaf: cell.leaf)] = nil
-    contents[ContentPlace(tenant: cell.tenantID, digest: cell.digest, workspace: cell.workspaceID)] = nil
+    contents[cell.place] = nil
+    if let end = retentionEnd(of: cell) { retentionEnds[end] = nil }
+  }
+
+  /// When a file may be let go of; nil where no rule says so.
+  private func retentionEnd(of cell: ArtifactCell) -> RetentionEnd? {
+    guard let start = cell.countedFrom, let days = retention.days(of: cell.tenantID) else { return nil }
+    return RetentionEnd(time: Retention.end(start, days: days), place: cell.place)
+  }
+
+  /// Other rules are in force; `files` are all that there are.
+  mutating func keep(_ files: [ArtifactCell], by rules: [RetentionRule]) {
+    retention = rules
+    retentionEnds = OrderedSet<RetentionEnd>()
+    for cell in files { if let end = retentionEnd(of: cell) { retentionEnds[end] = true } }
+  }
+
+  /// Whether a proposal may still need what a place holds after `time`.
+  func isRead(_ place: ContentPlace, at time: Timestamp) -> Bool {
+    let last = Reading(place: place, until: .distantFuture, proposal: LeafIndex(.max))
+    guard let found = readings.last(through: last), found.place == place else { return false }
+    return found.until > time
+  }
+
+  mutating func change(from old: DroppedCell?, to new: DroppedCell?) {
+    func owing(_ cell: DroppedCell) -> OwedKey {
+      OwedKey(cause: cell.cause, about: cell.artifact.leaf, kind: .retention)
+    }
+    if let old {
+      dropped[Due(time: old.at, index: old.artifact.leaf)] = nil
+      droppedContents[old.artifact.place] = nil
+      owed[owing(old)] = nil
+    }
+    if let new {
+      dropped[Due(time: new.at, index: new.artifact.leaf)] = new.name
+      droppedContents[new.artifact.place] = true
+      if new.written == nil { owed[owing(new)] = new.name }
+    }
   }
 
   mutating func add(_ cell: ErasureCell) { erasures[cell.tenantID] = cell.leaf }
@@ -294,6 +346,7 @@ struct Indexes: Sendable {
     let kind: OwedKey.Kind =
       switch incident.kind {
       case .breaker, .unknownOutcome, .withheld, .crossingRevoked: .breaker
+      case .retentionEnded: .retention
       case .ballotRate, .policyDifference, .previewDiffers, .verificationDiffers: .flag
       }
     return OwedKey(cause: incident.cause, about: incident.about, kind: kind)
@@ -313,6 +366,14 @@ struct ProposalFacts: Sendable {
   /// The agent's own, and never another.
   let tenant: String
   let taints: [Grouped]
+  /// Until when it, or a late result of it, needs its inputs; nil where it has none, or was denied.
+  let reading: Timestamp?
+  private let places: [ContentPlace]
+
+  func readings(of proposal: LeafIndex) -> [Reading] {
+    guard let reading else { return [] }
+    return places.map { Reading(place: $0, until: reading, proposal: proposal) }
+  }
 
   init(_ cell: ProposalCell) {
     due = cell.due
@@ -328,5 +389,18 @@ struct ProposalFacts: Sendable {
       ? [] : [Indexes.group(trace: cell.content.traceID), Indexes.group(cell.content.requestedBy)]
     taints = groups.map { Grouped(group: $0, at: cell.at, index: cell.index) }
     if case .agent(let own, _) = cell.content.requestedBy { tenant = own } else { tenant = "" }
+    let content = cell.content
+    let isDenied = content.inputs.isEmpty || cell.verdict.type == .deny
+    reading = isDenied ? nil : cell.forgettableAt ?? .distantFuture
+    var workspaces = [(tenant: content.tenantID, name: content.workspaceID)]
+    if let crossing = content.crossing { workspaces.append((crossing.tenantID, crossing.workspaceID)) }
+    places =
+      isDenied
+      ? []
+      : workspaces.flatMap { workspace in
+        content.inputs.map {
+          ContentPlace(tenant: workspace.tenant, digest: $0, workspace: workspace.name)
+        }
+      }
   }
 }

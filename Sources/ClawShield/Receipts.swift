@@ -69,7 +69,8 @@ extension ShieldState {
       throw Refusal(.invalidArgument, "inputs are not the approval's")
     }
     if let digest = receipt.resultArtifact,
-      artifactCell(proposal.tenantID, proposal.workspaceID, digest) == nil
+      artifactCell(proposal.tenantID, proposal.workspaceID, digest) == nil,
+      droppedCell(proposal.tenantID, proposal.workspaceID, digest) == nil
     {
       throw Refusal(.failedPrecondition, "result_artifact is no artifact of the workspace yet: put it first")
     }

@@ -9,7 +9,7 @@ extension ShieldState {
 
   /// What goes into a run's result by its inputs as they are now, and by what it may reach; ascending.
   func originLabels(_ cell: ProposalCell) -> [String] {
-    let labels = inputLabels(cell.content)
+    let labels = Labels.joined(inputLabels(cell.content), lostLabels(cell.content))
     guard semantics >= Semantics.people, cell.grant?.reachesOut == true else { return labels }
     return Labels.joined(labels, [Floor.untrusted])
   }

@@ -99,6 +99,7 @@ public struct ShieldState: Sendable {
     logTime = .epoch
     cells = MerkleMap()
     indexes = Indexes()
+    indexes.retention = compiled.bundle.retention
     activatedAt = LeafIndex(0)
     bundleOfPreviews = compiled.bundle.hash
   }
@@ -136,6 +137,7 @@ public struct ShieldState: Sendable {
 
   private mutating func indexAll() {
     var indexes = Indexes()
+    indexes.retention = compiled.bundle.retention
     cells.forEach { _, cell in
       switch cell {
       case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter: break
@@ -147,6 +149,7 @@ public struct ShieldState: Sendable {
       case .act(let cell):
         indexes.acts[ActKey(validUntil: cell.validUntil, name: CellName.act(cell.type, cell.actID))] = true
       case .artifact(let cell): indexes.add(cell)
+      case .dropped(let cell): indexes.change(from: nil, to: cell)
       case .erasure(let cell): indexes.add(cell)
       }
     }
@@ -239,13 +242,30 @@ public struct ShieldState: Sendable {
   }
 
   mutating func setArtifact(_ new: ArtifactCell) {
-    if artifactCell(new.tenantID, new.workspaceID, new.digest) == nil { indexes.add(new) }
+    if let old = artifactCell(new.tenantID, new.workspaceID, new.digest) { indexes.remove(old) }
+    indexes.add(new)
     cells[CellName.artifact(new.tenantID, new.workspaceID, new.digest)] = .artifact(new)
   }
 
   mutating func forgetArtifact(_ old: ArtifactCell) {
     indexes.remove(old)
     cells[CellName.artifact(old.tenantID, old.workspaceID, old.digest)] = nil
+  }
+
+  mutating func putDropped(_ cell: DroppedCell) {
+    indexes.change(from: droppedCell(named: cell.name), to: cell)
+    cells[cell.name] = .dropped(cell)
+  }
+
+  /// It is forgotten, or was put again.
+  mutating func forgetDropped(_ cell: DroppedCell) {
+    indexes.change(from: cell, to: nil)
+    cells[cell.name] = nil
+  }
+
+  func droppedCell(named name: String) -> DroppedCell? {
+    guard case .dropped(let cell) = cells[name] else { return nil }
+    return cell
   }
 
   mutating func setErasure(_ cell: ErasureCell) {
@@ -312,6 +332,15 @@ public struct ShieldState: Sendable {
     compiled = bundle
     activatedAt = index
     bundleOfPreviews = bundle.bundle.hash
+    if indexes.retention != bundle.bundle.retention {
+      // When each file's time ends is another for all of them.
+      var files: [ArtifactCell] = []
+      indexes.contents.forEach { place, _ in
+        if let cell = artifactCell(place.tenant, place.workspace, place.digest) { files.append(cell) }
+        return true
+      }
+      indexes.keep(files, by: bundle.bundle.retention)
+    }
     cells[CellName.bundle] = .bundle(BundleCell(activatedAt: index, bundle: bundle.bundle))
   }
 }

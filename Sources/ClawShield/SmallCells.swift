@@ -164,7 +164,8 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     guard case .breaker(let incident, _) = origin else { return false }
     switch incident.kind {
     case .previewDiffers, .ballotRate, .verificationDiffers: return true
-    case .breaker, .unknownOutcome, .withheld, .policyDifference, .crossingRevoked: return false
+    case .breaker, .unknownOutcome, .withheld, .policyDifference, .crossingRevoked, .retentionEnded:
+      return false
     }
   }
   /// Whether it may be forgotten some day: it has never restricted anybody, and its record is written.
@@ -172,7 +173,7 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     guard case .breaker(let incident, .some) = origin else { return false }
     switch incident.kind {
     case .ballotRate, .policyDifference, .previewDiffers, .verificationDiffers: return true
-    case .breaker, .unknownOutcome, .withheld, .crossingRevoked: return false
+    case .breaker, .unknownOutcome, .withheld, .crossingRevoked, .retentionEnded: return false
     }
   }
   /// The derived record that is owed.

@@ -124,6 +124,7 @@ extension ShieldState {
     let wouldBe = shadowVerdict(of: subject, cause: index)
     conclude(&cell)
     addProposal(cell)
+    if judgement.verdict.type != .deny { spokeOfInputs(proposal) }
     if let wouldBe { compare(cell, with: wouldBe, cause: index) }
     if !judgement.tripped.isEmpty { trip(judgement.tripped, by: cell, cause: index) }
   }

@@ -158,6 +158,8 @@ extension GovernanceNode {
   private func isUnrecorded(_ tenant: String, _ digest: Digest, since: Timestamp) -> Bool {
     now.wall >= since.advanced(by: ArtifactKeeper.grace)
       && overlay.head.artifact(tenant: tenant, digest: digest) == nil
+      // What a leaf lets go of that is not final may be another's yet.
+      && overlay.final.artifact(tenant: tenant, digest: digest) == nil
   }
 
   private mutating func askForContent(into effects: inout NodeEffects) {

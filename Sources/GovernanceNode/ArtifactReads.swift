@@ -30,7 +30,7 @@ extension GovernanceNode {
       view = try artifact(call, request)
     }
     guard let view, let stat = stat(view) else {
-      refuse(call.key, .notFound, Self.noSuchArtifact, into: &effects)
+      refuse(call.key, .notFound, try absence(call, request), into: &effects)
       return
     }
     guard let content = content(tenant: view.tenantID, digest: view.digest) else {
@@ -52,7 +52,13 @@ extension GovernanceNode {
     throws
   {
     guard let view = try artifact(call, request), let stat = stat(view) else {
-      refuse(call.key, .notFound, Self.noSuchArtifact, into: &effects)
+      guard let dropped = try dropped(call, request), var stat = stat(dropped.artifact) else {
+        refuse(call.key, .notFound, Self.noSuchArtifact, into: &effects)
+        return
+      }
+      stat.droppedAt = dropped.at.text
+      stat.droppedIndex = dropped.record?.value ?? 0
+      effects.answers.append(.respond(call.key, .ok, payload: stat.encode()))
       return
     }
     effects.answers.append(.respond(call.key, .ok, payload: stat.encode()))
@@ -98,6 +104,20 @@ extension GovernanceNode {
     guard mayRead(call.caller, tenant: request.tenant) else { return nil }
     return overlay.final.artifact(
       tenant: request.tenant, workspace: request.workspace.isEmpty ? nil : request.workspace, digest: digest)
+  }
+
+  private func dropped(_ call: ClientCall, _ request: ArtifactRequest) throws -> DroppedView? {
+    let digest = try digest(request)
+    guard mayRead(call.caller, tenant: request.tenant) else { return nil }
+    return overlay.final.droppedArtifact(
+      tenant: request.tenant, workspace: request.workspace.isEmpty ? nil : request.workspace, digest: digest)
+  }
+
+  /// Why there is none: it was let go of, or there never was one.
+  private func absence(_ call: ClientCall, _ request: ArtifactRequest) throws -> String {
+    guard let dropped = try dropped(call, request) else { return Self.noSuchArtifact }
+    let record = dropped.record.map { ", as leaf \($0.value) says" } ?? ""
+    return "the file was let go of at \(dropped.at.text) by the rules of retention\(record)"
   }
 
   /// What its first record says, with the labels of all of them; nil where this node has no such record,

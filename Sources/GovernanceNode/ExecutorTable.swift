@@ -23,6 +23,8 @@ struct ExecutorTable: Sendable {
     /// another node was given.
     var told: [Told]
     var readiness: DeclaredReadiness
+    /// Its own signed words; nil where it gave none.
+    var declaration: PartySigned<HostDeclaration>?
     /// What its host offers now, which may be less than what it is enrolled for.
     var offered: Set<IsolationClass>
     /// Approvals that named it, for an even choice.
@@ -60,14 +62,16 @@ struct ExecutorTable: Sendable {
   var isServing: Bool { !known.isEmpty }
   var challenges: [Challenge] { known.flatMap { $0.told.map(\.challenge) } }
   /// Those that are enlisted, ascending, with what each says of itself.
-  var declared: [(executor: Principal, readiness: DeclaredReadiness)] {
-    known.map { ($0.executor, $0.readiness) }
+  var declared:
+    [(executor: Principal, readiness: DeclaredReadiness, declaration: PartySigned<HostDeclaration>?)]
+  {
+    known.map { ($0.executor, $0.readiness, $0.declaration) }
   }
 
   /// Takes a challenge that `source` was given, or says that it was.
   mutating func challenge(
     _ challenge: Challenge, from source: NodeID, readiness: DeclaredReadiness, offering: Set<IsolationClass>,
-    at now: Instant
+    declaration: PartySigned<HostDeclaration>? = nil, at now: Instant
   ) {
     for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
     known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
@@ -76,7 +80,8 @@ struct ExecutorTable: Sendable {
       guard known.count < Self.maximumExecutors else { return }
       known.append(
         Known(
-          executor: challenge.executor, told: [told], readiness: readiness, offered: offering, chosen: 0))
+          executor: challenge.executor, told: [told], readiness: readiness, declaration: declaration,
+          offered: offering, chosen: 0))
       known.sort { $0.executor < $1.executor }
       return
     }
@@ -87,6 +92,7 @@ struct ExecutorTable: Sendable {
     known[position].told.append(told)
     known[position].told.sort { $0.source < $1.source }
     known[position].readiness = readiness
+    known[position].declaration = declaration
     known[position].offered = offering
   }
 
@@ -185,18 +191,27 @@ extension GovernanceNode {
     }
     let challenge = Challenge(
       executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
+    let declaration = declaration(
+      of: challenge, compliant: request.compliant, shortcomings: request.shortcomings,
+      classes: request.isolationClasses, signature: request.signature, by: known)
+    guard declaration != nil || request.signature.isEmpty else {
+      refuse(
+        call.key, .permissionDenied,
+        "signature: expected the executor's over what it declares with this challenge", into: &effects)
+      return
+    }
     supersede(call.caller, into: &effects)
     executors.enlisting.append(
       ExecutorTable.Enlisting(
         key: call.key, challenge: challenge, knownLinks: Int(request.knownLinks), since: now.monotonic))
     executors.challenge(
-      challenge, from: raft.id, readiness: readiness, offering: Self.classes(request.isolationClasses),
-      at: now.monotonic)
+      challenge, from: raft.id, readiness: declaration == nil ? .silent : readiness,
+      offering: Self.classes(declaration), declaration: declaration, at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
         executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,
-        compliant: readiness.isCompliant, shortcomings: readiness.shortcomings,
-        isolationClasses: request.isolationClasses)
+        compliant: request.compliant, shortcomings: request.shortcomings,
+        isolationClasses: request.isolationClasses, signature: request.signature)
       effects.messages.append((peer, PeerMessage.challenge(note)))
     }
   }
@@ -216,15 +231,37 @@ extension GovernanceNode {
       let known = overlay.final.enrolment(of: principal, at: now.wall),
       known.incarnation == Int(note.incarnation), (16...32).contains(note.challenge.count)
     else { return }
-    let readiness = DeclaredReadiness(compliant: note.compliant, shortcomings: note.shortcomings)
+    let challenge = Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge)
+    // What the peer says that the executor says is believed where that has signed it.
+    let declaration = declaration(
+      of: challenge, compliant: note.compliant, shortcomings: note.shortcomings,
+      classes: note.isolationClasses, signature: note.signature, by: known)
+    let readiness = declaration.flatMap {
+      DeclaredReadiness(compliant: $0.content.isCompliant, shortcomings: $0.content.shortcomings)
+    }
     executors.challenge(
-      Challenge(executor: principal, incarnation: known.incarnation, bytes: note.challenge), from: sender,
-      readiness: readiness ?? .silent, offering: Self.classes(note.isolationClasses), at: now.monotonic)
+      challenge, from: sender, readiness: readiness ?? .silent, offering: Self.classes(declaration),
+      declaration: readiness == nil ? nil : declaration, at: now.monotonic)
+  }
+
+  /// The executor's own words about its host; nil where it has not signed them.
+  private func declaration(
+    of challenge: Challenge, compliant: Bool, shortcomings: [String], classes: [String], signature: [UInt8],
+    by known: Enrolment
+  ) -> PartySigned<HostDeclaration>? {
+    guard let signature = Signature(signature), shortcomings.count <= DeclaredReadiness.maximumShortcomings,
+      classes.count <= IsolationClass.allCases.count
+    else { return nil }
+    let declaration = PartySigned(
+      HostDeclaration(
+        executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
+        isolationClasses: classes, isCompliant: compliant, shortcomings: shortcomings), signature: signature)
+    return declaration.isSigned(by: known.key, cluster: cluster) ? declaration : nil
   }
 
   /// Those of the names that are classes.
-  private static func classes(_ names: [String]) -> Set<IsolationClass> {
-    Set(names.prefix(IsolationClass.allCases.count).compactMap(IsolationClass.init(rawValue:)))
+  private static func classes(_ declaration: PartySigned<HostDeclaration>?) -> Set<IsolationClass> {
+    Set((declaration?.content.isolationClasses ?? []).compactMap(IsolationClass.init(rawValue:)))
   }
 
   /// Gives the newest lease to those whose challenge it commits to.

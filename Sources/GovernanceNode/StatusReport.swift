@@ -36,11 +36,13 @@ extension GovernanceNode {
       (
         "readiness",
         .array(
-          executors.declared.map { executor, readiness in
-            [
-              "executor": .string(executor.path), "compliant": .bool(readiness.isCompliant),
-              "shortcomings": .array(readiness.shortcomings.map(JSON.string)),
-            ]
+          executors.declared.map { executor, readiness, declaration in
+            .object(
+              present([
+                ("executor", .string(executor.path)), ("compliant", .bool(readiness.isCompliant)),
+                ("shortcomings", .array(readiness.shortcomings.map(JSON.string))),
+                ("declaration", declaration?.json),
+              ]))
           })
       ), ("time", .time(now.wall)), ("log_time", .time(overlay.final.logTime)),
       ("host", host.json),

@@ -27,12 +27,19 @@ public struct ContentDescriptor: Equatable, Sendable {
   }
 }
 
+/// What a layer's tar archive is packed by.
+enum LayerPacking: Equatable, Sendable {
+  case none, gzip
+  /// By a program of the host, once, when the image is added: see ``ImageLibrary/add(from:digest:origin:unpackingZstd:)``.
+  case zstd
+}
+
 /// A layer and what it is to unpack to.
 public struct ImageLayer: Equatable, Sendable {
   public let blob: ContentDescriptor
   /// Of the tar archive that the blob packs (`diff_ids`).
   public let diffID: String
-  let isPacked: Bool
+  let packing: LayerPacking
 }
 
 /// An image's manifest with its layers, lowest first.
@@ -75,6 +82,12 @@ public struct ImageLayout: Sendable {
 
   func path(_ descriptor: ContentDescriptor) -> String { "\(folder)/blobs/sha256/\(descriptor.hex)" }
 
+  /// Where a library keeps the tar archives of layers that were unpacked by a program, by their own digests.
+  static let unpackedFolder = "unpacked"
+  func unpackedPath(_ layer: ImageLayer) -> String {
+    "\(folder)/\(ImageLayout.unpackedFolder)/\(layer.diffID.dropFirst(7))"
+  }
+
   /// The manifest that `digest` names. It need not be in the index: what is pinned counts, not who lists it.
   public func manifest(_ digest: String) throws(ImageError) -> ImageManifest {
     guard ContentDescriptor.isDigest(digest) else {
@@ -103,7 +116,7 @@ public struct ImageLayout: Sendable {
     for (number, item) in list.enumerated() {
       let blob = try ContentDescriptor(item, "layers[\(number)]")
       layers.append(
-        ImageLayer(blob: blob, diffID: diffIDs[number], isPacked: try ImageLayout.isPacked(blob)))
+        ImageLayer(blob: blob, diffID: diffIDs[number], packing: try ImageLayout.packing(blob)))
     }
     return ImageManifest(
       digest: digest, size: bytes.count, kind: .container, configuration: configuration, layers: layers)
@@ -132,7 +145,7 @@ public struct ImageLayout: Sendable {
         throw .layout("config: expected the digest of the manifest's layer in layerDigests")
       }
     }
-    return ImageLayer(blob: blob, diffID: blob.digest, isPacked: false)
+    return ImageLayer(blob: blob, diffID: blob.digest, packing: .none)
   }
 
   /// A WebAssembly module's bytes, held against the digest of its layer and looked through.
@@ -197,21 +210,17 @@ public struct ImageLayout: Sendable {
     return bytes
   }
 
-  private static func isPacked(_ blob: ContentDescriptor) throws(ImageError) -> Bool {
+  private static func packing(_ blob: ContentDescriptor) throws(ImageError) -> LayerPacking {
     switch blob.mediaType {
-    case "application/vnd.oci.image.layer.v1.tar": false
+    case "application/vnd.oci.image.layer.v1.tar": .none
     case "application/vnd.oci.image.layer.v1.tar+gzip",
       "application/vnd.docker.image.rootfs.diff.tar.gzip":
-      true
-    case "application/vnd.oci.image.layer.v1.tar+zstd":
-      // Unpacking it takes another library, or a program that strangers' bytes are given to.
-      throw .layout(
-        "expected layers as tar or tar+gzip, found one packed by zstd: repack the image, such as by "
-          + "skopeo copy --dest-compress-format gzip")
+      .gzip
+    case "application/vnd.oci.image.layer.v1.tar+zstd": .zstd
     case WasmImage.layer:
       throw .layout("a layer is a WebAssembly module: expected a config of type \(WasmImage.configuration)")
     default:
-      throw .layout("expected layers as tar or tar+gzip, found \(blob.mediaType.prefix(80))")
+      throw .layout("expected layers as tar, tar+gzip or tar+zstd, found \(blob.mediaType.prefix(80))")
     }
   }
 

@@ -17,6 +17,11 @@ public struct ImageLibrary: Sendable {
     public let size: Int
   }
 
+  /// Unpacks a file, whose digest was checked, piece by piece; not more bytes than the limit.
+  public typealias Unpacking = (
+    _ packed: String, _ limit: Int, _ take: ([UInt8]) throws(ImageError) -> Void
+  ) throws(ImageError) -> Void
+
   /// Most images.
   public static let most = 256
   private static let provenanceFile = "provenance.json"
@@ -31,9 +36,11 @@ public struct ImageLibrary: Sendable {
   /// Takes an image in from a layout folder or from a tar archive of one. Every byte is checked on its way; an image
   /// that is here already is checked again, and keeps its provenance.
   ///
-  /// - Parameter digest: the manifest's; nil for the only one that a layout lists.
+  /// - Parameters:
+  ///   - digest: the manifest's; nil for the only one that a layout lists.
+  ///   - unpackingZstd: gives what a file unpacks to, at most so many bytes; nil where layers packed by zstd are not taken.
   public func add(
-    from path: String, digest: String?, origin: Provenance.Origin
+    from path: String, digest: String?, origin: Provenance.Origin, unpackingZstd: Unpacking? = nil
   ) throws(ImageError) -> Entry {
     try FolderFiles.makeFolders(folder)
     guard try names().count < ImageLibrary.most else { throw .limit("images", ImageLibrary.most) }
@@ -54,6 +61,7 @@ public struct ImageLibrary: Sendable {
     let kept = "\(work)/kept"
     try copy(manifest, from: given, to: kept)
     let layout = try ImageLayout(kept)
+    try unpackZstd(manifest, in: layout, by: unpackingZstd)
     let files = "\(work)/files"
     try ImageUnpacking.unpack(try layout.manifest(manifest.digest), of: layout, into: files)
     let provenance = try Provenance(manifest, tree: try TreeDigest.of(files), origin: origin)
@@ -76,6 +84,24 @@ public struct ImageLibrary: Sendable {
     for digest in blobs.sorted() {
       let name = "blobs/sha256/\(digest.dropFirst(7))"
       try copyFile("\(given.folder)/\(name)", to: "\(kept)/\(name)", digest: digest)
+    }
+  }
+
+  /// Unpacks the layers that are packed by zstd, once: what comes of them is held against their digests each time that
+  /// the image is read.
+  private func unpackZstd(
+    _ manifest: ImageManifest, in layout: ImageLayout, by unpack: Unpacking?
+  ) throws(ImageError) {
+    let layers = manifest.layers.filter { $0.packing == .zstd }
+    guard !layers.isEmpty else { return }
+    guard let unpack else { throw .layout("a layer is packed by zstd, which is not taken here") }
+    try FolderFiles.makeFolder("\(layout.folder)/\(ImageLayout.unpackedFolder)")
+    for layer in layers where !FolderFiles.exists(layout.unpackedPath(layer)) {
+      let sink = try FileSink(layout.unpackedPath(layer), mode: 0o644)
+      try unpack(layout.path(layer.blob), ImageLayout.longestLayer) { (piece) throws(ImageError) in
+        try sink.write(piece)
+      }
+      try sink.sync()
     }
   }
 

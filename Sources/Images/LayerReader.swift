@@ -32,9 +32,22 @@ extension ImageLayout {
     let blob = HashedSource<FileSource>.Meter()
     let diff = HashedSource<LayerSource>.Meter()
     let hashed = HashedSource(file, blob, limit: ImageLayout.longestLayer)
-    let source =
-      layer.isPacked
-      ? LayerSource.packed(GzipSource(hashed, limit: ImageLayout.longestLayer)) : .plain(hashed)
+    let source: LayerSource
+    switch layer.packing {
+    case .none: source = .plain(hashed)
+    case .gzip: source = .packed(GzipSource(hashed, limit: ImageLayout.longestLayer))
+    case .zstd:
+      guard FolderFiles.exists(unpackedPath(layer)) else {
+        throw .layout(
+          "layer \(layer.blob.digest): it is packed by zstd, and not unpacked here: claw image add does that")
+      }
+      // What it is packed in still has to be what the manifest says.
+      var packed = hashed
+      try archive(layer) { () throws(ArchiveError) in while try packed.next() != nil {} }
+      let unpacked = HashedSource<FileSource>.Meter()
+      source = .plain(
+        HashedSource(try FileSource(unpackedPath(layer)), unpacked, limit: ImageLayout.longestLayer))
+    }
     var reader = LayerReader(
       HashedSource(source, diff, limit: ImageLayout.longestLayer),
       limits: LayerReader.Limits(bytes: ImageLayout.longestLayer))

@@ -13,11 +13,16 @@ public struct Provenance: Equatable, Sendable {
     /// RFC 3339.
     public var addedAt: String
     public var addedBy: String
-    /// An in-toto statement; one that is about something else is refused.
+    /// An in-toto statement, or one in its signed envelope; one that is about something else is refused.
     public var statement: JSON?
+    /// Whose signature the envelope must bear; nil where nobody's was asked for, and the statement is only what it says.
+    public var signer: PublicKey?
 
     /// An origin.
-    public init(source: String, addedAt: String, addedBy: String, statement: JSON? = nil) {
+    public init(
+      source: String, addedAt: String, addedBy: String, statement: JSON? = nil, signer: PublicKey? = nil
+    ) {
+      self.signer = signer
       self.source = source
       self.addedAt = addedAt
       self.addedBy = addedBy
@@ -34,7 +39,7 @@ public struct Provenance: Equatable, Sendable {
   public let tree: String
 
   init(_ manifest: ImageManifest, tree: Digest, origin: Origin) throws(ImageError) {
-    if let statement = origin.statement { try Provenance.check(statement, image: manifest.digest) }
+    try Provenance.check(origin, image: manifest.digest)
     self.origin = origin
     image = manifest.digest
     configuration = manifest.configuration.digest
@@ -50,10 +55,16 @@ public struct Provenance: Equatable, Sendable {
       let source = json["source"]?.string, let addedAt = json["added_at"]?.string,
       let addedBy = json["added_by"]?.string, let list = json["layers"]?.array
     else { throw .provenance("expected a document of type \(Provenance.type)") }
-    origin = Origin(source: source, addedAt: addedAt, addedBy: addedBy, statement: json["statement"])
+    var signer: PublicKey?
+    if let named = json["signer"] {
+      signer = named.string.flatMap(PublicKey.init(hex:))
+      guard signer != nil else { throw .provenance("signer: expected a public key in hexadecimal") }
+    }
+    origin = Origin(
+      source: source, addedAt: addedAt, addedBy: addedBy, statement: json["statement"], signer: signer)
     (self.image, self.configuration, self.tree) = (image, configuration, tree)
     layers = list.map { ($0["digest"]?.string ?? "", $0["diff_id"]?.string ?? "") }
-    if let statement = origin.statement { try Provenance.check(statement, image: image) }
+    try Provenance.check(origin, image: image)
   }
 
   /// Canonical JSON.
@@ -67,6 +78,7 @@ public struct Provenance: Equatable, Sendable {
       ("added_by", .string(origin.addedBy)),
     ]
     if let statement = origin.statement { members.append(("statement", statement)) }
+    if let signer = origin.signer { members.append(("signer", .string(signer.hex))) }
     return JSON.object(members).canonicalBytes()
   }
 
@@ -83,8 +95,23 @@ public struct Provenance: Equatable, Sendable {
     }
   }
 
-  /// An in-toto statement names its subjects by their digests.
-  private static func check(_ statement: JSON, image: String) throws(ImageError) {
+  /// An in-toto statement names its subjects by their digests; in an envelope it is its signer's.
+  private static func check(_ origin: Origin, image: String) throws(ImageError) {
+    guard var statement = origin.statement else {
+      guard origin.signer == nil else {
+        throw .provenance("expected a statement signed by \(origin.signer?.hex ?? ""), found none")
+      }
+      return
+    }
+    if StatementEnvelope.isOne(statement) {
+      let envelope = try StatementEnvelope(statement)
+      if let signer = origin.signer, !envelope.isSigned(by: signer) {
+        throw .provenance("the statement's envelope has no signature by \(signer.hex) that verifies")
+      }
+      statement = envelope.statement
+    } else if let signer = origin.signer {
+      throw .provenance("expected a statement signed by \(signer.hex), found one without an envelope")
+    }
     let subjects = statement["subject"]?.array ?? []
     guard subjects.contains(where: { $0["digest"]?["sha256"]?.string == String(image.dropFirst(7)) }) else {
       throw .provenance("the statement has no subject with the digest \(image)")

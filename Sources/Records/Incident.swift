@@ -142,6 +142,8 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
     case policyDifference = "policy_difference"
     /// One of two tenants has taken back its consent to what reads its files, or to whom they are given.
     case crossingRevoked = "crossing_revoked"
+    /// A file was let go of, since nobody had spoken of it for as long as the bundle keeps it. It restricts nobody.
+    case retentionEnded = "retention_ended"
   }
 
   /// Derives from the causing index.
@@ -149,7 +151,7 @@ public struct DerivedIncident: Equatable, Sendable, JSONWritable {
   public var kind: Kind
   /// The leaf that caused it.
   public var cause: LeafIndex
-  /// The proposal or decision that it is about.
+  /// The proposal, decision or artifact that it is about.
   public var about: LeafIndex
   public var tenantID: String
   public var target: IncidentTarget

@@ -26,6 +26,12 @@ public struct PartySigned<Content: PartyContent>: Hashable, Sendable, JSONWritab
     signature = key.sign(Self.bytes(content, cluster: cluster))
   }
 
+  /// What came in other words than its own bytes; whether the signature is one is to be asked.
+  public init(_ content: Content, signature: Signature) {
+    self.content = content
+    self.signature = signature
+  }
+
   package init(from fields: inout Fields) throws(RecordError) {
     content = try fields.nested("content") { (inner) throws(RecordError) in try Content(from: &inner) }
     signature = try fields.value("signature", "an Ed25519 signature in base64") { json in

@@ -221,6 +221,8 @@ public struct PolicyBundle: Equatable, Sendable {
   public let breakers: BreakerLimits
   /// What is covered in results.
   public let redactions: [RedactionRule]
+  /// How long files are kept; the first that names a tenant counts for it.
+  public let retention: [RetentionRule]
   /// What one evaluation of its policy may use.
   public let budget: EvaluationBudget
   /// What evaluates it.
@@ -269,6 +271,10 @@ public struct PolicyBundle: Equatable, Sendable {
     redactions =
       try fields.optionalObjects("redaction", limit: 32) { (inner) throws(RecordError) in
         try RedactionRule(from: &inner)
+      } ?? []
+    retention =
+      try fields.optionalObjects("retention", limit: 64) { (inner) throws(RecordError) in
+        try RetentionRule(from: &inner)
       } ?? []
     try fields.finish()
     for (left, right) in zip(actions, actions.dropFirst()) where left.name == right.name {
@@ -335,7 +341,7 @@ public struct PolicyBundle: Equatable, Sendable {
   public var leastSemantics: Int {
     let isOfPeople =
       author != nil || !invariants.isEmpty || files.contains { $0.path == Constitution.path }
-      || !redactions.isEmpty || breakers.retriesPerHour != nil
+      || !redactions.isEmpty || !retention.isEmpty || breakers.retriesPerHour != nil
       || actions.contains {
         $0.preview != nil || $0.isIrreversible || !$0.classes.isEmpty || !$0.tenants.isEmpty
       }

@@ -13,17 +13,20 @@ final class ClosedAddresses {
   private var known: [String: [NetworkAddress]] = [:]
   private var askedAt: MonotonicInstant?
 
-  private static let lifetime = Duration.seconds(60)
+  /// For how long what a name stands for is not asked for again.
+  private let lifetime: Duration
   /// Of one name; more are no node's.
   private static let maximumAddresses = 64
 
-  init(loop: EventLoop, settings: EgressSettings, resolver: Resolver) {
-    (self.loop, self.settings, self.resolver) = (loop, settings, resolver)
+  init(
+    loop: EventLoop, settings: EgressSettings, resolver: Resolver, lifetime: Duration = .seconds(60)
+  ) {
+    (self.loop, self.settings, self.resolver, self.lifetime) = (loop, settings, resolver, lifetime)
   }
 
   /// `done` is called once, later.
   func current(_ done: @escaping (Result<[AddressBlock], SandboxError>) -> Void) {
-    let isFresh = askedAt.map { loop.now.since($0) < ClosedAddresses.lifetime } ?? false
+    let isFresh = askedAt.map { loop.now.since($0) < lifetime } ?? false
     let open = settings.nodes.filter { NetworkAddress(text: $0) == nil && (!isFresh || known[$0] == nil) }
     if !isFresh { askedAt = loop.now }
     ask(open[...]) { [self] why in

@@ -58,6 +58,24 @@ struct ImageCommandTests {
     let refused = try module("7f454c46", at: "program")
     #expect(refused.code == 1, "\(refused.output)")
     #expect(refused.output.contains("WebAssembly module: expected one that begins with"), "\(refused.output)")
+    // A layer packed by zstd: the program is asked for it, and where it is not there that is said.
+    let packed = root + "/packed.json"
+    try #"[{"zstd": true, "entries": [{"path": "hello", "text": "packed"}]}]"#
+      .write(toFile: packed, atomically: true, encoding: .utf8)
+    _ = try Programs.run("/bin/sh", ["-c", "'\(script)' '\(root)/packed' <'\(packed)'"])
+    let program = try #require(Programs.process("claw", []).executableURL?.path)
+    let without = try Programs.run(
+      "/bin/sh", ["-c", "PATH=/nonexistent '\(program)' image add '\(root)/packed' --images '\(images)'"])
+    #expect(without.code == 1 && without.output.contains("install the package zstd"), "\(without.output)")
+    let unpacked = try claw("add", root + "/packed")
+    #expect(unpacked.code == 0 && unpacked.output.contains("bytes of layers"), "\(unpacked.output)")
+    try #"[{"called": "zstd", "entries": [{"path": "hello", "text": "no zstd"}]}]"#
+      .write(toFile: packed, atomically: true, encoding: .utf8)
+    _ = try Programs.run("/bin/sh", ["-c", "'\(script)' '\(root)/lying' <'\(packed)'"])
+    let lying = try claw("add", root + "/lying")
+    #expect(lying.code == 1 && lying.output.contains("did not unpack a layer"), "\(lying.output)")
+    let signer = try claw("add", root + "/packed", "--signer", String(repeating: "0", count: 63))
+    #expect(signer.code == 2 && signer.output.contains("--signer: expected 64"), "\(signer.output)")
     let usage = try Programs.run("claw", ["image", "list"])
     #expect(usage.code == 2 && usage.output.contains("--images"), "\(usage.output)")
   }

@@ -190,8 +190,13 @@ private final class LyingExecutor {
   /// Says that it is there, and learns the bundle from the lease.
   func enlist() throws {
     asked &+= 1
+    let declaration = HostDeclaration(
+      executor: caller.principal, incarnation: 1, challenge: [UInt8](repeating: asked, count: 16),
+      isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [])
+    let signed = PartySigned(declaration, cluster: cluster, with: try caller.signingKey())
     let request = EnlistRequest(
-      incarnation: 1, challenge: [UInt8](repeating: asked, count: 16), isolationClasses: ["microvm-tcg"])
+      incarnation: 1, challenge: declaration.challenge, isolationClasses: declaration.isolationClasses,
+      signature: signed.signature.bytes)
     do {
       let lease = try client.call("Executor/Enlist", request, of: LeaseResponse.self, within: .seconds(8))
       if bundle == nil, !lease.bundle.isEmpty { bundle = try PolicyBundle(try JSON.parse(lease.bundle)) }

@@ -49,6 +49,13 @@ struct ChildProcessTests {
     #expect(try run("/bin/sh", ["-c", "exit 7"]).outcome == .exited(code: 7))
   }
 
+  @Test("a session of its own is one, where the plan asks for it")
+  func session() throws {
+    let script = "read pid name state parent group session rest </proc/self/stat; echo $((pid == session))"
+    #expect(try run("/bin/sh", ["-c", script]) { $0.newSession = true }.output == "1\n")
+    #expect(try run("/bin/sh", ["-c", script]).output == "0\n")
+  }
+
   @Test("the environment is the plan's alone, and so is the folder")
   func environment() throws {
     let result = try run("/usr/bin/env", []) { $0.environment = ["ONLY=this"] }

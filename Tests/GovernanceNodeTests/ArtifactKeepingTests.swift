@@ -87,6 +87,56 @@ struct ArtifactKeepingTests {
     #expect(away.node?.keeper.missing.isEmpty == true)
   }
 
+  /// All clocks a day and more later.
+  private func letDaysPass() {
+    world.oracles.elapsed += 90_100 * Int64(Self.second)
+    for host in world.hosts { host.clock.offset += 90_100 * Int64(Self.second) }
+  }
+
+  @Test(
+    "a file that the bundle keeps no longer leaves every disk; who asks is told when, and by which record")
+  func retention() throws {
+    let content = Array("aging".utf8)
+    try put(content)
+    #expect(world.hosts.allSatisfy { holds($0, content) })
+    letDaysPass()
+    pass(25)
+    #expect(world.hosts.allSatisfy { !holds($0, content) })
+    let request = ArtifactRequest(tenant: "acme", digest: SHA256.hash(content).hex)
+    let known = try answer(.artifactStat, request.encode(), by: agent, as: ArtifactStat.self)
+    let stat = try #require(known.message)
+    #expect(stat.digest == request.digest && stat.size == 5 && !stat.droppedAt.isEmpty)
+    let record = leader.node?.raft.log.record(at: LeafIndex(stat.droppedIndex))
+    guard case .derivedIncident(let incident)? = record?.body else {
+      Issue.record("\(stat.droppedIndex)")
+      return
+    }
+    #expect(incident.kind == .retentionEnded && incident.about.value == stat.index)
+    let got = try answer(.artifactGet, request.encode(), by: agent, as: ArtifactContent.self)
+    #expect(got.status.code == .notFound && got.status.message.contains("leaf \(stat.droppedIndex)"))
+    let rival = try answer(
+      .artifactStat, request.encode(), by: .agent(tenant: "rival", name: "r"), as: ArtifactStat.self)
+    #expect(rival.status.code != .ok)
+  }
+
+  @Test("what a leaf lets go of that is not final stays on the disk")
+  func unfinal() throws {
+    let content = Array("aging".utf8)
+    try put(content)
+    world.sideOne = [leader.id]
+    letDaysPass()
+    pass(25)
+    let digest = SHA256.hash(content)
+    let head = leader.node?.overlay.head.artifact(tenant: "acme", digest: digest)
+    let final = leader.node?.overlay.final.artifact(tenant: "acme", digest: digest)
+    #expect(head == nil && final != nil, "the leader alone has let go of it")
+    #expect(holds(leader, content))
+    world.sideOne = []
+    world.reconnect()
+    pass(25)
+    #expect(world.hosts.allSatisfy { !holds($0, content) })
+  }
+
   @Test("what was not asked for, or is something else, is not kept")
   func unasked() throws {
     let away = try #require(world.hosts.first { $0.id != leader.id })

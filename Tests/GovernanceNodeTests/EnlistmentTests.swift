@@ -1,4 +1,5 @@
 import Canonical
+import Crypto
 import Raft
 import Records
 import Testing
@@ -36,6 +37,31 @@ struct EnlistmentTests {
     let effects = step(
       .call(ClientCall(key: key, caller: executor, method: Method.enlist.path, payload: request.encode())))
     return status(effects, of: key)
+  }
+
+  private func cluster() throws -> Digest {
+    let cluster = leader.node?.cluster
+    return try #require(cluster)
+  }
+
+  /// Signed by the executor, or by another.
+  private func signed(_ request: EnlistRequest, by signer: Int = 0) throws -> EnlistRequest {
+    var request = request
+    let declaration = HostDeclaration(
+      executor: executor, incarnation: Int(request.incarnation), challenge: request.challenge,
+      isolationClasses: request.isolationClasses, isCompliant: request.compliant,
+      shortcomings: request.shortcomings)
+    let host = world.executors[signer]
+    request.signature =
+      PartySigned(declaration, cluster: try cluster(), with: host.credentials.key).signature.bytes
+    return request
+  }
+
+  private func note(_ request: EnlistRequest) -> ChallengeNote {
+    ChallengeNote(
+      executor: executor.path, incarnation: request.incarnation, challenge: request.challenge,
+      compliant: request.compliant, shortcomings: request.shortcomings,
+      isolationClasses: request.isolationClasses, signature: request.signature)
   }
 
   private func status(_ effects: NodeEffects, of key: CallKey) -> CallStatus? {
@@ -113,29 +139,81 @@ struct EnlistmentTests {
 
   @Test("what an executor offers reaches the leader by the node that it asks")
   func offeredElsewhere() throws {
-    var note = ChallengeNote(executor: executor.path, incarnation: 1, challenge: own)
-    note.isolationClasses = ["microvm-tcg", "a class of tomorrow"]
-    _ = step(.peer(from: liar, PeerMessage.challenge(note)))
+    let heard = try signed(
+      EnlistRequest(
+        incarnation: 1, challenge: own, isolationClasses: ["microvm-tcg", "a class of tomorrow"]))
+    _ = step(.peer(from: liar, PeerMessage.challenge(note(heard))))
     #expect(leader.node?.executors.offered(by: executor) == [.microvmTCG])
-    let request = EnlistRequest(
-      incarnation: 1, challenge: [UInt8](repeating: 9, count: 32), isolationClasses: ["container"])
+    let request = try signed(
+      EnlistRequest(
+        incarnation: 1, challenge: [UInt8](repeating: 9, count: 32), isolationClasses: ["container"]))
     #expect(enlist(request) == nil)
     #expect(leader.node?.executors.offered(by: executor) == [.container])
+  }
+
+  @Test("what an executor declares is signed by it: no node says it in its name, and nobody for another")
+  func declarations() throws {
+    func request(_ number: UInt8) throws -> EnlistRequest {
+      try signed(
+        EnlistRequest(
+          incarnation: 1, challenge: [UInt8](repeating: number, count: 32), isolationClasses: ["microvm-tcg"],
+          compliant: true))
+    }
+    var number: UInt8 = 10
+    // A node that says something else of it is heard as one that says nothing.
+    for change: (inout ChallengeNote) -> Void in [
+      { $0.signature = [] }, { $0.compliant = false }, { $0.isolationClasses = ["kata"] },
+      { $0.challenge[0] ^= 1 }, { $0.shortcomings = ["journal: it is in memory"] },
+      { $0.signature[40] ^= 1 },
+    ] {
+      #expect(enlist(try request(number), call: UInt64(number)) == nil)
+      #expect(try told() == (true, []))
+      var note = note(try request(number + 1))
+      change(&note)
+      number += 2
+      _ = step(.peer(from: liar, PeerMessage.challenge(note)))
+      #expect(try told() == (false, ["readiness: not declared"]))
+      #expect(leader.node?.executors.offered(by: executor) == [])
+    }
+    // By its own call, a signature that is none is an error that it hears of.
+    var other = try signed(EnlistRequest(incarnation: 1, challenge: own, compliant: true), by: 1)
+    #expect(enlist(other, call: 6)?.code == .permissionDenied)
+    other.signature = [1, 2, 3]
+    #expect(enlist(other, call: 7)?.code == .permissionDenied)
+  }
+
+  @Test("an operator gets the executor's signed words, and can check them by its key")
+  func shown() throws {
+    let request = try signed(
+      EnlistRequest(
+        incarnation: 1, challenge: own, isolationClasses: ["container"], shortcomings: ["journal: memory"]))
+    #expect(enlist(request) == nil)
+    let entry = try #require(try entry())
+    let bytes = try #require(entry["declaration"]).canonicalBytes()
+    let declaration = try PartySigned<HostDeclaration>(parsing: bytes)
+    #expect(
+      declaration.isSigned(by: world.executors[0].credentials.key.publicKey, cluster: try cluster()))
+    #expect(declaration.content.shortcomings == ["journal: memory"])
+    #expect(declaration.content.isolationClasses == ["container"] && !declaration.content.isCompliant)
   }
 
   // MARK: Readiness (HF-9)
 
   /// What an operator is told of the executor.
   private func told() throws -> (compliant: Bool?, shortcomings: [String]) {
+    let entry = try entry()
+    return (entry?["compliant"]?.bool, (entry?["shortcomings"]?.array ?? []).compactMap(\.string))
+  }
+
+  private func entry() throws -> JSON? {
     let key = CallKey(connection: 98, call: 1)
     let effects = step(
       .call(ClientCall(key: key, caller: .operator("operator1"), method: Method.status.path, payload: [])))
     for case .respond(key, _, let payload) in effects.answers {
       let value = try JSON.parse(try StatusResponse(decoding: payload).json)
-      let entry = value["readiness"]?.array?.first { $0["executor"]?.string == executor.path }
-      return (entry?["compliant"]?.bool, (entry?["shortcomings"]?.array ?? []).compactMap(\.string))
+      return value["readiness"]?.array?.first { $0["executor"]?.string == executor.path }
     }
-    return (nil, [])
+    return nil
   }
 
   @Test("each executor stands with what it says of itself; one that says nothing is not compliant")
@@ -144,10 +222,13 @@ struct EnlistmentTests {
     #expect(try told() == (false, ["readiness: not declared"]))
     var request = EnlistRequest(incarnation: 1, challenge: [UInt8](repeating: 5, count: 32), compliant: true)
     #expect(enlist(request, call: 2) == nil)
+    #expect(try told() == (false, ["readiness: not declared"]), "what is not signed is not said")
+    request.challenge[0] = 7
+    #expect(enlist(try signed(request), call: 4) == nil)
     #expect(try told() == (true, []))
     request.challenge[0] = 6
     request.shortcomings = ["journal: it is in memory"]
-    #expect(enlist(request, call: 3) == nil)
+    #expect(enlist(try signed(request), call: 3) == nil)
     #expect(try told() == (false, request.shortcomings), "who names what is off is not compliant")
   }
 
@@ -161,9 +242,9 @@ struct EnlistmentTests {
     #expect(refusal([String(repeating: "x", count: 257)]) == .invalidArgument)
     #expect(refusal(["\u{1B}[2J"]) == .invalidArgument)
     #expect(refusal([String](repeating: String(repeating: "x", count: 256), count: 32)) == nil)
-    var note = ChallengeNote(executor: executor.path, incarnation: 1, challenge: own, compliant: true)
-    note.shortcomings = ["\u{1B}[2J"]
-    _ = step(.peer(from: liar, PeerMessage.challenge(note)))
+    let shown = EnlistRequest(
+      incarnation: 1, challenge: own, compliant: true, shortcomings: ["\u{1B}[2J"])
+    _ = step(.peer(from: liar, PeerMessage.challenge(note(try signed(shown)))))
     #expect(try told() == (false, ["readiness: not declared"]))
   }
 }

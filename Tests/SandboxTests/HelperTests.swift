@@ -65,6 +65,24 @@ struct HelperTests {
     loop.end()
   }
 
+  @Test("lookups are bounded in number, in time and in what the resolver says; an option is no name")
+  func bounds() throws {
+    let (slow, settings) = try resolver("sleep 1; echo 10.0.0.1", users: 64)
+    let names = (0...Resolver.maximumLookups).map { "n\($0)" }
+    let found = try ask(slow, names)
+    #expect(found.dropLast().allSatisfy { $0 == "10.0.0.1" } && found.last == "too many lookups at once")
+    #expect(try ask(slow, ["-x", ""]) == ["no name", "no name"])
+    // One that never ends is ended by what it said, long before the clock, or by the clock.
+    let (flood, _) = try resolver("echo '10.0.0.2 STREAM'; yes | head -c 20000; sleep 60")
+    #expect(try ask(flood, ["a"]) == ["10.0.0.2"])
+    _ = try resolver("sleep 60")
+    var short = settings
+    short.resolveSeconds = 1
+    let late = Resolver(loop: loop, settings: short, helpers: Helpers(first: 2_999_000, count: 4))
+    #expect(try ask(late, ["a"]) == ["no answer within 1 seconds"])
+    loop.end()
+  }
+
   @Test(
     "a run's name is absolute: the host's search list is not tried, but for names that the operator wrote")
   func searchList() throws {
@@ -138,6 +156,13 @@ struct HelperTests {
     // Within the minute it is not asked for again; what is known stays.
     try FileManager.default.removeItem(atPath: "\(folder)/node-1")
     #expect(try closed(unknown) == .success(["9.9.9.9", "8.8.8.8"]))
+    // Once its time is over it is, and what it stood for before stays closed too.
+    let moved = ClosedAddresses(loop: loop, settings: settings, resolver: resolver, lifetime: .zero)
+    for address in ["9.9.9.9", "1.1.1.1"] {
+      try "\(address) STREAM\n".write(toFile: "\(folder)/node-1", atomically: true, encoding: .utf8)
+      _ = try closed(moved)
+    }
+    #expect(try closed(moved) == .success(["9.9.9.9", "8.8.8.8", "1.1.1.1"]))
     loop.end()
   }
 

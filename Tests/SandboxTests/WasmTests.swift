@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Images
 import OpenExec
@@ -83,6 +84,31 @@ extension MicroVMTests {
     #expect(outcome.measures.machine?.initramfsDigest == plain.measures.machine?.initramfsDigest)
     print("boot: plain \(plainSeconds) s, with the runtime \(seconds) s, ratio \(seconds / plainSeconds)")
     print("resident: \((outcome.measures.usage?.memoryPeakBytes ?? 0) >> 20) MiB")
+    try rig.expectNothingLeft()
+  }
+
+  @Test(
+    "a module reads its input, whole, and finds nothing outside of its folders",
+    .enabled(if: WasmBench.obstacle == nil, "\(WasmBench.obstacle ?? "")"))
+  func moduleInputs() throws {
+    let content = Array("a,b\n1,2\nGrüße\n".utf8)
+    let name = "1-\(SHA256.hash(content).hex)"
+    let (folder, digests) = try WasmBench.images([
+      WasmBytes.reader(of: name), WasmBytes.reader(of: "../module.wasm"),
+    ])
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let rig = try Rig { $0.images = folder }
+    let limits = ActionLimits(wallSeconds: 60, memoryMiB: 16, processes: 4, outputBytes: 4_096, diskMiB: 1)
+    func run(_ image: String) throws -> RunOutcome {
+      try rig.carryOut(
+        rig.order(["/module.wasm"], image: image, inputs: [rig.input(content)], limits: limits))
+    }
+    let outcome = try run(digests[0])
+    #expect(outcome.ending == .completed(exitStatus: 0), "\(outcome.ending): \(text(outcome.errorOutput))")
+    #expect(outcome.output == content)
+    // Outside there is nothing for it: an errno, and no content.
+    let stranger = try run(digests[1])
+    #expect(stranger.output.isEmpty && stranger.ending != .completed(exitStatus: 0), "\(stranger.ending)")
     try rig.expectNothingLeft()
   }
 

@@ -17,6 +17,32 @@ public enum WasmBytes {
       imports: [(wasi, "fd_read", 0), (wasi, "fd_write", 0), (wasi, "proc_exit", 1)], body: body)
   }
 
+  /// Copies the first 4,096 bytes of a file of one of its two folders to its standard output and ends with status 0; with the
+  /// errno of WASI where it cannot be opened.
+  public static func reader(of name: String) -> [UInt8] {
+    // The memory: an iovec at 0, the count of bytes at 8, the descriptor at 24, the name at 64, the bytes at 4096.
+    let buffer: [UInt8] = [0x80, 0x20]  // 4096
+    let rights: [UInt8] = [0x42, 2]  // i64: fd_read
+    // path_open(folder, no flags, the name, …, descriptor at 24); its errno stays.
+    func open(_ folder: UInt8) -> [UInt8] {
+      [0x41, folder, 0x41, 0, 0x41, 0xC0, 0x00, 0x41] + signed(name.utf8.count) + [0x41, 0] + rights + rights
+        + [0x41, 0, 0x41, 24, 0x10, 3]
+    }
+    // In which order an interpreter numbers its folders is its own affair: 3, and where that fails 4, else proc_exit(errno).
+    let opening: [UInt8] =
+      open(3) + [0x22, 0, 0x04, 0x40] + open(4) + [0x22, 0, 0x04, 0x40, 0x20, 0, 0x10, 2, 0x0B, 0x0B]
+    let reading: [UInt8] =
+      store(at: 0, [0x41] + buffer) + store(at: 4, [0x41] + buffer)  // 4096 bytes at 4096
+      + [0x41, 24, 0x28, 2, 0, 0x41, 0, 0x41, 1, 0x41, 8, 0x10, 0, 0x1A]  // drop fd_read(descriptor, …)
+      + store(at: 4, [0x41, 8, 0x28, 2, 0])  // as many as were read
+    let writing: [UInt8] =
+      [0x41, 1, 0x41, 0, 0x41, 1, 0x41, 8, 0x10, 1, 0x1A]  // drop fd_write(1, …)
+      + [0x41, 0, 0x10, 2]  // proc_exit(0)
+    return module(
+      imports: [(wasi, "fd_read", 0), (wasi, "fd_write", 0), (wasi, "proc_exit", 1), (wasi, "path_open", 3)],
+      locals: 1, body: opening + reading + writing, data: (64, Array(name.utf8)))
+  }
+
   /// Meets `unreachable`.
   public static var trap: [UInt8] { module(imports: [], body: [0x00]) }
 
@@ -41,20 +67,25 @@ public enum WasmBytes {
   public static let wasi = "wasi_snapshot_preview1"
 
   /// A module with one function of its own, exported as `start`, and one page of memory. Types by number: 0 is
-  /// (i32, i32, i32, i32) → i32, 1 is (i32) → (), 2 is () → ().
+  /// (i32, i32, i32, i32) → i32, 1 is (i32) → (), 2 is () → (), 3 is that of `path_open`.
   public static func module(
-    imports: [(from: String, name: String, type: UInt8)], body: [UInt8], start: String = "_start"
+    imports: [(from: String, name: String, type: UInt8)], locals: UInt8 = 0, body: [UInt8],
+    start: String = "_start", data: (address: Int, bytes: [UInt8])? = nil
   ) -> [UInt8] {
     let own = UInt8(imports.count)
-    let code: [UInt8] = [0] + body + [0x0B]  // no locals, the body, end
+    let code: [UInt8] = (locals == 0 ? [0] : [1, locals, 0x7F]) + body + [0x0B]  // locals, the body, end
+    let opening: [UInt8] = [0x60, 9, 0x7F, 0x7F, 0x7F, 0x7F, 0x7F, 0x7E, 0x7E, 0x7F, 0x7F, 1, 0x7F]
+    let contents = data.map { data in
+      section(11, [[0, 0x41] + signed(data.address) + [0x0B] + number(data.bytes.count) + data.bytes])
+    }
     return [0x00, 0x61, 0x73, 0x6D, 1, 0, 0, 0]
       + section(
-        1, [[0x60, 4, 0x7F, 0x7F, 0x7F, 0x7F, 1, 0x7F], [0x60, 1, 0x7F, 0], [0x60, 0, 0]])
+        1, [[0x60, 4, 0x7F, 0x7F, 0x7F, 0x7F, 1, 0x7F], [0x60, 1, 0x7F, 0], [0x60, 0, 0], opening])
       + section(2, imports.map { text($0.from) + text($0.name) + [0, $0.type] })
       + section(3, [[2]])  // the function of its own has type 2
       + section(5, [[0, 1]])  // one page, no most
       + section(7, [text("memory") + [2, 0], text(start) + [0, own]])
-      + section(10, [number(code.count) + code])
+      + section(10, [number(code.count) + code]) + (contents ?? [])
   }
 
   /// i32.store at a constant address.
@@ -72,6 +103,11 @@ public enum WasmBytes {
   /// Unsigned LEB128.
   private static func number(_ value: Int) -> [UInt8] {
     value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7F) | 0x80] + number(value >> 7)
+  }
+
+  /// Signed LEB128 of what is not negative.
+  private static func signed(_ value: Int) -> [UInt8] {
+    value < 0x40 ? [UInt8(value)] : [UInt8(value & 0x7F) | 0x80] + signed(value >> 7)
   }
 
   /// The bytes in hexadecimal, as Tests/tools/oci-layout takes them.

@@ -94,7 +94,8 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "artifact", "ArtifactStat",
     ArtifactStat(
       digest: "é 1", size: 18446744073709551615, mediaType: "é 3", labels: ["é 4", "é 5"],
-      index: 18446744073709551615, workspace: "é 6", name: "é 7", owner: "é 8")
+      index: 18446744073709551615, workspace: "é 6", name: "é 7", owner: "é 8", droppedAt: "é 9",
+      droppedIndex: 10)
   ),
   (
     "artifact", "ArtifactContent",
@@ -132,7 +133,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "executor", "EnlistRequest",
     EnlistRequest(
       incarnation: 4294967295, challenge: [0, 255, 2], isolationClasses: ["é 3", "é 4"], knownLinks: 4,
-      compliant: true, shortcomings: ["é 6", "é 7"])
+      compliant: true, shortcomings: ["é 6", "é 7"], signature: [0, 255, 7])
   ),
   (
     "executor", "LeaseResponse",
@@ -196,7 +197,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "peer", "ChallengeNote",
     ChallengeNote(
       executor: "é 1", incarnation: 3, challenge: [0, 255, 3], compliant: true, shortcomings: ["é 4", "é 5"],
-      isolationClasses: ["é 6", "é 7"])
+      isolationClasses: ["é 6", "é 7"], signature: [0, 255, 7])
   ),
   (
     "peer", "NoteShown",

@@ -82,13 +82,20 @@ public struct ArtifactStat: WireMessage {
   public var name: String = ""
   /// The principal who put it.
   public var owner: String = ""
+  /// When its content was let go of by the rules of retention, RFC 3339; empty while it is kept.
+  public var droppedAt: String = ""
+  /// The leaf of the record that says so; 0 while there is none.
+  public var droppedIndex: UInt64 = 0
 
   public init() {}
 
   public init(
     digest: String = "", size: UInt64 = 0, mediaType: String = "", labels: [String] = [], index: UInt64 = 0,
-    workspace: String = "", name: String = "", owner: String = ""
+    workspace: String = "", name: String = "", owner: String = "", droppedAt: String = "",
+    droppedIndex: UInt64 = 0
   ) {
+    self.droppedAt = droppedAt
+    self.droppedIndex = droppedIndex
     self.digest = digest
     self.size = size
     self.mediaType = mediaType
@@ -109,6 +116,8 @@ public struct ArtifactStat: WireMessage {
     case 6: workspace = try reader.string()
     case 7: name = try reader.string()
     case 8: owner = try reader.string()
+    case 9: droppedAt = try reader.string()
+    case 10: droppedIndex = try reader.uint64()
     default: break
     }
   }
@@ -122,6 +131,8 @@ public struct ArtifactStat: WireMessage {
     writer.string(6, workspace)
     writer.string(7, name)
     writer.string(8, owner)
+    writer.string(9, droppedAt)
+    writer.uint64(10, droppedIndex)
   }
 }
 

@@ -149,13 +149,15 @@ public struct ChallengeNote: WireMessage {
   public var compliant: Bool = false
   public var shortcomings: [String] = []
   public var isolationClasses: [String] = []
+  public var signature: [UInt8] = []
 
   public init() {}
 
   public init(
     executor: String = "", incarnation: UInt32 = 0, challenge: [UInt8] = [], compliant: Bool = false,
-    shortcomings: [String] = [], isolationClasses: [String] = []
+    shortcomings: [String] = [], isolationClasses: [String] = [], signature: [UInt8] = []
   ) {
+    self.signature = signature
     self.executor = executor
     self.incarnation = incarnation
     self.challenge = challenge
@@ -172,6 +174,7 @@ public struct ChallengeNote: WireMessage {
     case 4: compliant = try reader.bool()
     case 5: shortcomings.append(try reader.string())
     case 6: isolationClasses.append(try reader.string())
+    case 7: signature = try reader.bytes()
     default: break
     }
   }
@@ -183,6 +186,7 @@ public struct ChallengeNote: WireMessage {
     writer.bool(4, compliant)
     writer.strings(5, shortcomings)
     writer.strings(6, isolationClasses)
+    writer.bytes(7, signature)
   }
 }
 

@@ -13,13 +13,16 @@ public struct EnlistRequest: WireMessage {
   public var compliant: Bool = false
   /// What is off, as `name: why`.
   public var shortcomings: [String] = []
+  /// The executor's, over what it says of its host with this challenge; without it that counts as not said.
+  public var signature: [UInt8] = []
 
   public init() {}
 
   public init(
     incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = [], knownLinks: UInt32 = 0,
-    compliant: Bool = false, shortcomings: [String] = []
+    compliant: Bool = false, shortcomings: [String] = [], signature: [UInt8] = []
   ) {
+    self.signature = signature
     self.incarnation = incarnation
     self.challenge = challenge
     self.isolationClasses = isolationClasses
@@ -36,6 +39,7 @@ public struct EnlistRequest: WireMessage {
     case 4: knownLinks = try reader.uint32()
     case 5: compliant = try reader.bool()
     case 6: shortcomings.append(try reader.string())
+    case 7: signature = try reader.bytes()
     default: break
     }
   }
@@ -47,6 +51,7 @@ public struct EnlistRequest: WireMessage {
     writer.uint32(4, knownLinks)
     writer.bool(5, compliant)
     writer.strings(6, shortcomings)
+    writer.bytes(7, signature)
   }
 }
 
