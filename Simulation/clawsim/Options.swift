@@ -114,6 +114,14 @@ func contents(of path: String) throws -> String {
   return text
 }
 
+/// Refuses a file that cannot be written before what it is to hold takes minutes to find.
+func requireWritable(_ path: String) throws {
+  guard let file = fopen(path, "a") else {
+    throw UsageError(message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+  }
+  fclose(file)
+}
+
 /// Writes a whole file.
 func save(_ text: String, to path: String) throws {
   guard let file = fopen(path, "w") else {

@@ -34,6 +34,7 @@ enum RunCommand {
   static func report(_ arguments: [String]) throws -> Int32 {
     let options = try Options(arguments, values: ["--seed", "--suite", "-o", "--mutant"])
     guard let output = options.value("-o") else { throw UsageError(message: "expected -o FILE") }
+    try requireWritable(output)
     try MutantSwitch.turnOn(options.value("--mutant"))
     let scenario = try subject(options)
     let timeline = Timeline(mostMessages: 60_000)
