@@ -144,9 +144,9 @@ struct PrincipalTests {
 
   @Test("a leaf that lies beyond every ledger can be said: somebody who lies may have named it")
   func farLeaves() throws {
-    for index in [UInt64.max, 1 << 63, (1 << 53) + 1] {
+    for index in [.max, 1 << 63, (1 << 53) + 1] as [UInt64] {
       let withdrawal = Withdrawal(
-        proposal: LeafIndex(index), requestedBy: .agent(tenant: "acme", agent: "a"), validUntil: .epoch)
+        proposal: LeafIndex(index), requestedBy: .agent(tenant: "acme", name: "a"), validUntil: .epoch)
       #expect(withdrawal.json["proposal"]?.integer == 1 << 53)
     }
   }
