@@ -39,7 +39,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 
   static func generate(
     nodes: Int, threshold: Int, enrolments: [Enrolment], semantics: Int = Semantics.newest,
-    reaches: Bool = false, reveals: Bool = false, using random: inout SeededRandom
+    has parts: SimulatedPolicy.Parts = SimulatedPolicy.Parts(), using random: inout SeededRandom
   ) throws -> Foundation {
     var seeds: [[UInt8]] = []
     var seats: [CeremonyConfiguration.Seat] = []
@@ -52,7 +52,7 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
     }
     let configuration = CeremonyConfiguration(
       clusterName: "simulated", seats: seats, threshold: threshold,
-      bundle: try SimulatedPolicy.bundle(1, semantics: semantics, reaches: reaches, reveals: reveals),
+      bundle: try SimulatedPolicy.bundle(1, semantics: semantics, parts),
       enrolments: enrolments, createdAt: Timestamp(nanoseconds: simulatedEpoch) ?? .epoch,
       semantics: semantics)
     var chairs: [Chair] = []
@@ -115,20 +115,29 @@ struct Foundation<Suite: CipherSuite>: ~Copyable {
 enum SimulatedPolicy {
   /// The most of any action below.
   static let maximumRetries = 1
-  /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one, and with an action that
-  /// reaches out where an agent proposes it.
+  /// What it has in some runs alone: in others it would only be longer.
+  struct Parts: Hashable, Sendable {
+    /// Actions that reach out, and one that two executors run.
+    var reaches = false
+    /// What is to be covered in results.
+    var reveals = false
+    /// Files are kept for a day.
+    var retains = false
+  }
+
+  /// The bundle of a number, with a policy in Rego where a ledger of these semantics may have one.
   static func bundle(
-    _ number: UInt64, semantics: Int, reaches: Bool, reveals: Bool
+    _ number: UInt64, semantics: Int, _ parts: Parts
   ) throws(RecordError) -> PolicyBundle {
-    let entries = (actions + (reaches ? SimulatedReach.actions : [])).map(\.text).joined(separator: ",\n")
+    let entries = (actions + (parts.reaches ? SimulatedReach.actions : [])).map(\.text).joined(
+      separator: ",\n")
     let registry =
-      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \(reveals ? SimulatedRevelation.rule : "")\(semantics >= Semantics.retention ? retention : "")\"actions\":[\n\(entries)],\n\(rest)"
+      "{\"bundle_version\":\"\(number)\",\"constitution_version\":\"1.0.0\",\n \(parts.reveals ? SimulatedRevelation.rule : "")\(parts.retains ? retention : "")\"actions\":[\n\(entries)],\n\(rest)"
     var files = [(path: PolicyBundle.registryPath, text: registry)]
     if semantics >= Semantics.rego { files.append((path: "policy.rego", text: rules)) }
     return try PolicyBundle(files: files)
   }
 
-  /// Longer than any run; a test lets a day pass by the clocks.
   private static let retention = #""retention":[{"days":1}],"#
 
   /// Approves what the registry has; the registry's own rules ask people.

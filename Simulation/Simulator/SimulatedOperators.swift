@@ -45,10 +45,8 @@ final class SimulatedOperators: SimulatedClient {
   private var nextAct = 0
   /// Restrictions in force, and when they are to be lifted.
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
-  /// Whether their bundles have the action that reaches out.
-  var reaches = false
-  /// Whether their bundles say what results are not to show.
-  var reveals = false
+  /// What their bundles have.
+  var parts = SimulatedPolicy.Parts()
   /// Whether bad days still come.
   var isActive = true
   /// Nodes whose word is not to be believed.
@@ -148,7 +146,7 @@ final class SimulatedOperators: SimulatedClient {
   private func activate(bundle number: UInt64, semantics: Int, isSigned: Bool, wall: Timestamp) {
     guard
       let plain = try? SimulatedPolicy.bundle(
-        number, semantics: semantics, reaches: reaches, reveals: reveals),
+        number, semantics: semantics, parts),
       let bundle = isSigned ? try? plain.authored(by: principal, with: first.key) : plain
     else { return }
     nextAct += 1

@@ -119,7 +119,7 @@ public final class World<Suite: CipherSuite> {
       using: &keyRandom)
     let foundation = try Foundation<Suite>.generate(
       nodes: conditions.nodes, threshold: conditions.threshold, enrolments: cast.enrolments,
-      semantics: conditions.semantics, reaches: schedule.reaches, reveals: schedule.reveals,
+      semantics: conditions.semantics, has: schedule.policyParts,
       using: &keyRandom)
     let entry = try Record(parsing: foundation.genesis.leaf)
     guard case .genesis(let genesis) = entry.body else { throw SimulationError.setup("the genesis") }
@@ -137,8 +137,7 @@ public final class World<Suite: CipherSuite> {
       executor.resultRefusals = genesis.threshold
     }
     operators = company.operators
-    operators.reaches = schedule.reaches
-    operators.reveals = schedule.reveals
+    operators.parts = schedule.policyParts
     for party in foundation.parties {
       let host = try NodeHost<Suite>(
         id: party.id, keySeed: party.keySeed, share: party.share.clone(), genesis: foundation.genesis,

@@ -17,7 +17,7 @@ struct ArtifactKeepingTests {
   private let agent = Principal.agent(tenant: "acme", name: "agent1")
 
   init() throws {
-    let world = try World(seed: 5, nodes: 5, threshold: 4, faults: .none)
+    let world = try World(seed: 5, nodes: 5, threshold: 4, faults: Faults(retains: true))
     for client in world.clients { (client as? SimulatedAgent)?.isActive = false }
     world.run(until: 2 * Self.second)
     self.world = world

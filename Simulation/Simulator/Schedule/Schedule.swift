@@ -10,6 +10,8 @@ public struct Schedule: Hashable, Sendable {
   public var conditions: Conditions
   /// Ascending by time.
   public private(set) var items: [Item]
+  /// For tests, which let days pass: whether the bundle keeps files for a day.
+  var retains = false
 
   /// One act at its time.
   public struct Item: Hashable, Sendable {
@@ -53,6 +55,11 @@ public struct Schedule: Hashable, Sendable {
       if case .lie(let party, _, _) = item.act, !out.contains(party) { out.append(party) }
     }
     return out.sorted()
+  }
+
+  /// What the bundle has for what the schedule holds.
+  var policyParts: SimulatedPolicy.Parts {
+    SimulatedPolicy.Parts(reaches: reaches, reveals: reveals, retains: retains)
   }
 
   /// Whether an action writes down what is to be covered: only then the bundle says what that is.
