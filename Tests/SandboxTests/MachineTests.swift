@@ -20,7 +20,7 @@ struct MachineTests {
     ]
   }
 
-  private let append = "console=none quiet panic=-1 reboot=t nokaslr SWIFT_ROOT=/"
+  private let append = "console=none quiet panic=-1 reboot=t nokaslr cryptomgr.notests SWIFT_ROOT=/"
 
   @Test("one channel and no other device, nothing shared, QEMU's own filter")
   func devices() {
