@@ -36,6 +36,17 @@ public struct Backfill: Sendable {
   public var size: UInt64 { frontier.size }
 }
 
+/// What leaves that a peer shows are.
+public enum Filling: Sendable {
+  /// Those that come next.
+  case next(Backfill)
+  /// Those that come next, but for contents that their tenants may have had erased, which is not known here yet. Nobody
+  /// has lied.
+  case lacking
+  /// Others.
+  case foreign
+}
+
 extension Ledger {
   /// The leaves before the snapshot that are not here yet; nil where none is missing.
   public var missing: Range<UInt64>? {
@@ -61,15 +72,14 @@ extension Ledger {
   }
 
   /// Holds what a peer shows against the snapshot's root. `notes` are group-signed; one whose root is not that of the
-  /// leaves is left out. `approvals` are the leaves of a range that are approving decisions. Nil where the leaves are
-  /// not those that come next.
+  /// leaves is left out. `approvals` are the leaves of a range that are approving decisions.
   public mutating func filling(
     with shown: EarlierLeaves, notes: [(note: SignedNote, checkpoint: CheckpointNote)],
     approvals: (ClosedRange<UInt64>) -> [LeafIndex]
-  ) -> Backfill? {
+  ) -> Filling {
     guard let missing, shown.first == missing.lowerBound, !shown.payloads.isEmpty,
       UInt64(shown.payloads.count) <= missing.upperBound - missing.lowerBound
-    else { return nil }
+    else { return .foreign }
     var batch = WriteBatch()
     var tree = filled
     var term = stored(filled.size)?.term ?? .zero
@@ -77,12 +87,20 @@ extension Ledger {
     let sizes = Set(notes.map(\.checkpoint.size))
     // Whose the proposals of this run are: it is not in the store yet.
     var owners: [LeafIndex: String] = [:]
+    var lacks = false
     for payload in shown.payloads {
       let index = LeafIndex(tree.size)
       let owner = { (leaf: LeafIndex) in owners[leaf] }
       guard let content = try? EntryPayload(parsing: payload),
-        let parsed = try? ParsedEntry(content, mayLack: { isErased($0, at: index, owner: owner) })
-      else { return nil }
+        let parsed = try? ParsedEntry(
+          content,
+          mayLack: { body in
+            if isErased(body, at: index, owner: owner) { return true }
+            guard tenant(of: body, owner: owner) != nil else { return false }
+            lacks = true
+            return true
+          })
+      else { return .foreign }
       if case .proposal = parsed.record.body { owners[index] = tenant(of: parsed.record.body) }
       // Each leader's first record names its term: no message needs to carry it.
       if case .term(let number, _) = parsed.record.body { term = Term(rawValue: number) }
@@ -97,8 +115,9 @@ extension Ledger {
         old: tree.size, oldRoot: tree.root, size: missing.upperBound, root: baseFrontier.root,
         proof: shown.proof)
     } catch {
-      return nil
+      return .foreign
     }
+    guard !lacks else { return .lacking }
     // Notes repeat what they consent to while an approval before it waits: once for each leaf will do.
     var proven: Set<LeafIndex> = []
     for (note, checkpoint) in notes where roots[checkpoint.size] == checkpoint.root {
@@ -115,7 +134,7 @@ extension Ledger {
     } else {
       batch.put(.meta, StoreKey.filled, StoredSize.bytes(tree.size))
     }
-    return Backfill(batch: batch, base: missing.upperBound, frontier: tree)
+    return .next(Backfill(batch: batch, base: missing.upperBound, frontier: tree))
   }
 
   /// The write of `backfill` is durable. One that was overtaken by another snapshot changes nothing. Where the leaves

@@ -113,16 +113,26 @@ extension GovernanceNode {
       first: shown.first, payloads: shown.payloads, proof: shown.proof.compactMap { Digest($0) })
     let notes = shown.notes.prefix(EarlierKeeper.runNotes).compactMap { groupSigned($0) }
     let final = overlay.final
-    guard shown.payloads.count <= EarlierKeeper.runLeaves,
-      let backfill = raft.log.filling(
-        with: leaves, notes: notes, approvals: { final.approvals(in: $0) })
-    else {
+    let filling: Filling =
+      shown.payloads.count > EarlierKeeper.runLeaves
+      ? .foreign
+      : raft.log.filling(with: leaves, notes: notes, approvals: { final.approvals(in: $0) })
+    switch filling {
+    case .next(let backfill): fill(with: backfill, shown, into: &effects)
+    case .lacking:
+      // The peer has carried out an erasure that is not final here, or not durable: soon it will be.
+      turnFromPeer()
+    case .foreign:
       earlier.named.append(sender)
       effects.notices.append(
         .evidence("\(sender) showed leaves from \(shown.first) on that are not under the snapshot's root"))
       turnFromPeer()
-      return
     }
+  }
+
+  private mutating func fill(
+    with backfill: Backfill, _ shown: EarlierShown, into effects: inout NodeEffects
+  ) {
     earlier.writing = backfill
     effects.writes.append((.earlier(size: backfill.size), backfill.batch))
     // Who shows little of much is not asked again at once: one leaf at a time the history would never be here.
