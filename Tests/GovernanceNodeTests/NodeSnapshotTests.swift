@@ -242,6 +242,46 @@ struct NodeSnapshotTests {
   }
 
   @Test(
+    "a peer whose leaves only lack what a tenant may have had erased is not named, and the next one is asked")
+  func erasedElsewhere() throws {
+    let (world, taken, _) = try beginWithSnapshot(12)
+    var asked: NodeID?
+    world.isIgnored = { receiver, message in
+      guard receiver == taken.id, message.earlierShown?.payloads.isEmpty == false, asked == nil else {
+        return false
+      }
+      asked = taken.node?.earlier.asked
+      return true
+    }
+    world.sideOne = []
+    world.reconnect()
+    for _ in 0..<100 where asked == nil { world.run(until: world.time + Self.second / 20) }
+    let first = try #require(asked)
+    let missing = try #require(taken.node?.raft.log.missing)
+    let peer = try #require(world.hosts.first { $0.id == first })
+    var effects = NodeEffects()
+    peer.node?.earlier.turns = Turns()
+    let wanted = EarlierWanted(first: missing.lowerBound, end: missing.upperBound)
+    peer.step(.peer(from: taken.id, .earlierWanted(wanted)), at: world.time, into: &effects)
+    var shown = try #require(effects.messages.compactMap(\.message.earlierShown).first)
+    let whole = shown.payloads
+    shown.payloads = whole.map { payload in
+      guard let content = try? EntryPayload(parsing: payload),
+        case .proposal? = (try? Record(parsing: content.record))?.body
+      else { return payload }
+      return EntryPayload(record: content.record, attachment: []).bytes
+    }
+    #expect(shown.payloads != whole)
+    effects.clear()
+    taken.step(.peer(from: first, .earlierShown(shown)), at: world.time, into: &effects)
+    #expect(effects.notices.isEmpty && effects.writes.isEmpty)
+    #expect(taken.node?.earlier.asked != first && taken.node?.earlier.named.isEmpty == true)
+    pass(4, in: world)
+    let isWhole = taken.node?.raft.log.missing == nil
+    #expect(isWhole)
+  }
+
+  @Test(
     "a follower far behind gets the state, where its leader has the entries; one that is near gets entries")
   func farBehind() throws {
     let world = try world(13)
