@@ -188,42 +188,49 @@ struct NodeSnapshotTests {
     #expect(runs < 6, "\(runs) runs for \(missing.count) leaves")
   }
 
+  /// Reconnects everybody, and keeps the first answer with earlier leaves from who waits for it: whom it had asked.
+  private func firstAsked(by taken: NodeHost, in world: World) throws -> NodeID {
+    var asked: NodeID?
+    world.isIgnored = { receiver, message in
+      guard receiver == taken.id, message.earlierShown?.payloads.isEmpty == false, asked == nil else {
+        return false
+      }
+      asked = taken.node?.earlier.asked
+      return true
+    }
+    world.sideOne = []
+    world.reconnect()
+    for _ in 0..<100 where asked == nil { world.run(until: world.time + Self.second / 20) }
+    return try #require(asked)
+  }
+
+  /// What a peer shows to who asks it for these leaves.
+  private func earlier(
+    _ leaves: Range<UInt64>, of peer: NodeID, for taken: NodeHost, in world: World
+  ) throws -> EarlierShown {
+    let host = try #require(world.hosts.first { $0.id == peer })
+    var effects = NodeEffects()
+    host.node?.earlier.turns = Turns()
+    let wanted = EarlierWanted(first: leaves.lowerBound, end: leaves.upperBound)
+    host.step(.peer(from: taken.id, .earlierWanted(wanted)), at: world.time, into: &effects)
+    return try #require(effects.messages.compactMap(\.message.earlierShown).first)
+  }
+
   @Test("a peer that shows other leaves is named, and the next one asked; one that has none hinders nobody")
   func lyingPeer() throws {
     let (world, taken, behind) = try beginWithSnapshot(12)
     let final = size(taken)
     // Whoever is asked first lies.
-    var liar: NodeID?
+    let first = try firstAsked(by: taken, in: world)
     var spoilt = 0
-    world.isIgnored = { receiver, message in
-      if receiver == taken.id, message.earlierShown?.payloads.isEmpty == false, liar == nil {
-        liar = taken.node?.earlier.asked
-        return true
-      }
-      return false
-    }
-    world.sideOne = []
-    world.reconnect()
-    for _ in 0..<100 where liar == nil { world.run(until: world.time + Self.second / 20) }
-    let first = try #require(liar)
     let missing = try #require(taken.node?.raft.log.missing)
     #expect(taken.node?.earlier.asked == first, "it waits for an answer")
     var effects = NodeEffects()
-    let honest = try #require(world.hosts.first { $0.id == first })
-    func answer(end: UInt64) throws -> EarlierShown {
-      effects.clear()
-      honest.node?.earlier.turns = Turns()
-      let wanted = EarlierWanted(first: missing.lowerBound, end: end)
-      honest.step(.peer(from: taken.id, .earlierWanted(wanted)), at: world.time, into: &effects)
-      let shown = effects.messages.compactMap(\.message.earlierShown).first
-      effects.clear()
-      return try #require(shown)
-    }
     // Late, to what was asked before another snapshot came: the proof leads to another size, and nobody lies.
-    let late = try answer(end: missing.upperBound - 1)
+    let late = try earlier(missing.lowerBound..<(missing.upperBound - 1), of: first, for: taken, in: world)
     taken.step(.peer(from: first, .earlierShown(late)), at: world.time, into: &effects)
     #expect(effects.notices.isEmpty && effects.writes.isEmpty && taken.node?.earlier.asked == first)
-    var lie = try answer(end: final)
+    var lie = try earlier(missing.lowerBound..<final, of: first, for: taken, in: world)
     let last = lie.payloads.count - 1
     lie.payloads[last][lie.payloads[last].count / 2] ^= 1
     let stranger = try #require(world.hosts.first { $0.id != first && $0.id != taken.id })
@@ -245,25 +252,9 @@ struct NodeSnapshotTests {
     "a peer whose leaves only lack what a tenant may have had erased is not named, and the next one is asked")
   func erasedElsewhere() throws {
     let (world, taken, _) = try beginWithSnapshot(12)
-    var asked: NodeID?
-    world.isIgnored = { receiver, message in
-      guard receiver == taken.id, message.earlierShown?.payloads.isEmpty == false, asked == nil else {
-        return false
-      }
-      asked = taken.node?.earlier.asked
-      return true
-    }
-    world.sideOne = []
-    world.reconnect()
-    for _ in 0..<100 where asked == nil { world.run(until: world.time + Self.second / 20) }
-    let first = try #require(asked)
+    let first = try firstAsked(by: taken, in: world)
     let missing = try #require(taken.node?.raft.log.missing)
-    let peer = try #require(world.hosts.first { $0.id == first })
-    var effects = NodeEffects()
-    peer.node?.earlier.turns = Turns()
-    let wanted = EarlierWanted(first: missing.lowerBound, end: missing.upperBound)
-    peer.step(.peer(from: taken.id, .earlierWanted(wanted)), at: world.time, into: &effects)
-    var shown = try #require(effects.messages.compactMap(\.message.earlierShown).first)
+    var shown = try earlier(missing, of: first, for: taken, in: world)
     let whole = shown.payloads
     shown.payloads = whole.map { payload in
       guard let content = try? EntryPayload(parsing: payload),
@@ -272,7 +263,7 @@ struct NodeSnapshotTests {
       return EntryPayload(record: content.record, attachment: []).bytes
     }
     #expect(shown.payloads != whole)
-    effects.clear()
+    var effects = NodeEffects()
     taken.step(.peer(from: first, .earlierShown(shown)), at: world.time, into: &effects)
     #expect(effects.notices.isEmpty && effects.writes.isEmpty)
     #expect(taken.node?.earlier.asked != first && taken.node?.earlier.named.isEmpty == true)
