@@ -231,7 +231,8 @@ extension GovernanceNode {
       return
     }
     let outcome = signer.sign(
-      note, package: package, call: waiting.call, coordinator: waiting.coordinator.rawValue)
+      note, package: package, call: waiting.call, coordinator: waiting.coordinator.rawValue,
+      bound: restrictions.taken)
     if let lock = outcome.lock { effects.locks.append(lock) }
     #if SIMULATION
     let isLocking = !Mutant.secondRootSigned.isActive
@@ -244,6 +245,25 @@ extension GovernanceNode {
     }
     if signer.pool.available < signer.pool.capacity / 2 {
       sendNonces(to: waiting.coordinator, using: &random, into: &effects)
+    }
+  }
+
+  /// The locks through `ticket` are durable: gives the shares that waited for them. A restriction that came meanwhile binds
+  /// from its moment on, so that what was made before it is declined as it would be now.
+  mutating func release(
+    through ticket: UInt64, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    let (released, stale) = signer.locked(ticket: ticket, bound: restrictions.taken)
+    for share in released {
+      deliver(share.answer, to: share.coordinator, using: &random, into: &effects)
+    }
+    for share in stale {
+      var answer = share.answer
+      answer.share = []
+      answer.declined = "lease"
+      answer.restrictions = restrictions.statements
+      answer.signature = identity.partyKey.sign(declineStatement(answer)).bytes
+      deliver(answer, to: share.coordinator, using: &random, into: &effects)
     }
   }
 

@@ -114,7 +114,7 @@ extension GovernanceNode {
           into: &effects)
       }
     case .written(let name): onWritten(name, using: &random, into: &effects)
-    case .locked(let ticket): _ = signer.locked(ticket: ticket)
+    case .locked(let ticket): _ = signer.locked(ticket: ticket, bound: restrictions.taken)
     case .cancelled(let key): clients.remove(key)
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)

@@ -224,10 +224,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)
     case .written(let name): onWritten(name, using: &random, into: &effects)
-    case .locked(let ticket):
-      for share in signer.locked(ticket: ticket) {
-        deliver(share.answer, to: share.coordinator, using: &random, into: &effects)
-      }
+    case .locked(let ticket): release(through: ticket, using: &random, into: &effects)
     }
     if let failure = raft.log.failure { effects.fatal = failure.description }
   }

@@ -24,6 +24,10 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let answer: SignAnswer
     /// What the note consents to.
     let consent: ConsentLine?
+    /// Whether the note lets anything run: by a lease, or by what it consents to.
+    let permits: Bool
+    /// How many restrictions had bound the party by then.
+    let bound: Int
   }
 
   let party: PartyIdentifier
@@ -43,11 +47,12 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     self.lock = lock
   }
 
-  /// Takes the lock for `note` and computes the share; the share is released by `locked(ticket:)`.
+  /// Takes the lock for `note` and computes the share; the share is released by `locked(ticket:bound:)`. So many
+  /// restrictions have bound the party, and were looked at.
   ///
   /// - Returns: the lock to make durable, or the answer to give at once where the nonces are gone.
   mutating func sign(
-    _ note: CheckpointNote, package: SigningPackage<Suite>, call: SignCall, coordinator: UInt64
+    _ note: CheckpointNote, package: SigningPackage<Suite>, call: SignCall, coordinator: UInt64, bound: Int
   ) -> (lock: (ticket: UInt64, bytes: [UInt8])?, answer: SignAnswer?) {
     precondition(lock.objection(to: note) == nil, "the lock is asked before anything is signed")
     var answer = SignAnswer(term: call.term, round: call.round, session: call.session)
@@ -71,7 +76,9 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let ticket = nextTicket
     nextTicket += 1
     held.append(
-      HeldShare(ticket: ticket, coordinator: coordinator, answer: answer, consent: note.consent))
+      HeldShare(
+        ticket: ticket, coordinator: coordinator, answer: answer, consent: note.consent,
+        permits: note.lease != nil || note.consent != nil, bound: bound))
     return ((ticket, lock.bytes), nil)
   }
 
@@ -104,14 +111,16 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// Forgets what was signed: the key that it was signed with is put aside.
   mutating func release() { lock = .none }
 
-  /// The locks through `ticket` are durable: the shares that waited for them.
-  mutating func locked(ticket: UInt64) -> [HeldShare] {
+  /// The locks through `ticket` are durable: the shares that waited for them. Those that let anything run and were made
+  /// before the last of `bound` restrictions came are stale, and not to be given.
+  mutating func locked(ticket: UInt64, bound: Int) -> (released: [HeldShare], stale: [HeldShare]) {
     let count = held.prefix { $0.ticket <= ticket }.count
-    let released = Array(held.prefix(count))
+    let released = held.prefix(count).filter { !$0.permits || $0.bound == bound }
+    let stale = held.prefix(count).filter { $0.permits && $0.bound != bound }
     held.removeFirst(count)
     given += released.compactMap(\.consent)
     if given.count > Self.remembered { given.removeFirst(given.count - Self.remembered) }
-    return released
+    return (released, stale)
   }
 
   /// Takes back the shares that would consent to an approval and wait for their locks; the locks stay.

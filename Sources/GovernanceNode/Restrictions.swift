@@ -31,6 +31,8 @@ struct BoundRestrictions: Sendable {
   }
 
   private var bound: [Bound] = []
+  /// How many have bound this party since it started.
+  private(set) var taken = 0
   var vigils: [Vigil] = []
 
   private static let prefix = Array("restriction/".utf8)
@@ -74,6 +76,7 @@ struct BoundRestrictions: Sendable {
   mutating func bind(_ act: IncidentAct, _ statement: StatementRequest) -> WriteBatch? {
     guard !contains(act.incidentID), bound.count < Self.maximumBound else { return nil }
     bound.append(Bound(act: act, statement: statement, isDurable: false, asking: []))
+    taken += 1
     var batch = WriteBatch()
     batch.put(.meta, Self.prefix + Array(act.incidentID.utf8), statement.encode())
     return batch

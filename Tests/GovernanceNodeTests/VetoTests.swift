@@ -163,7 +163,7 @@ struct VetoTests {
     var isGiven = false
     for _ in 0..<60 where !isGiven {
       rig.step(.tick)
-      for lock in rig.heldLocks { _ = rig.node.signer.locked(ticket: lock) }
+      for lock in rig.heldLocks { _ = rig.node.signer.locked(ticket: lock, bound: 0) }
       isGiven = rig.node.signer.hasGiven(consentTo: decided)
     }
     let wasGiven = isGiven
