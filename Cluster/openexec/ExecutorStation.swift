@@ -116,7 +116,7 @@ final class ExecutorStation {
     try BeginMark.consume(configuration, identity)
     let restored = try RestoredJournal(try journal.rows(), identity: identity)
     var settings = ExecutorSettings()
-    settings.resultRefusals = configuration.threshold
+    settings.believedRefusals = configuration.threshold
     executor = ExecutorInstance(
       identity: identity, journal: restored, activeClasses: [], settings: settings)
     note(
@@ -381,6 +381,9 @@ final class ExecutorStation {
         note(
           .warning, "report_failed",
           [("token_id", .string(draft.receipt.tokenID)), ("status", .string("\(status)"))])
+        if [.notFound, .alreadyExists].contains(status.code) {
+          step(.receiptRefused(token: draft.receipt.tokenID, node: link.name))
+        }
       }
     }
   }

@@ -9,6 +9,7 @@ public struct RunResult: Sendable {
   public let violation: String?
   /// The oracle that found it.
   public let oracle: String?
+  /// Virtual nanoseconds, without those that all hosts slept.
   public let violatedAt: UInt64
   /// What was not settled after everything healed.
   public let unsettled: [String]
@@ -24,7 +25,7 @@ public struct RunResult: Sendable {
   public let outcomes: [(agent: UInt64, request: UInt64, status: String)]
   /// Digest of everything that happened.
   public let trace: UInt64
-  /// Virtual nanoseconds.
+  /// Virtual nanoseconds, without those that all hosts slept.
   public let simulated: UInt64
 
   /// 0 clean, 1 a property was violated, 3 not live.
@@ -69,26 +70,38 @@ public enum Campaign {
     #endif
   }
 
-  private static func run<Suite: CipherSuite>(
-    _ schedule: Schedule, _ suite: Suite.Type, log: DeterminismLog?, timeline: Timeline?
-  ) throws -> RunResult {
-    let world = try World<Suite>(schedule, log: log, timeline: timeline)
-    world.run(until: schedule.conditions.safety)
-    world.calm()
+  /// Runs until everything has come to rest, and those who asked have read once more what came of it.
+  private static func settle<Suite: CipherSuite>(_ world: World<Suite>) {
     let end = world.time + livenessPhase
     var hasAsked = false
-    while world.time < end, world.oracles.violation == nil, log?.difference == nil {
+    while world.time < end, world.oracles.violation == nil, world.log?.difference == nil {
       world.run(until: world.time + 500_000_000)
       guard world.unsettled.isEmpty else { continue }
       if hasAsked { break }
       hasAsked = true
       world.readAll()
     }
+  }
+
+  private static func run<Suite: CipherSuite>(
+    _ schedule: Schedule, _ suite: Suite.Type, log: DeterminismLog?, timeline: Timeline?
+  ) throws -> RunResult {
+    let world = try World<Suite>(schedule, log: log, timeline: timeline)
+    world.run(until: schedule.conditions.safety)
+    world.calm()
+    settle(world)
+    if schedule.retains {
+      // Contents that nobody recorded are kept for ten minutes.
+      world.sleep(3_600_000_000_000)
+      world.awaitsContents = true
+      settle(world)
+    }
     let unsettled = world.oracles.violation == nil ? world.unsettled : []
     if world.oracles.violation == nil { world.checkReceipts() }
     if unsettled.isEmpty {
       world.checkOutcomes()
       world.oracles.checkAudited(at: world.time)
+      if schedule.retains { world.oracles.checkRetention(world.settledHosts, at: world.time) }
     }
     world.oracles.checkHistory(at: world.time)
     world.oracles.checkErasures(world.hosts, at: world.time)
@@ -96,11 +109,12 @@ public enum Campaign {
     let agents = world.agents
     return RunResult(
       seed: schedule.conditions.seed, violation: world.oracles.violation, oracle: world.oracles.violated,
-      violatedAt: world.oracles.violatedAt, unsettled: unsettled,
+      violatedAt: world.oracles.violatedAt - (world.oracles.violation == nil ? 0 : world.slept),
+      unsettled: unsettled,
       isLive: unsettled.isEmpty, finalSize: world.oracles.finalSize,
       proposed: agents.reduce(0) { $0 + $1.proposed }, settled: agents.reduce(0) { $0 + $1.settled },
       executions: world.oracles.executions, evaluations: world.oracles.evaluations,
       faults: world.oracles.faults, outcomes: agents.flatMap(\.outcomes), trace: world.trace,
-      simulated: world.time)
+      simulated: world.time - world.slept)
   }
 }

@@ -23,6 +23,14 @@ struct EventQueue<Event> {
     }
   }
 
+  /// Everything that is to come happens so much later, in the same order; what is never to come, never.
+  mutating func postpone(by delay: UInt64) {
+    heap = heap.map { slot in
+      let (later, isNever) = slot.time.addingReportingOverflow(delay)
+      return Slot(time: isNever ? .max : later, order: slot.order, event: slot.event)
+    }
+  }
+
   mutating func popFirst() -> (time: UInt64, event: Event)? {
     guard let first = heap.first else { return nil }
     let last = heap.removeLast()

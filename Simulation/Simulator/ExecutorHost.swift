@@ -45,7 +45,7 @@ final class ExecutorHost {
   /// It dies between two effects of its next step that has several.
   private var armed: ExecutorCrash?
   /// How many nodes must refuse a result's artifact: as many as it takes to sign.
-  var resultRefusals = 1
+  var believedRefusals = 1
 
   /// What people are shown, where someone looks.
   var timeline: Timeline?
@@ -61,7 +61,9 @@ final class ExecutorHost {
   /// Streams of jobs by node.
   private var streams: [UInt64: UInt64] = [:]
   private var enlisting: [UInt64] = []
-  private var reporting: [UInt64] = []
+  /// What a report or a result was answered last that was not taken.
+  private var lastRefusal = "nothing"
+  private var reporting: [(call: UInt64, token: String, node: UInt64)] = []
   /// Contents that are asked for, by call.
   private var fetching: [(call: UInt64, node: UInt64, fetch: InputFetch)] = []
   /// Results on their way, by call, with what is reported once they are there.
@@ -117,7 +119,7 @@ final class ExecutorHost {
   var standing: String {
     if let awaitedIncarnation { return "waits for incarnation \(awaitedIncarnation)" }
     guard let instance else { return "down" }
-    return "\(instance.counts)"
+    return "\(instance.counts), told last: \(lastRefusal)"
   }
 
   private var identity: ExecutorIdentity {
@@ -144,7 +146,7 @@ final class ExecutorHost {
     do {
       let restored = try RestoredJournal(journal.rows, identity: identity)
       var settings = ExecutorSettings()
-      settings.resultRefusals = resultRefusals
+      settings.believedRefusals = believedRefusals
       instance = ExecutorInstance(
         identity: identity, journal: restored, activeClasses: [], settings: settings)
       demands.append(.happening(.tick, after: 0))
@@ -245,7 +247,7 @@ final class ExecutorHost {
   func failed(_ call: UInt64) {
     for node in streams.keys.sorted() where streams[node] == call { streams[node] = nil }
     enlisting.removeAll { $0 == call }
-    reporting.removeAll { $0 == call }
+    reporting.removeAll { $0.call == call }
     fetching.removeAll { $0.call == call }
     putting.removeAll { $0.call == call }
   }
@@ -270,7 +272,7 @@ final class ExecutorHost {
       step(.jobOffered(job), at: time, nodes: nodes, oracles: &oracles)
     case .respond(let key, let status, let payload):
       let isEnlist = enlisting.contains(key.call)
-      let isReport = reporting.contains(key.call)
+      let reported = reporting.first { $0.call == key.call }
       let fetched = fetching.first { $0.call == key.call }
       let put = putting.first { $0.call == key.call }
       failed(key.call)
@@ -288,6 +290,7 @@ final class ExecutorHost {
         if status.code == .ok {
           send(put.draft, to: put.node, oracles: &oracles)
         } else {
+          lastRefusal = "\(status)"
           step(
             .resultRefused(
               token: put.draft.receipt.tokenID, node: "node-\(put.node)", status.message, isFinal: false),
@@ -295,13 +298,19 @@ final class ExecutorHost {
         }
         return
       }
+      if reported != nil, status.code != .ok { lastRefusal = "\(status)" }
+      if let reported, [.notFound, .alreadyExists].contains(status.code) {
+        step(
+          .receiptRefused(token: reported.token, node: "node-\(reported.node)"), at: time, nodes: nodes,
+          oracles: &oracles)
+      }
       guard status.code == .ok else { return }
       if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
         take(lease.links, at: time, nodes: nodes, oracles: &oracles)
         see(lease, at: time)
         step(.leaseOffered(offer), at: time, nodes: nodes, oracles: &oracles)
       }
-      if isReport, let response = try? ReportResponse(decoding: payload),
+      if reported != nil, let response = try? ReportResponse(decoding: payload),
         let proof = try? LedgerProof(parsing: response.proof)
       {
         step(.receiptProven(proof), at: time, nodes: nodes, oracles: &oracles)
@@ -445,7 +454,8 @@ final class ExecutorHost {
       oracles.results(draft)
       let signed = Signed.sign(
         draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
-      reporting.append(call(.report, statement(signed, draft.attachment), to: node))
+      let number = call(.report, statement(signed, draft.attachment), to: node)
+      reporting.append((number, draft.receipt.tokenID, node))
     }
   }
 

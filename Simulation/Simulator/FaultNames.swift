@@ -5,7 +5,8 @@ public enum FaultNames {
   /// Those that a campaign is to see.
   public static let all =
     ([
-      "agent borrows a file", "agent forges an identity", "agent mutates a request", "agent overreaches",
+      "agent borrows a file", "all asleep", "agent forges an identity", "agent mutates a request",
+      "agent overreaches",
       "agent snoops", "backup",
       "bit flip", "clock drift", "clock offset",
       "clock step", "clog", "corruption", "crash", "crash before fsync", "delay", "duplication",

@@ -27,6 +27,8 @@ struct LedgerAudit: Sendable {
   private var restrictions: [(id: String, target: IncidentTarget)] = []
   /// Those of people alone.
   private var acts: [RestrictionList.Entry] = []
+  /// When leases stop naming those that forbid less than everything: once no token from before them is left.
+  private var delisting: [(id: String, at: Timestamp)] = []
   /// What people have lifted, and the leaf that says so.
   private(set) var lifted: [(id: String, leaf: UInt64)] = []
   /// Whether newer rules have come in the middle.
@@ -39,6 +41,12 @@ struct LedgerAudit: Sendable {
     self.enrolments = enrolments
     self.cluster = cluster
   }
+
+  /// The restrictions that a lease of this time need not name any more.
+  func delisted(at time: Timestamp) -> [String] { delisting.filter { $0.at <= time }.map(\.id) }
+
+  /// Whether this leaf is a proposal that its agent signed, and the first under its request id.
+  func isProposal(at leaf: UInt64) -> Bool { proposals[leaf] != nil }
 
   /// The leaf of an agent's request, and its hash.
   func proposal(agent: UInt64, request: UInt64) -> (leaf: LeafIndex, hash: Digest)? {
@@ -83,7 +91,7 @@ struct LedgerAudit: Sendable {
       asked.votes.append((voter.owner, voter.tenantID, ballot.vote, index))
       proposals[ballot.proposal.value] = asked
     case .decision(let decision): return take(decision, at: index)
-    case .incident(let signed): take(signed, at: index)
+    case .incident(let signed): take(signed, at: index, time: record.at)
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .receipt(let signed): receipts[index] = signed
@@ -96,7 +104,7 @@ struct LedgerAudit: Sendable {
     return nil
   }
 
-  private mutating func take(_ signed: Signed<IncidentAct>, at index: UInt64) {
+  private mutating func take(_ signed: Signed<IncidentAct>, at index: UInt64, time: Timestamp) {
     let act = signed.content
     let people = signed.verifiedSignatures(cluster: cluster).filter { line in
       if case .operator = line.by { return enrolment(line.by)?.key == line.key }
@@ -110,6 +118,7 @@ struct LedgerAudit: Sendable {
     } else if !lifted.contains(where: { $0.id == act.incidentID }) {
       restrictions.append((act.incidentID, act.target))
       acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
+      if act.target != .all { delisting.append((act.incidentID, time.advanced(by: .seconds(900)))) }
     }
   }
 

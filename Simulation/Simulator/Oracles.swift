@@ -20,7 +20,8 @@ public struct Oracles: Sendable {
     "committed history", "consent stops at restrictions",
     "contamination canaries", "egress stays within its grant", "election safety", "every run has an outcome",
     "executed as proposed",
-    "erased is gone", "fresh reads are fresh", "images are the approved ones", "inputs as proposed",
+    "erased is gone", "files are kept as the bundle says", "fresh reads are fresh",
+    "images are the approved ones", "inputs as proposed",
     "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
     "log matching",
@@ -70,6 +71,8 @@ public struct Oracles: Sendable {
   var canaries = CanaryBook(of: [], seed: 0)
   /// The labels that artifacts should have.
   var labels = LabelModel()
+  /// For how long files are to be kept.
+  var files = RetentionModel()
   /// What the final leaves say, read apart from ClawShield.
   var audit: LedgerAudit?
   /// Committed history.
@@ -242,6 +245,7 @@ public struct Oracles: Sendable {
       }
       let leaf = walked - 1
       labels.take(record, at: leaf)
+      files.take(record, at: leaf, isTaken: audit?.isProposal(at: leaf) ?? false)
       if case .derivedIncident(let incident) = record.body, incident.kind == .withheld {
         count(fault: "withheld")
       }
@@ -255,12 +259,9 @@ public struct Oracles: Sendable {
     auditStarts(at: time)
   }
 
-  /// How much later every clock was set, by a test that lets days pass.
-  var elapsed: Int64 = 0
-
   /// The true time of day.
   func wall(_ time: UInt64) -> Timestamp {
-    Timestamp(nanoseconds: simulatedEpoch + Int64(time) + elapsed) ?? .epoch
+    Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
   }
 
   /// One operator alone asked for a relaxation, and was answered.

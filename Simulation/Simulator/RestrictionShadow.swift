@@ -30,15 +30,16 @@ struct RestrictionShadow: Sendable {
     asked[question] = (list.entries.map(\.incidentID), note.size)
   }
 
-  /// A party gives a share; what is wrong with the lease that it signs, or nil. Not judged where it was asked for none.
+  /// A party gives a share; `unlisted` is what a lease need not name: what people are lifting, and what is older than any
+  /// token. What is wrong with the lease that it signs, or nil. Not judged where it was asked for none.
   func objection(
-    to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, lifting: [String],
+    to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, unlisted: [String],
     lifted: [(id: String, leaf: UInt64)]
   ) -> (isJudged: Bool, what: String?) {
     let question = SigningQuestion(
       party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
     guard !answer.share.isEmpty, let (named, size) = asked[question] else { return (false, nil) }
-    if let id = bound[party]?.first(where: { !named.contains($0) && !lifting.contains($0) }) {
+    if let id = bound[party]?.first(where: { !named.contains($0) && !unlisted.contains($0) }) {
       return (true, "is bound by \(id), and signs a lease that does not name it")
     }
     let over = lifted.first { named.contains($0.id) && $0.leaf < size }
@@ -60,7 +61,8 @@ extension World {
     if let told = message.restrictionBound { restrictions.binds(party, told.incidentID) }
     guard let answer = message.signAnswer else { return }
     let (isJudged, what) = restrictions.objection(
-      to: answer, of: party, to: peer, lifting: oracles.execution.lifted,
+      to: answer, of: party, to: peer,
+      unlisted: oracles.execution.lifted + (oracles.audit?.delisted(at: wall()) ?? []),
       lifted: oracles.audit?.lifted ?? [])
     guard isJudged else { return }
     oracles.evaluated("acknowledged restrictions hold")

@@ -13,6 +13,8 @@ final class SimulatedAgent: SimulatedClient {
   /// What a call is about.
   private enum Purpose {
     case submit
+    /// What became of a request that is valid no longer, and was not answered.
+    case expired
     case read
     /// For a state no older than the question; by then so many entries were committed.
     case check(committed: UInt64)
@@ -28,7 +30,15 @@ final class SimulatedAgent: SimulatedClient {
     var isAskedOnce: Bool {
       switch self {
       case .hostile, .check, .snoop, .copy: true
-      case .submit, .read, .put, .withdraw: false
+      case .submit, .expired, .read, .put, .withdraw: false
+      }
+    }
+
+    /// Whether what is sent is a statement, which nobody takes any more when its time is over.
+    var isStatement: Bool {
+      switch self {
+      case .submit, .put, .withdraw: true
+      case .expired, .read, .check, .snoop, .copy, .hostile: false
       }
     }
   }
@@ -39,6 +49,8 @@ final class SimulatedAgent: SimulatedClient {
     let number: UInt64
     let method: Method
     let payload: [UInt8]
+    /// Until when its statement is valid, in virtual time.
+    let until: UInt64
     var node: UInt64
     var sentAt: UInt64
     var attempts: UInt64 = 0
@@ -50,6 +62,8 @@ final class SimulatedAgent: SimulatedClient {
   private struct Request {
     let number: UInt64
     let payload: [UInt8]
+    /// Until when it is valid, in virtual time.
+    let until: UInt64
     /// The proposal's leaf, once it was told.
     var leaf: UInt64?
     /// What it was told last.
@@ -168,8 +182,10 @@ final class SimulatedAgent: SimulatedClient {
       let signed = Signed.sign(content, cluster: credentials.cluster, as: principal, with: credentials.key)
       return [send(.withdraw, request, .withdraw, Simulator.statement(signed, Attachment()), node, time)]
     case .mutate:
-      // Only what was taken is taken: before, the other content might be the first.
-      guard requests.first(where: { $0.number == request })?.leaf != nil else { return [] }
+      // Only what was taken is taken: before, the other content might be the first. And only while it is valid.
+      guard requests.contains(where: { $0.number == request && $0.leaf != nil && $0.until > time }) else {
+        return []
+      }
       oracles.count(fault: "agent mutates a request")
       let other = proposal(request, action: "echo", text: "something else", wall: wall)
       return [send(.hostile("another content under a request id"), request, .submit, other, node, time)]
@@ -255,7 +271,7 @@ final class SimulatedAgent: SimulatedClient {
   ) -> [OutgoingCall] {
     guard !requests.contains(where: { $0.number == request }) else { return [] }
     proposed += 1
-    requests.append(Request(number: request, payload: statement))
+    requests.append(Request(number: request, payload: statement, until: time + Self.validity))
     return [send(.submit, request, .submit, statement, node, time)]
   }
 
@@ -291,13 +307,17 @@ final class SimulatedAgent: SimulatedClient {
     }
   }
 
+  /// How long its statements are valid, in virtual nanoseconds.
+  private static let validity: UInt64 = 3_600_000_000_000
+
   private func send(
     _ purpose: Purpose, _ request: UInt64, _ method: Method, _ payload: [UInt8], _ node: UInt64,
     _ time: UInt64
   ) -> OutgoingCall {
+    let known = purpose.isStatement ? requests.first { $0.number == request } : nil
     let call = Call(
-      request: request, purpose: purpose, number: nextCall, method: method, payload: payload, node: node,
-      sentAt: time)
+      request: request, purpose: purpose, number: nextCall, method: method, payload: payload,
+      until: known?.until ?? time + Self.validity, node: node, sentAt: time)
     nextCall += 1
     open.append(call)
     return OutgoingCall(node: node, call: call.number, method: method, payload: payload)
@@ -320,6 +340,17 @@ final class SimulatedAgent: SimulatedClient {
     var out: [OutgoingCall] = []
     // What nobody honest answers is not asked twice, nor what is asked of one moment.
     open.removeAll { $0.purpose.isAskedOnce && $0.sentAt + 6_000_000_000 < time }
+    let late = open.filter { $0.purpose.isStatement && $0.until < time }
+    open.removeAll { call in late.contains { $0.number == call.number } }
+    for call in late {
+      switch call.purpose {
+      case .put: isPutting = false
+      case .submit:
+        let payload = ProposalRequest(requestID: requestID(call.request)).encode()
+        out.append(send(.expired, call.request, .get, payload, call.node, time))
+      case .expired, .read, .check, .withdraw, .snoop, .copy, .hostile: break
+      }
+    }
     for position in open.indices
     where !open[position].purpose.isAskedOnce && open[position].sentAt + 2_000_000_000 < time {
       open[position].attempts += 1
@@ -338,7 +369,7 @@ final class SimulatedAgent: SimulatedClient {
       open[position].operation == nil
     else { return }
     switch open[position].purpose {
-    case .submit, .read:
+    case .submit, .expired, .read:
       open[position].operation = history.called(requestID(open[position].request))
     case .put, .check, .withdraw, .snoop, .copy, .hostile: break
     }
@@ -358,7 +389,9 @@ final class SimulatedAgent: SimulatedClient {
       (.withdraw, .notFound):
       oracles.told(isConsistent: true, "", at: time)
       open.remove(at: position)
-    case (.read, .notFound):
+    case (.expired, .notFound) where isLiar: break
+    case (.read, .notFound), (.expired, .notFound):
+      if case .expired = call.purpose { settle(call.request) }
       if let operation = call.operation { oracles.history.found(nothing: operation) }
       open.remove(at: position)
     case (.check(let committed), .ok):
@@ -409,8 +442,13 @@ final class SimulatedAgent: SimulatedClient {
     }
     requests[position].leaf = outcome.proposal
     requests[position].status = outcome.status
-    if case .submit = call.purpose, !settledRequests.contains(call.request) {
-      settledRequests.append(call.request)
+    switch call.purpose {
+    case .submit, .expired: settle(call.request)
+    case .read, .check, .put, .withdraw, .snoop, .copy, .hostile: break
     }
+  }
+
+  private func settle(_ request: UInt64) {
+    if !settledRequests.contains(request) { settledRequests.append(request) }
   }
 }

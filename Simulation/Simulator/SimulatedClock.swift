@@ -2,6 +2,8 @@
 struct SimulatedClock {
   /// Nanoseconds that the time of day is off.
   var offset: Int64 = 0
+  /// What took back how far a drift had led it while its host slept, as others told it the time when it woke.
+  var correction: Int64 = 0
   /// How many millionths it runs fast. Set before the node starts: the monotonic clock never jumps.
   var drift: Int64 = 0
 
@@ -17,5 +19,5 @@ struct SimulatedClock {
   }
 
   /// The time of day, in nanoseconds since 1970.
-  func wall(_ time: UInt64, epoch: Int64) -> Int64 { epoch + Int64(monotonic(time)) + offset }
+  func wall(_ time: UInt64, epoch: Int64) -> Int64 { epoch + Int64(monotonic(time)) + offset + correction }
 }

@@ -27,6 +27,12 @@ final class SimulatedOperators: SimulatedClient {
     let purpose: Purpose
     let method: Method
     let payload: [UInt8]
+    /// Until when it is valid, in virtual time.
+    var until: UInt64 = .max
+    /// Has them sign the same again; nil for what they let be.
+    var again: ((Timestamp) -> Void)?
+    /// Whether they have signed it again: then the first may have been taken.
+    var isAgain = false
     var call: UInt64
     var node: UInt64
     /// When it was asked for first, and last; 0 for not yet.
@@ -90,7 +96,8 @@ final class SimulatedOperators: SimulatedClient {
       .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
     add(
       .enrol(enrolment.principal, incarnation: enrolment.incarnation), .enrol,
-      statement(signed, Attachment()))
+      statement(signed, Attachment()), at: wall
+    ) { [unowned self] in enrol(enrolment, wall: $0) }
   }
 
   /// Whether they have ever asked for other members.
@@ -110,7 +117,7 @@ final class SimulatedOperators: SimulatedClient {
       validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
       .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
-    add(.members(act.actID), .members, statement(signed, Attachment()))
+    add(.members(act.actID), .members, statement(signed, Attachment()), at: wall, again: nil)
   }
 
   /// The newest semantics that they have asked for.
@@ -124,7 +131,9 @@ final class SimulatedOperators: SimulatedClient {
       actID: "version-\(nextAct)", semantics: semantics, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
       .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
-    add(.version(semantics), .version, statement(signed, Attachment()))
+    add(.version(semantics), .version, statement(signed, Attachment()), at: wall) { [unowned self] in
+      activate(semantics, wall: $0)
+    }
   }
 
   /// What still waits for a party's newer program waits no longer.
@@ -157,11 +166,34 @@ final class SimulatedOperators: SimulatedClient {
       killRunning: number % 2 == 1, validUntil: wall.advanced(by: .seconds(3600)))
     add(
       .policy(act.actID, unsigned: isSigned ? nil : (number, semantics)), .policy,
-      statement(signed(act), Attachment("bundle", item)))
+      statement(signed(act), Attachment("bundle", item)), at: wall
+    ) { [unowned self] in activate(bundle: number, semantics: semantics, isSigned: isSigned, wall: $0) }
   }
 
   private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
+  }
+
+  /// Asks for something by a statement that is valid for an hour from `wall`, and signs it again after that.
+  private func add(
+    _ purpose: Purpose, _ method: Method, _ payload: [UInt8], at wall: Timestamp,
+    again: ((Timestamp) -> Void)?
+  ) {
+    add(purpose, method, payload)
+    let end = wall.advanced(by: .seconds(3600)).since(Timestamp(nanoseconds: simulatedEpoch) ?? .epoch)
+    open[open.count - 1].until = UInt64(max(0, end.nanoseconds))
+    open[open.count - 1].again = again
+  }
+
+  /// What is valid no longer is signed again, or let be.
+  private func renew(at time: UInt64, wall: Timestamp) {
+    let late = open.filter { $0.until < time }
+    open.removeAll { $0.until < time }
+    for call in late {
+      let count = open.count
+      call.again?(wall)
+      for position in count..<open.count { open[position].isAgain = true }
+    }
   }
 
   func act(at time: UInt64, wall: Timestamp, nodes: UInt64) -> [OutgoingCall] {
@@ -174,6 +206,7 @@ final class SimulatedOperators: SimulatedClient {
       case .enrol, .restrict, .lift, .erase, .members, .version, .policy: false
       }
     }
+    renew(at: time, wall: wall)
     for entry in standing where entry.until <= time || !isActive { lift(entry.entry, wall: wall) }
     standing.removeAll { $0.until <= time || !isActive }
     var out: [OutgoingCall] = []
@@ -215,7 +248,9 @@ final class SimulatedOperators: SimulatedClient {
       incidentID: entry.incidentID, kind: kind, target: target, severity: 2, reasonHash: reason.hash,
       signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
-    add(.restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)))
+    add(
+      .restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)), at: wall
+    ) { [unowned self] in restrict(kind, target, length: length, number: number, wall: $0) }
   }
 
   /// What a tenant had so far is to be erased.
@@ -226,7 +261,9 @@ final class SimulatedOperators: SimulatedClient {
       incidentID: "erase-\(nextAct)", kind: .erase, target: .tenant(tenant), severity: 3,
       reasonHash: reason.hash,
       signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
-    add(.erase(tenant), .erase, statement(signed(act), Attachment("reason", reason)))
+    add(.erase(tenant), .erase, statement(signed(act), Attachment("reason", reason)), at: wall) {
+      [unowned self] in erase(tenant, wall: $0)
+    }
   }
 
   /// Vetoes that their parties have said to stand, for the oracle to take up.
@@ -264,7 +301,9 @@ final class SimulatedOperators: SimulatedClient {
       return
     }
     let both = signed.cosigned(cluster: first.cluster, as: second.principal, with: second.key)
-    add(.lift(entry.incidentID), .lift, statement(both, Attachment("reason", reason)))
+    add(.lift(entry.incidentID), .lift, statement(both, Attachment("reason", reason)), at: wall) {
+      [unowned self] in lift(entry, wall: $0)
+    }
   }
 
   func take(_ answer: Answer, at time: UInt64, from node: UInt64, isLiar: Bool, oracles: inout Oracles) {
@@ -300,6 +339,13 @@ final class SimulatedOperators: SimulatedClient {
     if case .veto = open[position].purpose, [.failedPrecondition, .notFound].contains(status.code) {
       // Too late: it is consented to, or over.
       if status.code == .failedPrecondition { open.remove(at: position) }
+      return
+    }
+    if open[position].isAgain, [.failedPrecondition, .alreadyExists].contains(status.code),
+      !liars.contains(open[position].node)
+    {
+      // The first was taken after all.
+      open.remove(at: position)
       return
     }
     guard status.code == .ok, !liars.contains(open[position].node) else { return }

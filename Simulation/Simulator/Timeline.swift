@@ -25,6 +25,8 @@ public final class Timeline {
       []
   private var last: [(role: String?, term: UInt64, log: UInt64, committed: UInt64, final: UInt64)] = []
   private let mostMessages: Int
+  /// How much of the time all hosts slept: nothing happened, and nothing is shown.
+  private var slept: UInt64 = 0
   /// Told of every event as it happens.
   private let onEvent: ((UInt64, Event) -> Void)?
 
@@ -35,9 +37,11 @@ public final class Timeline {
   }
 
   private func add(_ event: Event, at time: UInt64) {
-    events.append((time, event))
-    onEvent?(time, event)
+    events.append((time - slept, event))
+    onEvent?(time - slept, event)
   }
+
+  func slept(_ length: UInt64) { slept += length }
 
   func looked<Suite: CipherSuite>(at host: NodeHost<Suite>, _ time: UInt64) {
     let number = Int(host.id.rawValue)
@@ -90,7 +94,7 @@ public final class Timeline {
     guard mostMessages > 0 else { return }
     // Some at once: what is at the front of an array goes by moving all others.
     if messages.count == mostMessages { messages.removeFirst(mostMessages / 10 + 1) }
-    messages.append((from.rawValue, to.rawValue, sent, arrived, message.kindName))
+    messages.append((from.rawValue, to.rawValue, sent - slept, arrived.map { $0 - slept }, message.kindName))
   }
 }
 

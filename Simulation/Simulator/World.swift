@@ -52,6 +52,8 @@ public final class World<Suite: CipherSuite> {
   public let schedule: Schedule
   var conditions: Conditions { schedule.conditions }
   public internal(set) var time: UInt64 = 0
+  /// How much of it all hosts have slept.
+  public internal(set) var slept: UInt64 = 0
   public let cluster: Digest
   let genesis: Genesis
   /// What everybody outside the cluster knows of its keys.
@@ -79,6 +81,8 @@ public final class World<Suite: CipherSuite> {
   var awaitingSnapshot: [NodeID] = []
   /// Parties that take a backup in.
   var restoring: [(id: NodeID, plan: RestorePlan)] = []
+  /// Whether nodes must have fetched and destroyed every content that they should.
+  var awaitsContents = false
   /// Whether faults still happen; the liveness phase heals everything but what is left.
   var isCalm = false
   /// For tests: what the receiver treats as though it had never come.
@@ -134,7 +138,7 @@ public final class World<Suite: CipherSuite> {
     executors = company.executors
     for executor in executors {
       executor.timeline = timeline
-      executor.resultRefusals = genesis.threshold
+      executor.believedRefusals = genesis.threshold
     }
     operators = company.operators
     operators.parts = schedule.policyParts
@@ -177,15 +181,18 @@ public final class World<Suite: CipherSuite> {
     }
   }
 
-  /// Runs until virtual time `end`, or until an oracle is violated.
+  /// Runs until virtual time `end`, or later by what all hosts sleep meanwhile, or until an oracle is violated.
   public func run(until end: UInt64) {
-    while let next = queue.nextTime, next <= end, oracles.violation == nil, log?.difference == nil {
+    let before = slept
+    while let next = queue.nextTime, next <= end + slept - before, oracles.violation == nil,
+      log?.difference == nil
+    {
       guard let (at, event) = queue.popFirst() else { return }
       time = at
       log?.time = at
       handle(event)
     }
-    time = max(time, end)
+    time = max(time, end + slept - before)
   }
 
   func host(_ id: NodeID) -> NodeHost<Suite>? { host(id.rawValue) }

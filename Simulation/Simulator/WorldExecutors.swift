@@ -73,14 +73,19 @@ extension World {
   }
 
   /// The final state by a party that is up: who is none any more is left behind.
+  /// The honest parties that are up to date once everything has come to rest.
+  var settledHosts: [NodeHost<Suite>] { core.filter { $0.isUp && isParty($0) } }
+
   private var witness: ShieldState? {
     core.first { $0.isUp && isParty($0) }?.node?.finalState
   }
 
-  /// Whether some approval has neither a receipt nor an unknown outcome yet.
+  /// Whether some approval has neither a receipt nor an unknown outcome yet, or something else is about to happen by
+  /// itself. That files grow old is not waited for.
   var hasOutstanding: Bool {
     guard let state = witness else { return true }
-    return state.nextExpiry != nil || !state.owed.isEmpty
+    let soon = wall().advanced(by: .seconds(1_200))
+    return state.nextExpiry.map { $0 <= soon } ?? false || !state.owed.isEmpty
   }
 
   /// What has not come to rest, in words.
@@ -96,6 +101,9 @@ extension World {
     }
     if !operators.isSettled { out.append("operators wait for \(operators.waitingFor)") }
     if hasOutstanding { out.append("outstanding approvals or decisions") }
+    if awaitsContents, settledHosts.contains(where: oracles.awaitsContents) {
+      out.append("contents that are to come or to go")
+    }
     if isChangingMembers { out.append("a change of members is on its way") }
     let sizes = core.filter(isParty).map { $0.view?.finalSize }
     if Set(sizes).count != 1 || sizes.contains(nil) { out.append("final sizes \(sizes)") }

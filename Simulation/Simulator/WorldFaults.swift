@@ -13,6 +13,11 @@ extension World {
   /// An item of the schedule begins.
   func begin(_ position: Int) {
     let act = schedule.items[position].act
+    // What a sleeping host's action does meanwhile is nobody's to say.
+    if case .sleep = act, executors.contains(where: { !$0.sandbox.runs.isEmpty }) {
+      queue.schedule(.due(position), at: time + 100_000_000)
+      return
+    }
     timeline?.began(act, at: time)
     switch act {
     case .partition, .cut, .link: beginNetwork(position, act)
@@ -30,6 +35,7 @@ extension World {
     case .flip(let node, let entry, let bit):
       if host(node)?.disk.flip(entry: entry, bit: bit) == true { oracles.count(fault: "bit flip") }
     case .clock(let node, let fault): setClock(node, fault)
+    case .sleep(let hours): sleep(hours * 3_600_000_000_000)
     case .stand(let node):
       guard let host = host(node), host.isUp else { return }
       host.node?.runOutElectionTimer()
@@ -78,7 +84,8 @@ extension World {
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
-    case .crash, .pause, .flip, .clock, .stand, .executorCrash, .executorDrift, .restrict, .erase, .transfer,
+    case .crash, .pause, .flip, .clock, .sleep, .stand, .executorCrash, .executorDrift, .restrict, .erase,
+      .transfer,
       .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote, .veto:
       break
     }
@@ -280,6 +287,16 @@ extension World {
       host.clock.offset += step
     case .drift: break
     }
+  }
+
+  /// Everybody sleeps. Clocks that drift are set right when they wake, as a host's are that asks others for the time.
+  func sleep(_ length: UInt64) {
+    oracles.count(fault: "all asleep")
+    for host in hosts { host.clock.correction -= Int64(length) / 1_000_000 * host.clock.drift }
+    time += length
+    slept += length
+    queue.postpone(by: length)
+    timeline?.slept(length)
   }
 
   // MARK: Healing

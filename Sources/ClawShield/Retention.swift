@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// When files are let go of by the bundle's rules (Docs/Decisions/027-retention.md).
 enum Retention {
   /// Most that one leaf lets go of.
@@ -96,13 +100,20 @@ extension ShieldState {
         let cell = artifactCell(end.place.tenant, end.place.workspace, end.place.digest),
         let days = indexes.retention.days(of: cell.tenantID)
       else { return }
-      if indexes.isRead(end.place, at: logTime) {
+      if isRead(end.place) {
         postpone(cell, days: days)
       } else {
         forgetArtifact(cell)
         setDropped(DroppedCell(cell, cause: cause, at: logTime, days: days))
       }
     }
+  }
+
+  private func isRead(_ place: ContentPlace) -> Bool {
+    #if SIMULATION
+    if Mutant.droppedWhileRead.isActive { return false }
+    #endif
+    return indexes.isRead(place, at: logTime)
   }
 
   /// Has it looked at again after a while, without its whole time beginning anew.
@@ -116,6 +127,9 @@ extension ShieldState {
   /// A proposal that is not denied at once has named them: their time begins anew. Another tenant's are not kept by that.
   mutating func spokeOfInputs(_ proposal: Proposal) {
     guard semantics >= Semantics.retention else { return }
+    #if SIMULATION
+    if Mutant.wordNotCounted.isActive { return }
+    #endif
     for digest in proposal.inputs {
       guard let cell = artifactCell(proposal.tenantID, proposal.workspaceID, digest) else { continue }
       if let start = cell.countedFrom, start.advanced(by: Retention.precision) > logTime { continue }

@@ -5,6 +5,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// Beside each content a small row: that it is here, since when, and after which erasure of its tenant it came. Looking for what is missing, and for
 /// what nobody needs, reads these and no content.
 enum ArtifactMark {
@@ -156,7 +160,14 @@ extension GovernanceNode {
   }
 
   private func isUnrecorded(_ tenant: String, _ digest: Digest, since: Timestamp) -> Bool {
-    now.wall >= since.advanced(by: ArtifactKeeper.grace)
+    #if SIMULATION
+    if Mutant.droppedContentKept.isActive,
+      overlay.final.droppedArtifact(tenant: tenant, digest: digest) != nil
+    {
+      return false
+    }
+    #endif
+    return now.wall >= since.advanced(by: ArtifactKeeper.grace)
       && overlay.head.artifact(tenant: tenant, digest: digest) == nil
       // What a leaf lets go of that is not final may be another's yet.
       && overlay.final.artifact(tenant: tenant, digest: digest) == nil

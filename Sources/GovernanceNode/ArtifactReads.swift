@@ -132,7 +132,7 @@ extension GovernanceNode {
   }
 
   /// The plain bytes, where this node holds them.
-  func content(tenant: String, digest: Digest) -> [UInt8]? {
+  public func content(tenant: String, digest: Digest) -> [UInt8]? {
     let key = ArtifactTable.key(tenant: tenant, digest: digest.hex)
     guard let sealed = try? raft.log.store.get(.artifacts, key) else { return nil }
     return raft.log.open(sealed, name: key)

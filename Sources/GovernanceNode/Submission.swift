@@ -44,7 +44,10 @@ extension GovernanceNode {
       wait(submission, at: index, into: &effects)
       return
     case .refuse(let refusal):
-      if let purpose = submission.purpose { refuse(purpose.key, refusal, into: &effects) }
+      if let purpose = submission.purpose {
+        let status = told(refusal.code.status, refusal.message, of: submission)
+        effects.answers.append(.respond(purpose.key, status, payload: []))
+      }
       return
     case .accept: break
     }
@@ -258,9 +261,26 @@ extension GovernanceNode {
       }
       clients.endForward(answer.id)
       guard let purpose = submission.purpose else { return }
-      effects.answers.append(
-        .respond(purpose.key, CallStatus(code, answer.message), payload: []))
+      let status = told(code, answer.message, of: submission)
+      effects.answers.append(.respond(purpose.key, status, payload: []))
     }
+  }
+
+  /// A refusal as its caller hears it. That a receipt is taken no more ends an executor's waiting: it is said of what is
+  /// final here alone.
+  private func told(_ code: StatusCode, _ message: String, of submission: Submission) -> CallStatus {
+    guard [.notFound, .alreadyExists].contains(code), case .receipt(let signed) = submission.body else {
+      return CallStatus(code, message)
+    }
+    let decision = signed.content.decision.value
+    if decision < finality.size,
+      case .refuse(let refusal) = overlay.final.admits(
+        submission.body, attachment: submission.attachment, at: now.wall),
+      refusal.code.status == code
+    {
+      return CallStatus(code, message)
+    }
+    return CallStatus(.unavailable, "this is not final here yet (\(message)); try again, or ask another node")
   }
 }
 

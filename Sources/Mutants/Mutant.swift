@@ -108,6 +108,9 @@ public enum Mutant: String, CaseIterable, Sendable {
   case widerTokenTaken = "without-scope-check"
   case imageUnchecked = "without-image-check"
   case resultsUncompared = "without-result-comparison"
+  case wordNotCounted = "without-retention-word"
+  case droppedWhileRead = "without-reading-check"
+  case droppedContentKept = "without-dropped-removal"
   case oneExecutorAgrees = "without-distinct-executors"
 
   /// The one that is active; nil for none. Set between runs, never during one.

@@ -265,7 +265,7 @@ extension ExecutorInstance {
     jobs[position].refusals.removeAll { $0.node == node }
     jobs[position].refusals.append((node, isFinal))
     let isLate = now.since(since) >= settings.resultPatience
-    guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= settings.resultRefusals else {
+    guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= settings.believedRefusals else {
       return
     }
     conclude(position, writer.withoutArtifact(report.draft, why, salt: random.bytes(16)), into: &effects)
@@ -292,12 +292,29 @@ extension ExecutorInstance {
       effects.notices.append(.proofRefused("not a receipt that is waited for"))
       return
     }
+    letGo(of: position, into: &effects)
+    effects.notices.append(.receiptProven(token: signed.content.tokenID))
+  }
+
+  /// A node takes a receipt no more (Docs/Decisions/029-late-receipts.md). Where as many say so as it takes to sign, one of
+  /// them is honest; then the ledger has a receipt of this executor's for the token, or takes none any more, and to wait for
+  /// a proof would be to wait for ever.
+  mutating func receiptRefused(of token: String, by node: String, into effects: inout ExecutorEffects) {
+    guard let position = position(of: token), case .pending(let report, _, _) = jobs[position].phase else {
+      return
+    }
+    if !jobs[position].refusers.contains(node) { jobs[position].refusers.append(node) }
+    guard jobs[position].refusers.count >= settings.believedRefusals else { return }
+    letGo(of: position, into: &effects)
+    effects.notices.append(.receiptGivenUp(report.draft.receipt))
+  }
+
+  private mutating func letGo(of position: Int, into effects: inout ExecutorEffects) {
     let grant = jobs[position].burned.token.grant
-    let settled = TokenRecord.proven(
+    let settled = TokenRecord.settled(
       id: grant.tokenID, nonce: grant.nonce, expiresAt: grant.expiresAt)
     _ = write(TokenRecord.key(grant.tokenID), settled.bytes, into: &effects)
     jobs.remove(at: position)
-    effects.notices.append(.receiptProven(token: grant.tokenID))
   }
 }
 

@@ -22,6 +22,8 @@ public enum ExecutorEvent: Sendable {
   case keysOffered([LedgerProof])
   /// What governance answered to a report.
   case receiptProven(LedgerProof)
+  /// A node takes a token's receipt no more, for good: another counts, or nothing is remembered of its approval.
+  case receiptRefused(token: String, node: String)
   /// The preflight's findings.
   case classesFound([IsolationClass])
   /// What images there are, and what can run them; told before a job that may name one of them.
@@ -90,8 +92,8 @@ public struct ExecutorSettings: Sendable {
   /// How long nodes may go on refusing the artifact of a result, where they do not say that it is for good; less
   /// than `receiptPatience`.
   public var resultPatience = Interval.seconds(20)
-  /// How many nodes must refuse it before it is given up: more than may lie, as many as it takes to sign.
-  public var resultRefusals = 1
+  /// How many nodes must refuse it, or a receipt, before it is given up: more than may lie, as many as it takes to sign.
+  public var believedRefusals = 1
   /// How often a lease is asked for while none is live.
   public var challengeInterval = Interval.seconds(1)
   /// How long a sandbox may take beyond its wall-clock limit before it is killed from here.

@@ -62,7 +62,7 @@ public struct ExecutorInstance: Sendable {
       case .burned(let burned), .reported(let burned, _):
         let grant = burned.token.grant
         _ = nonces.burn(grant.nonce, token: grant.tokenID, expiresAt: grant.expiresAt)
-      case .proven(let id, let nonce, let end):
+      case .settled(let id, let nonce, let end):
         _ = nonces.burn(nonce, token: id, expiresAt: end)
       }
     }
@@ -87,6 +87,7 @@ public struct ExecutorInstance: Sendable {
     case .leaseOffered(let offer): take(offer, at: now, into: &effects)
     case .keysOffered(let links): take(links, into: &effects)
     case .receiptProven(let proof): settle(proof, into: &effects)
+    case .receiptRefused(let token, let node): receiptRefused(of: token, by: node, into: &effects)
     case .classesFound(let classes):
       activeClasses = classes
       isPreflightDone = true
@@ -170,7 +171,7 @@ public struct ExecutorInstance: Sendable {
       if Mutant.runAgainAfterCrash.isActive, case .burned = record { continue }
       #endif
       switch record {
-      case .proven: break
+      case .settled: break
       case .reported(let burned, let draft):
         let report = ReceiptReport(draft)
         effects.reports.append(report)

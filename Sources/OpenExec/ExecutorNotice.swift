@@ -26,6 +26,8 @@ public enum ExecutorNotice: Equatable, Sendable {
   /// A proof that is not the receipt of a job here.
   case proofRefused(String)
   case receiptProven(token: String)
+  /// Nobody takes the receipt any more.
+  case receiptGivenUp(Receipt)
 }
 
 extension ExecutorNotice {
@@ -57,6 +59,7 @@ extension ExecutorNotice {
     case .bundleLoaded(let hash): LogLine(.info, "bundle", [("policy_bundle_hash", .string(hash.hex))])
     case .proofRefused(let reason): LogLine(.warning, "proof_refused", [("reason", .string(reason))])
     case .receiptProven(let token): LogLine(.info, "receipt_proven", [("token_id", .string(token))])
+    case .receiptGivenUp(let receipt): LogLine(.warning, "receipt_given_up", receipt.logged)
     }
   }
 }

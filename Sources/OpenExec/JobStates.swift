@@ -6,6 +6,8 @@ struct Job {
   var phase: Phase
   /// The nodes that do not take the artifact of its result, each once; whether for good.
   var refusals: [(node: String, isFinal: Bool)] = []
+  /// The nodes that take its receipt no more, each once.
+  var refusers: [String] = []
 
   enum Phase {
     /// The nonce is being written. Can transition to: starting, concluding.

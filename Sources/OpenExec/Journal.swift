@@ -74,8 +74,8 @@ enum TokenRecord: Equatable, Sendable {
   case burned(BurnedToken)
   /// It is over, and governance must be told until it proves that it knows.
   case reported(BurnedToken, ReceiptDraft)
-  /// Its receipt is final; the nonce stays used.
-  case proven(id: String, nonce: String, expiresAt: Timestamp)
+  /// Its receipt is final, or nobody takes it any more; the nonce stays used. Kept as `proven`.
+  case settled(id: String, nonce: String, expiresAt: Timestamp)
 
   static func key(_ token: String) -> String { "token/\(token)" }
 
@@ -90,7 +90,7 @@ enum TokenRecord: Equatable, Sendable {
       ]
       if let artifact = draft.artifact { more.append(("artifact", artifact.json)) }
       return JSON.object(TokenRecord.members(burned) + more).canonicalBytes()
-    case .proven(let id, let nonce, let end):
+    case .settled(let id, let nonce, let end):
       return JSON.object([
         ("phase", "proven"), ("token_id", .string(id)), ("nonce", .string(nonce)),
         ("expires_at", .string(end.text)),
@@ -122,7 +122,7 @@ enum TokenRecord: Equatable, Sendable {
     let phase = try fields.text("phase")
     switch phase {
     case "proven":
-      self = .proven(
+      self = .settled(
         id: try fields.identifier("token_id"), nonce: try fields.identifier("nonce"),
         expiresAt: try fields.time("expires_at"))
     case "burned":

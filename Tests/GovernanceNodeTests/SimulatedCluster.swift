@@ -12,8 +12,6 @@ struct Faults {
   var lies: [[Lie]] = []
   /// What else happens.
   var items: [Schedule.Item] = []
-  /// Whether the bundle keeps files for a day.
-  var retains = false
   static let none = Faults()
 }
 
@@ -36,8 +34,6 @@ extension Simulator.World where Suite == Ed25519SHA512 {
           Schedule.Item(at: 0, .lie(UInt64(position) + 1, lie, length: 86_400_000_000_000)))
       }
     }
-    var schedule = Schedule(conditions, items + faults.items)
-    schedule.retains = faults.retains
-    try self.init(schedule)
+    try self.init(Schedule(conditions, items + faults.items))
   }
 }

@@ -14,7 +14,7 @@ struct ResultArtifactTests {
   /// A run over one labelled input that wrote this much.
   private func finished(_ count: Int, refusals: Int = 1) throws -> Shell {
     var settings = ExecutorSettings()
-    settings.resultRefusals = refusals
+    settings.believedRefusals = refusals
     var shell = try Shell(world, settings: settings)
     try shell.renew()
     shell.step(.jobOffered(world.job(reading: [SHA256.hash("one")])))

@@ -56,6 +56,10 @@ extension ScenarioLine {
       let tenant = try word("a tenant")
       guard Identifier.isValid(tenant) else { throw start.error("a tenant such as acme") }
       return .erase(tenant)
+    case "sleep":
+      let hours = try number("a number of hours", in: 1...10_000)
+      try expect("h")
+      return .sleep(hours: hours)
     case "transfer":
       try expect("to")
       return .transfer(to: try number("a node's number", in: 1...99))
@@ -95,7 +99,7 @@ extension ScenarioLine {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
-          + "revoke, transfer, members, replace, backup, policy, snapshot, program, activate, party, agent or approver"
+          + "revoke, erase, sleep, transfer, members, replace, backup, policy, snapshot, program, activate, party, agent or approver"
       )
     }
   }

@@ -63,6 +63,7 @@ extension Act {
     case .restrict(let kind, let target, let length):
       "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
     case .erase(let tenant): "erase \(tenant)"
+    case .sleep(let hours): "sleep \(hours) h"
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
     case .replace(let parties, let count): "replace \(written(parties)) by \(count)"

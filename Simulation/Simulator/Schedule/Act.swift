@@ -28,6 +28,10 @@ public enum Act: Hashable, Sendable {
   /// The process ends, and another program takes its place: one that applies semantics up to a number.
   case program(UInt64, semantics: UInt64)
 
+  /// All hosts sleep for so many hours at once, as soon as nothing runs: what was on its way goes on afterwards, and every
+  /// clock shows what has passed.
+  case sleep(hours: UInt64)
+
   /// A governance party lies in this way.
   case lie(UInt64, Lie, length: UInt64)
 

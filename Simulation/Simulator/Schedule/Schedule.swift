@@ -10,8 +10,11 @@ public struct Schedule: Hashable, Sendable {
   public var conditions: Conditions
   /// Ascending by time.
   public private(set) var items: [Item]
-  /// For tests, which let days pass: whether the bundle keeps files for a day.
-  var retains = false
+  /// Whether files may grow old: only then the bundle says for how long they are kept.
+  var retains: Bool {
+    conditions.semantics >= Semantics.retention
+      && items.contains { if case .sleep = $0.act { true } else { false } }
+  }
 
   /// One act at its time.
   public struct Item: Hashable, Sendable {

@@ -109,6 +109,8 @@ private struct ScheduleDraw {
   private mutating func drawHidden() {
     var revelations = SeededRandom(seed: conditions.seed, for: .schedule, named: 119, log: nil)
     for item in conditions.drawRevelations(using: &revelations) { add(item.at, item.act) }
+    var sleep = SeededRandom(seed: conditions.seed, for: .schedule, named: 121, log: nil)
+    for item in conditions.drawSleep(using: &sleep) { add(item.at, item.act) }
     // Who lacks an erased entry needs somebody who has the state: no seed has much else that takes entries away.
     let schedule = Schedule(conditions, items)
     guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.isEmpty,

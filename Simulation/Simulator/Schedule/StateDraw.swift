@@ -29,6 +29,15 @@ extension Conditions {
     return [Schedule.Item(at: 4 * second + random.below(8 * second), .erase("acme"))]
   }
 
+  /// All hosts sleep once or twice, for a day or two, in one seed of sixteen that begin with the semantics for it.
+  func drawSleep(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(60_000), semantics >= Semantics.retention else { return [] }
+    return (0..<(1 + random.below(2))).map { _ in
+      Schedule.Item(at: 4 * second + random.below(14 * second), .sleep(hours: 10 + random.below(40)))
+    }
+  }
+
   /// One party vetoes up to four requests, in one seed of five: not where somebody is left behind or lies, since the others
   /// must remain as many as sign.
   func drawVetoes(using random: inout SeededRandom) -> [Schedule.Item] {
