@@ -30,11 +30,13 @@ final class Station {
   /// Every node that this one may speak with, by its configuration and by the ledger.
   private var directory = PeerDirectory()
   private var lastPeerLook: UInt64 = 0
+  private var certificates: CertificateWatch
   private var links: [PeerLink] = []
   private(set) lazy var refusals = RefusalLog(station: self)
   private(set) lazy var notices = NoticeLog(station: self)
   private var peerServer: CallServer?
   private var clientServer: CallServer?
+  private var clientTrust: TrustPolicy?
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
@@ -62,6 +64,11 @@ final class Station {
     isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
     lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
     keyFolder = TenantKeyFolder(path: configuration.data + "/tenant-keys")
+    certificates = try CertificateWatch(
+      domain: configuration.domain,
+      authorities: try Certificate.read(pem: try Files.read(configuration.ownAuthority)),
+      certificate: { try Files.read(configuration.certificate) },
+      key: { try Files.readSecret(configuration.certificateKey) })
   }
 
   var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -137,7 +144,7 @@ final class Station {
 
   private func openPeers() throws {
     directory = try PeerDirectory(configuration)
-    let tls = try directory.tls(configuration)
+    let tls = try directory.tls(configuration, certificates.own)
     let server = try CallServer(
       loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
@@ -145,7 +152,9 @@ final class Station {
       guard let peer else { return refusals.incoming(from: address, end) }
       note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
     }
+    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
     peerServer = server
+    lookAtCertificate()
     for peer in directory.peers {
       links.append(PeerLink(station: self, peer: peer, tls: tls))
     }
@@ -156,10 +165,11 @@ final class Station {
   /// and authority are those of the act that two operators signed.
   private func lookAtPeers() {
     lastPeerLook = loop.now.nanoseconds
+    reviewPeers()
     guard let connections = node?.connections, let seats = node?.seats else { return }
     do {
       guard try directory.follow(seats, connections, own: configuration.id) else { return }
-      let tls = try directory.tls(configuration)
+      let tls = try directory.tls(configuration, certificates.own)
       peerServer?.trust(tls)
       for link in links where !directory.peers.contains(where: { $0.id == link.id }) {
         note(.info, "peer_left", [("peer", .string("\(link.id)"))])
@@ -175,6 +185,44 @@ final class Station {
     } catch {
       note(.error, "peers", [("reason", .string("\(error)"))])
     }
+  }
+
+  // MARK: Certificates
+
+  /// Since when certificates of a peer are taken, in seconds since 1970.
+  func oldestCertificate(of peer: PeerIdentity) -> Int64? {
+    guard let principal = Principal(path: String(peer.path.dropFirst())) else { return nil }
+    return node?.oldestCertificate(of: principal).map { $0.nanoseconds / 1_000_000_000 }
+  }
+
+  /// Ends the connections whose peers' certificates are refused by now.
+  private func reviewPeers() {
+    peerServer?.reviewPeers()
+    clientServer?.reviewPeers()
+    for link in links { link.reviewPeer() }
+  }
+
+  /// Takes another certificate up as soon as it lies in its file, from now on again and again.
+  private func lookAtCertificate() {
+    guard !isStopping else { return }
+    do {
+      switch certificates.look(now: wall.nanoseconds / 1_000_000_000) {
+      case .nothing: break
+      case .renewed: try renew()
+      case .refused(let reason): note(.error, "certificate_refused", [("reason", .string(reason))])
+      }
+      _ = try loop.schedule(after: CertificateWatch.pause) { [weak self] in self?.lookAtCertificate() }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  private func renew() throws {
+    let tls = try directory.tls(configuration, certificates.own)
+    peerServer?.renew(tls)
+    if let clientTrust { clientServer?.renew(try TLSContext(certificates.own, trust: clientTrust)) }
+    for link in links { link.renew(tls) }
+    note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
   }
 
   /// The share of the ceremony is of a key that signs no more.
@@ -194,19 +242,18 @@ final class Station {
     for path in configuration.clientAuthorities {
       authorities += try Certificate.read(pem: try Files.read(path))
     }
-    let tls = try TLSContext(
-      chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.readSecret(configuration.certificateKey),
-      // No node is a client: none is pinned, so none is admitted here.
-      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
+    // No node is a client: none is pinned, so none is admitted here.
+    let trust = TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:])
+    clientTrust = trust
     let server = try CallServer(
-      loop: loop, tls: tls, address: configuration.listenClients, configuration: serving)
+      loop: loop, tls: try TLSContext(certificates.own, trust: trust), address: configuration.listenClients, configuration: serving)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
     }
     server.onEnd = { [unowned self] peer, address, end in
       if peer == nil { refusals.incoming(from: address, end) }
     }
+    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
     server.finality = { [unowned self] in node?.finalityMark }
     clientServer = server
   }
@@ -395,6 +442,7 @@ final class Station {
     for answer in effects.answers { give(answer) }
     for notice in effects.notices { notices.write(notice) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
+    if effects.writes.contains(where: { if case .restriction = $0.name { true } else { false } }) { reviewPeers() }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
     if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
     if let reason = effects.fatal { fail(reason) }
