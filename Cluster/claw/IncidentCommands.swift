@@ -77,7 +77,8 @@ enum IncidentCommands {
   }
 
   /// Restricts a target, and says when the parties are bound by it.
-  static func restrict(_ kind: IncidentKind, _ target: IncidentTarget, _ call: Invocation) throws -> ExitCode {
+  static func restrict(_ kind: IncidentKind, _ target: IncidentTarget, _ call: Invocation) throws -> ExitCode
+  {
     let session = try Session(call.parsed)
     guard case .operator = session.identity.principal else {
       throw Failure(

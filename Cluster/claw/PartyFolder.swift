@@ -195,7 +195,8 @@ struct PartyFolder {
       let node = try JSON.parse(try Files.read("\(path)/node.json", limit: 1 << 20))
       let own = try invitation.pin()
       for file in (node["tls"]?["client_authorities"]?.array ?? []).compactMap(\.string) {
-        let authorities = try Certificate.read(pem: try Files.read(Files.resolve(file, in: path), limit: 1 << 20))
+        let authorities = try Certificate.read(
+          pem: try Files.read(Files.resolve(file, in: path), limit: 1 << 20))
         if authorities.contains(where: { $0.fingerprint == own }) { return true }
       }
       return false

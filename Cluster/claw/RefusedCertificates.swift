@@ -48,7 +48,8 @@ struct RefusedCertificates {
         oldest[principal.path] = before
         isNew = true
       } catch {
-        throw Failure(.other, "a node shows certificates as refused that the ledger does not refuse: \(error)")
+        throw Failure(
+          .other, "a node shows certificates as refused that the ledger does not refuse: \(error)")
       }
     }
     if isNew {

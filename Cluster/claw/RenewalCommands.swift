@@ -13,7 +13,8 @@ enum RenewalCommands {
     Command(
       "party renew", "make this party's node another key and certificate",
       options: [CommandOption("--dir", "DIR", "the party's folder"), days],
-      details: "A node that runs takes them up within seconds, and cuts no call short.\n" + afterwards, run: party),
+      details: "A node that runs takes them up within seconds, and cuts no call short.\n" + afterwards,
+      run: party),
     Command(
       "identity renew", "make someone another key for connections, and put its certificate in place",
       options: [
@@ -30,7 +31,8 @@ enum RenewalCommands {
       "revoke-certificates", "refuse someone's earlier certificates everywhere", operands: ["PRINCIPAL"],
       options: [
         CommandOption(
-          "--since", "FILE|TIME", "the certificate that took their place; or a time, before which none is taken")
+          "--since", "FILE|TIME",
+          "the certificate that took their place; or a time, before which none is taken")
       ] + IncidentCommands.restriction + Command.session,
       details: """
         PRINCIPAL is node/<n>, executor/<e>, tenant/<t>/agent/<a>, approver/<a>, operator/<o> or auditor/<a>. Connections
@@ -42,7 +44,9 @@ enum RenewalCommands {
     "The old certificate is taken until it ends, or until claw revoke-certificates PRINCIPAL --since FILE."
 
   /// Options of a certificate that comes after another: it begins later, by a second at least, so that the two are told apart.
-  private static func options(after old: String, _ parsed: ParsedCommand) throws -> CertificateAuthority.LeafOptions {
+  private static func options(after old: String, _ parsed: ParsedCommand) throws
+    -> CertificateAuthority.LeafOptions
+  {
     let last = try Certificate.read(pem: try Files.read(old, limit: 1 << 20))[0].validFrom
     let now = WallInstant.now.nanoseconds / 1_000_000_000
     let from = max(now - 60, last + 1)
@@ -100,13 +104,15 @@ enum RenewalCommands {
       return .ok
     }
     guard Files.exists(next) else {
-      throw Failure(.other, "\(next) is missing: first claw identity renew --dir \(path), which makes the request")
+      throw Failure(
+        .other, "\(next) is missing: first claw identity renew --dir \(path), which makes the request")
     }
     let chain = try Files.read(file, limit: 1 << 20)
     let secret = try Files.readSecret(next, limit: 1 << 20)
     let own = try OwnCertificate(chainPEM: chain, keyPEM: secret, domain: domain)
     guard own.identity == peer else {
-      throw Failure(.other, "\(file): expected a certificate of \(principal.path), found one of \(own.identity)")
+      throw Failure(
+        .other, "\(file): expected a certificate of \(principal.path), found one of \(own.identity)")
     }
     try Files.write(secret, to: "\(path)/client.key", mode: 0o600)
     try Files.write(chain, to: certificate)
@@ -141,7 +147,8 @@ enum RenewalCommands {
   private static func revoke(_ call: Invocation) throws -> ExitCode {
     let text = call.parsed.operand(0) ?? ""
     guard let principal = Principal(path: text) else {
-      throw UsageError("PRINCIPAL: expected such as node/<n>, executor/<e> or tenant/<t>/agent/<a>, found \"\(text)\"")
+      throw UsageError(
+        "PRINCIPAL: expected such as node/<n>, executor/<e> or tenant/<t>/agent/<a>, found \"\(text)\"")
     }
     let domain = try ClientIdentity(call.parsed).domain
     let before = try since(try call.parsed.required("--since"), of: principal, in: domain)
@@ -149,7 +156,9 @@ enum RenewalCommands {
   }
 
   /// A whole second: the beginning of a certificate, or a time.
-  private static func since(_ text: String, of principal: Principal, in domain: TrustDomain) throws -> Timestamp {
+  private static func since(_ text: String, of principal: Principal, in domain: TrustDomain) throws
+    -> Timestamp
+  {
     var seconds = Timestamp(text: text).map { $0.nanoseconds / 1_000_000_000 }
     if seconds == nil {
       let leaf = try Certificate.read(pem: try Files.read(text, limit: 1 << 20))[0]

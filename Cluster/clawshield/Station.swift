@@ -23,20 +23,20 @@ final class Station {
   /// Finds peers that are named and not addressed.
   let resolver: NameResolver
   private var random = SystemRandom()
-  private var node: Node?
+  private(set) var node: Node?
   private var ceremony: CeremonyDesk?
   private var joining: JoinDesk?
   private var restoring: RestoreDesk?
   /// Every node that this one may speak with, by its configuration and by the ledger.
-  private var directory = PeerDirectory()
+  private(set) var directory = PeerDirectory()
   private var lastPeerLook: UInt64 = 0
-  private var certificates: CertificateWatch
-  private var links: [PeerLink] = []
+  var certificates: CertificateWatch
+  private(set) var links: [PeerLink] = []
   private(set) lazy var refusals = RefusalLog(station: self)
   private(set) lazy var notices = NoticeLog(station: self)
-  private var peerServer: CallServer?
-  private var clientServer: CallServer?
-  private var clientTrust: TrustPolicy?
+  private(set) var peerServer: CallServer?
+  private(set) var clientServer: CallServer?
+  private(set) var clientTrust: TrustPolicy?
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
@@ -50,7 +50,7 @@ final class Station {
   private var effects = NodeEffects()
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
-  private var isStopping = false
+  private(set) var isStopping = false
   /// The share's file goes once what takes its place is durable.
   private var mustDestroyShare = false
 
@@ -149,7 +149,7 @@ final class Station {
       loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
     server.onEnd = { [unowned self] peer, address, end in
-      guard let peer else { return refusals.incoming(from: address, end) }
+      guard let peer, !end.isRefusal else { return refusals.incoming(from: address, end) }
       note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
     }
     server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
@@ -187,44 +187,6 @@ final class Station {
     }
   }
 
-  // MARK: Certificates
-
-  /// Since when certificates of a peer are taken, in seconds since 1970.
-  func oldestCertificate(of peer: PeerIdentity) -> Int64? {
-    guard let principal = Principal(path: String(peer.path.dropFirst())) else { return nil }
-    return node?.oldestCertificate(of: principal).map { $0.nanoseconds / 1_000_000_000 }
-  }
-
-  /// Ends the connections whose peers' certificates are refused by now.
-  private func reviewPeers() {
-    peerServer?.reviewPeers()
-    clientServer?.reviewPeers()
-    for link in links { link.reviewPeer() }
-  }
-
-  /// Takes another certificate up as soon as it lies in its file, from now on again and again.
-  private func lookAtCertificate() {
-    guard !isStopping else { return }
-    do {
-      switch certificates.look(now: wall.nanoseconds / 1_000_000_000) {
-      case .nothing: break
-      case .renewed: try renew()
-      case .refused(let reason): note(.error, "certificate_refused", [("reason", .string(reason))])
-      }
-      _ = try loop.schedule(after: CertificateWatch.pause) { [weak self] in self?.lookAtCertificate() }
-    } catch {
-      fail("\(error)")
-    }
-  }
-
-  private func renew() throws {
-    let tls = try directory.tls(configuration, certificates.own)
-    peerServer?.renew(tls)
-    if let clientTrust { clientServer?.renew(try TLSContext(certificates.own, trust: clientTrust)) }
-    for link in links { link.renew(tls) }
-    note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
-  }
-
   /// The share of the ceremony is of a key that signs no more.
   private func destroyFoundingShare() {
     let path = configuration.data + "/share.sealed"
@@ -246,12 +208,13 @@ final class Station {
     let trust = TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:])
     clientTrust = trust
     let server = try CallServer(
-      loop: loop, tls: try TLSContext(certificates.own, trust: trust), address: configuration.listenClients, configuration: serving)
+      loop: loop, tls: try TLSContext(certificates.own, trust: trust), address: configuration.listenClients,
+      configuration: serving)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
     }
     server.onEnd = { [unowned self] peer, address, end in
-      if peer == nil { refusals.incoming(from: address, end) }
+      if peer == nil || end.isRefusal { refusals.incoming(from: address, end) }
     }
     server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
     server.finality = { [unowned self] in node?.finalityMark }
@@ -442,7 +405,9 @@ final class Station {
     for answer in effects.answers { give(answer) }
     for notice in effects.notices { notices.write(notice) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
-    if effects.writes.contains(where: { if case .restriction = $0.name { true } else { false } }) { reviewPeers() }
+    if effects.writes.contains(where: { if case .restriction = $0.name { true } else { false } }) {
+      reviewPeers()
+    }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
     if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
     if let reason = effects.fatal { fail(reason) }

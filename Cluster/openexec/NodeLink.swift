@@ -23,6 +23,8 @@ final class NodeLink {
   private var isListening = false
   /// Its name had no address when it was looked up last.
   private var isUnknown = false
+  /// Why its certificate was refused last.
+  private var refused: PeerRefusal?
 
   init(station: ExecutorStation, node: ExecutorConfiguration.Node) {
     self.station = station
@@ -91,6 +93,7 @@ final class NodeLink {
     switch state {
     case .connected:
       isUnknown = false
+      refused = nil
       station.note(.info, "node_connected", [("node", .string(name))])
       station.connected(self)
     case .waiting(.unknownName(let address)), .closed(.unknownName(let address)):
@@ -100,6 +103,12 @@ final class NodeLink {
         station.note(.error, "node_address", [("node", .string(name)), ("address", .string(address))])
       }
       isUnknown = true
+    case .waiting(.peerRefused(let refusal)), .closed(.peerRefused(let refusal)):
+      isListening = false
+      if refused != refusal {
+        station.note(.warning, "node_refused", [("node", .string(name)), ("reason", .string("\(refusal)"))])
+      }
+      refused = refusal
     case .waiting, .closed, .connecting: isListening = false
     }
   }

@@ -38,12 +38,14 @@ extension ShieldState {
     guard before <= time else {
       return Refusal(
         .invalidArgument,
-        "expected a time that has come, found \(before.text): certificates that are issued now would be refused too")
+        "expected a time that has come, found \(before.text): certificates that are issued now would be refused too"
+      )
     }
     if let known = certificateRestriction(on: principal), known.before >= before {
       return Refusal(
         .alreadyExists,
-        "\(known.incidentID) refuses certificates of \(principal.path) from before \(known.before.text) already")
+        "\(known.incidentID) refuses certificates of \(principal.path) from before \(known.before.text) already"
+      )
     }
     return nil
   }
@@ -54,7 +56,8 @@ extension ShieldState {
     let prefix = IncidentTarget.certificates(of: principal)
     var found: (incidentID: String, before: Timestamp)?
     indexes.restrictions.forEach(from: TargetKey(target: prefix, incidentID: "")) { key, _ in
-      if key.target.hasPrefix(prefix), case .certificates(principal, let before)? = IncidentTarget(text: key.target)
+      if key.target.hasPrefix(prefix),
+        case .certificates(principal, let before)? = IncidentTarget(text: key.target)
       {
         found = (key.incidentID, before)
       }
@@ -66,7 +69,9 @@ extension ShieldState {
   /// Takes back the restriction that `cell` goes beyond; or `cell` itself, where one goes as far already: both were
   /// judged before either was in the log.
   mutating func replaceCertificates(of principal: Principal, before: Timestamp, by cell: inout IncidentCell) {
-    guard let known = certificateRestriction(on: principal), var old = incident(known.incidentID) else { return }
+    guard let known = certificateRestriction(on: principal), var old = incident(known.incidentID) else {
+      return
+    }
     guard known.before < before else {
       cell.liftedBy = cell.leaf
       return

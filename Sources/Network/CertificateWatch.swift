@@ -30,7 +30,8 @@ public struct CertificateWatch: Sendable {
   ///   - key: that of the key's file; read where the certificate is another.
   ///   - authorities: of this side's own party, where they are known: another pair must come from one of them.
   public init(
-    domain: TrustDomain, authorities: [Certificate] = [], certificate: @escaping Reading, key: @escaping Reading
+    domain: TrustDomain, authorities: [Certificate] = [], certificate: @escaping Reading,
+    key: @escaping Reading
   ) throws {
     own = try OwnCertificate(chainPEM: try certificate(), keyPEM: try key(), domain: domain)
     self.certificate = certificate

@@ -67,14 +67,17 @@ struct RenewalTests {
     try turn(world.loop) { !exact.isConnected }
   }
 
-  @Test("a server refuses a client whose certificate is too old, and ends the connections that it has of it; others stay")
+  @Test(
+    "a server refuses a client whose certificate is too old, and ends the connections that it has of it; others stay"
+  )
   func serverRefuses() throws {
     let world = try World()
     var oldest: Int64?
     world.server.oldestCertificate = { $0 == agent ? oldest : nil }
     let tls = try world.realm.context(agent, options: Self.old)
     let client = try world.client(tls: tls)
-    let other = try world.client(.operator("o"), tls: try world.realm.context(.operator("o"), options: Self.old))
+    let other = try world.client(
+      .operator("o"), tls: try world.realm.context(.operator("o"), options: Self.old))
     #expect(try world.code(client, "/test.T/Echo") == .ok)
     #expect(try world.code(other, "/test.T/Echo") == .ok)
     oldest = Self.now - 100
@@ -93,7 +96,9 @@ struct RenewalTests {
   @Test("a client that is to close lets the call that is open end, and takes no other")
   func closesWhenIdle() throws {
     let world = try World()
-    let client = try world.client { $0.reconnection = .backoff(first: .milliseconds(1), cap: .milliseconds(2)) }
+    let client = try world.client {
+      $0.reconnection = .backoff(first: .milliseconds(1), cap: .milliseconds(2))
+    }
     var answer: Result<[UInt8], CallStatus>?
     client.call("/test.T/Hold", [], timeout: .seconds(20)) { answer = $0 }
     try turn(world.loop) { !world.held.isEmpty }
@@ -120,7 +125,9 @@ struct RenewalTests {
     }
   }
 
-  private func watch(_ files: Files, _ realm: Realm, authorities: [Certificate]? = nil) throws -> CertificateWatch {
+  private func watch(_ files: Files, _ realm: Realm, authorities: [Certificate]? = nil) throws
+    -> CertificateWatch
+  {
     try CertificateWatch(
       domain: realm.domain, authorities: authorities ?? [realm.authority.certificate],
       certificate: { files.certificate }, key: { files.key })
