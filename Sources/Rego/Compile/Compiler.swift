@@ -34,6 +34,8 @@ public struct Policy: Sendable {
     root = try compiler.node(builder.root, path: [])
     groups = compiler.all
     try compiler.checkRecursion(root)
+    var inference = KindInference(compiler.clauses, groups: groups, numbers: numbers)
+    try inference.check()
     inputPaths = compiler.inputPaths
     var indexing = Indexing(groups)
     indexes = indexing.indexes()
@@ -106,6 +108,8 @@ private struct RuleCompiler {
   private var locations: [Int: (Location, SourceLines)] = [:]
   private(set) var places: [Location]?
   private(set) var inputPaths = InputPaths()
+  /// Every clause as it was resolved, in order.
+  private(set) var clauses: [KindInference.Clause] = []
 
   init(names: Names, numbers: GroupNumbers, places: [Location]?) {
     self.names = names
@@ -242,6 +246,10 @@ private struct RuleCompiler {
     var path: [Resolved] = []
     for part in prefix { path.append(try resolver.term(part)) }
     let result = try resolver.term(value)
+    clauses.append(
+      KindInference.Clause(
+        group: group, body: expressions, value: result, assigned: resolver.assigned, isMember: !path.isEmpty,
+        source: module.source))
     // What the head takes is bound by the body, or by itself.
     let slot = resolver.fresh()
     var head = expressions
