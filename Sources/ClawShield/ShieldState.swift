@@ -140,7 +140,9 @@ public struct ShieldState: Sendable {
     indexes.retention = compiled.bundle.retention
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter: break
+      case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter,
+        .constitution:
+        break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -284,6 +286,19 @@ public struct ShieldState: Sendable {
 
   func voter(_ owner: String) -> VoterCell? {
     guard case .voter(let cell) = cells[CellName.voter(owner)] else { return nil }
+    return cell
+  }
+
+  /// Remembers the constitution in force, which the amendment at `leaf` is about to replace.
+  mutating func keepConstitution(until leaf: LeafIndex) {
+    guard semantics >= Semantics.keptConstitutions else { return }
+    let cell = ConstitutionCell(constitution: compiled.bundle.constitution, leaf: leaf)
+    cells[CellName.constitution(cell.constitution.version)] = .constitution(cell)
+  }
+
+  /// A constitution that was in force before, by its version.
+  func formerConstitution(_ version: String) -> ConstitutionCell? {
+    guard case .constitution(let cell) = cells[CellName.constitution(version)] else { return nil }
     return cell
   }
 
