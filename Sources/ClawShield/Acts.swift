@@ -171,6 +171,9 @@ extension ShieldState {
         .failedPrecondition,
         "the bundle needs semantics \(bundle.leastSemantics), and \(semantics) is in force: see claw version")
     }
+    if semantics >= Semantics.inferredKinds, let objection = evaluator.objection(to: bundle) {
+      throw Refusal(.invalidArgument, "policy bundle: \(objection)")
+    }
     do {
       return try CompiledBundle(bundle, evaluator: evaluator)
     } catch {

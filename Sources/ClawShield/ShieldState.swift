@@ -73,6 +73,9 @@ public struct ShieldState: Sendable {
       throw .genesis("semantics \(bundle.leastSemantics) or newer, which the bundle needs")
     }
     let compiled = try CompiledBundle(bundle, evaluator: policyEvaluator)
+    if genesis.semantics >= Semantics.inferredKinds, let objection = policyEvaluator.objection(to: bundle) {
+      throw .bundle(objection)
+    }
     var state = ShieldState(
       cluster: cluster, genesis: GenesisCell(cluster: cluster, genesis: genesis), compiled: compiled,
       evaluator: policyEvaluator)

@@ -16,9 +16,13 @@ public struct Policy: Sendable {
   /// rule and then by file. `builtins` are known besides the
   /// language's own, whose names stay theirs.
   ///
-  /// - Parameter hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
-  public init(_ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false) throws(RegoSyntaxError)
-  {
+  /// - Parameters:
+  ///   - hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
+  ///   - infersKinds: whether calls are refused that can have no value for the kinds of variables, rules and functions.
+  ///     Otherwise they have none when they are evaluated.
+  public init(
+    _ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false, infersKinds: Bool = true
+  ) throws(RegoSyntaxError) {
     let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
     names = Names(ordered, builtins: builtins)
     var builder = RuleTreeBuilder()
@@ -34,8 +38,10 @@ public struct Policy: Sendable {
     root = try compiler.node(builder.root, path: [])
     groups = compiler.all
     try compiler.checkRecursion(root)
-    var inference = KindInference(compiler.clauses, groups: groups, numbers: numbers)
-    try inference.check()
+    if infersKinds {
+      var inference = KindInference(compiler.clauses, groups: groups, numbers: numbers)
+      try inference.check()
+    }
     inputPaths = compiler.inputPaths
     var indexing = Indexing(groups)
     indexes = indexing.indexes()
