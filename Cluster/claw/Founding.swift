@@ -150,11 +150,14 @@ enum Founding {
     // With it whoever is enrolled later is connected, as at parties that join (claw identity connect).
     try IdentityCommands.writeDirectory(directory, to: "\(root)/directory.json")
     let pem = String(decoding: try clients.certificate.pem(), as: UTF8.self)
+    // As at parties that join: whoever a party certifies is admitted by all, and what they may do is enrolled.
+    let authorities =
+      [(file: "clients.crt", pem: pem)]
+      + folders.map { (file: "\($0.invitation.name).crt", pem: $0.invitation.authority) }
     for folder in folders {
       let others = folders.map(\.invitation).filter { $0.id != folder.invitation.id }
       try folder.writeNode(
-        others: others, clientAuthorities: [("clients.crt", pem)], beginning: .ceremony("../../ceremony.json")
-      )
+        others: others, clientAuthorities: authorities, beginning: .ceremony("../../ceremony.json"))
     }
     return ceremony
   }

@@ -5,7 +5,7 @@ import Wire
 
 /// The powers for a bad day: what forbids needs one operator, what allows again two.
 enum IncidentCommands {
-  private static let restriction = [
+  static let restriction = [
     CommandOption("--reason", "TEXT", "why; kept beside the record"),
     CommandOption("--severity", "1-3", "default 1, the gravest"),
     CommandOption("--id", "ID", "the incident's name; default a fresh one"),
@@ -54,7 +54,7 @@ enum IncidentCommands {
     is down keeps its keys until it is back: claw erasures says which have destroyed theirs.
     """
 
-  private static let binding =
+  static let binding =
     "It binds every party the moment that it holds it; success is reported when as many parties as sign have "
     + "acknowledged\nit and one lease lifetime has passed: nothing that it forbids runs any more."
   private static let targets =
@@ -71,14 +71,19 @@ enum IncidentCommands {
   }
 
   private static func restrict(_ kind: IncidentKind, _ call: Invocation) throws -> ExitCode {
+    let operand = call.parsed.operand(0) ?? ""
+    return try restrict(
+      kind, kind == .revoke ? .token(try Operand.identifier(operand, "TOKEN-ID")) : try target(operand), call)
+  }
+
+  /// Restricts a target, and says when the parties are bound by it.
+  static func restrict(_ kind: IncidentKind, _ target: IncidentTarget, _ call: Invocation) throws -> ExitCode
+  {
     let session = try Session(call.parsed)
     guard case .operator = session.identity.principal else {
       throw Failure(
         .denied, "\(kind.rawValue) is for operators; this identity is \(session.identity.principal.path)")
     }
-    let operand = call.parsed.operand(0) ?? ""
-    let target: IncidentTarget =
-      kind == .revoke ? .token(try Operand.identifier(operand, "TOKEN-ID")) : try target(operand)
     let key = try session.cluster()
     let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
     let severity = try call.parsed.integer("--severity", in: 1...3, default: 1)

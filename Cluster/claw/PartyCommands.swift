@@ -56,7 +56,11 @@ enum PartyCommands {
         CommandOption("--request", "FILE", "the certificate request (PEM)"),
         CommandOption("--days", "N", "how long it is valid; default 365"),
         CommandOption("--out", "FILE", "the certificate"),
-      ], details: "A certificate only admits a connection; who may act is enrolled in the ledger.",
+      ],
+      details: """
+        A certificate only admits a connection; who may act is enrolled in the ledger. Nodes admit whom one of the
+        client_authorities in their node.json has certified: all parties' in clusters of claw init and claw party join.
+        """,
       run: certify),
   ]
 
@@ -273,6 +277,11 @@ enum PartyCommands {
       to: try IdentityFolder.peer(principal), request: request, options: options)
     let out = try parsed.required("--out")
     try Files.write(try certificate.pem(), to: out)
+    if try !folder.isClientAuthority {
+      call.remark(
+        "\(folder.path)/node.json does not name this party's ca.crt among client_authorities: its node will refuse the "
+          + "certificate, and so may others")
+    }
     call.say(
       Report(
         "\(out): \(principal.path), \(days) days",

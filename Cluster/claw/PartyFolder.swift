@@ -187,6 +187,22 @@ struct PartyFolder {
       keyPEM: try Files.readSecret("\(path)/ca.key", limit: 1 << 20), domain: invitation.domain)
   }
 
+  /// Whether this party's own node admits whom the party certifies; true also where there is no node.json yet, since it
+  /// will name the party's authority.
+  var isClientAuthority: Bool {
+    get throws {
+      guard Files.exists("\(path)/node.json") else { return true }
+      let node = try JSON.parse(try Files.read("\(path)/node.json", limit: 1 << 20))
+      let own = try invitation.pin()
+      for file in (node["tls"]?["client_authorities"]?.array ?? []).compactMap(\.string) {
+        let authorities = try Certificate.read(
+          pem: try Files.read(Files.resolve(file, in: path), limit: 1 << 20))
+        if authorities.contains(where: { $0.fingerprint == own }) { return true }
+      }
+      return false
+    }
+  }
+
   /// How a node's ledger begins.
   enum Beginning {
     /// With the key generation that this file describes; a path seen from the folder.

@@ -11,7 +11,8 @@ struct Program {
     Founding.commands + PartyCommands.all + IdentityCommands.all + ProposalCommands.all
     + ApprovalCommands.all + VetoCommands.all + StatusCommands.all + AlertCommands.all
     + ComplianceCommands.all + IncidentCommands.all + ErasureCommands.all
-    + SeverityCommands.all + RotationCommands.all + TraceCommands.all + EnrolmentCommands.all
+    + SeverityCommands.all + RotationCommands.all + RenewalCommands.all + TraceCommands.all
+    + EnrolmentCommands.all
     + MembersCommands.all + RecoverCommands.all + VersionCommands.all + BackupCommands.all
     + ArtifactCommands.all + ImageCommands.all + LedgerCommands.all + PolicyCommands.all
     + [PolicySigning.command] + PolicyActivation.all + PolicyShadow.all + Bench.commands

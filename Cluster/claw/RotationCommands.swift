@@ -19,7 +19,8 @@ enum RotationCommands {
       details: """
         KIND is agent, approver, operator, executor or auditor. Everything else of the enrolment stays. From the
         leaf on the old key counts for nothing: what it signs is refused. What else rotates: claw members rotate
-        (the cluster's key), claw members replace (a party's), claw party certify (certificates).
+        (the cluster's key), claw members replace (a party's), claw party renew and claw
+        identity renew (certificates).
         """, run: rotate)
   ]
 

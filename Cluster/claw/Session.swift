@@ -9,7 +9,8 @@ import Wire
 /// Speaks to a cluster as one identity: nodes are tried in order until one answers.
 final class Session {
   let identity: ClientIdentity
-  private let tls: TLSContext
+  /// Since when nodes' certificates are taken.
+  private var refused: RefusedCertificates
   private let timeout: Duration
   /// A node is asked nothing before it has caught up with all that was committed when it was connected to.
   private let isFresh: Bool
@@ -28,7 +29,7 @@ final class Session {
   /// `only`: no other node can do what is asked for.
   init(_ parsed: ParsedCommand, only: String? = nil, identity other: ClientIdentity? = nil) throws {
     identity = try other ?? ClientIdentity(parsed)
-    tls = try identity.tls()
+    refused = try RefusedCertificates(folder: identity.folder)
     isFresh = parsed.has("--fresh")
     timeout = .seconds(try parsed.integer("--timeout", in: 1...86_400, default: 60))
     streamTimeout = parsed.has("--timeout") ? timeout : nil
@@ -130,11 +131,20 @@ final class Session {
     if let client, answering == node.name { return client }
     let addresses = SocketAddress.resolve(node.address)
     guard !addresses.isEmpty else { throw CallStatus(.unavailable, "\(node.address) names no address") }
+    let tls: TLSContext
+    do {
+      // Read for every connection: another certificate may have taken the place of the last one's.
+      tls = try identity.tls()
+    } catch {
+      throw CallStatus(.failedPrecondition, "\(error)")
+    }
     var last = CallStatus(.unavailable, "no connection")
     for address in addresses {
       do throws(CallStatus) {
+        let refused = refused
         let client = try BlockingClient(
-          tls: tls, address: address, expecting: .exactly(.node(node.name)), timeout: Self.connectTimeout)
+          tls: tls, address: address, expecting: .exactly(.node(node.name)), timeout: Self.connectTimeout,
+          oldestCertificate: { refused.oldest(of: $0) })
         if isFresh {
           let request = CheckpointRequest(fresh: true).encode()
           _ = try client.call("/openexec.v1.Ledger/Checkpoint", request, timeout: .seconds(6))
@@ -204,6 +214,8 @@ final class Session {
     var key = key
     if try key.follow(answer.links) { try key.write(folder: identity.folder) }
     pinned = key
+    // The node that was just asked may itself be one whose certificate is refused.
+    if try refused.follow(answer.refusedCertificates, key) { drop() }
     return key
   }
 }

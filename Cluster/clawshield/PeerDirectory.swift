@@ -59,7 +59,7 @@ struct PeerDirectory {
   }
 
   /// What connections between nodes are made from: each node pinned to its own party's authority.
-  func tls(_ configuration: NodeConfiguration) throws -> TLSContext {
+  func tls(_ configuration: NodeConfiguration, _ certificate: OwnCertificate) throws -> TLSContext {
     let own = try Certificate.read(pem: try Files.read(configuration.ownAuthority))
     var authorities = own
     var pins: [String: CertificateFingerprint] = [:]
@@ -69,8 +69,7 @@ struct PeerDirectory {
       pins[peer.name] = peer.pin
     }
     return try TLSContext(
-      chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.readSecret(configuration.certificateKey),
+      certificate,
       trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
   }
 }

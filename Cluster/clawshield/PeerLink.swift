@@ -11,7 +11,9 @@ final class PeerLink {
   private unowned let station: Station
   private var client: CallClient?
   private let peer: PeerDirectory.Peer
-  private let tls: TLSContext
+  private var tls: TLSContext
+  /// A connection with another certificate of this node's, on its way to take the place of `client`.
+  private var successor: CallClient?
   private var wasConnected = false
 
   init(station: Station, peer: PeerDirectory.Peer, tls: TLSContext) {
@@ -24,15 +26,42 @@ final class PeerLink {
   var isConnected: Bool { if case .connected = client?.state { true } else { false } }
 
   func connect() {
+    let client = make()
+    client.onStateChange = { [unowned self] state in changed(state) }
+    self.client = client
+    client.connect()
+  }
+
+  private func make() -> CallClient {
     var configuration = CallClient.Configuration()
     configuration.reconnection = .backoff(first: .milliseconds(50), cap: .seconds(2))
     let client = CallClient(
       loop: station.loop, tls: tls, at: CallClient.Place(peer.address, resolver: station.resolver),
       expecting: .exactly(.node(peer.name)), configuration: configuration)
-    client.onStateChange = { [unowned self] state in changed(state) }
-    self.client = client
-    client.connect()
+    client.oldestCertificate = { [unowned station] in station.oldestCertificate(of: $0) }
+    return client
   }
+
+  /// Connects with another certificate, and lets the old connection go when the new one is there.
+  func renew(_ tls: TLSContext) {
+    self.tls = tls
+    dropSuccessor()
+    let next = make()
+    successor = next
+    next.onStateChange = { [unowned self] state in
+      guard case .connected = state else { return }
+      client?.onStateChange = nil
+      client?.close()
+      client = next
+      successor = nil
+      next.onStateChange = { [unowned self] state in changed(state) }
+      changed(state)
+    }
+    next.connect()
+  }
+
+  /// Ends the connection where its peer's certificate is refused by now.
+  func reviewPeer() { client?.reviewPeer() }
 
   private func changed(_ state: CallClient.State) {
     switch state {
@@ -61,5 +90,12 @@ final class PeerLink {
     client?.onStateChange = nil
     client?.close()
     client = nil
+    dropSuccessor()
+  }
+
+  private func dropSuccessor() {
+    successor?.onStateChange = nil
+    successor?.close()
+    successor = nil
   }
 }

@@ -23,18 +23,20 @@ final class Station {
   /// Finds peers that are named and not addressed.
   let resolver: NameResolver
   private var random = SystemRandom()
-  private var node: Node?
+  private(set) var node: Node?
   private var ceremony: CeremonyDesk?
   private var joining: JoinDesk?
   private var restoring: RestoreDesk?
   /// Every node that this one may speak with, by its configuration and by the ledger.
-  private var directory = PeerDirectory()
+  private(set) var directory = PeerDirectory()
   private var lastPeerLook: UInt64 = 0
-  private var links: [PeerLink] = []
+  var certificates: CertificateWatch
+  private(set) var links: [PeerLink] = []
   private(set) lazy var refusals = RefusalLog(station: self)
   private(set) lazy var notices = NoticeLog(station: self)
-  private var peerServer: CallServer?
-  private var clientServer: CallServer?
+  private(set) var peerServer: CallServer?
+  private(set) var clientServer: CallServer?
+  private(set) var clientTrust: TrustPolicy?
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
@@ -48,7 +50,7 @@ final class Station {
   private var effects = NodeEffects()
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
-  private var isStopping = false
+  private(set) var isStopping = false
   /// The share's file goes once what takes its place is durable.
   private var mustDestroyShare = false
 
@@ -62,6 +64,11 @@ final class Station {
     isFounded = try store.get(.entries, [0, 0, 0, 0, 0, 0, 0, 0]) != nil
     lock = try LockOwner(path: configuration.data + "/lock", isFounded: isFounded)
     keyFolder = TenantKeyFolder(path: configuration.data + "/tenant-keys")
+    certificates = try CertificateWatch(
+      domain: configuration.domain,
+      authorities: try Certificate.read(pem: try Files.read(configuration.ownAuthority)),
+      certificate: { try Files.read(configuration.certificate) },
+      key: { try Files.readSecret(configuration.certificateKey) })
   }
 
   var wall: Timestamp { Timestamp(nanoseconds: WallInstant.now.nanoseconds) ?? .epoch }
@@ -137,15 +144,17 @@ final class Station {
 
   private func openPeers() throws {
     directory = try PeerDirectory(configuration)
-    let tls = try directory.tls(configuration)
+    let tls = try directory.tls(configuration, certificates.own)
     let server = try CallServer(
       loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
     server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
     server.onEnd = { [unowned self] peer, address, end in
-      guard let peer else { return refusals.incoming(from: address, end) }
+      guard let peer, !end.isRefusal else { return refusals.incoming(from: address, end) }
       note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
     }
+    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
     peerServer = server
+    lookAtCertificate()
     for peer in directory.peers {
       links.append(PeerLink(station: self, peer: peer, tls: tls))
     }
@@ -156,10 +165,11 @@ final class Station {
   /// and authority are those of the act that two operators signed.
   private func lookAtPeers() {
     lastPeerLook = loop.now.nanoseconds
+    reviewPeers()
     guard let connections = node?.connections, let seats = node?.seats else { return }
     do {
       guard try directory.follow(seats, connections, own: configuration.id) else { return }
-      let tls = try directory.tls(configuration)
+      let tls = try directory.tls(configuration, certificates.own)
       peerServer?.trust(tls)
       for link in links where !directory.peers.contains(where: { $0.id == link.id }) {
         note(.info, "peer_left", [("peer", .string("\(link.id)"))])
@@ -194,19 +204,19 @@ final class Station {
     for path in configuration.clientAuthorities {
       authorities += try Certificate.read(pem: try Files.read(path))
     }
-    let tls = try TLSContext(
-      chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.readSecret(configuration.certificateKey),
-      // No node is a client: none is pinned, so none is admitted here.
-      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:]))
+    // No node is a client: none is pinned, so none is admitted here.
+    let trust = TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:])
+    clientTrust = trust
     let server = try CallServer(
-      loop: loop, tls: tls, address: configuration.listenClients, configuration: serving)
+      loop: loop, tls: try TLSContext(certificates.own, trust: trust), address: configuration.listenClients,
+      configuration: serving)
     for method in Method.allCases {
       server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
     }
     server.onEnd = { [unowned self] peer, address, end in
-      if peer == nil { refusals.incoming(from: address, end) }
+      if peer == nil || end.isRefusal { refusals.incoming(from: address, end) }
     }
+    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
     server.finality = { [unowned self] in node?.finalityMark }
     clientServer = server
   }
@@ -395,6 +405,9 @@ final class Station {
     for answer in effects.answers { give(answer) }
     for notice in effects.notices { notices.write(notice) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
+    if effects.writes.contains(where: { if case .restriction = $0.name { true } else { false } }) {
+      reviewPeers()
+    }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
     if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
     if let reason = effects.fatal { fail(reason) }

@@ -23,6 +23,8 @@ final class ExecutorStation {
   private var pin: ClusterPin?
   private var answers: [(node: String, pin: ClusterPin)] = []
   private(set) var links: [NodeLink] = []
+  private var certificates: CertificateWatch
+  private var trust: TrustPolicy
   private var hosts: SandboxHosts?
   private var effects = ExecutorEffects()
   private var isStopping = false
@@ -46,6 +48,17 @@ final class ExecutorStation {
     journal = JournalFolder(path: configuration.data + "/journal")
     resolver = try NameResolver(loop: loop)
     signingKey = try KeyFile.readSigningKey(configuration.signingKey)
+    // Its own authority is its nodes' to know.
+    certificates = try CertificateWatch(
+      domain: configuration.domain, certificate: { try Files.read(configuration.certificate) },
+      key: { try Files.readSecret(configuration.certificateKey) })
+    var authorities: [Certificate] = []
+    var pins: [String: CertificateFingerprint] = [:]
+    for node in configuration.nodes {
+      authorities += try Certificate.read(pem: try Files.read(node.authority))
+      pins[node.name] = node.pin
+    }
+    trust = TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins)
   }
 
   func note(_ level: LogLine.Level, _ event: String, _ fields: [(String, JSON)] = []) {
@@ -64,19 +77,11 @@ final class ExecutorStation {
   func start() throws {
     hosts = try configuration.hosts(on: loop, folder: configuration.machines)
     pin = try ClusterPin.read(configuration.data + "/cluster.json")
-    var authorities: [Certificate] = []
-    var pins: [String: CertificateFingerprint] = [:]
-    for node in configuration.nodes {
-      authorities += try Certificate.read(pem: try Files.read(node.authority))
-      pins[node.name] = node.pin
-    }
-    let tls = try TLSContext(
-      chainPEM: try Files.read(configuration.certificate),
-      keyPEM: try Files.readSecret(configuration.certificateKey),
-      trust: TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: pins))
+    let tls = try TLSContext(certificates.own, trust: trust)
     for node in configuration.nodes { links.append(NodeLink(station: self, node: node)) }
     for link in links { link.connect(tls) }
     if pin != nil { try begin() }
+    lookAtCertificate()
     listenForProbes()
     tick()
   }
@@ -199,10 +204,40 @@ final class ExecutorStation {
     guard !isStopping else { return }
     if pin == nil { learnCluster() }
     step(.tick)
-    for link in links { listen(to: link) }
+    for link in links {
+      link.reviewPeer()
+      listen(to: link)
+    }
     do {
       let pause = Duration.nanoseconds(ExecutorSettings.tick.nanoseconds)
       _ = try loop.schedule(after: pause) { [unowned self] in tick() }
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  // MARK: Certificates
+
+  /// Since when certificates of a node are taken, in seconds since 1970, as the newest lease of this run says.
+  func oldestCertificate(of peer: PeerIdentity) -> Int64? {
+    guard let principal = Principal(path: String(peer.path.dropFirst())) else { return nil }
+    let oldest = executor?.leases.current?.restrictions.oldestCertificate(of: principal)
+    return oldest.map { $0.nanoseconds / 1_000_000_000 }
+  }
+
+  /// Takes another certificate up as soon as it lies in its file, from now on again and again.
+  private func lookAtCertificate() {
+    guard !isStopping else { return }
+    do {
+      switch certificates.look(now: wallTime.nanoseconds / 1_000_000_000) {
+      case .nothing: break
+      case .renewed:
+        let tls = try TLSContext(certificates.own, trust: trust)
+        for link in links { link.renew(tls) }
+        note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
+      case .refused(let reason): note(.error, "certificate_refused", [("reason", .string(reason))])
+      }
+      _ = try loop.schedule(after: CertificateWatch.pause) { [weak self] in self?.lookAtCertificate() }
     } catch {
       fail("\(error)")
     }

@@ -161,6 +161,13 @@ static inline int64_t cssl_not_after(const X509 *certificate) {
   return (int64_t)timegm(&time);
 }
 
+/// The beginning of a certificate's validity in seconds since 1970, or -1.
+static inline int64_t cssl_not_before(const X509 *certificate) {
+  struct tm time;
+  if (!ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &time)) return -1;
+  return (int64_t)timegm(&time);
+}
+
 static inline int cssl_is_end_of_pem(unsigned long error) {
   return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }

@@ -126,31 +126,6 @@ extension ShieldState {
     return .accept
   }
 
-  /// A bundle comes into force under the constitution in force; another one comes with the bundle that is issued under
-  /// it, by an act that says so, and with it every bundle of the one before can no longer (POL-9). One that is only asked
-  /// may be of the next already.
-  private func requireConstitution(_ constitution: Constitution, _ mode: PolicyMode) throws(Refusal) {
-    let current = compiled.bundle.constitution
-    switch mode {
-    case .activate:
-      guard constitution == current else {
-        throw Refusal(
-          .failedPrecondition,
-          "the bundle is issued under constitution \(constitution.words); in force is \(current.words): issue it under that, "
-            + "or amend (claw policy amend)")
-      }
-    case .amend:
-      guard constitution.version != current.version else {
-        throw Refusal(
-          .failedPrecondition,
-          constitution == current
-            ? "constitution \(current.version) is in force already: activate the bundle"
-            : "constitution \(current.version) is in force with other contents: another has another version")
-      }
-    case .shadow, .unshadow: break
-    }
-  }
-
   /// That a person who is enrolled has signed the bundle as its author; a signature that was stripped is
   /// none. The first bundle needs no author: every party has signed for it.
   private func requireAuthor(of bundle: PolicyBundle, at time: Timestamp) throws(Refusal) {
@@ -196,6 +171,9 @@ extension ShieldState {
         .failedPrecondition,
         "the bundle needs semantics \(bundle.leastSemantics), and \(semantics) is in force: see claw version")
     }
+    if semantics >= Semantics.inferredKinds, let objection = evaluator.objection(to: bundle) {
+      throw Refusal(.invalidArgument, "policy bundle: \(objection)")
+    }
     do {
       return try CompiledBundle(bundle, evaluator: evaluator)
     } catch {
@@ -215,6 +193,7 @@ extension ShieldState {
     // Admitted a moment ago, so it compiles.
     guard let bundle = try? compile(act, attachment) else { return }
     guard act.mode.isInForce else { return setShadow(bundle, at: index) }
+    if act.mode == .amend { keepConstitution(until: index) }
     activate(bundle, at: index)
     if shadow?.bundle.hash == bundle.bundle.hash { setShadow(nil, at: index) }
     if act.killRunning { killRunning(cause: index) }

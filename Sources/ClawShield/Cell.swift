@@ -38,6 +38,8 @@ public enum Cell: MerkleValue, Equatable {
   case erasure(ErasureCell)
   /// `voter/<owner>`: when a person voted last.
   case voter(VoterCell)
+  /// `constitution/<version>`: one that was in force, and what it said.
+  case constitution(ConstitutionCell)
   /// `approvals/<n>`: which of the leaves 1024 n to 1024 n + 1023 parse as approving decisions.
   case approvals(ApprovalBits)
 
@@ -62,6 +64,7 @@ public enum Cell: MerkleValue, Equatable {
     case .dropped(let cell): cell.json
     case .erasure(let cell): cell.json
     case .voter(let cell): cell.json
+    case .constitution(let cell): cell.json
     case .approvals(let cell): cell.json
     }
   }
@@ -104,6 +107,7 @@ public enum Cell: MerkleValue, Equatable {
     case "dropped": cell = .dropped(try DroppedCell(from: &fields))
     case "erasure": cell = .erasure(try ErasureCell(from: &fields))
     case "voter": cell = .voter(try VoterCell(from: &fields))
+    case "constitution": cell = .constitution(try ConstitutionCell(from: &fields))
     case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
     default: throw .unknownField(String(name.prefix(64)))
     }
@@ -130,6 +134,7 @@ public enum Cell: MerkleValue, Equatable {
     case .dropped(let cell): cell.name
     case .erasure(let cell): CellName.erasure(cell.tenantID)
     case .voter(let cell): CellName.voter(cell.owner)
+    case .constitution(let cell): CellName.constitution(cell.constitution.version)
     case .approvals(let cell): CellName.approvals(cell.chunk)
     }
   }
@@ -157,6 +162,7 @@ enum CellName {
   }
   static func erasure(_ tenant: String) -> String { "erasure/\(tenant)" }
   static func voter(_ owner: String) -> String { "voter/\(owner)" }
+  static func constitution(_ version: String) -> String { "constitution/\(version)" }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
 }
 

@@ -40,6 +40,7 @@ extension ShieldState {
           : "\(act.incidentID) was lifted, and a lifted id never binds again")
     }
     try requireValidity(act.validUntil, at: time)
+    if let refusal = certificatesRefusal(act, at: time) { throw refusal }
     guard indexes.incidents < capacity.incidents || !act.kind.isRestriction || act.target == .all else {
       throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
     }
@@ -62,10 +63,15 @@ extension ShieldState {
       lift(act, contentHash: signed.contentHash, at: index)
       return
     }
-    setIncident(
-      IncidentCell(
-        incidentID: act.incidentID, origin: .signed(signed.contentHash), target: act.target, leaf: index,
-        at: logTime))
+    var cell = IncidentCell(
+      incidentID: act.incidentID, origin: .signed(signed.contentHash), target: act.target, leaf: index,
+      at: logTime)
+    if case .certificates(let principal, let before) = act.target {
+      replaceCertificates(of: principal, before: before, by: &cell)
+      setIncident(cell)
+      return
+    }
+    setIncident(cell)
     restrict(act.target, because: "\(act.kind.rawValue) \(act.incidentID)", cause: index)
   }
 
@@ -126,6 +132,7 @@ extension ShieldState {
         if key.group == group { out.append(key.index) }
         return key.group == group
       }
+    case .certificates: return []
     case .all, .tenant, .principal:
       indexes.outstanding.forEach { _, proposal in
         out.append(proposal)
@@ -157,6 +164,7 @@ extension ShieldState {
     case .tenant(let name): tenants(of: cell.content).contains(name)
     case .principal(let principal): principal == cell.content.requestedBy || principal == executor
     case .token(let id): id == tokenID
+    case .certificates: false
     }
   }
 

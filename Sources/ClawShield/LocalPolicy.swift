@@ -21,7 +21,7 @@ public struct LocalPolicy: Sendable {
   public init(files: [(path: String, text: String)]) throws(ShieldError) {
     let contents = try RegoBundle(files)
     do {
-      policy = try Policy(contents.modules)
+      policy = try Policy(contents.modules, infersKinds: false)
     } catch {
       throw .bundle(error.description)
     }

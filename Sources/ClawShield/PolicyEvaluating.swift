@@ -64,6 +64,14 @@ public struct VoterInput: Sendable {
 public protocol PolicyEvaluating: Sendable {
   /// Makes a bundle ready, once; refuses one that this evaluator cannot enforce in full (POL-4).
   func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy
+  /// Why a bundle that compiles should not come into force all the same; nil where nothing is against it. Asked since
+  /// `Semantics.inferredKinds`, of bundles that are proposed and not of those in force.
+  func objection(to bundle: PolicyBundle) -> String?
+}
+
+extension PolicyEvaluating {
+  /// Nothing beyond what does not compile.
+  public func objection(to bundle: PolicyBundle) -> String? { nil }
 }
 
 /// A bundle's policy, ready to be asked.
@@ -87,6 +95,10 @@ public struct BundlePolicy: PolicyEvaluating {
 
   public func compile(_ bundle: PolicyBundle) throws(ShieldError) -> any ReadyPolicy {
     if bundle.hasRego { try RegoPolicy(bundle) } else { try DeclarativePolicy(bundle) }
+  }
+
+  public func objection(to bundle: PolicyBundle) -> String? {
+    bundle.hasRego ? RegoPolicy.kindFault(bundle) : nil
   }
 }
 

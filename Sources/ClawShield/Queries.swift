@@ -97,15 +97,24 @@ extension ShieldState: CustomStringConvertible {
   /// How long an entry stays on the list after its record: as long as the longest-lived token.
   static let restrictionListing = Interval.seconds(Int64(Floor.maximumTokenSeconds))
 
+  /// Whether leases name it until it is lifted: they say by it whether anything runs, and which nodes' certificates
+  /// executors take.
+  private static func staysListed(_ target: IncidentTarget) -> Bool {
+    switch target {
+    case .all, .certificates(of: .node, before: _): true
+    case .tenant, .principal, .token, .certificates: false
+    }
+  }
+
   /// What leases must forbid. An entry leaves the list fifteen minutes after its record, when no token
   /// from before it is left; what it forbids stays forbidden here until it is lifted. A global halt
-  /// stays on the list until it is lifted, because it is the lease's mode. Where more restrictions come
+  /// stays on the list until it is lifted, because it is the lease's mode, and so does what is refused of nodes' certificates. Where more restrictions come
   /// within fifteen minutes than a list holds, the list says that everything is halted.
   public var restrictions: RestrictionList {
     let oldest = logTime.advanced(by: Interval(nanoseconds: -Self.restrictionListing.nanoseconds))
     var entries: [RestrictionList.Entry] = []
     indexes.restrictions.forEach { key, at in
-      if let target = IncidentTarget(text: key.target), target == .all || at > oldest {
+      if let target = IncidentTarget(text: key.target), Self.staysListed(target) || at > oldest {
         entries.append(RestrictionList.Entry(incidentID: key.incidentID, target: target))
       }
       return entries.count < RestrictionList.maximumEntries / 2
@@ -124,11 +133,14 @@ extension ShieldState: CustomStringConvertible {
     incident(incidentID).map { $0.liftedBy == nil } ?? false
   }
 
-  /// Every restriction in force, ascending by target; also those that leases do not name any more.
+  /// Every restriction in force, ascending by target; also those that leases do not name any more. One on a token is
+  /// over when no token from before it can be left: token ids are not given twice.
   public func inForce(limit: Int) -> [InForce] {
+    let oldest = logTime.advanced(by: Interval(nanoseconds: -Self.restrictionListing.nanoseconds))
     var out: [InForce] = []
     indexes.restrictions.forEach { key, at in
       guard out.count < limit, let target = IncidentTarget(text: key.target) else { return false }
+      if case .token = target, at <= oldest { return true }
       var derived: DerivedIncident.Kind?
       if case .breaker(let incident, _)? = incident(key.incidentID)?.origin { derived = incident.kind }
       out.append(InForce(incidentID: key.incidentID, target: target, at: at, derived: derived))
@@ -260,7 +272,7 @@ extension ShieldState: CustomStringConvertible {
     case .incident(let act):
       switch act.content.target {
       case .tenant(let name): name
-      case .principal(let principal): tenant(of: principal)
+      case .principal(let principal), .certificates(of: let principal, before: _): tenant(of: principal)
       case .all, .token: nil
       }
     case .genesis, .term, .tick, .members, .derivedMembers, .key, .version, .policy, .ballot, .recovery:

@@ -25,7 +25,8 @@ struct RegoPolicy: ReadyPolicy {
     }
     let contents = try RegoBundle(bundle.files)
     do {
-      policy = try Policy(contents.modules)
+      // What was in force before kinds were inferred goes on as it was; see `kindFault`.
+      policy = try Policy(contents.modules, infersKinds: false)
     } catch {
       throw .bundle(error.description)
     }
@@ -41,6 +42,18 @@ struct RegoPolicy: ReadyPolicy {
     data = contents.data
     budget = bundle.budget
     definitions = .object(ObjectValue(bundle.actions.map { (.string($0.name), Value($0.json)) }))
+  }
+
+  /// The first call of a bundle that compiles which can have no value, whatever it is asked; nil where there is none.
+  static func kindFault(_ bundle: PolicyBundle) -> String? {
+    do {
+      _ = try Policy(try RegoBundle(bundle.files).modules)
+      return nil
+    } catch let error as RegoSyntaxError {
+      return error.description
+    } catch {
+      return "\(error)"
+    }
   }
 
   func evaluate(_ input: PolicyInput) -> PolicyAnswer {

@@ -73,6 +73,9 @@ public struct ShieldState: Sendable {
       throw .genesis("semantics \(bundle.leastSemantics) or newer, which the bundle needs")
     }
     let compiled = try CompiledBundle(bundle, evaluator: policyEvaluator)
+    if genesis.semantics >= Semantics.inferredKinds, let objection = policyEvaluator.objection(to: bundle) {
+      throw .bundle(objection)
+    }
     var state = ShieldState(
       cluster: cluster, genesis: GenesisCell(cluster: cluster, genesis: genesis), compiled: compiled,
       evaluator: policyEvaluator)
@@ -140,7 +143,9 @@ public struct ShieldState: Sendable {
     indexes.retention = compiled.bundle.retention
     cells.forEach { _, cell in
       switch cell {
-      case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter: break
+      case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter,
+        .constitution:
+        break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
         indexes.add(box.cell)
@@ -284,6 +289,19 @@ public struct ShieldState: Sendable {
 
   func voter(_ owner: String) -> VoterCell? {
     guard case .voter(let cell) = cells[CellName.voter(owner)] else { return nil }
+    return cell
+  }
+
+  /// Remembers the constitution in force, which the amendment at `leaf` is about to replace.
+  mutating func keepConstitution(until leaf: LeafIndex) {
+    guard semantics >= Semantics.keptConstitutions else { return }
+    let cell = ConstitutionCell(constitution: compiled.bundle.constitution, leaf: leaf)
+    cells[CellName.constitution(cell.constitution.version)] = .constitution(cell)
+  }
+
+  /// A constitution that was in force before, by its version.
+  func formerConstitution(_ version: String) -> ConstitutionCell? {
+    guard case .constitution(let cell) = cells[CellName.constitution(version)] else { return nil }
     return cell
   }
 

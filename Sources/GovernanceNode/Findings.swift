@@ -143,6 +143,8 @@ public struct FindingReader: Sendable {
   /// What operators forbid is SEV-1, what a breaker does SEV-2; that a tenant took its consent back is its right.
   private mutating func readRestriction(_ entry: JSON) {
     let id = entry["incident_id"]?.string ?? "?"
+    // Whose earlier certificates are refused has newer ones: nothing is wrong.
+    if case .certificates? = (entry["target"]?.string).flatMap(IncidentTarget.init(text:)) { return }
     let what = "\(entry["target"]?.string ?? "?") is restricted since \(entry["at"]?.string ?? "?") by \(id)"
     guard let derived = entry["derived"]?.string else { return add(1, "restriction", id, what) }
     add(derived == DerivedIncident.Kind.crossingRevoked.rawValue ? 3 : 2, derived, id, what)

@@ -9,7 +9,8 @@ extension GovernanceNode {
   func checkpoint(_ key: CallKey, into effects: inout NodeEffects) {
     let response = CheckpointResponse(
       note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: anchorKey.hex,
-      crashOnly: overlay.final.membership.faultsTolerated < 1, links: anchoredLinks(after: 0))
+      crashOnly: overlay.final.membership.faultsTolerated < 1, links: anchoredLinks(after: 0),
+      refusedCertificates: overlay.final.nodeCertificates.compactMap { proof(of: $0.leaf)?.encoded })
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
   }
 

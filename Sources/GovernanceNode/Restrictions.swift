@@ -114,6 +114,16 @@ struct BoundRestrictions: Sendable {
     return batch.isEmpty ? nil : batch
   }
 
+  /// Since when certificates of somebody are taken: by the log, and by what binds at once.
+  func oldestCertificate(of principal: Principal, with state: ShieldState) -> Timestamp? {
+    var oldest = state.oldestCertificate(of: principal)
+    for entry in bound where !state.isLifted(entry.act.incidentID) {
+      guard case .certificates(principal, let before) = entry.act.target else { continue }
+      oldest = max(oldest ?? before, before)
+    }
+    return oldest
+  }
+
   func showAll(to peer: NodeID, into effects: inout NodeEffects) {
     for entry in bound {
       let shown = RestrictionShown(
@@ -164,6 +174,11 @@ enum Statements {
 }
 
 extension GovernanceNode {
+  /// Since when certificates of somebody are taken here; nil where any is that an authority has issued.
+  public func oldestCertificate(of principal: Principal) -> Timestamp? {
+    restrictions.oldestCertificate(of: principal, with: overlay.final)
+  }
+
   /// Binds this party to a restriction at once, if it is one and validly signed.
   mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) {
     #if SIMULATION
@@ -173,7 +188,8 @@ extension GovernanceNode {
     #endif
     // What is old news does not bind: a statement binds while it is valid, and from then on until it is lifted.
     guard let act = try? Statements.incident(statement), act.content.kind.isRestriction,
-      act.content.validUntil > now.wall, !overlay.final.isRestricted(by: act.content.incidentID),
+      act.content.validUntil > now.wall, overlay.final.certificatesRefusal(act.content, at: now.wall) == nil,
+      !overlay.final.isRestricted(by: act.content.incidentID),
       isForgotten || !overlay.final.isLifted(act.content.incidentID), isByOperator(act),
       let attached = try? Attachment(parsing: attachment),
       (try? attached.check(against: .incident(act))) != nil
@@ -263,6 +279,12 @@ extension GovernanceNode {
     // An operator who was not answered asks again: by now the restriction may be final, and binds through
     // the log.
     let isFinal = overlay.final.isRestricted(by: id)
+    if !isFinal, !restrictions.contains(id),
+      let refusal = overlay.final.certificatesRefusal(act.content, at: now.wall)
+    {
+      refuse(call.key, refusal.code.status, refusal.message, into: &effects)
+      return
+    }
     guard restrictions.contains(id) || isFinal else {
       refuse(
         call.key, .permissionDenied, "expected a restriction signed by an enrolled operator",

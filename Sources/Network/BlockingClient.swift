@@ -9,7 +9,7 @@ public final class BlockingClient {
   /// Connects, or says within `timeout` why not.
   public init(
     tls: TLSContext, address: SocketAddress, expecting expectation: PeerExpectation,
-    timeout: Duration = .seconds(5)
+    timeout: Duration = .seconds(5), oldestCertificate: OldestCertificate? = nil
   ) throws(CallStatus) {
     do throws(EventLoopError) {
       loop = try EventLoop()
@@ -20,6 +20,7 @@ public final class BlockingClient {
     configuration.channel.handshake = timeout
     client = CallClient(
       loop: loop, tls: tls, address: address, expecting: expectation, configuration: configuration)
+    client.oldestCertificate = oldestCertificate
     client.connect()
     var outcome: CallStatus?
     while outcome == nil {

@@ -54,6 +54,8 @@ public final class CallClient {
   public private(set) var state = State.closed(.closed)
   /// Called at every change of state.
   public var onStateChange: ((State) -> Void)?
+  /// Whose certificates are too old here.
+  public var oldestCertificate: OldestCertificate?
   /// Called when the connection takes more, after `oneWay` answered `.full`.
   public var onWritable: (() -> Void)?
   /// Frames that came too late.
@@ -74,6 +76,8 @@ public final class CallClient {
   private let retry: LoopDeadline
   /// Counts lookups, so that the answer to one that was given up is told from the last one's.
   private var lookups: UInt64 = 0
+  /// It takes no new calls, and closes when the last has ended.
+  private var isEnding = false
 
   public convenience init(
     loop: EventLoop, tls: TLSContext, address: SocketAddress, expecting expectation: PeerExpectation,
@@ -152,6 +156,19 @@ public final class CallClient {
     last?.channel.close()
   }
 
+  /// Ends the connection for good as soon as no call is open on it, at once where none is. Calls that are made later fail.
+  public func closeWhenIdle() {
+    isEnding = true
+    endIfIdle()
+  }
+
+  func endIfIdle() {
+    if isEnding, connection?.isIdle ?? true { close() }
+  }
+
+  /// Ends the connection where its peer's certificate has become too old.
+  public func reviewPeer() { connection?.review() }
+
   // MARK: Calls
 
   /// Calls a method with one answer. `completion` is called once, on the loop, never from within this
@@ -198,7 +215,9 @@ public final class CallClient {
     onItem: @escaping ([UInt8]) -> Void, completion: @escaping (Response) -> Void
   ) -> CallHandle? {
     let status: CallStatus
-    if let connection {
+    if isEnding {
+      status = CallStatus(.unavailable, "another connection has taken this one's place")
+    } else if let connection {
       switch connection.open(method, payload, shape, timeout, onItem: onItem, completion: completion) {
       case .success(let id): return CallHandle(connection: connection.number, call: id)
       case .failure(let refusal): status = refusal
@@ -227,7 +246,7 @@ public final class CallClient {
   func ended(_ connection: ClientConnection, _ end: ChannelEnd) {
     guard self.connection === connection else { return }
     self.connection = nil
-    lost(end)
+    if isEnding { close() } else { lost(end) }
   }
 
   private func lost(_ end: ChannelEnd) {

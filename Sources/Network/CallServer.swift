@@ -54,6 +54,8 @@ public final class CallServer {
   public typealias MessageHandler = (IncomingMessage) -> Void
 
   public internal(set) var statistics = Statistics()
+  /// Whose certificates are too old here.
+  public var oldestCertificate: OldestCertificate?
   /// Called when a connection has ended, with its peer if it got that far, and where it came from: for logs.
   public var onEnd: ((PeerIdentity?, SocketAddress, ChannelEnd) -> Void)?
 
@@ -84,6 +86,19 @@ public final class CallServer {
 
   /// Believes others from here on. Connections that are open stay as they were verified.
   public func trust(_ tls: TLSContext) { listener?.tls = tls }
+
+  /// Shows another certificate from here on. Each connection that was made with the old one ends as soon as no call is
+  /// open on it; no call is cut short.
+  public func renew(_ tls: TLSContext) {
+    trust(tls)
+    // In no order that matters to any of them.
+    for connection in connections.values { connection.endWhenIdle() }
+  }
+
+  /// Ends every connection whose peer's certificate has become too old.
+  public func reviewPeers() {
+    for connection in connections.values { connection.review() }
+  }
 
   /// Where it listens; nil once closed.
   public var address: SocketAddress? { listener?.address }

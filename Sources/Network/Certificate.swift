@@ -105,6 +105,17 @@ public final class Certificate: @unchecked Sendable {
   /// The last second of its validity, since 1970.
   public var validUntil: Int64 { cssl_not_after(handle) }
 
+  /// The first second of its validity, since 1970: when it was issued, but for a minute.
+  public var validFrom: Int64 { cssl_not_before(handle) }
+
+  /// Whether `authority` has signed it.
+  func isSigned(by authority: Certificate) -> Bool {
+    ERR_clear_error()
+    defer { ERR_clear_error() }
+    guard let key = X509_get0_pubkey(authority.handle) else { return false }
+    return X509_verify(handle, key) == 1
+  }
+
   /// Its one URI name.
   func uri() throws(PeerRefusal) -> String {
     try Self.uri(of: handle)

@@ -25,8 +25,10 @@ public final class Channel {
   }
 
   public let loop: EventLoop
-  /// The peer, once it is verified.
-  public private(set) var peer: PeerIdentity?
+  /// The peer, once it is verified, with the age of its certificate.
+  public private(set) var verified: VerifiedPeer?
+  /// Who that is.
+  public var peer: PeerIdentity? { verified?.identity }
   /// Where the peer is: what was connected to, or what connected.
   public let remote: SocketAddress
   let descriptor: Int32
@@ -242,11 +244,11 @@ public final class Channel {
     enter(.open)
     lastReceived = phaseStarted
     do throws(PeerRefusal) {
-      let identity = try session.peer()
-      peer = identity
+      let found = try session.peer()
+      verified = found
       armDeadline(at: phaseStarted + limits.idle / 2)
       if !pending.isEmpty { scheduleFlush() }
-      delegate?.channelOpened(self, peer: identity)
+      delegate?.channelOpened(self, peer: found.identity)
     } catch {
       refusePeer(error)
     }

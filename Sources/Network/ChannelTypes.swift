@@ -52,6 +52,9 @@ public enum ChannelEnd: Error, Equatable, Sendable, CustomStringConvertible {
 
   public var description: String { status.message }
 
+  /// Whether the peer's certificate was read and refused.
+  public var isRefusal: Bool { if case .peerRefused = self { true } else { false } }
+
   /// What open calls are told.
   public var status: CallStatus {
     switch self {

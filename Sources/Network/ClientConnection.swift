@@ -58,11 +58,28 @@ final class ClientConnection: ChannelDelegate {
     guard let frame = calls.cancel(id) else { return }
     channel.send(frame)
     let completion = waiting.removeValue(forKey: id)?.completion
-    loop.atEndOfTurn { completion?(Response(CallStatus(.cancelled, "the caller gave the call up"))) }
+    loop.atEndOfTurn { [weak client] in
+      completion?(Response(CallStatus(.cancelled, "the caller gave the call up")))
+      client?.endIfIdle()
+    }
   }
 
   private func finish(_ id: CallID, _ response: Response) {
     waiting.removeValue(forKey: id)?.completion(response)
+    client?.endIfIdle()
+  }
+
+  /// No call is open.
+  var isIdle: Bool { waiting.isEmpty }
+
+  /// Ends where the peer's certificate is too old; true where it does.
+  @discardableResult
+  func review() -> Bool {
+    guard channel.isOpen, let refusal = channel.verified?.objection(client?.oldestCertificate) else {
+      return false
+    }
+    channel.refusePeer(refusal)
+    return true
   }
 
   // MARK: The channel
@@ -72,7 +89,7 @@ final class ClientConnection: ChannelDelegate {
     guard client.expectation.admits(peer) else {
       return channel.refusePeer(.unexpected(expected: client.expectation, came: peer))
     }
-    client.opened(peer)
+    if !review() { client.opened(peer) }
   }
 
   func channel(_ channel: Channel, received frame: Frame) {

@@ -105,6 +105,8 @@ public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   /// A node's certificate that is neither the pinned one nor issued by it.
   case pinMismatch(node: String)
   case unexpected(expected: PeerExpectation, came: PeerIdentity)
+  /// Another certificate has taken its place; both times in seconds since 1970.
+  case superseded(PeerIdentity, issued: Int64, since: Int64)
 
   public var description: String {
     switch self {
@@ -116,6 +118,8 @@ public enum PeerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     case .unpinnedNode(let id): "expected a node that is pinned here; node \(id) is not"
     case .pinMismatch(let id): "the certificate of node \(id) does not match its pin"
     case .unexpected(let expected, let came): "expected \(expected), came \(came)"
+    case .superseded(let identity, let issued, let since):
+      "expected a certificate of \(identity) issued at \(since) or later (seconds since 1970), came one of \(issued)"
     }
   }
 }

@@ -10,6 +10,8 @@ final class ServerConnection: ChannelDelegate {
   /// Of calls that are not answered. Weak: whoever works on a call holds its responder.
   private var responders: [CallID: WeakResponder] = [:]
   private let deadline: LoopDeadline
+  /// It was made with a certificate that another has replaced, and takes no more than is open on it.
+  private var isEnding = false
 
   private struct WeakResponder {
     weak var responder: Responder?
@@ -26,7 +28,25 @@ final class ServerConnection: ChannelDelegate {
   // MARK: The channel
 
   func channelOpened(_ channel: Channel, peer: PeerIdentity) {
-    if let objection = server?.objection(to: peer, on: channel) { channel.finish(objection) }
+    if let objection = server?.objection(to: peer, on: channel) { return channel.finish(objection) }
+    review()
+  }
+
+  /// Ends where the peer's certificate is too old.
+  func review() {
+    guard channel.isOpen, let refusal = channel.verified?.objection(server?.oldestCertificate) else { return }
+    channel.refusePeer(refusal)
+  }
+
+  /// Ends once no call is open.
+  func endWhenIdle() {
+    isEnding = true
+    endIfIdle()
+  }
+
+  private func endIfIdle() {
+    guard isEnding, calls.openCount == 0, channel.isOpen else { return }
+    channel.finish(CallStatus(.unavailable, "the server has another certificate: connect again"))
   }
 
   func channel(_ channel: Channel, received frame: Frame) {
@@ -100,6 +120,7 @@ final class ServerConnection: ChannelDelegate {
   func respond(_ status: CallStatus, _ payload: [UInt8], to id: CallID) -> Responder.Delivery {
     responders[id] = nil
     do throws(CallMisuse) {
+      defer { endIfIdle() }
       return deliver(try calls.respond(status, payload: payload, to: id))
     } catch {
       // The connection has ended, and its calls with it.

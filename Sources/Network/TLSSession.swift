@@ -79,8 +79,8 @@ final class TLSSession {
     return TLSError(attempt: "TLS handshake", reason: String(cString: reason))
   }
 
-  /// Who the peer is, once the handshake is complete.
-  func peer() throws(PeerRefusal) -> PeerIdentity {
+  /// Who the peer is, once the handshake is complete, and since when its certificate is valid.
+  func peer() throws(PeerRefusal) -> VerifiedPeer {
     guard let leaf = SSL_get0_peer_certificate(ssl), SSL_get_verify_result(ssl) == Int(X509_V_OK) else {
       throw .noCertificate
     }
@@ -90,7 +90,9 @@ final class TLSSession {
       X509_up_ref(certificate)
       chain.append(Certificate(owning: certificate).fingerprint)
     }
-    return try trust.identify(uri: try Certificate.uri(of: leaf), chain: chain)
+    return VerifiedPeer(
+      identity: try trust.identify(uri: try Certificate.uri(of: leaf), chain: chain),
+      issued: cssl_not_before(leaf))
   }
 
   /// Decrypts into `buffer`.

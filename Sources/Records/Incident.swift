@@ -9,6 +9,8 @@ public enum IncidentTarget: Hashable, Sendable {
   case principal(Principal)
   /// One token, by its id (IR-4).
   case token(String)
+  /// Somebody's certificates that became valid before a whole second: another has taken their place.
+  case certificates(of: Principal, before: Timestamp)
 
   /// Reads `text`; nil for anything else.
   public init?(text: String) {
@@ -18,6 +20,15 @@ public enum IncidentTarget: Hashable, Sendable {
       let name = String(text.dropFirst(6))
       guard Identifier.isValid(name) else { return nil }
       self = .token(name)
+    } else if text.hasPrefix(Self.certificatesPrefix) {
+      guard let slash = text.lastIndex(of: "/"),
+        let seconds = Int64(text[text.index(after: slash)...]), (1...Self.lastSecond).contains(seconds),
+        let principal = Principal(path: String(text[..<slash].dropFirst(Self.certificatesPrefix.count))),
+        let before = Timestamp(nanoseconds: seconds * 1_000_000_000)
+      else { return nil }
+      self = .certificates(of: principal, before: before)
+      // One text for one target.
+      guard self.text == text else { return nil }
     } else if let principal = Principal(path: text) {
       self = .principal(principal)
     } else if text.hasPrefix("tenant/") {
@@ -29,13 +40,24 @@ public enum IncidentTarget: Hashable, Sendable {
     }
   }
 
-  /// `all`, `tenant/<t>`, `token/<id>` or a principal's path.
+  private static let certificatesPrefix = "certificates/"
+  /// What a `Timestamp` holds, in the year 2255.
+  private static let lastSecond: Int64 = 9_000_000_000
+
+  /// What every target of somebody's certificates begins with.
+  public static func certificates(of principal: Principal) -> String {
+    "\(certificatesPrefix)\(principal.path)/"
+  }
+
+  /// `all`, `tenant/<t>`, `token/<id>`, `certificates/<principal>/<seconds since 1970>` or a principal's path.
   public var text: String {
     switch self {
     case .all: "all"
     case .tenant(let name): "tenant/\(name)"
     case .principal(let principal): principal.path
     case .token(let id): "token/\(id)"
+    case .certificates(let principal, let before):
+      Self.certificates(of: principal) + String(before.nanoseconds / 1_000_000_000)
     }
   }
 }
@@ -46,7 +68,7 @@ public enum IncidentKind: String, Sendable, CaseIterable {
   case kill
   /// Freeze the target: nothing new, logs kept.
   case quarantine
-  /// Make a token, or every token of an agent or executor, void.
+  /// Make a token, or every token of an agent or executor, void; or refuse somebody's earlier certificates.
   case revoke
   /// Take named restrictions back; at least two people.
   case lift
@@ -97,14 +119,17 @@ public struct IncidentAct: StatementContent {
   public init(from fields: inout Fields) throws(RecordError) {
     incidentID = try fields.identifier("incident_id")
     kind = try fields.choice("kind")
-    target = try fields.value("target", "all, tenant/<t>, token/<id> or a principal") { json in
-      json.string.flatMap(IncidentTarget.init(text:))
-    }
+    target = try fields.value(
+      "target", "all, tenant/<t>, token/<id>, certificates/<principal>/<seconds> or a principal"
+    ) { json in json.string.flatMap(IncidentTarget.init(text:)) }
     severity = try fields.integer("severity", in: 1...3)
     reasonHash = try fields.digest("reason_hash")
     lifts = try fields.identifiers("lifts")
     signedAt = try fields.time("signed_at")
     validUntil = try fields.time("valid_until")
+    if case .certificates = target, kind != .revoke {
+      throw .field(fields.name("target"), expected: "certificates in a revocation alone")
+    }
     guard (kind == .lift) == !lifts.isEmpty else {
       throw .field(fields.name("lifts"), expected: "the lifted ids, in a lift and only there")
     }

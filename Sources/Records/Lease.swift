@@ -109,6 +109,16 @@ public struct RestrictionList: Hashable, Sendable {
     }
   }
 
+  /// Since when certificates of somebody are taken; nil where the list says nothing of them.
+  public func oldestCertificate(of principal: Principal) -> Timestamp? {
+    var oldest: Timestamp?
+    for entry in entries {
+      guard case .certificates(principal, let before) = entry.target else { continue }
+      oldest = max(oldest ?? before, before)
+    }
+    return oldest
+  }
+
   /// What the lease line holds.
   public var hash: Digest { json.contentHash }
 
@@ -126,6 +136,7 @@ public struct RestrictionList: Hashable, Sendable {
       case .tenant(let name): name == tenant
       case .principal(let principal): principal == agent || principal == executor
       case .token(let id): id == tokenID
+      case .certificates: false
       }
     }
   }

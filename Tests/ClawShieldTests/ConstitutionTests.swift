@@ -82,6 +82,35 @@ struct ConstitutionTests {
     #expect(world.state.bundle.constitution == Constitution(version: "1.0.0"))
   }
 
+  @Test(
+    "a version that was in force comes back as it was, with other contents never; older semantics do not remember"
+  )
+  func comesBack() throws {
+    for semantics in [Semantics.keptConstitutions - 1, Semantics.newest] {
+      var world = try Governed(semantics: semantics)
+      let next = registry("2", constitution: "2.0.0", deprecated: ["INV-012"])
+      #expect(try apply(&world, next, .amend) == .effective)
+      let altered = registry("3", deprecated: ["INV-002"])
+      guard semantics >= Semantics.keptConstitutions else {
+        #expect(try apply(&world, altered, .amend) == .effective, "as it always was there")
+        continue
+      }
+      let left = world.last.value
+      #expect(
+        isVoid(
+          try apply(&world, altered, .amend),
+          "until leaf \(left) constitution 1.0.0 was in force, now it is 1.0.0, which deprecates INV-002"))
+      #expect(try world.restored().stateRoot == world.state.stateRoot)
+      #expect(try apply(&world, registry("4"), .amend) == .effective)
+      // And the one that was left in between.
+      #expect(
+        isVoid(try apply(&world, registry("5", constitution: "2.0.0"), .amend), "which deprecates INV-012"))
+      #expect(
+        try apply(&world, registry("6", constitution: "2.0.0", deprecated: ["INV-012"]), .amend) == .effective
+      )
+    }
+  }
+
   @Test("an amendment voids what was approved, decides again, and stands in the decisions that follow")
   func effect() throws {
     var world = try Governed()

@@ -201,6 +201,27 @@ struct RegoPolicyTests {
   }
 
   @Test(
+    "a call that can have no value is refused when a bundle is proposed or begins a ledger; older semantics deny by it"
+  )
+  func kinds() throws {
+    var registry = Registry(version: "2")
+    registry.files = [("policy.rego", "package openexec\n\nn := 1\ndecision := {\"type\": upper(n)}\n")]
+    let fault = "policy.rego:4:22: rego_type_error: upper: expected argument 1 to be string, found number"
+    let world = try Governed()
+    let (body, attachment) = world.policy(try registry.bundle, id: "p")
+    guard case .refuse(let refusal) = world.admits((body, attachment)) else {
+      throw TestFailure("it was admitted")
+    }
+    #expect(refusal.code == .invalidArgument && refusal.message.contains(fault), "\(refusal.message)")
+    #expect(throws: ShieldError.self) { try Governed(registry: registry) }
+
+    var old = try Governed(registry: registry, semantics: Semantics.inferredKinds - 1)
+    let index = try old.propose()
+    #expect(try old.rules(index) == ["policy.undefined"])
+    #expect(try old.restored().stateRoot == old.state.stateRoot, "what is in force is read by every program")
+  }
+
+  @Test(
     "a bundle that does not compile, or has what nothing would enforce, is refused, and the place is told (POL-4)",
     arguments: [
       (

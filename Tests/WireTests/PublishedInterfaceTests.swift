@@ -68,7 +68,9 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ("ledger", "CheckpointRequest", CheckpointRequest(fresh: true)),
   (
     "ledger", "CheckpointResponse",
-    CheckpointResponse(note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true, links: ["é 5"])
+    CheckpointResponse(
+      note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true, links: ["é 5"],
+      refusedCertificates: ["é 6"])
   ),
   ("ledger", "EntryRequest", EntryRequest(index: 1099511627776)),
   ("ledger", "EntryResponse", EntryResponse(leaf: [0, 255, 1], attachment: [0, 255, 2], proof: "é 3")),

@@ -16,9 +16,13 @@ public struct Policy: Sendable {
   /// rule and then by file. `builtins` are known besides the
   /// language's own, whose names stay theirs.
   ///
-  /// - Parameter hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
-  public init(_ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false) throws(RegoSyntaxError)
-  {
+  /// - Parameters:
+  ///   - hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
+  ///   - infersKinds: whether calls are refused that can have no value for the kinds of variables, rules and functions.
+  ///     Otherwise they have none when they are evaluated.
+  public init(
+    _ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false, infersKinds: Bool = true
+  ) throws(RegoSyntaxError) {
     let ordered = modules.sorted { Value.compare($0.file, $1.file) < 0 }
     names = Names(ordered, builtins: builtins)
     var builder = RuleTreeBuilder()
@@ -34,6 +38,10 @@ public struct Policy: Sendable {
     root = try compiler.node(builder.root, path: [])
     groups = compiler.all
     try compiler.checkRecursion(root)
+    if infersKinds {
+      var inference = KindInference(compiler.clauses, groups: groups, numbers: numbers)
+      try inference.check()
+    }
     inputPaths = compiler.inputPaths
     var indexing = Indexing(groups)
     indexes = indexing.indexes()
@@ -106,6 +114,8 @@ private struct RuleCompiler {
   private var locations: [Int: (Location, SourceLines)] = [:]
   private(set) var places: [Location]?
   private(set) var inputPaths = InputPaths()
+  /// Every clause as it was resolved, in order.
+  private(set) var clauses: [KindInference.Clause] = []
 
   init(names: Names, numbers: GroupNumbers, places: [Location]?) {
     self.names = names
@@ -242,6 +252,10 @@ private struct RuleCompiler {
     var path: [Resolved] = []
     for part in prefix { path.append(try resolver.term(part)) }
     let result = try resolver.term(value)
+    clauses.append(
+      KindInference.Clause(
+        group: group, body: expressions, value: result, assigned: resolver.assigned, isMember: !path.isEmpty,
+        source: module.source))
     // What the head takes is bound by the body, or by itself.
     let slot = resolver.fresh()
     var head = expressions

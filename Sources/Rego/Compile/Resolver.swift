@@ -9,6 +9,8 @@ struct Resolver {
   private var scopes: [[String: Local]] = [[:]]
   /// The name of each slot, for messages; nil for those that have none.
   private(set) var slots: [String?] = []
+  /// Slots of variables that are assigned with `:=`, each by itself and not within a pattern.
+  private(set) var assigned: Set<Int> = []
 
   /// A variable of one scope, and how it came to be there.
   private struct Local {
@@ -117,7 +119,9 @@ struct Resolver {
     case .assign(let left, let right):
       let value = try term(right)
       try declareAll(in: left, .assigned, expression.location)
-      return .unify(try term(left), value)
+      let target = try term(left)
+      if case .slot(let slot) = target { assigned.insert(slot) }
+      return .unify(target, value)
     case .declare: return .term(.constant(.bool(true)))
     case .some(let key, let value, let domain):
       let domain = try term(domain)
@@ -365,7 +369,7 @@ struct Resolver {
         .type, "\(name) takes \(expected) arguments, found \(arguments.count)", at: location)
     }
     let resolved = try terms(arguments)
-    if case .builtin(let builtin) = callee, let objection = Resolved.objection(to: resolved, of: builtin) {
+    if case .builtin(let builtin) = callee, let objection = builtin.objection(to: resolved.map(\.kinds)) {
       throw error(.type, objection, at: location)
     }
     return .call(callee, resolved, location)

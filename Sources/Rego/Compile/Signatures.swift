@@ -168,13 +168,15 @@ extension Resolved {
     }
   }
 
-  /// Why a call can have no value, whatever its variables are: an argument is never of a kind that the builtin takes.
-  static func objection(to arguments: [Resolved], of builtin: Builtin) -> String? {
-    guard let signature = Signature.named(builtin.name) else { return nil }
-    for (position, (argument, wanted)) in zip(arguments, signature.arguments).enumerated()
-    where argument.kinds.isDisjoint(with: wanted) {
-      return
-        "\(builtin.name): expected argument \(position + 1) to be \(wanted.names), found \(argument.kinds.names)"
+}
+
+extension Builtin {
+  /// Why a call with arguments of these kinds can have no value: one is never of a kind that is taken.
+  func objection(to arguments: [Kinds]) -> String? {
+    guard let signature = Signature.named(name) else { return nil }
+    for (position, (found, wanted)) in zip(arguments, signature.arguments).enumerated()
+    where found.isDisjoint(with: wanted) {
+      return "\(name): expected argument \(position + 1) to be \(wanted.names), found \(found.names)"
     }
     return nil
   }

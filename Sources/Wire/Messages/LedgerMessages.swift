@@ -25,18 +25,21 @@ public struct CheckpointResponse: WireMessage {
   public var crashOnly: Bool = false
   /// The chain of keys from the group key on: tlog-proofs of the key records.
   public var links: [String] = []
+  /// Which certificates of nodes are refused: tlog-proofs of the incidents, of each node the last.
+  public var refusedCertificates: [String] = []
 
   public init() {}
 
   public init(
     note: String = "", cluster: String = "", groupKey: String = "", crashOnly: Bool = false,
-    links: [String] = []
+    links: [String] = [], refusedCertificates: [String] = []
   ) {
     self.note = note
     self.cluster = cluster
     self.groupKey = groupKey
     self.crashOnly = crashOnly
     self.links = links
+    self.refusedCertificates = refusedCertificates
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -46,6 +49,7 @@ public struct CheckpointResponse: WireMessage {
     case 3: groupKey = try reader.string()
     case 4: crashOnly = try reader.bool()
     case 5: links.append(try reader.string())
+    case 6: refusedCertificates.append(try reader.string())
     default: break
     }
   }
@@ -56,6 +60,7 @@ public struct CheckpointResponse: WireMessage {
     writer.string(3, groupKey)
     writer.bool(4, crashOnly)
     writer.strings(5, links)
+    writer.strings(6, refusedCertificates)
   }
 }
 
