@@ -326,12 +326,13 @@ final class ExecutorStation {
     let declaration = HostDeclaration(
       executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
       isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], isCompliant: readiness.isCompliant,
-      shortcomings: readiness.shortcomings)
+      shortcomings: readiness.shortcomings, declaredAt: wallTime)
     let signature = PartySigned(declaration, cluster: pin.cluster, with: signingKey).signature
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
       isolationClasses: declaration.isolationClasses, knownLinks: knownLinks,
-      compliant: declaration.isCompliant, shortcomings: declaration.shortcomings, signature: signature.bytes)
+      compliant: declaration.isCompliant, shortcomings: declaration.shortcomings, signature: signature.bytes,
+      declaredAt: declaration.declaredAt?.text ?? "")
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):

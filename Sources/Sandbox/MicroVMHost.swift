@@ -67,7 +67,8 @@ public final class MicroVMHost: SandboxHost {
       ControlGroup.reap(prefix: groupPrefix)
       Folders.remove("\(settings.folder)/machines")
       try Folders.makeAll("\(settings.folder)/machines", mode: 0o711)
-      store = try ImageStore(folder: settings.images, cache: "\(settings.folder)/images")
+      store = try ImageStore(
+        folder: settings.images, cache: "\(settings.folder)/images", signers: settings.signers)
     } catch {
       close(lock)
       throw error
