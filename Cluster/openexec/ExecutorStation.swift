@@ -326,7 +326,7 @@ final class ExecutorStation {
     let declaration = HostDeclaration(
       executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
       isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], isCompliant: readiness.isCompliant,
-      shortcomings: readiness.shortcomings, declaredAt: wallTime)
+      shortcomings: readiness.shortcomings, declaredAt: judgedTime)
     let signature = PartySigned(declaration, cluster: pin.cluster, with: signingKey).signature
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,

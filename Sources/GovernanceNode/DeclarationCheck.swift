@@ -17,7 +17,7 @@ public struct DeclarationCheck: Sendable {
     }
   }
 
-  /// How old the newest may be, and how far ahead an executor's clock: one is made with each lease that is asked for,
+  /// How old the newest may be, and how far ahead of this host's clock: one is made with each lease that is asked for,
   /// every few seconds.
   public static let tolerance = Interval.seconds(60)
 

@@ -92,7 +92,7 @@ struct ExecutorTable: Sendable {
     known[position].told.removeAll { $0.source == source }
     known[position].told.append(told)
     known[position].told.sort { $0.source < $1.source }
-    // Its own word counts whatever its clock says; what a peer repeats has to be newer than what it said before.
+    // Its own word counts whatever time it gives; what a peer repeats has to be newer than what it said before.
     guard isFirstHand || isAbsent || Self.isNewer(declaration, than: known[position].declaration) else {
       return
     }

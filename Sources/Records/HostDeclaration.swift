@@ -15,7 +15,8 @@ public struct HostDeclaration: PartyContent {
   public var isCompliant: Bool
   /// What is off, as `name: why`.
   public var shortcomings: [String]
-  /// By the executor's own clock, so that an older one can be told from a newer one; nil in those of older programs.
+  /// The cluster's time as the executor knows it, or its own clock's before its first lease: by it an older one is told
+  /// from a newer one. Nil in those of older programs.
   public var declaredAt: Timestamp?
 
   /// A declaration.

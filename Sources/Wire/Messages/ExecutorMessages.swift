@@ -15,7 +15,7 @@ public struct EnlistRequest: WireMessage {
   public var shortcomings: [String] = []
   /// The executor's, over what it says of its host with this challenge; without it that counts as not said.
   public var signature: [UInt8] = []
-  /// When it says so, by its own clock (RFC 3339, UTC).
+  /// When it says so (RFC 3339, UTC): the cluster's time as it knows it, or its own clock's before its first lease.
   public var declaredAt: String = ""
 
   public init() {}
