@@ -267,12 +267,11 @@ extension GovernanceNode {
     guard let signature = Signature(signature), shortcomings.count <= DeclaredReadiness.maximumShortcomings,
       classes.count <= IsolationClass.allCases.count
     else { return nil }
-    let declaredAt = Timestamp(text: time)
-    guard time.isEmpty || declaredAt != nil else { return nil }
     let declaration = PartySigned(
       HostDeclaration(
         executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
-        isolationClasses: classes, isCompliant: compliant, shortcomings: shortcomings, declaredAt: declaredAt),
+        isolationClasses: classes, isCompliant: compliant, shortcomings: shortcomings,
+        declaredAt: Timestamp(text: time)),
       signature: signature)
     return declaration.isSigned(by: known.key, cluster: cluster) ? declaration : nil
   }

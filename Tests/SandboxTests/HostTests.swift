@@ -142,6 +142,8 @@ struct HostTests {
     let long = above + "/" + String(repeating: "d", count: 200) + "/" + String(repeating: "e", count: 100)
     let prefixes = try ["1", "2"].map { try Rig(folder: long + $0).host.groupPrefix }
     #expect(Set(prefixes).count == 2)
+    // What its end says is what people tell it by.
+    #expect(prefixes.allSatisfy { $0.utf8.count < 200 } && prefixes[0].contains("eee1-"))
     let bounds = ControlGroup.Bounds(memoryBytes: 64 << 20, processes: 4, processorPermille: 100)
     let group = ControlGroup(try #require(prefixes.first) + "2147483647-4294967295", bounds)
     defer { group.remove() }

@@ -175,7 +175,7 @@ struct ImageStoreTests {
   )
   func provenance() throws {
     let images = try FakeImages()
-    for name in ["../provenance", "", 7, "none"] as [JSON] {
+    for name in ["./provenance", "../provenance", "", 7, "none"] as [JSON] {
       try images.manifest(image: ["provenance": name])
       let store = try images.store()
       #expect(error { () throws(SandboxError) in try store.preparedInitramfs(action: images.action) } != nil)
@@ -232,7 +232,10 @@ struct ImageStoreTests {
       // A machine without an image is none of theirs.
       #expect(error { () throws(SandboxError) in try store.preparedInitramfs(action: nil) } == nil)
     }
-    for (name, content) in [("../statement", "{}"), ("statement", "{"), ("none", "")] {
+    for (name, content) in [
+      ("./statement", Builder.statement(about: images.action, by: "ann").canonical), ("statement", "{"),
+      ("none", ""),
+    ] {
       try images.manifest(image: ["provenance": "provenance", "statement": .string(name)])
       try images.put("statement", Array(content.utf8))
       let store = try images.store(keys)

@@ -78,13 +78,14 @@ struct OAuthTurnTests {
   }
 
   @Test(
-    "what a server gives to a run that is over is ended at once; nobody is told, and no more is asked for")
-  func late() throws {
+    "what a server gives to a run that is over is ended at once; nobody is told, and no more is asked for",
+    arguments: [["good"], ["good", "next"]])
+  func late(_ accounts: [String]) throws {
     try PublicNet.run(hosts: []) {
       let server = try Server(isLate: true)
       let loop = try EventLoop()
       let secrets = Self.accounts("good", "next")
-      let turn = Self.turn(loop, secrets, ["good", "next"])
+      let turn = Self.turn(loop, secrets, accounts)
       var told = 0
       turn.exchange { _ in told += 1 }
       try Self.wait(loop) { server.count("token") == 1 }

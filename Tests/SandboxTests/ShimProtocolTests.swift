@@ -241,6 +241,8 @@ struct TaskProcedureTests {
       _ = procedure.step(.finished(done()))
       _ = procedure.step(.answered(.wait, .success(())))
       _ = procedure.step(.answered(.delete, .success(())))
+      var hangingUp = procedure
+      #expect(hangingUp.step(.connectionLost("gone")) == [.reap(clean: true)])
       #expect(procedure.step(.answered(.shutdown, answer)) == [.reap(clean: isClean)], "\(answer)")
       #expect(procedure.ending == .completed(exitStatus: 0))
     }
