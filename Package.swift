@@ -80,8 +80,8 @@ let programs: [Target] = [
   program(
     "openexec", at: "Cluster/openexec",
     [
-      "OpenExec", "Sandbox", "Host", "Network", "EventLoop", "Wire", "Records", "Merkle", "Canonical",
-      "Crypto", "CSystem",
+      "OpenExec", "Sandbox", "Images", "Host", "Network", "EventLoop", "Wire", "Records", "Merkle",
+      "Canonical", "Crypto", "CSystem",
     ]),
   program(
     "claw", at: "Cluster/claw",

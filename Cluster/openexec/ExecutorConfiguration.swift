@@ -2,6 +2,7 @@ import Canonical
 import Crypto
 import EventLoop
 import Host
+import Images
 import Network
 import OpenExec
 import Records
@@ -43,6 +44,8 @@ struct ExecutorConfiguration: Sendable {
   let tasks: String
   /// Nil where runs get no secrets but those of the service manager.
   let vault: VaultSettings?
+  /// Whose statement about an image there must be, for it to run here.
+  let imageSigners: DemandedSigners
   /// Networks that no run reaches, beside those that are not the Internet's and the nodes' own.
   let closedNetworks: [AddressBlock]
   /// Where the health port listens, on loopback; nil where there is none.
@@ -107,6 +110,7 @@ struct ExecutorConfiguration: Sendable {
       }
       return blocks.count == texts.count ? blocks : nil
     }
+    imageSigners = try ExecutorConfiguration.signers(&file)
     health = try file.value("health", "a loopback address such as \"127.0.0.1:7301\"", default: nil) { json in
       json.string.flatMap(SocketAddress.init).flatMap { $0.isLoopback ? .some($0) : nil }
     }
@@ -136,12 +140,41 @@ struct ExecutorConfiguration: Sendable {
     return found
   }
 
+  /// `"image_signers"`: each a public key in hexadecimal, or a file with one, in hexadecimal or in OpenSSH's form.
+  private static func signers(_ file: inout ConfigurationSection) throws(ConfigurationError)
+    -> DemandedSigners
+  {
+    let folder = file.folder
+    let expected =
+      "a list of 1 to \(DemandedSigners.most) Ed25519 keys, each 64 hexadecimal characters or a file's path"
+    let texts: [String] = try file.value("image_signers", expected, default: []) { json in
+      guard let list = json.array, (1...DemandedSigners.most).contains(list.count) else { return nil }
+      let texts = list.compactMap(\.string)
+      return texts.count == list.count ? texts : nil
+    }
+    var keys: [PublicKey] = []
+    for text in texts {
+      guard let key = PublicKey(hex: text) ?? key(inFile: Files.resolve(text, in: folder)) else {
+        throw file.unusable("image_signers", "expected \(expected), found \(text.prefix(80))")
+      }
+      keys.append(key)
+    }
+    return DemandedSigners(keys)
+  }
+
+  private static func key(inFile path: String) -> PublicKey? {
+    guard var text = try? Files.readText(path, limit: 4_096) else { return nil }
+    if text.hasSuffix("\n") { text.removeLast() }
+    return PublicKey(hex: text) ?? (try? PublicKey(openSSH: text))
+  }
+
   /// The hosts of all classes. `folder` is where machines are made.
   func hosts(on loop: EventLoop, folder: String, tasks: String? = nil) throws -> SandboxHosts {
     var settings = ShimSettings(images: images, folder: tasks ?? self.tasks, roots: folder + "-roots")
     if let containerRuntime { settings.container = containerRuntime }
     if let kataRuntime { settings.kata = kataRuntime }
     settings.wasm = wasmRuntime
+    settings.signers = imageSigners
     return SandboxHosts([
       try MicroVMHost(loop: loop, settings: try Reach.settings(self, folder: folder)),
       try ShimHost(loop: loop, settings: settings),

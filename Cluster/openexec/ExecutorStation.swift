@@ -137,8 +137,9 @@ final class ExecutorStation {
   }
 
   /// Finds out what this host offers. Where that is nothing the probe may have come to grief by itself, and an executor
-  /// that offers nothing serves nobody: it is tried again, the pauses doubling up to five minutes.
-  private func probe(_ hosts: SandboxHosts, pause: Duration) {
+  /// that offers nothing serves nobody: it is tried again, the pauses doubling up to five minutes. Before the second try it
+  /// takes no jobs: what would be refused waits that long with the nodes.
+  private func probe(_ hosts: SandboxHosts, pause: Duration, isFirst: Bool = true) {
     hosts.preflight { [unowned self] report in
       for warning in report.warnings { note(.warning, "preflight", [("warning", .string(warning))]) }
       let findings = HostProbe.findings(report, configuration, healthFault: healthFault)
@@ -146,12 +147,14 @@ final class ExecutorStation {
       let offered = findings.activeClasses
       note(.info, "isolation_classes", [("active", .array(offered.map { .string($0.rawValue) }))])
       step(.classesFound(offered))
-      isProbed = true
-      for link in links { listen(to: link) }
+      if !offered.isEmpty || !isFirst {
+        isProbed = true
+        for link in links { listen(to: link) }
+      }
       guard offered.isEmpty, !isStopping else { return }
       do {
         _ = try loop.schedule(after: pause) { [unowned self] in
-          if !isStopping { probe(hosts, pause: min(pause * 2, .seconds(300))) }
+          if !isStopping { probe(hosts, pause: min(pause * 2, .seconds(300)), isFirst: false) }
         }
       } catch {
         fail("\(error)")
@@ -361,12 +364,13 @@ final class ExecutorStation {
     let declaration = HostDeclaration(
       executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
       isolationClasses: executor?.activeClasses.map(\.rawValue) ?? [], isCompliant: readiness.isCompliant,
-      shortcomings: readiness.shortcomings)
+      shortcomings: readiness.shortcomings, declaredAt: judgedTime)
     let signature = PartySigned(declaration, cluster: pin.cluster, with: signingKey).signature
     let request = EnlistRequest(
       incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
       isolationClasses: declaration.isolationClasses, knownLinks: knownLinks,
-      compliant: declaration.isCompliant, shortcomings: declaration.shortcomings, signature: signature.bytes)
+      compliant: declaration.isCompliant, shortcomings: declaration.shortcomings, signature: signature.bytes,
+      declaredAt: declaration.declaredAt?.text ?? "")
     anyLink()?.call("Executor/Enlist", request.encode(), timeout: .seconds(8)) { [unowned self] result in
       switch result {
       case .success(let payload):

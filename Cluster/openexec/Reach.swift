@@ -11,6 +11,7 @@ enum Reach {
     settings.egress.nodes = configuration.nodes.map { host(of: $0.address) }
     settings.secrets = try VaultSettings.source(configuration.vault)
     settings.warmMachines = configuration.warmMachines
+    settings.signers = configuration.imageSigners
     return settings
   }
 

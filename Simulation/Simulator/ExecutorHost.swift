@@ -388,13 +388,15 @@ final class ExecutorHost {
     }
     for challenge in raised.challenges where lives() {
       shadow.sent(challenge, at: now)
+      let wall = Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
       let declaration = HostDeclaration(
         executor: principal, incarnation: challenge.incarnation, challenge: challenge.bytes,
-        isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [])
+        isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [], declaredAt: wall)
       let signed = PartySigned(declaration, cluster: credentials.cluster, with: credentials.key)
       let request = EnlistRequest(
         incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
-        isolationClasses: declaration.isolationClasses, signature: signed.signature.bytes)
+        isolationClasses: declaration.isolationClasses, signature: signed.signature.bytes,
+        declaredAt: wall.text)
       if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
     }
     for report in raised.reports where lives() {

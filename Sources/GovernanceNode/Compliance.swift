@@ -39,13 +39,15 @@ public struct ComplianceReader: Sendable {
   }
 
   /// All that the nodes' answers hold. `actions` are those of the bundle in force.
-  public mutating func read(_ nodes: [NodeStatus], findings: [Finding], actions: [ActionDefinition]) {
+  public mutating func read(
+    _ nodes: [NodeStatus], findings: [Finding], actions: [ActionDefinition], declarations: DeclarationCheck
+  ) {
     let heard = nodes.filter { $0.status != nil }
     let best = heard.max { Self.size($0.status) < Self.size($1.status) }?.status
     readCluster(nodes, heard, best)
     readPolicy(heard, best, actions)
     readPeople(best)
-    readExecutors(best)
+    readExecutors(heard, declarations)
     let grave = findings.filter { $0.severity == 1 }
     add("IR-1, IR-2", "no SEV-1 is open", grave.map(\.message))
     let others = findings.filter { $0.severity == 2 && !["silent", "breaker"].contains($0.kind) }
@@ -125,18 +127,11 @@ public struct ComplianceReader: Sendable {
       })
   }
 
-  private mutating func readExecutors(_ best: JSON?) {
-    let declared = best?["readiness"]?.array ?? []
-    add("HF-8", "an executor is here", declared.isEmpty ? ["none is enlisted"] : [])
-    var off: [String] = []
-    for entry in declared {
-      let name = entry["executor"]?.string ?? "?"
-      let shortcomings = (entry["shortcomings"]?.array ?? []).compactMap(\.string)
-      off += shortcomings.map { "\(name): \($0)" }
-      if entry["compliant"]?.bool != true, shortcomings.isEmpty {
-        off.append("\(name) declares itself NON-COMPLIANT")
-      }
-    }
-    add("HF-9", "every executor can enforce what a runtime must", off)
+  private mutating func readExecutors(_ heard: [NodeStatus], _ declarations: DeclarationCheck) {
+    let executors = DeclarationCheck.executors(heard)
+    add("HF-8", "an executor is here", executors.isEmpty ? ["none is enlisted"] : [])
+    add(
+      "HF-9", "every executor can enforce what a runtime must, by its own signature",
+      executors.flatMap { declarations.reasons($0, heard) })
   }
 }

@@ -68,10 +68,10 @@ struct ExecutorTable: Sendable {
     known.map { ($0.executor, $0.readiness, $0.declaration) }
   }
 
-  /// Takes a challenge that `source` was given, or says that it was.
+  /// Takes a challenge that `source` was given, or says that it was. `isFirstHand`: the executor itself said so here.
   mutating func challenge(
-    _ challenge: Challenge, from source: NodeID, readiness: DeclaredReadiness, offering: Set<IsolationClass>,
-    declaration: PartySigned<HostDeclaration>? = nil, at now: Instant
+    _ challenge: Challenge, from source: NodeID, isFirstHand: Bool, readiness: DeclaredReadiness,
+    offering: Set<IsolationClass>, declaration: PartySigned<HostDeclaration>?, at now: Instant
   ) {
     for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
     known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
@@ -88,12 +88,25 @@ struct ExecutorTable: Sendable {
     guard !known[position].told.contains(where: { $0.source == source && $0.challenge == challenge }) else {
       return
     }
+    let isAbsent = known[position].told.isEmpty
     known[position].told.removeAll { $0.source == source }
     known[position].told.append(told)
     known[position].told.sort { $0.source < $1.source }
+    // Its own word counts whatever time it gives; what a peer repeats has to be newer than what it said before.
+    guard isFirstHand || isAbsent || Self.isNewer(declaration, than: known[position].declaration) else {
+      return
+    }
     known[position].readiness = readiness
     known[position].declaration = declaration
     known[position].offered = offering
+  }
+
+  private static func isNewer(
+    _ declaration: PartySigned<HostDeclaration>?, than known: PartySigned<HostDeclaration>?
+  ) -> Bool {
+    guard let known = known?.content else { return true }
+    guard let declared = declaration?.content else { return false }
+    return declared.incarnation != known.incarnation || declared.isNewer(than: known)
   }
 
   /// Whether a challenge waits for a lease, and the last lease is old enough to be renewed; an executor
@@ -193,7 +206,7 @@ extension GovernanceNode {
       executor: call.caller, incarnation: known.incarnation, bytes: request.challenge)
     let declaration = declaration(
       of: challenge, compliant: request.compliant, shortcomings: request.shortcomings,
-      classes: request.isolationClasses, signature: request.signature, by: known)
+      classes: request.isolationClasses, at: request.declaredAt, signature: request.signature, by: known)
     guard declaration != nil || request.signature.isEmpty else {
       refuse(
         call.key, .permissionDenied,
@@ -205,13 +218,14 @@ extension GovernanceNode {
       ExecutorTable.Enlisting(
         key: call.key, challenge: challenge, knownLinks: Int(request.knownLinks), since: now.monotonic))
     executors.challenge(
-      challenge, from: raft.id, readiness: declaration == nil ? .silent : readiness,
+      challenge, from: raft.id, isFirstHand: true, readiness: declaration == nil ? .silent : readiness,
       offering: Self.classes(declaration), declaration: declaration, at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
         executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,
         compliant: request.compliant, shortcomings: request.shortcomings,
-        isolationClasses: request.isolationClasses, signature: request.signature)
+        isolationClasses: request.isolationClasses, signature: request.signature,
+        declaredAt: request.declaredAt)
       effects.messages.append((peer, PeerMessage.challenge(note)))
     }
   }
@@ -235,19 +249,20 @@ extension GovernanceNode {
     // What the peer says that the executor says is believed where that has signed it.
     let declaration = declaration(
       of: challenge, compliant: note.compliant, shortcomings: note.shortcomings,
-      classes: note.isolationClasses, signature: note.signature, by: known)
+      classes: note.isolationClasses, at: note.declaredAt, signature: note.signature, by: known)
     let readiness = declaration.flatMap {
       DeclaredReadiness(compliant: $0.content.isCompliant, shortcomings: $0.content.shortcomings)
     }
     executors.challenge(
-      challenge, from: sender, readiness: readiness ?? .silent, offering: Self.classes(declaration),
-      declaration: readiness == nil ? nil : declaration, at: now.monotonic)
+      challenge, from: sender, isFirstHand: false, readiness: readiness ?? .silent,
+      offering: Self.classes(declaration), declaration: readiness == nil ? nil : declaration,
+      at: now.monotonic)
   }
 
   /// The executor's own words about its host; nil where it has not signed them.
   private func declaration(
-    of challenge: Challenge, compliant: Bool, shortcomings: [String], classes: [String], signature: [UInt8],
-    by known: Enrolment
+    of challenge: Challenge, compliant: Bool, shortcomings: [String], classes: [String], at time: String,
+    signature: [UInt8], by known: Enrolment
   ) -> PartySigned<HostDeclaration>? {
     guard let signature = Signature(signature), shortcomings.count <= DeclaredReadiness.maximumShortcomings,
       classes.count <= IsolationClass.allCases.count
@@ -255,7 +270,9 @@ extension GovernanceNode {
     let declaration = PartySigned(
       HostDeclaration(
         executor: challenge.executor, incarnation: challenge.incarnation, challenge: challenge.bytes,
-        isolationClasses: classes, isCompliant: compliant, shortcomings: shortcomings), signature: signature)
+        isolationClasses: classes, isCompliant: compliant, shortcomings: shortcomings,
+        declaredAt: Timestamp(text: time)),
+      signature: signature)
     return declaration.isSigned(by: known.key, cluster: cluster) ? declaration : nil
   }
 

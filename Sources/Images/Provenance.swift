@@ -95,7 +95,7 @@ public struct Provenance: Equatable, Sendable {
     }
   }
 
-  /// An in-toto statement names its subjects by their digests; in an envelope it is its signer's.
+  /// A statement is about the image; in an envelope it is its signer's.
   private static func check(_ origin: Origin, image: String) throws(ImageError) {
     guard var statement = origin.statement else {
       guard origin.signer == nil else {
@@ -112,9 +112,6 @@ public struct Provenance: Equatable, Sendable {
     } else if let signer = origin.signer {
       throw .provenance("expected a statement signed by \(signer.hex), found one without an envelope")
     }
-    let subjects = statement["subject"]?.array ?? []
-    guard subjects.contains(where: { $0["digest"]?["sha256"]?.string == String(image.dropFirst(7)) }) else {
-      throw .provenance("the statement has no subject with the digest \(image)")
-    }
+    try StatementEnvelope.checkSubject(statement, image)
   }
 }

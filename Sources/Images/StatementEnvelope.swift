@@ -41,6 +41,19 @@ struct StatementEnvelope {
     Array("DSSEv1 \(statementType.utf8.count) \(statementType) \(payload.count) ".utf8) + payload
   }
 
+  /// Whether it is about this image.
+  func checkSubject(_ image: String) throws(ImageError) {
+    try StatementEnvelope.checkSubject(statement, image)
+  }
+
+  /// An in-toto statement names its subjects by their digests.
+  static func checkSubject(_ statement: JSON, _ image: String) throws(ImageError) {
+    let subjects = statement["subject"]?.array ?? []
+    guard subjects.contains(where: { $0["digest"]?["sha256"]?.string == String(image.dropFirst(7)) }) else {
+      throw .provenance("the statement has no subject with the digest \(image)")
+    }
+  }
+
   func isSigned(by key: PublicKey) -> Bool {
     let bytes = StatementEnvelope.signedBytes(payload)
     return signatures.contains { key.verifies($0, over: bytes) }

@@ -13,22 +13,26 @@ final class ClosedAddresses {
   private var known: [String: [NetworkAddress]] = [:]
   private var askedAt: MonotonicInstant?
 
+  private let clock: () -> MonotonicInstant
+
   /// For how long what a name stands for is not asked for again.
-  private let lifetime: Duration
+  static let lifetime = Duration.seconds(60)
   /// Of one name; more are no node's.
   private static let maximumAddresses = 64
 
   init(
-    loop: EventLoop, settings: EgressSettings, resolver: Resolver, lifetime: Duration = .seconds(60)
+    loop: EventLoop, settings: EgressSettings, resolver: Resolver,
+    clock: @escaping () -> MonotonicInstant = { .now }
   ) {
-    (self.loop, self.settings, self.resolver, self.lifetime) = (loop, settings, resolver, lifetime)
+    (self.loop, self.settings, self.resolver, self.clock) = (loop, settings, resolver, clock)
   }
 
   /// `done` is called once, later.
   func current(_ done: @escaping (Result<[AddressBlock], SandboxError>) -> Void) {
-    let isFresh = askedAt.map { loop.now.since($0) < lifetime } ?? false
+    let now = clock()
+    let isFresh = askedAt.map { now.since($0) < ClosedAddresses.lifetime } ?? false
     let open = settings.nodes.filter { NetworkAddress(text: $0) == nil && (!isFresh || known[$0] == nil) }
-    if !isFresh { askedAt = loop.now }
+    if !isFresh { askedAt = now }
     ask(open[...]) { [self] why in
       loop.atEndOfTurn { [self] in done(result(why)) }
     }

@@ -1,3 +1,4 @@
+import Crypto
 import Glibc
 
 /// The kernel's accounting of one machine: a second bound on memory, processes and processor time, and a
@@ -103,6 +104,13 @@ struct ControlGroup {
   /// Takes the group away; it must be empty.
   func remove() {
     for folder in folders { rmdir(folder) }
+  }
+
+  /// A name for a folder that fits into the names of its groups, and is the beginning of no other folder's: its digest
+  /// ends with a character that is nowhere else in it.
+  static func prefix(of folder: String) -> String {
+    let readable = folder.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+    return String(readable.suffix(160)) + "-\(SHA256.hash(folder).hex.prefix(16))."
   }
 
   /// Ends and removes what an earlier run of the program left, of those whose name has the prefix, which is to end with

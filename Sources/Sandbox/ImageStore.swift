@@ -38,6 +38,9 @@ public final class ImageStore: Sendable {
   let images: [File]
   /// Where each action's image came from, by its digest, or why that is not to be believed; nothing of those that say nothing.
   private let provenances: [String: Result<MachineProvenance, SandboxError>]
+  /// Why an action's image has no statement that is signed as this executor demands it, by its digest.
+  private let unsigned: [String: SandboxError]
+  private let signers: DemandedSigners
   /// What runs WebAssembly modules; nil where the images were built without.
   let runtime: File?
   /// The OCI images of this executor, whose modules run in machines.
@@ -47,7 +50,7 @@ public final class ImageStore: Sendable {
   private let prepared = Mutex<[String: Initramfs]>([:])
 
   /// Reads `folder`/manifest.json. `cache` is made anew.
-  init(folder: String, cache: String) throws(SandboxError) {
+  init(folder: String, cache: String, signers: DemandedSigners = DemandedSigners()) throws(SandboxError) {
     let bytes = try Folders.read("\(folder)/manifest.json", limit: 1 << 20)
     let manifest: JSON
     do {
@@ -71,6 +74,12 @@ public final class ImageStore: Sendable {
         entry["provenance"], image: image.digest, kernel: kernel.digest, guest: guest.digest, in: folder)
     }
     self.provenances = provenances
+    self.signers = signers
+    var unsigned: [String: SandboxError] = [:]
+    for (entry, image) in zip(list, images) {
+      unsigned[image.digest] = ImageStore.refusal(entry["statement"], image.digest, signers, in: folder)
+    }
+    self.unsigned = unsigned
     runtime = manifest["wasm"] == nil ? nil : try ImageStore.file(manifest["wasm"], "wasm", in: folder)
     library = ImageLibrary("\(folder)/oci")
     self.cache = cache
@@ -122,14 +131,43 @@ public final class ImageStore: Sendable {
     }
   }
 
+  /// Why the statement that an image of the manifest names is not what the executor demands; nil where it is.
+  private static func refusal(
+    _ name: JSON?, _ image: String, _ signers: DemandedSigners, in folder: String
+  ) -> SandboxError? {
+    guard !signers.keys.isEmpty else { return nil }
+    do throws(SandboxError) {
+      var statement: JSON?
+      if let name {
+        guard let name = name.string, !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else {
+          throw .manifest("statement: expected a file's name")
+        }
+        let bytes = try Folders.read("\(folder)/\(name)", limit: MachineProvenance.maximumBytes)
+        guard let parsed = try? JSON.parse(bytes, limits: .interchange) else {
+          throw .manifest("\(name): expected a signed statement as JSON")
+        }
+        statement = parsed
+      }
+      do throws(ImageError) {
+        try signers.check(statement, about: image)
+      } catch {
+        throw .image(error)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Of the document that says where the image of a machine that was prepared came from.
   func provenance(of digest: String) -> Digest? {
     prepared.withLock { $0[initramfsKey(digest)]?.provenance }
   }
 
-  /// Why it cannot be said of an image where it came from; nil where it can of all.
+  /// Why it cannot be said of an image where it came from, as the executor demands it; nil where it can of all.
   var provenanceFault: String? {
     for image in images {
+      if let refusal = unsigned[image.digest] { return "\(image.path): \(refusal)" }
       switch provenances[image.digest] {
       case .success: continue
       case .failure(let error): return "\(image.path): \(error)"
@@ -193,6 +231,7 @@ public final class ImageStore: Sendable {
       let guest = try ImageStore.verified(guest)
       guard let digest else { return ([guest], nil, nil) }
       if let image = images.first(where: { $0.digest == digest }) {
+        if let refusal = unsigned[digest] { throw refusal }
         // One that is said to be something else is not what somebody vouched for.
         let provenance = try provenances[digest]?.get().hash
         return ([guest, try ImageStore.verified(image)], nil, provenance)
@@ -235,8 +274,11 @@ public final class ImageStore: Sendable {
         throw SandboxError.unfit(
           path: digest, "expected an image of microVMs or a WebAssembly module, found a container's")
       }
-      let provenance = try library.load(digest, into: place).provenance.hash
-      return (try Folders.read("\(place)/\(WasmImage.fileName)", limit: WasmImage.longestModule), provenance)
+      let provenance = try library.load(digest, into: place).provenance
+      try signers.check(provenance)
+      return (
+        try Folders.read("\(place)/\(WasmImage.fileName)", limit: WasmImage.longestModule), provenance.hash
+      )
     } catch let error as ImageError {
       if case .missing = error { throw .imageMissing(digest) }
       throw .image(error)

@@ -1,5 +1,4 @@
 import CSystem
-import Crypto
 import EventLoop
 import Glibc
 import OpenExec
@@ -62,12 +61,13 @@ public final class MicroVMHost: SandboxHost {
     imageWork = try WorkThread("images", on: loop)
     try Folders.makeAll(settings.folder, mode: 0o711)
     lock = try Folders.lock(settings.folder)
-    groupPrefix = MicroVMHost.groupPrefix(settings.folder)
+    groupPrefix = ControlGroup.prefix(of: settings.folder)
     do {
       ControlGroup.reap(prefix: groupPrefix)
       Folders.remove("\(settings.folder)/machines")
       try Folders.makeAll("\(settings.folder)/machines", mode: 0o711)
-      store = try ImageStore(folder: settings.images, cache: "\(settings.folder)/images")
+      store = try ImageStore(
+        folder: settings.images, cache: "\(settings.folder)/images", signers: settings.signers)
     } catch {
       close(lock)
       throw error
@@ -75,13 +75,6 @@ public final class MicroVMHost: SandboxHost {
   }
 
   deinit { close(lock) }
-
-  /// A name for the folder that fits into the name of a control group, and is the beginning of no other folder's: its
-  /// digest ends with a character that is nowhere else in it.
-  private static func groupPrefix(_ folder: String) -> String {
-    let readable = folder.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
-    return String(readable.suffix(160)) + "-\(SHA256.hash(folder).hex.prefix(16))."
-  }
 
   public let classes: [IsolationClass] = [.microvmKVM, .microvmTCG]
 

@@ -1,3 +1,5 @@
+import Images
+
 /// What a host of microVMs is made of.
 public struct MicroVMSettings: Sendable {
   /// What `Deploy/images/build` wrote.
@@ -20,6 +22,8 @@ public struct MicroVMSettings: Sendable {
   public var warmMachines = 0
   /// How runs reach what they are granted.
   public var egress = EgressSettings()
+  /// Whose statement each action's image must have.
+  public var signers = DemandedSigners()
   /// Where runs' secrets are; nil where there are none.
   public var secrets: (any SecretSource)?
 

@@ -98,6 +98,38 @@ struct ExecutorFaultTests {
     }
   }
 
+  // MARK: The look at the host
+
+  /// Ends the machines that a program has begun: children of one of its threads.
+  private func endMachines(of process: Process) {
+    let tasks = "/proc/\(process.processIdentifier)/task"
+    // A thread may end while they are looked through.
+    for task in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
+      let children = (try? String(contentsOfFile: "\(tasks)/\(task)/children", encoding: .utf8)) ?? ""
+      for child in children.split(separator: " ").compactMap({ pid_t($0) }) {
+        let name = (try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)) ?? ""
+        if name.hasPrefix("qemu-system") { kill(child, SIGKILL) }
+      }
+    }
+  }
+
+  @Test(
+    "an executor whose first look at its host came to grief takes no job before the second, and then runs it")
+  func failedProbe() throws {
+    let executor = try LiveExecutor(node)
+    governance.offer([try governance.approval("early")])
+    try wait("it has found nothing") {
+      endMachines(of: executor.process)
+      return !executor.events("isolation_classes").isEmpty
+    }
+    #expect(executor.events("isolation_classes").first?["active"] == [])
+    try executor.waitUntilReady()
+    try wait("it has run") { governance.receipt("early") != nil }
+    #expect(
+      governance.receipt("early")?.status == .succeeded, "\(governance.receipt("early")?.errorCode ?? "")")
+    #expect(executor.events("job_refused").isEmpty)
+  }
+
   // MARK: Clocks
 
   /// The clocks of one program.

@@ -1,4 +1,5 @@
 import Canonical
+import Crypto
 import Foundation
 import Records
 import Testing
@@ -234,6 +235,49 @@ struct GovernancePowersClusterTests {
     #expect(approved.code == 4, "\(approved.output)")
     let confirmed = try cluster.claw(["confirm", leaf, "--json"], as: "owners/owner-1")
     #expect(try json(confirmed)["status"]?.string == "approved", "\(confirmed.output)")
+  }
+
+  /// The executor says, signed by its key or by another's, that this is off with its host.
+  private func declare(
+    _ shortcomings: [String], challenge: UInt8, after seconds: Int64 = 0, forged: Bool = false
+  ) throws {
+    let executor = try Caller(founded: "executors/executor-1", of: cluster)
+    let signer = forged ? try Caller(founded: "agents/agent-1", of: cluster) : executor
+    let client = try executor.connect(to: cluster.clients(1))
+    let checkpoint = try client.call("Ledger/Checkpoint", CheckpointRequest(), of: CheckpointResponse.self)
+    let now = Timestamp(nanoseconds: (Int64(Date().timeIntervalSince1970) + seconds) * 1_000_000_000)
+    let declaration = HostDeclaration(
+      executor: executor.principal, incarnation: 1, challenge: [UInt8](repeating: challenge, count: 16),
+      isolationClasses: ["microvm-tcg"], isCompliant: shortcomings.isEmpty, shortcomings: shortcomings,
+      declaredAt: now)
+    let signed = PartySigned(
+      declaration, cluster: try #require(Digest(hex: checkpoint.cluster)), with: try signer.signingKey())
+    let status = client.status(
+      "Executor/Enlist",
+      EnlistRequest(
+        incarnation: 1, challenge: declaration.challenge, isolationClasses: declaration.isolationClasses,
+        compliant: declaration.isCompliant, shortcomings: shortcomings, signature: signed.signature.bytes,
+        declaredAt: now?.text ?? ""))
+    #expect(status.code == (forged ? .permissionDenied : .ok), "\(status)")
+  }
+
+  @Test(
+    "what an executor signs of its host is what the cluster's compliance says of it, by the key it is enrolled with"
+  )
+  func declarations() throws {
+    func reasons() throws -> [String]? {
+      let items = try json(try cluster.claw(["compliance", "--json"], as: "operators/operator-1"))["items"]?
+        .array
+      let item = items?.first { $0["rows"]?.string == "HF-9" }
+      return item?["reasons"]?.array?.compactMap(\.string)
+    }
+    let off = "journal: it is in memory"
+    try declare([off], challenge: 201)
+    #expect(try reasons() == ["executor/executor-1: \(off)"])
+    try declare([], challenge: 202, forged: true)
+    #expect(try reasons() == ["executor/executor-1: \(off)"])
+    try declare([], challenge: 203, after: 5)
+    #expect(try reasons() == [])
   }
 
   @Test("the cluster says whether it is compliant, and why not")

@@ -192,7 +192,7 @@ private final class LyingExecutor {
     asked &+= 1
     let declaration = HostDeclaration(
       executor: caller.principal, incarnation: 1, challenge: [UInt8](repeating: asked, count: 16),
-      isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [])
+      isolationClasses: ["microvm-tcg"], isCompliant: false, shortcomings: [], declaredAt: nil)
     let signed = PartySigned(declaration, cluster: cluster, with: try caller.signingKey())
     let request = EnlistRequest(
       incarnation: 1, challenge: declaration.challenge, isolationClasses: declaration.isolationClasses,

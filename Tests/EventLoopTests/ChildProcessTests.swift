@@ -8,9 +8,8 @@ import Testing
 @Suite("Child processes and signals")
 struct ChildProcessTests {
   /// Runs a program to its end, and what it wrote to standard output.
-  private func run(
-    _ path: String, _ arguments: [String], input: [UInt8]? = nil,
-    _ adjust: (inout SpawnPlan) -> Void = { _ in }
+  func run(
+    _ path: String, _ arguments: [String], _ adjust: (inout SpawnPlan) -> Void = { _ in }
   ) throws -> (outcome: ExitOutcome, output: String) {
     let loop = try EventLoop()
     var ends: [Int32] = [0, 0]

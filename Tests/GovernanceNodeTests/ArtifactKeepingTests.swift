@@ -128,8 +128,9 @@ struct ArtifactKeepingTests {
     let digest = SHA256.hash(content)
     let head = leader.node?.overlay.head.artifact(tenant: "acme", digest: digest)
     let final = leader.node?.overlay.final.artifact(tenant: "acme", digest: digest)
+    let isHeld = holds(leader, content)
     #expect(head == nil && final != nil, "the leader alone has let go of it")
-    #expect(holds(leader, content))
+    #expect(isHeld)
     leader.clock.offset = 0
     world.sideOne = []
     world.reconnect()
@@ -199,6 +200,23 @@ struct ArtifactKeepingTests {
     for batch in batches { host.disk.sync(batch) }
     #expect(!holds(host, stray) && holds(host, kept))
     #expect(removals(after: 603).isEmpty)
+  }
+
+  @Test(
+    "a content whose record is not final stays, however long that takes: it is promised, if it comes to be")
+  func waiting() throws {
+    // Three of five take it into their logs, and one too few is there to sign.
+    world.sideOne = world.hosts.filter { $0.id != leader.id }.prefix(2).map(\.id)
+    let content = Array("waiting".utf8)
+    try put(content)
+    let digest = SHA256.hash(content)
+    let head = leader.node?.overlay.head.artifact(tenant: "acme", digest: digest)
+    let final = leader.node?.overlay.final.artifact(tenant: "acme", digest: digest)
+    let isHeld = holds(leader, content)
+    #expect(head != nil && final == nil && isHeld)
+    var effects = NodeEffects()
+    leader.step(.tick, at: world.time + 700 * Self.second, into: &effects)
+    #expect(effects.writes.allSatisfy { $0.name != .artifactsRemoved })
   }
 
   @Test("what a lying peer pushes is bounded in bytes, and others have room; what is durable makes more")

@@ -1,4 +1,5 @@
 import Canonical
+import Crypto
 import Foundation
 import GovernanceNode
 import Records
@@ -14,11 +15,113 @@ struct ComplianceTests {
       "semantics": ["in_force": 3, "newest": 3],
       "policy": ["author": "operator/pat", "is_first": false, "asked": ["big": 2, "small": 0]],
       "people": ["operators": 2, "approvers": 2, "unconfirmable": []],
-      "readiness": [["executor": "executor/x", "compliant": true, "shortcomings": []]],
+      "readiness": Self.readiness(Self.declaration()),
     ]
     guard case .object(var object) = value else { return value }
     change(&object)
     return .object(object)
+  }
+
+  // MARK: What executors say
+
+  private static let cluster = SHA256.hash("cluster")
+  private static let at = Timestamp(text: "2026-03-01T12:00:00Z") ?? .epoch
+
+  private static func key(_ name: String) -> SigningKey {
+    var seed = SHA256.hash(name).bytes
+    if let key = SigningKey(seed: &seed) { return key }
+    var random = SystemRandomNumberGenerator()
+    return SigningKey.generate(using: &random)
+  }
+
+  /// What executor x says of its host, so many seconds from now, signed by its key or another.
+  private static func declaration(
+    _ shortcomings: [String] = [], compliant: Bool? = nil, after seconds: Int64? = -2,
+    by signer: String = "x",
+    _ change: (inout HostDeclaration) -> Void = { _ in }
+  ) -> PartySigned<HostDeclaration> {
+    var content = HostDeclaration(
+      executor: .executor("x"), incarnation: 1, challenge: [UInt8](repeating: 1, count: 16),
+      isolationClasses: ["microvm-tcg"], isCompliant: compliant ?? shortcomings.isEmpty,
+      shortcomings: shortcomings, declaredAt: seconds.map { at.advanced(by: .seconds($0)) })
+    change(&content)
+    return PartySigned(content, cluster: cluster, with: key(signer))
+  }
+
+  /// A node's word on it, which counts for nothing.
+  private static func readiness(_ declaration: PartySigned<HostDeclaration>?) -> JSON {
+    var entry: [(String, JSON)] = [
+      ("executor", "executor/x"), ("compliant", true), ("shortcomings", []),
+    ]
+    if let declaration { entry.append(("declaration", declaration.json)) }
+    return [.object(entry)]
+  }
+
+  private func check(_ enrolled: [String: DeclarationCheck.Enrolled]? = nil) -> DeclarationCheck {
+    DeclarationCheck(
+      cluster: Self.cluster,
+      enrolled: enrolled ?? [
+        "executor/x": DeclarationCheck.Enrolled(key: Self.key("x").publicKey, incarnation: 1)
+      ], now: now)
+  }
+
+  /// What is off of executor x where nodes show these.
+  private func reasons(
+    _ shown: [PartySigned<HostDeclaration>?], enrolled: [String: DeclarationCheck.Enrolled]? = nil
+  ) -> [String] {
+    var reader = ComplianceReader()
+    let nodes = shown.enumerated().map { position, declaration in
+      NodeStatus(
+        name: "n\(position + 1)", status: status { $0["readiness"] = Self.readiness(declaration) },
+        heardAt: now)
+    }
+    reader.read(nodes, findings: [], actions: [], declarations: check(enrolled))
+    return reader.items.first { $0.rows == "HF-9" }?.reasons ?? ["no such row"]
+  }
+
+  @Test("an executor is what it has signed itself, whatever nodes say of it")
+  func signedWords() {
+    #expect(reasons([Self.declaration()]) == [])
+    #expect(reasons([Self.declaration(["egress: off"])]) == ["executor/x: egress: off"])
+    #expect(
+      reasons([Self.declaration(compliant: false)]) == ["executor/x declares itself NON-COMPLIANT"])
+    let unsigned = "executor/x: what n1 shows as its declaration is not signed by its key"
+    let none = "executor/x: no node shows what it declares of its host"
+    #expect(reasons([nil]) == [none])
+    for forged in [
+      Self.declaration(by: "y"), Self.declaration { $0.executor = .executor("y") },
+      Self.declaration { $0.incarnation = 2 },
+      PartySigned(Self.declaration().content, signature: Self.declaration(["egress: off"]).signature),
+    ] {
+      #expect(reasons([forged]) == [unsigned, none])
+      // One node that lies is off, also where another shows what the executor says.
+      #expect(reasons([forged, Self.declaration()]) == [unsigned])
+    }
+    #expect(
+      reasons([Self.declaration(["\u{1B}[2J"])]) == ["executor/x: what it declares is no text for people"])
+    // Signed for another cluster.
+    let elsewhere = PartySigned(
+      Self.declaration().content, cluster: SHA256.hash("other"), with: Self.key("x"))
+    #expect(reasons([elsewhere]) == [unsigned, none])
+    #expect(
+      reasons([Self.declaration()], enrolled: [:])
+        == ["executor/x: too few nodes say the same of how it is enrolled"])
+  }
+
+  @Test("of what nodes show the newest counts, and it is of now")
+  func newestWords() {
+    let old = Self.declaration(after: -10)
+    let new = Self.declaration(["egress: off"], after: -1)
+    for shown in [[old, new], [new, old]] { #expect(reasons(shown) == ["executor/x: egress: off"]) }
+    #expect(reasons([Self.declaration(["egress: off"], after: -10), Self.declaration(after: -1)]) == [])
+    #expect(reasons([Self.declaration(after: nil), Self.declaration()]) == [])
+    #expect(reasons([Self.declaration(after: nil)]).first?.contains("does not say when") == true)
+    for (seconds, isNow) in [(-60, true), (-61, false), (60, true), (61, false)] as [(Int64, Bool)] {
+      #expect(reasons([Self.declaration(after: seconds)]).isEmpty == isNow, "\(seconds)")
+    }
+    #expect(
+      reasons([Self.declaration(after: -61)])
+        == ["executor/x: the newest declaration that a node shows is of 2026-03-01T11:58:59.000000000Z"])
   }
 
   private func action(_ name: String, _ impact: String, image: Character = "1") throws -> ActionDefinition {
@@ -42,7 +145,8 @@ struct ComplianceTests {
       NodeStatus(name: "n\(position + 1)", status: status, reason: "down", heardAt: now)
     }
     reader.read(
-      nodes, findings: findings, actions: try actions ?? [action("big", "critical"), action("small", "low")])
+      nodes, findings: findings, actions: try actions ?? [action("big", "critical"), action("small", "low")],
+      declarations: check())
     return reader.items.filter { !$0.isMet && $0.rows != "ENF-1" }.map(\.rows)
   }
 
@@ -50,7 +154,9 @@ struct ComplianceTests {
   func control() throws {
     #expect(try off([status(), status()]).isEmpty)
     var reader = ComplianceReader()
-    reader.read([NodeStatus(name: "n", status: status(), heardAt: now)], findings: [], actions: [])
+    reader.read(
+      [NodeStatus(name: "n", status: status(), heardAt: now)], findings: [], actions: [],
+      declarations: check())
     #expect(reader.isCompliant == ComplianceReader.unfinished.isEmpty)
   }
 
@@ -65,8 +171,8 @@ struct ComplianceTests {
       ("people", ["operators": 2, "approvers": 1, "unconfirmable": []], "INV-002, INV-020"),
       ("people", ["operators": 2, "approvers": 2, "unconfirmable": ["tenant/t/agent/a"]], "API-4"),
       ("readiness", [], "HF-8"),
-      ("readiness", [["executor": "e", "compliant": false, "shortcomings": ["egress: off"]]], "HF-9"),
-      ("readiness", [["executor": "e", "compliant": false, "shortcomings": []]], "HF-9"),
+      ("readiness", [["executor": "executor/e", "compliant": true, "shortcomings": []]], "HF-9"),
+      ("readiness", Self.readiness(Self.declaration(["egress: off"])), "HF-9"),
     ]
     for (name, value, rows) in cases {
       #expect(try off([status { $0[name] = value }]) == [rows], "\(name) \(value)")

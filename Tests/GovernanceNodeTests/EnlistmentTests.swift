@@ -44,13 +44,17 @@ struct EnlistmentTests {
     return try #require(cluster)
   }
 
-  /// Signed by the executor, or by another.
-  private func signed(_ request: EnlistRequest, by signer: Int = 0) throws -> EnlistRequest {
+  /// Signed by the executor, or by another, so many seconds from now.
+  private func signed(
+    _ request: EnlistRequest, by signer: Int = 0, after seconds: Int64 = 1
+  ) throws -> EnlistRequest {
     var request = request
+    let time = world.wall().advanced(by: .seconds(seconds))
+    request.declaredAt = time.text
     let declaration = HostDeclaration(
       executor: executor, incarnation: Int(request.incarnation), challenge: request.challenge,
       isolationClasses: request.isolationClasses, isCompliant: request.compliant,
-      shortcomings: request.shortcomings)
+      shortcomings: request.shortcomings, declaredAt: time)
     let host = world.executors[signer]
     request.signature =
       PartySigned(declaration, cluster: try cluster(), with: host.credentials.key).signature.bytes
@@ -61,7 +65,8 @@ struct EnlistmentTests {
     ChallengeNote(
       executor: executor.path, incarnation: request.incarnation, challenge: request.challenge,
       compliant: request.compliant, shortcomings: request.shortcomings,
-      isolationClasses: request.isolationClasses, signature: request.signature)
+      isolationClasses: request.isolationClasses, signature: request.signature,
+      declaredAt: request.declaredAt)
   }
 
   private func status(_ effects: NodeEffects, of key: CallKey) -> CallStatus? {
@@ -119,7 +124,8 @@ struct EnlistmentTests {
     func enlist(_ number: Int, _ classes: Set<IsolationClass>, from source: NodeID? = nil, byte: UInt8 = 1) {
       table.challenge(
         Challenge(executor: names[number], incarnation: 1, bytes: [UInt8](repeating: byte, count: 32)),
-        from: source ?? leader.id, readiness: .silent, offering: classes, at: start)
+        from: source ?? leader.id, isFirstHand: false, readiness: .silent, offering: classes,
+        declaration: nil, at: start)
     }
     enlist(0, [])
     enlist(1, [.container, .microvmTCG])
@@ -157,14 +163,15 @@ struct EnlistmentTests {
       try signed(
         EnlistRequest(
           incarnation: 1, challenge: [UInt8](repeating: number, count: 32), isolationClasses: ["microvm-tcg"],
-          compliant: true))
+          compliant: true), after: Int64(number))
     }
     var number: UInt8 = 10
-    // A node that says something else of it is heard as one that says nothing.
+    let classes: Set<IsolationClass> = [.microvmTCG]
+    // A node that says something else of it is not heard.
     for change: (inout ChallengeNote) -> Void in [
       { $0.signature = [] }, { $0.compliant = false }, { $0.isolationClasses = ["kata"] },
       { $0.challenge[0] ^= 1 }, { $0.shortcomings = ["journal: it is in memory"] },
-      { $0.signature[40] ^= 1 },
+      { $0.signature[40] ^= 1 }, { $0.declaredAt = "" }, { $0.declaredAt = "tomorrow" },
     ] {
       #expect(enlist(try request(number), call: UInt64(number)) == nil)
       #expect(try told() == (true, []))
@@ -172,14 +179,38 @@ struct EnlistmentTests {
       change(&note)
       number += 2
       _ = step(.peer(from: liar, PeerMessage.challenge(note)))
-      #expect(try told() == (false, ["readiness: not declared"]))
-      #expect(leader.node?.executors.offered(by: executor) == [])
+      #expect(try told() == (true, []))
+      #expect(leader.node?.executors.offered(by: executor) == classes)
     }
     // By its own call, a signature that is none is an error that it hears of.
     var other = try signed(EnlistRequest(incarnation: 1, challenge: own, compliant: true), by: 1)
     #expect(enlist(other, call: 6)?.code == .permissionDenied)
     other.signature = [1, 2, 3]
     #expect(enlist(other, call: 7)?.code == .permissionDenied)
+  }
+
+  @Test(
+    "what an executor said before, a node cannot repeat as what it says now; its own call counts in any case")
+  func repeated() throws {
+    func declared(_ number: UInt8, _ shortcomings: [String], after seconds: Int64) throws -> EnlistRequest {
+      try signed(
+        EnlistRequest(
+          incarnation: 1, challenge: [UInt8](repeating: number, count: 32), compliant: shortcomings.isEmpty,
+          shortcomings: shortcomings), after: seconds)
+    }
+    let before = try declared(20, [], after: 100)
+    #expect(enlist(before, call: 20) == nil)
+    #expect(enlist(try declared(21, ["journal: memory"], after: 200), call: 21) == nil)
+    // The same again, and an older one of which this node had not heard.
+    for old in [before, try declared(22, [], after: 199)] {
+      _ = step(.peer(from: liar, PeerMessage.challenge(note(old))))
+      #expect(try told() == (false, ["journal: memory"]))
+    }
+    _ = step(.peer(from: liar, PeerMessage.challenge(note(try declared(23, ["images: none"], after: 201)))))
+    #expect(try told() == (false, ["images: none"]))
+    // Its clock was set back.
+    #expect(enlist(try declared(24, [], after: 3), call: 24) == nil)
+    #expect(try told() == (true, []))
   }
 
   @Test("an operator gets the executor's signed words, and can check them by its key")

@@ -126,6 +126,90 @@ struct EgressMeterTests {
     #expect(body == .sentBytes(limit: 1_000))
   }
 
+  @Test("what came back is bounded as what went out is, and a body has to fit into what is left")
+  func left() throws {
+    var meter = try meter(["http+write://up.example.org:80"])
+    let post = "POST http://up.example.org/"
+    let (id, _) = try meter.admit(try request(post, "Content-Length: 600\r\n"), at: .seconds(0))
+    meter.sent(600, on: id)
+    let found = try [400, 401].map { try refusal(&meter, post, "Content-Length: \($0)\r\n") }
+    #expect(found == [nil, .sentBytes(limit: 1_000)])
+    #expect(meter.receive(1_999, on: id) == 1_999)
+    let last = try refusal(&meter, "GET http://up.example.org/")
+    #expect(last == nil && meter.receive(5, on: id) == 1)
+    let full = try refusal(&meter, "GET http://up.example.org/")
+    #expect(full == .receivedBytes(limit: 2_000))
+  }
+
+  /// A meter of one model, whose calls together have a hundred tokens.
+  private func models(_ limits: ModelLimits?, after report: EgressReport? = nil) throws -> EgressMeter {
+    let grant = EgressGrant(
+      destinations: [try #require(EgressDestination(text: "model://m.example.org:443"))],
+      limits: EgressLimits(
+        sentBytes: 1_000, receivedBytes: 2_000, connections: 8, connectionsPerMinute: 8),
+      model: limits)
+    return EgressMeter(grant.continued(after: report), controlPlane: [])
+  }
+
+  /// Calls the model; the answer may have so many tokens, and its prompt takes nine.
+  private func call(_ meter: inout EgressMeter, _ answer: Int) throws -> Result<EgressID, EgressRefusal> {
+    let post = try request("POST http://m.example.org:443/", "Content-Length: 17\r\n")
+    let (id, _) = try meter.admit(post, at: .seconds(0))
+    do throws(EgressRefusal) {
+      try meter.call(Array(#"{"max_tokens":\#(answer)}"#.utf8), secrets: [], on: id)
+      return .success(id)
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  @Test("a model is called with a body, and the calls of all tries together have the token's tokens")
+  func tokens() throws {
+    let limits = ModelLimits(tokens: 100, costPerMillion: try #require(MicroUSD(text: "2")))
+    var first = try models(limits)
+    for line in ["GET", "PUT", "POST"].map({ "\($0) http://m.example.org:443/" }) + [
+      "CONNECT m.example.org:443"
+    ] {
+      let found = try refusal(&first, line)
+      #expect(found?.code == "METHOD_NOT_GRANTED", "\(line)")
+    }
+    let (one, two) = (try call(&first, 50), try call(&first, 50))
+    #expect(two == .failure(.tokens(limit: 100)))
+    // What is told counts, also beyond what was set aside.
+    first.settle(tokens: 60, on: try one.get())
+    #expect(first.tokens == 60 && first.report.used.tokens == 60 && first.report.cost.micros == 120)
+    let report = first.report
+    for (answer, isTaken) in [(31, true), (32, false)] {
+      var second = try models(limits, after: report)
+      let found = try call(&second, answer)
+      #expect((found == .failure(.tokens(limit: 100))) == !isTaken, "\(answer): \(found)")
+      #expect(second.report.used.tokens == (isTaken ? 100 : 60))
+    }
+    first.settle(tokens: .max, on: try one.get())
+    #expect(first.tokens == 1 << 40)
+    var unlimited = try models(nil)
+    let none = try call(&unlimited, 1)
+    #expect(none == .failure(.modelCall("limits for models in the registry")))
+  }
+
+  @Test("a receipt's summary counts what was made, what was refused, and what nobody could read")
+  func summary() throws {
+    var meter = try meter(["https://api.example.org:443", "http+write://up.example.org:80"])
+    let address = [try #require(NetworkAddress(text: "93.184.216.34"))]
+    for (line, bytes) in [("CONNECT api.example.org:443", 10), ("GET http://up.example.org/", 20)] {
+      let (id, _) = try meter.admit(try request(line), at: .seconds(0))
+      _ = try meter.choose(address, for: id)
+      meter.sent(bytes, on: id)
+      #expect(meter.receive(bytes + 1, on: id) == bytes + 1)
+      meter.close(id, bytes == 20 ? .receivedBytes(limit: 2_000) : nil, at: .seconds(1))
+    }
+    for _ in 0..<100 { _ = try refusal(&meter, "CONNECT evil.example.org:443") }
+    #expect(
+      meter.report.summary
+        == EgressSummary(
+          connections: 2, refused: 101, sentBytes: 30, receivedBytes: 32, tokens: 0, opaqueBytes: 10))
+  }
+
   @Test("what earlier tries have used of a grant, the next one has no more")
   func tries() throws {
     var first = try meter(connections: 3, perMinute: 2)

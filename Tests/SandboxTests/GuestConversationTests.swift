@@ -115,9 +115,20 @@ struct GuestConversationTests {
       let hello = GuestFrame(.hello(GuestHello(kernel: kernel, bootID: "b"))).framed
       #expect(violation(hello) == .malformed("kernel version"))
     }
-    var done = GuestDone()
-    done.exitStatus = 256
-    #expect(violation(hello, started, GuestFrame(.done(done)).framed) == .malformed("end"))
+  }
+
+  @Test("an end has a status of one byte, a signal that there is, and a reason of bounded length")
+  func ends() {
+    func violation(_ status: Int32 = 0, signal: UInt32 = 0, failure: Int = 0) -> GuestViolation? {
+      var done = GuestDone()
+      (done.exitStatus, done.signal) = (status, signal)
+      done.failure = String(repeating: "f", count: failure)
+      return self.violation(hello, started, GuestFrame(.done(done)).framed)
+    }
+    #expect(violation(255) == nil && violation(256) == .malformed("end"))
+    #expect(violation(-1) == .malformed("end"))
+    #expect(violation(signal: 127) == nil && violation(signal: 128) == .malformed("end"))
+    #expect(violation(failure: 1_024) == nil && violation(failure: 1_025) == .malformed("end"))
   }
 
   @Test("oversized, compressed and malformed frames, before anything is held for them")

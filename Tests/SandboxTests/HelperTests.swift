@@ -153,16 +153,29 @@ struct HelperTests {
     #expect(why.description.contains("governance node node-1 is not known (the name is not known)"), "\(why)")
     try "9.9.9.9 STREAM\n".write(toFile: "\(folder)/node-1", atomically: true, encoding: .utf8)
     #expect(try closed(unknown) == .success(["9.9.9.9", "8.8.8.8"]))
-    // Within the minute it is not asked for again; what is known stays.
+    // Where it is not known any more, what it stood for stays closed.
     try FileManager.default.removeItem(atPath: "\(folder)/node-1")
     #expect(try closed(unknown) == .success(["9.9.9.9", "8.8.8.8"]))
-    // Once its time is over it is, and what it stood for before stays closed too.
-    let moved = ClosedAddresses(loop: loop, settings: settings, resolver: resolver, lifetime: .zero)
-    for address in ["9.9.9.9", "1.1.1.1"] {
-      try "\(address) STREAM\n".write(toFile: "\(folder)/node-1", atomically: true, encoding: .utf8)
-      _ = try closed(moved)
+    loop.end()
+  }
+
+  @Test("a node's name is asked for once a minute, neither more often nor less")
+  func minute() throws {
+    let (resolver, written) = try resolver("cat \(folder)/$2")
+    var settings = written
+    settings.nodes = ["node-1"]
+    let began = MonotonicInstant.now
+    var passed = Duration.zero
+    let moving = ClosedAddresses(loop: loop, settings: settings, resolver: resolver) {
+      began + passed
     }
-    #expect(try closed(moved) == .success(["9.9.9.9", "8.8.8.8", "1.1.1.1"]))
+    var found: [[String]] = []
+    for (after, address) in [(0, "9.9.9.9"), (59, "1.1.1.1"), (60, "1.1.1.1"), (119, "8.8.8.8")] {
+      try "\(address) STREAM\n".write(toFile: "\(folder)/node-1", atomically: true, encoding: .utf8)
+      passed = .seconds(after)
+      found.append(try closed(moving).get())
+    }
+    #expect(found == [["9.9.9.9"], ["9.9.9.9"], ["9.9.9.9", "1.1.1.1"], ["9.9.9.9", "1.1.1.1"]])
     loop.end()
   }
 

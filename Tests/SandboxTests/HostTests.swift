@@ -121,7 +121,11 @@ struct HostTests {
       let rig = try Rig(folder: folder)
       return ControlGroup(rig.host.groupPrefix + "9-9", bounds)
     }
-    let others = try [folder + "-1", folder.replacingOccurrences(of: "test-", with: "test/")].map(group)
+    // The last one is called as the first one's groups begin.
+    let digest = SHA256.hash(folder).hex.prefix(16)
+    let others = try [
+      folder + "-1", folder.replacingOccurrences(of: "test-", with: "test/"), "\(folder)-\(digest)1",
+    ].map(group)
     defer { for other in others { other.remove() } }
     let own = try group(of: folder)
     let rig = try Rig(folder: folder)
@@ -129,6 +133,21 @@ struct HostTests {
     for path in own.folders { #expect(!Folders.isFolder(path), "\(path)") }
     #expect(rig.host.running == 0)
     try? FileManager.default.removeItem(atPath: "/run/openexec-test")
+  }
+
+  @Test("however long a folder's name is, a control group has room for what it is called after it")
+  func longNames() throws {
+    let above = "/run/openexec-test-\(UUID())"
+    defer { try? FileManager.default.removeItem(atPath: above) }
+    let long = above + "/" + String(repeating: "d", count: 200) + "/" + String(repeating: "e", count: 100)
+    let prefixes = try ["1", "2"].map { try Rig(folder: long + $0).host.groupPrefix }
+    #expect(Set(prefixes).count == 2)
+    // What its end says is what people tell it by.
+    #expect(prefixes.allSatisfy { $0.utf8.count < 200 } && prefixes[0].contains("eee1-"))
+    let bounds = ControlGroup.Bounds(memoryBytes: 64 << 20, processes: 4, processorPermille: 100)
+    let group = ControlGroup(try #require(prefixes.first) + "2147483647-4294967295", bounds)
+    defer { group.remove() }
+    #expect(!group.folders.isEmpty)
   }
 
   @Test("a jail, and a bundle, that cannot be finished are not there")

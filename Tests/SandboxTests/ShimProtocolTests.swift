@@ -231,6 +231,81 @@ struct TaskProcedureTests {
     #expect(deleting.ending == .completed(exitStatus: 0), "what the guest said stays said")
   }
 
+  @Test("a shim that does not shut down is not given time to go, and its clean-up trusts nothing")
+  func deafShutdown() {
+    for (answer, isClean) in [
+      (Result<Void, TTRPCFailure>.failure(.deadlineExceeded), false), (.failure(.exhausted), false),
+      (.failure(.connectionLost("gone")), true), (.success(()), true),
+    ] {
+      var procedure = running()
+      _ = procedure.step(.finished(done()))
+      _ = procedure.step(.answered(.wait, .success(())))
+      _ = procedure.step(.answered(.delete, .success(())))
+      var hangingUp = procedure
+      #expect(hangingUp.step(.connectionLost("gone")) == [.reap(clean: true)])
+      #expect(procedure.step(.answered(.shutdown, answer)) == [.reap(clean: isClean)], "\(answer)")
+      #expect(procedure.ending == .completed(exitStatus: 0))
+    }
+  }
+
+  @Test("a task that has not run is never deleted, however it ends: some shims would leave its machine")
+  func unstarted() {
+    let calls: [TaskProcedure.Call] = [.connect, .create, .start]
+    let late = Result<Void, TTRPCFailure>.failure(.deadlineExceeded)
+    for (answered, open) in calls.enumerated() {
+      var procedure = TaskProcedure(Self.allowances)
+      for event in [TaskProcedure.Event.begun, .launched, .connected] { _ = procedure.step(event) }
+      for call in calls[..<answered] { _ = procedure.step(.answered(call, .success(()))) }
+      for event in [TaskProcedure.Event.killed, .connectionLost("gone"), .answered(open, late)] {
+        var ending = procedure
+        #expect(ending.step(event) == [.reap(clean: false)], "\(open.rawValue): \(event)")
+      }
+    }
+  }
+
+  /// A module that runs, and whose shim has told of it so many times until its delete was answered.
+  private func module(_ told: [UInt32], outOfMemory: Bool = false) -> RunEnding {
+    var allowances = Self.allowances
+    allowances.hasGuest = false
+    var procedure = TaskProcedure(allowances)
+    for event in [TaskProcedure.Event.begun, .launched, .connected] { _ = procedure.step(event) }
+    for call in [TaskProcedure.Call.connect, .create] { _ = procedure.step(.answered(call, .success(()))) }
+    #expect(
+      procedure.step(.answered(.start, .success(())))
+        == [.call(.wait), .arm(seconds: 7), .tellStarted, .converse])
+    if outOfMemory { _ = procedure.step(.outOfMemory) }
+    for status in told { _ = procedure.step(.told(status)) }
+    _ = procedure.step(.answered(.wait, .success(())))
+    #expect(procedure.step(.elapsed) == [.call(.delete)])
+    #expect(procedure.step(.answered(.delete, .success(()))) == [.call(.shutdown)])
+    return procedure.ending
+  }
+
+  @Test("how a module ended is what its shim told twice, and nothing else")
+  func toldTwice() {
+    #expect(module([3, 3]) == .toldByShim(exitStatus: 3))
+    #expect(module([]) == .sandboxFailed("the shim told of its end "))
+    #expect(module([0]) == .sandboxFailed("the shim told of its end 0"))
+    #expect(module([0, 1]) == .sandboxFailed("the shim told of its end 0 and 1"))
+    #expect(module([0, 0, 0]) == .sandboxFailed("the shim told of its end 0 and 0 and 0"))
+  }
+
+  @Test(
+    "137 is an end for want of memory where there was one, and a status like any other where there was none")
+  func killedStatus() {
+    func ending(_ status: Int32, _ isOut: Bool) -> RunEnding {
+      var procedure = running()
+      if isOut { _ = procedure.step(.outOfMemory) }
+      _ = procedure.step(.finished(done(status)))
+      return procedure.ending
+    }
+    #expect(ending(137, true) == .outOfMemory && ending(137, false) == .completed(exitStatus: 137))
+    #expect(ending(136, true) == .completed(exitStatus: 136))
+    #expect(module([137, 137], outOfMemory: true) == .outOfMemory)
+    #expect(module([137, 137]) == .toldByShim(exitStatus: 137))
+    #expect(module([1, 1], outOfMemory: true) == .toldByShim(exitStatus: 1))
+  }
+
   @Test("a wait that never answers after the end is given up")
   func deafWait() {
     var procedure = running()

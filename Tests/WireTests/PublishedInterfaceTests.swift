@@ -135,7 +135,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "executor", "EnlistRequest",
     EnlistRequest(
       incarnation: 4294967295, challenge: [0, 255, 2], isolationClasses: ["é 3", "é 4"], knownLinks: 4,
-      compliant: true, shortcomings: ["é 6", "é 7"], signature: [0, 255, 7])
+      compliant: true, shortcomings: ["é 6", "é 7"], signature: [0, 255, 7], declaredAt: "é 8")
   ),
   (
     "executor", "LeaseResponse",
@@ -199,7 +199,7 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "peer", "ChallengeNote",
     ChallengeNote(
       executor: "é 1", incarnation: 3, challenge: [0, 255, 3], compliant: true, shortcomings: ["é 4", "é 5"],
-      isolationClasses: ["é 6", "é 7"], signature: [0, 255, 7])
+      isolationClasses: ["é 6", "é 7"], signature: [0, 255, 7], declaredAt: "é 8")
   ),
   (
     "peer", "NoteShown",

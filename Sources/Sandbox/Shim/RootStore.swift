@@ -26,14 +26,18 @@ final class RootStore: Sendable {
   private let library: ImageLibrary
   private let images: String
   private let folder: String
+  private let signers: DemandedSigners
   private let state = Mutex(State())
   /// Where runtimes mount.
   private static let mountPoints = ["proc", "sys", "dev", "tmp", "inputs"]
   private static let reserved = ".openexec"
 
   /// `folder` is made anew.
-  init(images: String, folder: String) throws(SandboxError) {
+  init(
+    images: String, folder: String, signers: DemandedSigners = DemandedSigners()
+  ) throws(SandboxError) {
     self.images = images
+    self.signers = signers
     self.folder = folder
     library = ImageLibrary("\(images)/oci")
     Folders.remove(folder)
@@ -73,6 +77,7 @@ final class RootStore: Sendable {
     if let image {
       do throws(ImageError) {
         let loaded = try library.load(image, into: place)
+        try signers.check(loaded.provenance)
         kind = loaded.kind
         provenance = loaded.provenance.hash
       } catch {
@@ -171,6 +176,16 @@ final class RootStore: Sendable {
 
   /// The images of the library.
   var kinds: [(digest: String, kind: ImageKind)] { library.kinds() }
+
+  /// Why an image of the library has no statement that is signed as this executor demands it; nil where each has.
+  var provenanceFault: String? {
+    do {
+      for entry in try library.list() { try signers.check(entry.provenance) }
+      return nil
+    } catch {
+      return error.description
+    }
+  }
 
   /// Why an image of the library is not what its provenance says; nil where each is.
   var fault: String? {

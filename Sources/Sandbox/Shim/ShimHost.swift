@@ -66,7 +66,7 @@ public final class ShimHost: SandboxHost {
       events = try EventSink(loop: loop, path: "\(settings.folder)/events.sock")
       try Folders.make("\(settings.folder)/bundles", mode: 0o711)
       chmod("\(settings.folder)/bundles", 0o711)
-      roots = try RootStore(images: settings.images, folder: settings.roots)
+      roots = try RootStore(images: settings.images, folder: settings.roots, signers: settings.signers)
     } catch let error as ShimError {
       close(lock)
       throw .shim(error.description)

@@ -18,7 +18,8 @@ extension ShimHost {
             PreflightReport(
               classes: [kata, container], controllers: controllers,
               missingControllers: ControlGroup.controllers.filter { !controllers.contains($0) },
-              imageFault: roots.fault, modules: [modules], warnings: warnings))
+              imageFault: roots.fault, provenanceFault: roots.provenanceFault, modules: [modules],
+              warnings: warnings))
         }
       }
     }

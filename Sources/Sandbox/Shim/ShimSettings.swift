@@ -1,3 +1,4 @@
+import Images
 import Records
 
 /// What a host of shims is made of.
@@ -37,6 +38,8 @@ public struct ShimSettings: Sendable {
   public var kata = Runtime("io.containerd.kata.v2")
   /// Of WebAssembly modules in class `container`; nil for one of those known that is installed.
   public var wasm: Runtime?
+  /// Whose statement each image must have.
+  public var signers = DemandedSigners()
   /// Of the tasks, as containerd has namespaces.
   public var namespace = "openexec"
   /// The first of the users that containers run as, two each: `UserBlock.count` × `UserBlock.blocks` of them, of which

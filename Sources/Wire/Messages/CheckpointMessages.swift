@@ -150,14 +150,17 @@ public struct ChallengeNote: WireMessage {
   public var shortcomings: [String] = []
   public var isolationClasses: [String] = []
   public var signature: [UInt8] = []
+  public var declaredAt: String = ""
 
   public init() {}
 
   public init(
     executor: String = "", incarnation: UInt32 = 0, challenge: [UInt8] = [], compliant: Bool = false,
-    shortcomings: [String] = [], isolationClasses: [String] = [], signature: [UInt8] = []
+    shortcomings: [String] = [], isolationClasses: [String] = [], signature: [UInt8] = [],
+    declaredAt: String = ""
   ) {
     self.signature = signature
+    self.declaredAt = declaredAt
     self.executor = executor
     self.incarnation = incarnation
     self.challenge = challenge
@@ -175,6 +178,7 @@ public struct ChallengeNote: WireMessage {
     case 5: shortcomings.append(try reader.string())
     case 6: isolationClasses.append(try reader.string())
     case 7: signature = try reader.bytes()
+    case 8: declaredAt = try reader.string()
     default: break
     }
   }
@@ -187,6 +191,7 @@ public struct ChallengeNote: WireMessage {
     writer.strings(5, shortcomings)
     writer.strings(6, isolationClasses)
     writer.bytes(7, signature)
+    writer.string(8, declaredAt)
   }
 }
 

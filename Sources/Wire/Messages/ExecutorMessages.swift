@@ -15,14 +15,17 @@ public struct EnlistRequest: WireMessage {
   public var shortcomings: [String] = []
   /// The executor's, over what it says of its host with this challenge; without it that counts as not said.
   public var signature: [UInt8] = []
+  /// When it says so (RFC 3339, UTC): the cluster's time as it knows it, or its own clock's before its first lease.
+  public var declaredAt: String = ""
 
   public init() {}
 
   public init(
     incarnation: UInt32 = 0, challenge: [UInt8] = [], isolationClasses: [String] = [], knownLinks: UInt32 = 0,
-    compliant: Bool = false, shortcomings: [String] = [], signature: [UInt8] = []
+    compliant: Bool = false, shortcomings: [String] = [], signature: [UInt8] = [], declaredAt: String = ""
   ) {
     self.signature = signature
+    self.declaredAt = declaredAt
     self.incarnation = incarnation
     self.challenge = challenge
     self.isolationClasses = isolationClasses
@@ -40,6 +43,7 @@ public struct EnlistRequest: WireMessage {
     case 5: compliant = try reader.bool()
     case 6: shortcomings.append(try reader.string())
     case 7: signature = try reader.bytes()
+    case 8: declaredAt = try reader.string()
     default: break
     }
   }
@@ -52,6 +56,7 @@ public struct EnlistRequest: WireMessage {
     writer.bool(5, compliant)
     writer.strings(6, shortcomings)
     writer.bytes(7, signature)
+    writer.string(8, declaredAt)
   }
 }
 
