@@ -27,7 +27,7 @@ struct LedgerAudit: Sendable {
   private var restrictions: [(id: String, target: IncidentTarget)] = []
   /// Those of people alone.
   private var acts: [RestrictionList.Entry] = []
-  /// When leases stop naming those that forbid less than everything: once no token from before them is left.
+  /// When leases stop naming those that are about tokens: once none from before them is left.
   private var delisting: [(id: String, at: Timestamp)] = []
   /// What people have lifted, and the leaf that says so.
   private(set) var lifted: [(id: String, leaf: UInt64)] = []
@@ -118,7 +118,11 @@ struct LedgerAudit: Sendable {
     } else if !lifted.contains(where: { $0.id == act.incidentID }) {
       restrictions.append((act.incidentID, act.target))
       acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
-      if act.target != .all { delisting.append((act.incidentID, time.advanced(by: .seconds(900)))) }
+      switch act.target {
+      case .all, .certificates(of: .node, before: _): break
+      case .tenant, .principal, .token, .certificates:
+        delisting.append((act.incidentID, time.advanced(by: .seconds(900))))
+      }
     }
   }
 

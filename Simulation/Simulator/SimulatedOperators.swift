@@ -291,7 +291,7 @@ final class SimulatedOperators: SimulatedClient {
   private func lift(_ entry: RestrictionList.Entry, wall: Timestamp, isAlone: Bool = false) {
     let reason = Attachment.Item(salt: random.bytes(16), value: "it is over")
     let act = IncidentAct(
-      incidentID: (isAlone ? "alone-" : "lift-") + entry.incidentID, kind: .lift, target: entry.target,
+      incidentID: (isAlone ? "alone-" : "lift-") + entry.incidentID, kind: .lift, target: .all,
       severity: 2,
       reasonHash: reason.hash, lifts: [entry.incidentID], signedAt: wall,
       validUntil: wall.advanced(by: .seconds(3600)))

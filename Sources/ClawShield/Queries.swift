@@ -1,6 +1,10 @@
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ShieldState: CustomStringConvertible {
   public var description: String {
     "state of \(size) leaves at \(logTime.text), root \(stateRoot.hex.prefix(16))"
@@ -100,9 +104,12 @@ extension ShieldState: CustomStringConvertible {
   /// Whether leases name it until it is lifted: they say by it whether anything runs, and which nodes' certificates
   /// executors take.
   private static func staysListed(_ target: IncidentTarget) -> Bool {
+    #if SIMULATION
+    if Mutant.certificatesUnlisted.isActive, case .certificates = target { return false }
+    #endif
     switch target {
-    case .all, .certificates(of: .node, before: _): true
-    case .tenant, .principal, .token, .certificates: false
+    case .all, .certificates(of: .node, before: _): return true
+    case .tenant, .principal, .token, .certificates: return false
     }
   }
 

@@ -108,6 +108,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case widerTokenTaken = "without-scope-check"
   case imageUnchecked = "without-image-check"
   case resultsUncompared = "without-result-comparison"
+  case certificatesUnlisted = "without-listed-certificates"
   case wordNotCounted = "without-retention-word"
   case droppedWhileRead = "without-reading-check"
   case droppedContentKept = "without-dropped-removal"

@@ -111,6 +111,8 @@ private struct ScheduleDraw {
     for item in conditions.drawRevelations(using: &revelations) { add(item.at, item.act) }
     var sleep = SeededRandom(seed: conditions.seed, for: .schedule, named: 121, log: nil)
     for item in conditions.drawSleep(using: &sleep) { add(item.at, item.act) }
+    var certificates = SeededRandom(seed: conditions.seed, for: .schedule, named: 122, log: nil)
+    for item in conditions.drawCertificates(using: &certificates) { add(item.at, item.act) }
     // Who lacks an erased entry needs somebody who has the state: no seed has much else that takes entries away.
     let schedule = Schedule(conditions, items)
     guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.isEmpty,

@@ -38,6 +38,22 @@ extension Conditions {
     }
   }
 
+  /// A node's or an agent's earlier certificates are refused, or both, in one seed of sixteen that begin with the semantics
+  /// for it.
+  func drawCertificates(using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(60_000), semantics >= Semantics.certificates else { return [] }
+    var holders: [Principal] = [.node("node-\(1 + random.below(UInt64(nodes)))")]
+    if random.chance(500_000) { holders.append(.agent(tenant: "acme", name: "agent1")) }
+    let before = Timestamp(nanoseconds: simulatedEpoch - 100_000_000_000) ?? .epoch
+    return holders.map { holder in
+      Schedule.Item(
+        at: second + random.below(12 * second),
+        .restrict(
+          .revoke, .certificates(of: holder, before: before), length: 2 * second + random.below(30 * second)))
+    }
+  }
+
   /// One party vetoes up to four requests, in one seed of five: not where somebody is left behind or lies, since the others
   /// must remain as many as sign.
   func drawVetoes(using random: inout SeededRandom) -> [Schedule.Item] {
