@@ -90,7 +90,7 @@ public enum Campaign {
     world.run(until: schedule.conditions.safety)
     world.calm()
     settle(world)
-    if schedule.retains {
+    if schedule.retains, world.oracles.violation == nil {
       // Contents that nobody recorded are kept for ten minutes.
       world.sleep(3_600_000_000_000)
       world.awaitsContents = true
