@@ -66,3 +66,20 @@ final class KnownKeys {
   /// The key that the cluster began with.
   var genesisKey: PublicKey { chain.epochs[0].key }
 }
+
+extension Answer {
+  var key: CallKey {
+    switch self {
+    case .respond(let key, _, _), .item(let key, _): key
+    }
+  }
+  /// Everything that its receiver can read.
+  var content: [UInt8] {
+    switch self {
+    case .respond(_, let status, let payload): payload + Array(status.message.utf8)
+    case .item(_, let payload): payload
+    }
+  }
+  var connection: UInt64 { key.connection }
+  var call: UInt64 { key.call }
+}

@@ -85,6 +85,16 @@ public struct FindingReader: Sendable {
     status?[name]?.string.flatMap { UInt64($0) }
   }
 
+  /// Whether a node should have a note of just now: executors live by leases, and something waits to be final, or has
+  /// nobody who could make it so. A cluster that nobody asks for anything, with no executors, makes none.
+  private static func awaitsNotes(_ status: JSON, newest: UInt64) -> Bool {
+    let final = number(status, "final_size") ?? 0
+    let isIdle =
+      status["executors"]?.array?.isEmpty == true && status["leader"]?.integer != nil
+      && final == number(status, "log_size") && final == newest
+    return !isIdle
+  }
+
   private mutating func readNode(_ name: String, _ status: JSON, heardAt: Timestamp, newest: UInt64) {
     if let conflict = status["conflict"]?.string {
       add(1, "conflict", name, "\(name) has halted: \(conflict)")
@@ -98,7 +108,9 @@ public struct FindingReader: Sendable {
     if let size = Self.number(status, "final_size"), size + Self.lag < newest {
       add(2, "lagging", name, "\(name) has \(size) final records, others \(newest)")
     }
-    if let age = status["note_age_ms"]?.string.flatMap({ Int($0) }), age < 0 || age > Self.noteAge {
+    if let age = status["note_age_ms"]?.string.flatMap({ Int($0) }),
+      age < 0 || age > Self.noteAge && Self.awaitsNotes(status, newest: newest)
+    {
       add(
         2, "not_final", name,
         age < 0 ? "\(name) holds no note yet" : "\(name)'s newest note is \(age / 1000) s old")

@@ -36,6 +36,25 @@ struct FindingTests {
     #expect(findings(status(), certificateEnds: now.advanced(by: .seconds(31 * 86_400))).isEmpty)
   }
 
+  @Test("a cluster that nobody asks for anything makes no notes; one that should and does not is named")
+  func idle() {
+    func idle(_ name: String = "final_size", _ value: JSON = "5000") -> JSON {
+      status { object in
+        object["note_age_ms"] = "600000"
+        object["executors"] = []
+        object["leader"] = 1
+        object["log_size"] = "5000"
+        object[name] = value
+      }
+    }
+    #expect(findings(idle(), [idle()]).isEmpty)
+    #expect(findings(idle("executors", ["executor/e1"])) == ["2 not_final n1"])
+    #expect(findings(idle("leader", .null)) == ["2 not_final n1"])
+    #expect(findings(idle("log_size", "5001")) == ["2 not_final n1"])
+    #expect(findings(idle(), [status { $0["final_size"] = "5001" }]) == ["2 not_final n1"])
+    #expect(findings(idle("note_age_ms", "-1")) == ["2 not_final n1"])
+  }
+
   @Test("each thing that is wrong, at its edge")
   func each() {
     let time = { (milliseconds: Int64) in
