@@ -43,13 +43,14 @@ enum RenewalCommands {
   private static let afterwards =
     "The old certificate is taken until it ends, or until claw revoke-certificates PRINCIPAL --since FILE."
 
-  /// Options of a certificate that comes after another: it begins later, by a second at least, so that the two are told apart.
+  /// Options of a certificate that comes after another: it begins later, by a second at least, so that the two are told
+  /// apart, and now, so that a revocation of just now does not refuse it too.
   private static func options(after old: String, _ parsed: ParsedCommand) throws
     -> CertificateAuthority.LeafOptions
   {
     let last = try Certificate.read(pem: try Files.read(old, limit: 1 << 20))[0].validFrom
     let now = WallInstant.now.nanoseconds / 1_000_000_000
-    let from = max(now - 60, last + 1)
+    let from = max(now, last + 1)
     guard from <= now else {
       throw Failure(.other, "\(old) is valid from a time to come: expected a clock that is right")
     }
@@ -168,7 +169,10 @@ enum RenewalCommands {
       }
       seconds = leaf.validFrom
     }
-    guard let seconds, seconds > 0, let time = Timestamp(nanoseconds: seconds * 1_000_000_000) else {
+    // What a `Timestamp` holds, in the year 2255.
+    guard let seconds, (1...9_000_000_000).contains(seconds),
+      let time = Timestamp(nanoseconds: seconds * 1_000_000_000)
+    else {
       throw UsageError("--since: expected a certificate's file or a time (RFC 3339, UTC), found \"\(text)\"")
     }
     return time

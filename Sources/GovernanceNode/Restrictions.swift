@@ -66,10 +66,20 @@ struct BoundRestrictions: Sendable {
     #else
     let isForgotten = false
     #endif
-    let immediate = bound.filter { isForgotten || !state.isLifted($0.act.incidentID) }.map {
+    let immediate = bound.filter {
+      (isForgotten || !state.isLifted($0.act.incidentID)) && !Self.isOutdone($0.act, by: state)
+    }.map {
       RestrictionList.Entry(incidentID: $0.act.incidentID, target: $0.act.target)
     }
     return RestrictionList(state.restrictions.entries + immediate)
+  }
+
+  /// Whether the log refuses as many of somebody's certificates, or more: then it takes this one no more, and who is not
+  /// bound by it yet never will be. Parties that named it in leases and parties that did not could sign none together.
+  private static func isOutdone(_ act: IncidentAct, by state: ShieldState) -> Bool {
+    guard case .certificates(let principal, let before) = act.target, !state.isRestricted(by: act.incidentID)
+    else { return false }
+    return state.oldestCertificate(of: principal).map { $0 >= before } ?? false
   }
 
   /// Binds; the write that makes it durable, nil where it is bound already or there is no room.
@@ -98,8 +108,8 @@ struct BoundRestrictions: Sendable {
     return asking
   }
 
-  /// What has been lifted never binds again, and what is final in the log binds through it: neither need be
-  /// kept. The write that forgets them; nil where there are none.
+  /// What has been lifted never binds again, and what is final in the log binds through it, or through what goes beyond it:
+  /// neither need be kept. The write that forgets them; nil where there are none.
   mutating func reconcile(with state: ShieldState) -> WriteBatch? {
     var batch = WriteBatch()
     bound.removeAll { entry in
@@ -107,7 +117,9 @@ struct BoundRestrictions: Sendable {
       #if SIMULATION
       if Mutant.liftForgotten.isActive { return false }
       #endif
-      guard entry.isDurable, state.isLifted(id) || state.isRestricted(by: id) else { return false }
+      guard entry.isDurable,
+        state.isLifted(id) || state.isRestricted(by: id) || Self.isOutdone(entry.act, by: state)
+      else { return false }
       batch.delete(.meta, Self.prefix + Array(id.utf8))
       return true
     }

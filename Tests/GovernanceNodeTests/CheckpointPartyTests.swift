@@ -538,6 +538,47 @@ struct CheckpointPartyTests {
     #expect(!isGiven)
   }
 
+  @Test(
+    "a refusal of certificates that the log has outdone stands in no list: parties that lack it sign with those that do not"
+  )
+  func outdoneCertificates() throws {
+    let rig = try Rig()
+    let node = Principal.node("node-9")
+    let before = try #require(Timestamp(nanoseconds: (simulatedEpoch / 1_000_000_000 - 100) * 1_000_000_000))
+    let item = Records.Attachment.Item(salt: [UInt8](repeating: 1, count: 16), value: "its key was seen")
+    func revocation(_ id: String) -> Signed<IncidentAct> {
+      let act = IncidentAct(
+        incidentID: id, kind: .revoke, target: .certificates(of: node, before: before), severity: 2,
+        reasonHash: item.hash, signedAt: .epoch, validUntil: Rig.moment(600_000_000_000).wall)
+      return Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+    }
+    let (one, other) = (revocation("one"), revocation("other"))
+    func listed() -> [String] {
+      rig.node.restrictions.list(with: rig.node.overlay.final, at: rig.node.now.wall).entries.map(
+        \.incidentID)
+    }
+    // Both bind before either is in the log; the log takes one.
+    for signed in [one, other] {
+      rig.perform { node, _, effects in
+        node.bind(
+          statement: Statements.bytes(.incident(signed)),
+          attachment: Records.Attachment("reason", item).bytes, into: &effects)
+      }
+    }
+    #expect(listed() == ["one", "other"])
+    rig.perform { node, _, effects in
+      node.submit(
+        Submission(
+          body: .incident(one), attachment: Records.Attachment("reason", item), purpose: nil),
+        into: &effects)
+    }
+    for _ in 0..<60 { rig.step(.tick) }
+    #expect(rig.node.overlay.final.isRestricted(by: "one"))
+    #expect(listed() == ["one"])
+    #expect(!rig.node.restrictions.contains("other"), "and it is forgotten")
+    #expect(rig.node.oldestCertificate(of: node) == before)
+  }
+
   @Test("a kill whose time is over binds nobody, whoever shows it")
   func staleRestriction() throws {
     let rig = try Rig()
