@@ -133,12 +133,19 @@ struct RenewalTests {
       certificate: { files.certificate }, key: { files.key })
   }
 
+  /// A watch of files that hold this pair.
+  private func watch(_ first: CertificateAuthority.Issued, in files: Files, _ realm: Realm) throws
+    -> CertificateWatch
+  {
+    try files.put(first)
+    return try watch(files, realm)
+  }
+
   @Test("another pair in the files is taken up; a key that is not there yet is waited for")
   func taken() throws {
     let (realm, files) = (try Realm(), Files())
     let first = try realm.authority.issue(to: node, options: Self.old)
-    try files.put(first)
-    var watch = try watch(files, realm)
+    var watch = try watch(first, in: files, realm)
     #expect(watch.look(now: Self.now) == .nothing)
     let second = try realm.authority.issue(to: node, options: Self.new)
     files.certificate = try second.certificate.pem()
@@ -155,8 +162,7 @@ struct RenewalTests {
   func refused() throws {
     let (realm, files) = (try Realm(), Files())
     let first = try realm.authority.issue(to: node, options: Self.old)
-    try files.put(first)
-    var watch = try watch(files, realm)
+    var watch = try watch(first, in: files, realm)
     let cases: [(CertificateAuthority.Issued, String)] = [
       (try realm.authority.issue(to: .node("n2"), options: Self.new), "expected a certificate of /node/n1"),
       (try realm.authority.issue(to: node, options: Self.since(200_000)), "valid now"),
