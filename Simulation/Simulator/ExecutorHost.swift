@@ -5,25 +5,6 @@ import OpenExec
 import Records
 import Wire
 
-/// What happens to an executor's host, besides answers.
-enum ExecutorHappening {
-  case tick
-  /// The preflight is through.
-  case classesFound
-  /// The oldest write is durable.
-  case synced
-  case guestSpoke(RunID)
-  case machineGone(RunID, RunOutcome)
-}
-
-/// What an executor's host wants of the world.
-enum ExecutorDemand {
-  case call(OutgoingCall)
-  case happening(ExecutorHappening, after: UInt64)
-  /// It died between two effects.
-  case died(ExecutorCrash)
-}
-
 /// One executor in the simulated world: `OpenExec` as the program runs it, over a simulated journal, clock
 /// and sandbox. The shell's logic is that of `Cluster/openexec/ExecutorStation`.
 final class ExecutorHost {
@@ -41,9 +22,9 @@ final class ExecutorHost {
   /// The incarnation that operators must enrol before it can go on; nil while its journal is good.
   private(set) var awaitedIncarnation: Int?
   /// Nodes that it cannot reach, each once for every cut.
-  private var cuts: [UInt64] = []
+  var cuts: [UInt64] = []
   /// It dies between two effects of its next step that has several.
-  private var armed: ExecutorCrash?
+  var armed: ExecutorCrash?
   /// How many nodes must refuse a result's artifact: as many as it takes to sign.
   var believedRefusals = 1
 
@@ -63,11 +44,11 @@ final class ExecutorHost {
   private var enlisting: [UInt64] = []
   /// What a report or a result was answered last that was not taken.
   private var lastRefusal = "nothing"
-  private var reporting: [(call: UInt64, token: String, node: UInt64)] = []
+  var reporting: [(call: UInt64, token: String, node: UInt64)] = []
   /// Contents that are asked for, by call.
   private var fetching: [(call: UInt64, node: UInt64, fetch: InputFetch)] = []
   /// Results on their way, by call, with what is reported once they are there.
-  private var putting: [(call: UInt64, node: UInt64, draft: ReceiptDraft)] = []
+  var putting: [(call: UInt64, node: UInt64, draft: ReceiptDraft)] = []
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
@@ -91,23 +72,6 @@ final class ExecutorHost {
 
   var principal: Principal { credentials.principal }
   var isUp: Bool { instance != nil }
-
-  func isCutOff(from node: UInt64) -> Bool { cuts.contains(node) }
-
-  func cut(_ nodes: [UInt64]) { cuts += nodes }
-
-  func mend(_ nodes: [UInt64]) {
-    for node in nodes {
-      if let position = cuts.firstIndex(of: node) { cuts.remove(at: position) }
-    }
-  }
-
-  func mendAll() {
-    cuts = []
-    armed = nil
-  }
-
-  func arm(_ crash: ExecutorCrash) { armed = crash }
 
   /// Whether it runs and has nothing left to do or to report.
   var isSettled: Bool {
@@ -236,7 +200,7 @@ final class ExecutorHost {
     }
   }
 
-  private func call(_ method: Method, _ payload: [UInt8], to node: UInt64) -> UInt64 {
+  func call(_ method: Method, _ payload: [UInt8], to node: UInt64) -> UInt64 {
     nextCall += 1
     demands.append(
       .call(OutgoingCall(node: node, call: nextCall, method: method, payload: payload)))
@@ -428,56 +392,11 @@ final class ExecutorHost {
     }
   }
 
-  private func send(_ report: ReceiptReport, _ nodes: [UInt64], at time: UInt64, oracles: inout Oracles) {
-    let reachable = nodes.filter { !isCutOff(from: $0) }
-    guard !reachable.isEmpty else { return }
-    let node = reachable[report.node(of: reachable.count)]
-    let draft = report.draft
-    guard let artifact = draft.artifact else {
-      send(draft, to: node, oracles: &oracles)
-      return
-    }
-    if liar.tells(.silent) { return }
-    let wall = Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch
-    var note = artifact.note(by: principal, validUntil: wall.advanced(by: .seconds(300)))
-    if let agent = oracles.execution.decisions[draft.receipt.tokenID]?.requestedBy {
-      note = liar.says(note, for: agent, oracles: &oracles)
-    }
-    let signed = Signed.sign(
-      note, cluster: credentials.cluster, as: principal, with: credentials.key)
-    let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
-    putting.append((call(.artifactPut, request.encode(), to: node), node, draft))
-  }
-
-  private func send(_ draft: ReceiptDraft, to node: UInt64, oracles: inout Oracles) {
-    let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
-    for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
-      oracles.reported(draft.receipt)
-      oracles.results(draft)
-      let signed = Signed.sign(
-        draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
-      let number = call(.report, statement(signed, draft.attachment), to: node)
-      reporting.append((number, draft.receipt.tokenID, node))
-    }
-  }
-
   /// The next node that answers, in turn.
   private func anyNode(_ nodes: [UInt64]) -> UInt64? {
     let reachable = nodes.filter { !isCutOff(from: $0) }
     guard !reachable.isEmpty else { return nil }
     nextNode += 1
     return reachable[Int(nextNode % UInt64(reachable.count))]
-  }
-}
-
-extension LeaseOffer {
-  /// What a node sent; nil where a digest has the wrong length.
-  init?(_ response: LeaseResponse) {
-    let path = response.challengePath.compactMap { Digest($0) }
-    guard path.count == response.challengePath.count else { return nil }
-    self.init(
-      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
-      challengeCount: response.challengeCount, restrictions: response.restrictions,
-      bundle: response.bundle)
   }
 }
