@@ -7,13 +7,13 @@ import Wire
 /// Acts of operators, and how the signatures under them are gathered: on one host by naming several
 /// identities, or from host to host in a file.
 enum Acts {
-  static let options = [
+  static let signing = [
     CommandOption(
       "--sign-with", "DIR", "another operator's identity folder that signs as well", isRepeated: true),
     CommandOption(
       "--draft", "FILE", "write what is signed so far, for claw cosign, instead of submitting it"),
-    Statements.validityOption,
   ]
+  static let options = signing + [Statements.validityOption]
 
   /// A body with its signatures and attachment, and the method that takes it.
   struct Draft {

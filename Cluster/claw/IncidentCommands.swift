@@ -87,7 +87,11 @@ enum IncidentCommands {
     let key = try session.cluster()
     let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
     let severity = try call.parsed.integer("--severity", in: 1...3, default: 1)
-    let answer = try bind(kind, target, id: id, severity: severity, session, key, call)
+    let draft = try draft(kind, target, id: id, severity: severity, session, key, call)
+    guard call.parsed.value("--draft") == nil else {
+      return try Acts.conclude(draft, session, key, call, what: "\(kind.rawValue) \(target.text)")
+    }
+    let answer = try bind(draft, id: id, session, call)
     call.say(
       Report(
         "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
@@ -103,13 +107,32 @@ enum IncidentCommands {
     _ kind: IncidentKind, _ target: IncidentTarget, id: String, severity: Int, _ session: Session,
     _ key: ClusterKey, _ call: Invocation
   ) throws -> ActResponse {
+    try bind(
+      try draft(kind, target, id: id, severity: severity, session, key, call), id: id, session, call)
+  }
+
+  private static func bind(_ draft: Acts.Draft, id: String, _ session: Session, _ call: Invocation) throws
+    -> ActResponse
+  {
+    // Named first: whoever must wait for the parties can already lift it, or ask after it.
+    if case .incident(let signed) = draft.body {
+      call.remark(
+        "incident \(id): \(signed.content.kind.rawValue) \(signed.content.target.text), asked of the parties")
+    }
+    return try session.call(
+      draft.method, Statements.request(draft.body, draft.attachment), of: ActResponse.self)
+  }
+
+  /// A restriction, signed by the caller and by whom `--sign-with` names.
+  private static func draft(
+    _ kind: IncidentKind, _ target: IncidentTarget, id: String, severity: Int, _ session: Session,
+    _ key: ClusterKey, _ call: Invocation
+  ) throws -> Acts.Draft {
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
     let act = IncidentAct(
       incidentID: id, kind: kind, target: target, severity: severity, reasonHash: reason.hash,
       signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
-    let signed = try session.identity.sign(act, cluster: key.cluster)
-    // Named first: whoever must wait for the parties can already lift it, or ask after it.
-    call.remark("incident \(id): \(kind.rawValue) \(target.text), asked of the parties")
+    let signed = try Acts.sign(act, session, key, call.parsed)
     let method =
       switch kind {
       case .kill: "Admin/Kill"
@@ -118,8 +141,7 @@ enum IncidentCommands {
       case .lift: "Admin/Lift"
       case .erase: "Admin/Erase"
       }
-    return try session.call(
-      method, Statements.request(.incident(signed), Attachment("reason", reason)), of: ActResponse.self)
+    return Acts.Draft(method: method, body: .incident(signed), attachment: Attachment("reason", reason))
   }
 
   private static func lift(_ call: Invocation) throws -> ExitCode {

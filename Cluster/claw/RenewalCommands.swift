@@ -33,10 +33,12 @@ enum RenewalCommands {
         CommandOption(
           "--since", "FILE|TIME",
           "the certificate that took their place; or a time, before which none is taken")
-      ] + IncidentCommands.restriction + Command.session,
+      ] + IncidentCommands.restriction + Acts.signing + Command.session,
       details: """
-        PRINCIPAL is node/<n>, executor/<e>, tenant/<t>/agent/<a>, approver/<a>, operator/<o> or auditor/<a>. Connections
-        that were made with one of them end. One operator, as for every restriction; two lift it.
+        PRINCIPAL is node/<n>, executor/<e>, tenant/<t>/agent/<a>, approver/<a>, operator/<o> or auditor/<a>; a node that is
+        or was a member, or somebody who is enrolled. Connections that were made with one of them end. Of a node's, and of
+        another operator's, two operators sign (--sign-with, or --draft and claw cosign); of others' and of one's own one
+        suffices. Two lift it.
         """ + "\n" + IncidentCommands.binding, run: revoke),
   ]
 

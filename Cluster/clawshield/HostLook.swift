@@ -23,10 +23,10 @@ struct HostLook {
   mutating func report(at wall: Timestamp) -> HostReport {
     var report = HostReport()
     if let pem = try? Files.read(certificate, limit: 1 << 20),
-      let end = (try? Certificate.read(pem: pem))?.first?.validUntil
+      let leaf = (try? Certificate.read(pem: pem))?.first
     {
-      let (nanoseconds, overflow) = end.multipliedReportingOverflow(by: 1_000_000_000)
-      if !overflow { report.certificateEnds = Timestamp(nanoseconds: nanoseconds) }
+      report.certificateBegins = Self.time(leaf.validFrom)
+      report.certificateEnds = Self.time(leaf.validUntil)
     }
     var room = statvfs()
     if statvfs(folder, &room) == 0 {
@@ -35,5 +35,11 @@ struct HostLook {
       report.diskFull = forecast.take(DiskForecast.Sample(at: wall, free: free))
     }
     return report
+  }
+
+  /// Seconds since 1970 as a time; nil where none can hold them.
+  private static func time(_ seconds: Int64) -> Timestamp? {
+    let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? nil : Timestamp(nanoseconds: nanoseconds)
   }
 }

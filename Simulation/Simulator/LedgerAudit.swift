@@ -29,6 +29,9 @@ struct LedgerAudit: Sendable {
   private var acts: [RestrictionList.Entry] = []
   /// When leases stop naming those that are about tokens: once none from before them is left.
   private var delisting: [(id: String, at: Timestamp)] = []
+  /// Restrictions whose signer nobody had removed when their leaf came.
+  private var held: [String] = []
+  private var removed: [(principal: Principal, leaf: UInt64)] = []
   /// What people have lifted, and the leaf that says so.
   private(set) var lifted: [(id: String, leaf: UInt64)] = []
   /// Whether newer rules have come in the middle.
@@ -44,6 +47,12 @@ struct LedgerAudit: Sendable {
 
   /// The restrictions that a lease of this time need not name any more.
   func delisted(at time: Timestamp) -> [String] { delisting.filter { $0.at <= time }.map(\.id) }
+
+  /// Whether a leaf holds the restriction from before its signer was removed.
+  func holds(_ id: String) -> Bool { held.contains(id) }
+
+  /// The leaf that removed somebody.
+  func removal(of principal: Principal) -> UInt64? { removed.first { $0.principal == principal }?.leaf }
 
   /// Whether this leaf is a proposal that its agent signed, and the first under its request id.
   func isProposal(at leaf: UInt64) -> Bool { proposals[leaf] != nil }
@@ -96,7 +105,9 @@ struct LedgerAudit: Sendable {
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .receipt(let signed): receipts[index] = signed
     case .version: hasUpgraded = true
-    case .genesis, .term, .tick, .withdrawal, .enrol, .policy, .artifact, .members,
+    case .enrol(let signed):
+      if let principal = signed.content.revoke { removed.append((principal, index)) }
+    case .genesis, .term, .tick, .withdrawal, .policy, .artifact, .members,
       .derivedMembers,
       .key, .recovery:
       break
@@ -106,11 +117,21 @@ struct LedgerAudit: Sendable {
 
   private mutating func take(_ signed: Signed<IncidentAct>, at index: UInt64, time: Timestamp) {
     let act = signed.content
+    if signed.signatures.contains(where: { line in !removed.contains { $0.principal == line.by } }) {
+      held.append(act.incidentID)
+    }
+    switch act.target {
+    case .all, .certificates(of: .node, before: _): break
+    case .tenant, .principal, .token, .certificates:
+      delisting.append((act.incidentID, time.advanced(by: .seconds(900))))
+    }
     let people = signed.verifiedSignatures(cluster: cluster).filter { line in
       if case .operator = line.by { return enrolment(line.by)?.key == line.key }
       return false
     }
-    guard people.count >= (act.kind.isRestriction ? 1 : 2), act.kind != .erase else { return }
+    var needed = act.kind.isRestriction ? 1 : 2
+    if case .certificates(of: .node, before: _) = act.target { needed = 2 }
+    guard people.count >= needed, act.kind != .erase else { return }
     if act.kind == .lift {
       restrictions.removeAll { act.lifts.contains($0.id) }
       acts.removeAll { act.lifts.contains($0.incidentID) }
@@ -118,11 +139,6 @@ struct LedgerAudit: Sendable {
     } else if !lifted.contains(where: { $0.id == act.incidentID }) {
       restrictions.append((act.incidentID, act.target))
       acts.append(RestrictionList.Entry(incidentID: act.incidentID, target: act.target))
-      switch act.target {
-      case .all, .certificates(of: .node, before: _): break
-      case .tenant, .principal, .token, .certificates:
-        delisting.append((act.incidentID, time.advanced(by: .seconds(900))))
-      }
     }
   }
 

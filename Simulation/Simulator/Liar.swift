@@ -57,6 +57,9 @@ public enum Lie: String, Sendable, CaseIterable {
   case oldRestrictions
   /// Names numbers that are as large as they can be, whatever they count; drawn by seeds too.
   case extremeNumbers
+  /// Shows everybody refusals of nodes' and operators' certificates that one operator alone has signed, and one of nobody's
+  /// that two have; drawn by seeds that have late restrictions.
+  case lockOut
 
   /// What seeds draw.
   static let drawn = allCases.prefix { $0 != .falseRoot } + [.extremeNumbers]
@@ -66,7 +69,8 @@ public enum Lie: String, Sendable, CaseIterable {
     "lie: ask twice", "lie: censor", "lie: decline", "lie: equivocate", "lie: extreme number",
     "lie: false acknowledgement",
     "lie: false time",
-    "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: replay",
+    "lie: forgery", "lie: garbage share", "lie: higher term", "lie: invented proposal", "lie: lock-out",
+    "lie: replay",
     "lie: spoiled job",
     "lie: spoiled lease",
   ]

@@ -24,7 +24,7 @@ public struct Oracles: Sendable {
     "images are the approved ones", "inputs as proposed",
     "labels follow inputs",
     "leader completeness", "leaders can lead", "ledger follows its rules", "linearizable client history",
-    "log matching",
+    "lock-outs take two people", "log matching",
     "no run past a lease", "no start without a lease", "nodes stay up", "one nonce, one message",
     "only liars are named", "only the named executor's receipt counts",
     "policy in force",
@@ -268,6 +268,12 @@ public struct Oracles: Sendable {
   mutating func relaxed(byOne isAccepted: Bool, _ what: String, at time: UInt64) {
     evaluated("relaxations take two people")
     if isAccepted { fail("relaxations take two people", what, at: time) }
+  }
+
+  /// One operator alone, or a name of nobody, tried to have the certificates refused by which all others are admitted.
+  mutating func lockedOut(byOne isBinding: Bool, _ what: String, at time: UInt64) {
+    evaluated("lock-outs take two people")
+    if isBinding { fail("lock-outs take two people", what, at: time) }
   }
 
   /// A client was told an outcome whose proof does not verify, or that contradicts an earlier one.

@@ -9,15 +9,22 @@ import Wire
 /// name it, whatever the leader has put into the log; and nobody gives one to a lease that names what a leaf below it lifts.
 ///
 /// It sees what parties are asked and what leaves them, and nothing of the state. Between the moment when people begin to
-/// lift a restriction and the leaf that says so, it says nothing.
+/// lift a restriction and the leaf that says so, it says nothing; nor of one whose signer people begin to remove, but where
+/// a final leaf before the removal holds it; nor of a refusal of certificates beyond which they have signed another.
+/// What one operator alone has signed, where it takes two, and what is of nobody, binds no honest party.
 struct RestrictionShadow: Sendable {
   private var bound: [NodeID: [String]] = [:]
   /// What each question's lease forbids, and the size of its note.
   private var asked: [SigningQuestion: (named: [String], size: UInt64)] = [:]
 
-  /// A party has told somebody that it is bound.
-  mutating func binds(_ party: NodeID, _ id: String) {
+  /// What liars have shown of one operator alone, or of nobody: no honest party is bound by it.
+  var forged: [String] = []
+
+  /// A party has told somebody that it is bound. What is wrong with that, or nil.
+  mutating func binds(_ party: NodeID, _ id: String) -> String? {
     if bound[party]?.contains(id) != true { bound[party, default: []].append(id) }
+    return forged.contains(id)
+      ? "is bound by \(id), which one operator alone signed, or which is of nobody" : nil
   }
 
   /// A party is asked for a share of a note with a lease.
@@ -42,8 +49,11 @@ struct RestrictionShadow: Sendable {
     if let id = bound[party]?.first(where: { !named.contains($0) && !unlisted.contains($0) }) {
       return (true, "is bound by \(id), and signs a lease that does not name it")
     }
+    if let id = named.first(where: forged.contains) {
+      return (true, "signs a lease that names the forged \(id)")
+    }
     let over = lifted.first { named.contains($0.id) && $0.leaf < size }
-    return (true, over.map { "signs a lease that names \($0.id), which leaf \($0.leaf) lifts" })
+    return (true, over.map { "signs a lease that names \($0.id), which leaf \($0.leaf) takes back" })
   }
 }
 
@@ -58,15 +68,38 @@ extension World {
 
   /// An honest party says something.
   func watchRestrictions(of party: NodeID, _ message: PeerMessage, to peer: NodeID) {
-    if let told = message.restrictionBound { restrictions.binds(party, told.incidentID) }
+    if let told = message.restrictionBound {
+      let what = restrictions.binds(party, told.incidentID)
+      if !restrictions.forged.isEmpty, isHonest(party) {
+        oracles.lockedOut(byOne: what != nil, "node \(party.rawValue) \(what ?? "")", at: time)
+      }
+    }
     guard let answer = message.signAnswer else { return }
     let (isJudged, what) = restrictions.objection(
       to: answer, of: party, to: peer,
-      unlisted: oracles.execution.lifted + (oracles.audit?.delisted(at: wall()) ?? []),
-      lifted: oracles.audit?.lifted ?? [])
+      unlisted: unlisted,
+      lifted: (oracles.audit?.lifted ?? []) + voided)
     guard isJudged else { return }
     oracles.evaluated("acknowledged restrictions hold")
     guard let what else { return }
     oracles.fail("acknowledged restrictions hold", "node \(party.rawValue) \(what)", at: time)
+  }
+
+  /// What somebody signed who was removed before the log had it, and the leaf that says so.
+  private var voided: [(id: String, leaf: UInt64)] {
+    operators.signings.dismissed.compactMap { id, principal in
+      guard oracles.audit?.holds(id) != true else { return nil }
+      return oracles.audit?.removal(of: principal).map { (id, $0) }
+    }
+  }
+
+  private func isHonest(_ party: NodeID) -> Bool { host(party).map(isHonest) ?? false }
+
+  /// What leases need not name, as far as the world outside of the nodes knows. What somebody signed who was removed then
+  /// counts where the log had it before.
+  private var unlisted: [String] {
+    let signings = operators.signings
+    let void = signings.dismissed.map(\.id).filter { oracles.audit?.holds($0) != true }
+    return oracles.execution.lifted + (oracles.audit?.delisted(at: wall()) ?? []) + signings.unlisted + void
   }
 }

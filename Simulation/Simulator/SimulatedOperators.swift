@@ -8,9 +8,13 @@ import Wire
 /// Two operators at one desk: they restrict things on bad days and lift the restriction together, and enrol
 /// executors anew whose journals are gone. They ask again until they are told.
 final class SimulatedOperators: SimulatedClient {
-  private enum Purpose {
+  enum Purpose {
     case enrol(Principal, incarnation: Int)
     case restrict(RestrictionList.Entry, length: UInt64)
+    /// By one of them alone what takes two.
+    case restrictAlone(String)
+    case hire(Leaver)
+    case dismiss
     case lift(String)
     case members(String)
     case version(Int)
@@ -43,14 +47,16 @@ final class SimulatedOperators: SimulatedClient {
 
   let principal: Principal
   let pace: UInt64 = 300_000_000
-  private let first: Credentials
-  private let second: Credentials
-  private var random: SeededRandom
+  let first: Credentials
+  let second: Credentials
+  var random: SeededRandom
   private var open: [Open] = []
   private var nextCall: UInt64 = 1
-  private var nextAct = 0
+  var nextAct = 0
   /// Restrictions in force, and when they are to be lifted.
   private var standing: [(entry: RestrictionList.Entry, until: UInt64)] = []
+  /// What the oracles must know of what they have signed.
+  var signings = Signings()
   /// What their bundles have.
   var parts = SimulatedPolicy.Parts()
   /// Whether bad days still come.
@@ -170,12 +176,12 @@ final class SimulatedOperators: SimulatedClient {
     ) { [unowned self] in activate(bundle: number, semantics: semantics, isSigned: isSigned, wall: $0) }
   }
 
-  private func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
+  func add(_ purpose: Purpose, _ method: Method, _ payload: [UInt8]) {
     open.append(Open(purpose: purpose, method: method, payload: payload, call: 0, node: 0, sentAt: 0))
   }
 
   /// Asks for something by a statement that is valid for an hour from `wall`, and signs it again after that.
-  private func add(
+  func add(
     _ purpose: Purpose, _ method: Method, _ payload: [UInt8], at wall: Timestamp,
     again: ((Timestamp) -> Void)?
   ) {
@@ -203,7 +209,8 @@ final class SimulatedOperators: SimulatedClient {
       case .transfer: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .veto: call.askedAt != 0 && call.askedAt + 6_000_000_000 < time
       case .liftAlone: call.askedAt != 0 && call.askedAt + 3_000_000_000 < time
-      case .enrol, .restrict, .lift, .erase, .members, .version, .policy: false
+      case .restrictAlone: call.askedAt != 0 && call.askedAt + 20_000_000_000 < time
+      case .enrol, .restrict, .hire, .dismiss, .lift, .erase, .members, .version, .policy: false
       }
     }
     renew(at: time, wall: wall)
@@ -228,29 +235,10 @@ final class SimulatedOperators: SimulatedClient {
 
   /// A restriction is answered after a lease's life; everything else at once.
   private func wait(_ position: Int) -> UInt64 {
-    if case .restrict = open[position].purpose { 14_000_000_000 } else { 2_000_000_000 }
-  }
-
-  /// Restricts something, and lifts it `length` after it is in force.
-  func restrict(
-    _ kind: IncidentKind, _ target: IncidentTarget, length: UInt64, number: Int, wall: Timestamp
-  ) {
-    let method: Method
-    switch kind {
-    case .kill: method = .kill
-    case .quarantine: method = .quarantine
-    case .revoke: method = .revoke
-    case .lift, .erase: return
+    switch open[position].purpose {
+    case .restrict, .restrictAlone: 14_000_000_000
+    default: 2_000_000_000
     }
-    let entry = RestrictionList.Entry(incidentID: "incident-\(number)", target: target)
-    let reason = Attachment.Item(salt: random.bytes(16), value: "a bad day")
-    let act = IncidentAct(
-      incidentID: entry.incidentID, kind: kind, target: target, severity: 2, reasonHash: reason.hash,
-      signedAt: wall, validUntil: wall.advanced(by: .seconds(3600)))
-    let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
-    add(
-      .restrict(entry, length: length), method, statement(signed, Attachment("reason", reason)), at: wall
-    ) { [unowned self] in restrict(kind, target, length: length, number: number, wall: $0) }
   }
 
   /// What a tenant had so far is to be erased.
@@ -341,6 +329,22 @@ final class SimulatedOperators: SimulatedClient {
       if status.code == .failedPrecondition { open.remove(at: position) }
       return
     }
+    if case .restrictAlone(let id) = open[position].purpose, !liars.contains(open[position].node) {
+      guard [.ok, .permissionDenied, .alreadyExists].contains(status.code) else { return }
+      oracles.lockedOut(byOne: status.code == .ok, "one operator alone was told that \(id) binds", at: time)
+      open.remove(at: position)
+      return
+    }
+    if case .restrict(let entry, _) = open[position].purpose,
+      open[position].again == nil || signings.isRefusal(entry),
+      [.permissionDenied, .failedPrecondition, .alreadyExists].contains(status.code),
+      !liars.contains(open[position].node)
+    {
+      // Too late for this node; another may have taken it in time, and then it binds all.
+      open.remove(at: position)
+      standing.append((entry, until: time))
+      return
+    }
     if open[position].isAgain, [.failedPrecondition, .alreadyExists].contains(status.code),
       !liars.contains(open[position].node)
     {
@@ -358,7 +362,9 @@ final class SimulatedOperators: SimulatedClient {
       lift(entry, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch, isAlone: true)
     case .veto(let order): vetoed.append(order)
     case .erase: oracles.count(fault: "tenant erased")
-    case .lift, .liftAlone, .transfer, .members, .version, .policy: break
+    case .hire(let leaver):
+      dismiss(leaver, wall: Timestamp(nanoseconds: simulatedEpoch + Int64(time)) ?? .epoch)
+    case .lift, .liftAlone, .restrictAlone, .dismiss, .transfer, .members, .version, .policy: break
     }
   }
 }

@@ -44,8 +44,8 @@ extension World {
       beginLie(party, lie)
       queue.schedule(.end(position), at: time + length)
     case .executorCrash, .executorCut, .executorDrift, .sandbox, .executorLie: beginExecutor(position, act)
-    case .restrict(let kind, let target, let length):
-      operators.restrict(kind, target, length: length, number: position, wall: wall())
+    case .restrict(let kind, let target, let manner, let length):
+      operators.restrict(kind, target, manner, length: length, number: position, wall: wall())
     case .erase(let tenant): operators.erase(tenant, wall: wall())
     case .transfer(let node):
       oracles.count(fault: "transfer")

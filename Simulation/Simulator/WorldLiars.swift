@@ -30,6 +30,7 @@ extension World {
     case .forget: host(party)?.rememberDisk()
     case .oldShares: showOldKeysNote(by: party)
     case .oldRestrictions: showOldRestrictions(by: party)
+    case .lockOut: showLockOuts(by: party)
     default: break
     }
     guard lie == .falseTime else { return }
@@ -41,6 +42,20 @@ extension World {
     guard let host = host(party) else { return }
     for peer in hosts where peer.id != host.id {
       for signed in signedRestrictions {
+        let shown = RestrictionShown(statement: signed.statement, attachment: signed.attachment)
+        send(PeerMessage.restriction(shown), from: host.id, to: peer.id)
+      }
+    }
+  }
+
+  /// One operator's word alone, which a liar has: it must bind nobody.
+  private func showLockOuts(by party: UInt64) {
+    guard let host = host(party) else { return }
+    oracles.count(fault: "lie: lock-out")
+    let forged = operators.lockOuts(nodes: hosts.count, wall: wall())
+    restrictions.forged += forged.map(\.id)
+    for peer in hosts where peer.id != host.id {
+      for (_, signed) in forged {
         let shown = RestrictionShown(statement: signed.statement, attachment: signed.attachment)
         send(PeerMessage.restriction(shown), from: host.id, to: peer.id)
       }

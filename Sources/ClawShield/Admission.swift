@@ -28,6 +28,11 @@ struct Capacity: Sendable {
   var enrolments = 1 << 16
   /// Signed restrictions are never forgotten; beyond this many only lifts and `kill all` are taken.
   var incidents = 1 << 18
+  /// Of restrictions that parties were bound by before there were that many the log takes as many again, which is as many
+  /// as 64 parties hold: who was told that a restriction binds is not told otherwise by others'.
+  func boundIncidents(_ semantics: Int) -> Int {
+    semantics >= Semantics.lateRestrictions ? 2 * incidents : incidents
+  }
   /// Tenants that have ever been erased: they are never forgotten.
   var erasures = 1 << 14
 }
@@ -94,8 +99,13 @@ extension ShieldState {
 
   /// The enrolled, distinct people who signed as operators: distinct owners with distinct keys.
   func operators<Content>(of signed: Signed<Content>, at time: Timestamp) -> [Enrolment] {
+    operators(signing: signed.verifiedSignatures(cluster: cluster), at: time)
+  }
+
+  /// The same of signatures that verify.
+  func operators(signing lines: [StatementSignature], at time: Timestamp) -> [Enrolment] {
     var people: [Enrolment] = []
-    for line in signed.verifiedSignatures(cluster: cluster) {
+    for line in lines {
       guard case .operator = line.by, let known = enrolment(of: line.by, at: time), known.key == line.key,
         !people.contains(where: { $0.owner == known.owner })
       else { continue }
@@ -106,7 +116,10 @@ extension ShieldState {
 
   func requireOperators<Content>(_ count: Int, of signed: Signed<Content>, at time: Timestamp) throws(Refusal)
   {
-    let people = operators(of: signed, at: time)
+    try requireCount(operators(of: signed, at: time), count)
+  }
+
+  func requireCount(_ people: [Enrolment], _ count: Int) throws(Refusal) {
     guard people.count >= count else {
       throw Refusal(
         .permissionDenied,

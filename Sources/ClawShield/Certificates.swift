@@ -27,19 +27,19 @@ extension ShieldState {
     return out
   }
 
-  /// Why an act on certificates means nothing at `time`; nil where it does, or is about something else.
-  public func certificatesRefusal(_ act: IncidentAct, at time: Timestamp) -> Refusal? {
+  /// Why an act on certificates means nothing here; nil where it does, or is about something else.
+  func certificatesRefusal(_ act: IncidentAct) -> Refusal? {
     guard case .certificates(let principal, let before) = act.target else { return nil }
     guard semantics >= Semantics.certificates else {
       return Refusal(
         .failedPrecondition,
         "refusing certificates needs semantics \(Semantics.certificates): see claw version")
     }
-    guard before <= time else {
+    guard remembers(principal) else {
       return Refusal(
-        .invalidArgument,
-        "expected a time that has come, found \(before.text): certificates that are issued now would be refused too"
-      )
+        .notFound,
+        "expected a node that is or was a member, or a principal that is enrolled; found \(principal.path): whoever is "
+          + "enrolled no more is served nothing, and certificates are refused before an enrolment is revoked")
     }
     if let known = certificateRestriction(on: principal), known.before >= before {
       return Refusal(
@@ -48,6 +48,13 @@ extension ShieldState {
       )
     }
     return nil
+  }
+
+  /// Whether somebody has this name, or a node had it: of nodes that have left the names are remembered, and so are
+  /// executors; of others the state forgets who is enrolled no more.
+  private func remembers(_ principal: Principal) -> Bool {
+    guard case .node(let name) = principal else { return enrolmentCell(of: principal) != nil }
+    return membership.known.contains { $0.name == name } || membership.retired.contains { $0.name == name }
   }
 
   private func certificateRestriction(
@@ -66,17 +73,27 @@ extension ShieldState {
     return found
   }
 
-  /// Takes back the restriction that `cell` goes beyond; or `cell` itself, where one goes as far already: both were
-  /// judged before either was in the log.
-  mutating func replaceCertificates(of principal: Principal, before: Timestamp, by cell: inout IncidentCell) {
+  /// Puts `cell`, which goes further, in the place of the restriction that is in force. A lift of the later one brings the
+  /// earlier one back (`relink`).
+  mutating func replaceCertificates(of principal: Principal, by cell: inout IncidentCell) {
     guard let known = certificateRestriction(on: principal), var old = incident(known.incidentID) else {
       return
     }
-    guard known.before < before else {
-      cell.liftedBy = cell.leaf
-      return
-    }
-    old.liftedBy = cell.leaf
+    old.replacedBy = cell.incidentID
+    cell.replaces = old.incidentID
     setIncident(old)
+  }
+
+  /// What stood between two refusals of one principal's certificates was lifted: each is next to the other now. An earlier
+  /// one that has none after it is in force again, and of those between which others were lifted none is passed over.
+  mutating func relink(_ earlier: String?, _ later: String?) {
+    if let later, var cell = incident(later) {
+      cell.replaces = earlier
+      setIncident(cell)
+    }
+    if let earlier, var cell = incident(earlier) {
+      cell.replacedBy = later
+      setIncident(cell)
+    }
   }
 }

@@ -8,9 +8,15 @@ import Mutants
 extension ShieldState {
   // MARK: Admission
 
-  /// A restriction needs one operator; a lift two, as every relaxation (IR-3, IR-8), and so does an erasure.
+  /// A restriction needs one operator, or two (`RestrictionRules.swift`); a lift two, as every relaxation (IR-3, IR-8),
+  /// and so does an erasure.
   func admit(_ signed: Signed<IncidentAct>, at time: Timestamp) throws(Refusal) -> Admittance {
     let act = signed.content
+    if semantics >= Semantics.lateRestrictions,
+      let restriction = ProvenRestriction(signed, cluster: cluster)
+    {
+      return try admit(restriction, at: time)
+    }
     #if SIMULATION
     let people = Mutant.liftByOne.isActive ? 1 : act.kind.isRestriction ? 1 : 2
     #else
@@ -31,19 +37,13 @@ extension ShieldState {
       for id in act.lifts where incident(id)?.liftedBy != nil {
         throw Refusal(.failedPrecondition, "\(id) has been lifted already")
       }
-    } else if let known = incident(act.incidentID) {
-      if known.origin == .signed(hash) { return .known(known.leaf) }
-      throw Refusal(
-        known.origin == .unseen ? .failedPrecondition : .alreadyExists,
-        known.liftedBy == nil
-          ? "\(act.incidentID) is taken by leaf \(known.leaf.value)"
-          : "\(act.incidentID) was lifted, and a lifted id never binds again")
+    } else if let leaf = try knownRestriction(act.incidentID, hash) {
+      return .known(leaf)
     }
     try requireValidity(act.validUntil, at: time)
-    if let refusal = certificatesRefusal(act, at: time) { throw refusal }
-    guard indexes.incidents < capacity.incidents || !act.kind.isRestriction || act.target == .all else {
-      throw Refusal(.resourceExhausted, "too many restrictions: halt everything instead")
-    }
+    guard act.kind.isRestriction else { return .accept }
+    if let refusal = certificatesRefusal(act) { throw refusal }
+    try requireIncidentRoom(for: act.target, among: capacity.incidents)
     return .accept
   }
 
@@ -66,8 +66,8 @@ extension ShieldState {
     var cell = IncidentCell(
       incidentID: act.incidentID, origin: .signed(signed.contentHash), target: act.target, leaf: index,
       at: logTime)
-    if case .certificates(let principal, let before) = act.target {
-      replaceCertificates(of: principal, before: before, by: &cell)
+    if case .certificates(let principal, _) = act.target {
+      replaceCertificates(of: principal, by: &cell)
       setIncident(cell)
       return
     }
@@ -89,7 +89,10 @@ extension ShieldState {
         incident(id)
         ?? IncidentCell(incidentID: id, origin: .unseen, target: nil, leaf: index, at: logTime)
       cell.liftedBy = cell.liftedBy ?? index
+      let (earlier, later) = (cell.replaces, cell.replacedBy)
+      (cell.replaces, cell.replacedBy) = (nil, nil)
       setIncident(cell)
+      relink(earlier, later)
     }
     addAct(
       ActCell(

@@ -101,15 +101,16 @@ extension ShieldState: CustomStringConvertible {
   /// How long an entry stays on the list after its record: as long as the longest-lived token.
   static let restrictionListing = Interval.seconds(Int64(Floor.maximumTokenSeconds))
 
-  /// Whether leases name it until it is lifted: they say by it whether anything runs, and which nodes' certificates
-  /// executors take.
-  private static func staysListed(_ target: IncidentTarget) -> Bool {
+  /// Whether leases name a restriction that began at `at`. Until it is lifted where they say by it whether anything runs, or
+  /// which nodes' certificates executors take.
+  private static func isListed(_ target: IncidentTarget, at time: Timestamp, after oldest: Timestamp) -> Bool
+  {
     #if SIMULATION
-    if Mutant.certificatesUnlisted.isActive, case .certificates = target { return false }
+    if Mutant.certificatesUnlisted.isActive, case .certificates = target { return time > oldest }
     #endif
     switch target {
     case .all, .certificates(of: .node, before: _): return true
-    case .tenant, .principal, .token, .certificates: return false
+    case .tenant, .principal, .token, .certificates: return target.concernsExecutors && time > oldest
     }
   }
 
@@ -121,7 +122,7 @@ extension ShieldState: CustomStringConvertible {
     let oldest = logTime.advanced(by: Interval(nanoseconds: -Self.restrictionListing.nanoseconds))
     var entries: [RestrictionList.Entry] = []
     indexes.restrictions.forEach { key, at in
-      if let target = IncidentTarget(text: key.target), Self.staysListed(target) || at > oldest {
+      if let target = IncidentTarget(text: key.target), Self.isListed(target, at: at, after: oldest) {
         entries.append(RestrictionList.Entry(incidentID: key.incidentID, target: target))
       }
       return entries.count < RestrictionList.maximumEntries / 2
@@ -135,25 +136,37 @@ extension ShieldState: CustomStringConvertible {
   /// Whether a restriction was lifted; a lifted id never binds again.
   public func isLifted(_ incidentID: String) -> Bool { incident(incidentID)?.liftedBy != nil }
 
-  /// Whether the log holds the restriction and nothing has lifted it.
+  /// Whether the log knows a restriction by this id, or that it was lifted.
+  public func hasIncident(_ incidentID: String) -> Bool { incident(incidentID) != nil }
+
+  /// Whether the log holds the restriction and nobody has lifted it; also where another goes further in its place.
   public func isRestricted(by incidentID: String) -> Bool {
     incident(incidentID).map { $0.liftedBy == nil } ?? false
   }
 
-  /// Every restriction in force, ascending by target; also those that leases do not name any more. One on a token is
-  /// over when no token from before it can be left: token ids are not given twice.
-  public func inForce(limit: Int) -> [InForce] {
+  /// The restrictions in force, also those that leases do not name any more: what stops something first, then what is
+  /// refused of certificates, each ascending by target; and how many are left out beyond `limit`. One on a token is over
+  /// when no token from before it can be left: token ids are not given twice.
+  public func inForce(limit: Int) -> (entries: [InForce], leftOut: Int) {
     let oldest = logTime.advanced(by: Interval(nanoseconds: -Self.restrictionListing.nanoseconds))
-    var out: [InForce] = []
+    var stopping: [InForce] = []
+    var refusing: [InForce] = []
+    var count = 0
     indexes.restrictions.forEach { key, at in
-      guard out.count < limit, let target = IncidentTarget(text: key.target) else { return false }
+      guard let target = IncidentTarget(text: key.target) else { return true }
       if case .token = target, at <= oldest { return true }
+      count += 1
+      var isRefusal = false
+      if case .certificates = target { isRefusal = true }
+      guard (isRefusal ? refusing : stopping).count < limit else { return true }
       var derived: DerivedIncident.Kind?
       if case .breaker(let incident, _)? = incident(key.incidentID)?.origin { derived = incident.kind }
-      out.append(InForce(incidentID: key.incidentID, target: target, at: at, derived: derived))
+      let entry = InForce(incidentID: key.incidentID, target: target, at: at, derived: derived)
+      if isRefusal { refusing.append(entry) } else { stopping.append(entry) }
       return true
     }
-    return out
+    let entries = Array((stopping + refusing).prefix(limit))
+    return (entries, count - entries.count)
   }
 
   /// Incidents of the last day that restrict nobody and that somebody should look at, newest first.

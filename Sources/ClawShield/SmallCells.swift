@@ -156,9 +156,13 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
   var at: Timestamp
   /// The lift that took it back.
   var liftedBy: LeafIndex?
+  /// Of a refusal of certificates: the one before it, in whose place it is, and the one after it, in its own place now.
+  /// Both name incidents that nobody has lifted, and each names the other.
+  var replaces: String?
+  var replacedBy: String?
 
   /// Whether it forbids something now.
-  var isInForce: Bool { liftedBy == nil && target != nil }
+  var isInForce: Bool { liftedBy == nil && replacedBy == nil && target != nil }
   /// Whether it restricts nobody, and somebody should look at it all the same.
   var isFlag: Bool {
     guard case .breaker(let incident, _) = origin else { return false }
@@ -201,6 +205,9 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     leaf = try fields.leafIndex("leaf")
     at = try fields.time("at")
     liftedBy = try fields.optionalLeaf("lifted_by")
+    func incident(_ json: JSON) -> String? { json.string.flatMap { Identifier.isValid($0) ? $0 : nil } }
+    replaces = try fields.optionalValue("replaces", "an incident's id", incident)
+    replacedBy = try fields.optionalValue("replaced_by", "an incident's id", incident)
     let statement = try fields.optionalDigest("statement")
     let written = try fields.optionalLeaf("written")
     let breaker = try fields.optionalNested("breaker") { (inner) throws(RecordError) in
@@ -226,6 +233,7 @@ public struct IncidentCell: Equatable, Sendable, JSONWritable {
     return present([
       ("incident_id", .string(incidentID)), ("target", target.map { .string($0.text) }),
       ("leaf", .index(leaf)), ("at", .time(at)), ("lifted_by", liftedBy.map(JSON.index)),
+      ("replaces", replaces.map(JSON.string)), ("replaced_by", replacedBy.map(JSON.string)),
       ("statement", statement.map(JSON.digest)), ("breaker", breaker?.json),
       ("written", record.map(JSON.index)),
     ])

@@ -120,7 +120,7 @@ extension GovernanceNode {
       return
     }
     if case .incident(let act) = body, act.content.kind.isRestriction {
-      onRestrict(call, request, act, into: &effects)
+      guard onRestrict(call, request, act, into: &effects) else { return }
       submit(Submission(body: body, attachment: attachment, purpose: nil), into: &effects)
       return
     }

@@ -41,9 +41,12 @@ extension GovernanceNode {
           show(forward, into: &effects)
         }
         let patience = forward.isWitnessed ? Self.showAfter : Self.censorshipDeadline
-        guard max(forward.since, leaderSince) + patience <= now.monotonic else { continue }
+        let waited = max(forward.since, leaderSince) + patience
+        guard waited <= now.monotonic else { continue }
         reason = "has not taken a record for too long"
-        if !forward.isWitnessed { mayStand = true }
+        // What binds all parties all of them bring.
+        let delay = forward.submission.purpose == nil ? standingDelay(after: leader) : .zero
+        if !forward.isWitnessed, waited + delay <= now.monotonic { mayStand = true }
       }
       if let stalled = stalledSince, stalled <= now.monotonic {
         reason = "makes nothing final"

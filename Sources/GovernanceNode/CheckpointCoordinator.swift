@@ -110,7 +110,7 @@ extension GovernanceNode {
     #if SIMULATION
     falsify(&note, state)
     #endif
-    let list = restrictions.list(with: state, at: time)
+    let list = restrictions.list(with: state)
     let challenges = executors.isServing ? executors.challenges : []
     if executors.isServing {
       note.lease = LeaseLine(
@@ -267,8 +267,8 @@ extension GovernanceNode {
         current.isTaught = true
       }
       if !current.declines.contains(party) { current.declines.append(party) }
-      for shown in answer.restrictions {
-        bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
+      for shown in answer.restrictions
+      where bind(statement: shown.statement, attachment: shown.attachment, into: &effects) {
         current.isTaught = true
       }
       current.step(.declined(party), book: &book)

@@ -180,7 +180,7 @@ extension GovernanceNode {
   /// revoked or halted since, by the log or by a restriction that binds this party at once. What this party
   /// alone objects to is not among them: a leader asks the others for it all the same.
   func unconsentable(in range: ClosedRange<UInt64>, state: ShieldState, time: Timestamp) -> [LeafIndex] {
-    let own = restrictions.list(with: state, at: time)
+    let own = restrictions.list(with: state)
     return state.approvals(in: range).filter { index in
       guard state.isLiveApproval(at: index, time: time), !own.isHalted,
         let record = raft.log.record(at: index), case .decision(let decision) = record.body,
@@ -201,7 +201,7 @@ extension GovernanceNode {
     guard let list = try? RestrictionList(parsing: shown), list.hash == lease.restrictionsHash else {
       return .refuse("the restrictions are not the ones that the lease names")
     }
-    let own = restrictions.list(with: state, at: note.time)
+    let own = restrictions.list(with: state)
     guard own.isSubset(of: list) else { return .declineLease }
     // What it forbids beyond this party's own list must have been shown with its signatures, and then
     // it is in this party's own list.

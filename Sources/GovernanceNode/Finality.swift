@@ -364,9 +364,7 @@ extension GovernanceNode {
     if isLarger { effects.notices.append(.final(size: checkpoint.size, consented: consented.count)) }
     let state = overlay.final
     finality.forget { !state.isLiveApproval(at: $0, time: checkpoint.time) }
-    if let batch = restrictions.reconcile(with: state) {
-      effects.writes.append((.note(size: checkpoint.size), batch))
-    }
+    reconcileRestrictions(into: &effects)
     if let batch = vetoes.reconcile(with: state) {
       effects.writes.append((.note(size: checkpoint.size), batch))
     }

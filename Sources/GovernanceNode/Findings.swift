@@ -118,6 +118,16 @@ public struct FindingReader: Sendable {
     if status["members"]?["holds_share"]?.bool == false {
       add(2, "no_share", name, "\(name) holds no share of the key: claw key repair \(name)")
     }
+    for entry in status["refused_certificates"]?.array ?? [] where entry["replaced"]?.bool == false {
+      let whose = entry["node"]?.string ?? "?"
+      let before = entry["before"]?.string ?? "?"
+      add(
+        2, "certificate_refused", whose,
+        entry["own"]?.bool == true
+          ? "\(name) still has a certificate from before \(before), which all refuse: claw party renew"
+          : "\(whose)'s certificates from before \(before) are refused, and \(name) has no connection with a newer one"
+      )
+    }
     let host = status["host"]
     expires("certificate", name, host?["certificate_ends"]?.string.flatMap(Timestamp.init(text:)))
     if let full = host?["disk_full"]?.string.flatMap(Timestamp.init(text:)),
@@ -135,6 +145,9 @@ public struct FindingReader: Sendable {
       add(1, "halted", "all", "everything is halted until two operators lift it")
     }
     for entry in status["in_force"]?.array ?? [] { readRestriction(entry) }
+    if let count = status["in_force_left_out"]?.integer, count > 0 {
+      add(2, "restrictions_left_out", "all", "\(count) more restrictions are in force than a status names")
+    }
     for entry in status["flags"]?.array ?? [] {
       let kind = entry["kind"]?.string ?? "?"
       let grave: [DerivedIncident.Kind] = [.previewDiffers, .verificationDiffers]
@@ -155,7 +168,7 @@ public struct FindingReader: Sendable {
   /// What operators forbid is SEV-1, what a breaker does SEV-2; that a tenant took its consent back is its right.
   private mutating func readRestriction(_ entry: JSON) {
     let id = entry["incident_id"]?.string ?? "?"
-    // Whose earlier certificates are refused has newer ones: nothing is wrong.
+    // Whose earlier certificates are refused has newer ones, or is named by the nodes that it does not reach.
     if case .certificates? = (entry["target"]?.string).flatMap(IncidentTarget.init(text:)) { return }
     let what = "\(entry["target"]?.string ?? "?") is restricted since \(entry["at"]?.string ?? "?") by \(id)"
     guard let derived = entry["derived"]?.string else { return add(1, "restriction", id, what) }

@@ -3,7 +3,8 @@ import Records
 
 /// What a node's host says of itself, for people who look after it. It decides nothing.
 public struct HostReport: Sendable, Equatable {
-  /// When the node's own certificate ends.
+  /// Since when the node's own certificate is valid, and when it ends.
+  public var certificateBegins: Timestamp?
   public var certificateEnds: Timestamp?
   /// Room on the disk of its data, in bytes.
   public var diskFree: UInt64?
@@ -11,7 +12,11 @@ public struct HostReport: Sendable, Equatable {
   public var diskFull: Timestamp?
 
   /// A report.
-  public init(certificateEnds: Timestamp? = nil, diskFree: UInt64? = nil, diskFull: Timestamp? = nil) {
+  public init(
+    certificateBegins: Timestamp? = nil, certificateEnds: Timestamp? = nil, diskFree: UInt64? = nil,
+    diskFull: Timestamp? = nil
+  ) {
+    self.certificateBegins = certificateBegins
     self.certificateEnds = certificateEnds
     self.diskFree = diskFree
     self.diskFull = diskFull
@@ -20,6 +25,7 @@ public struct HostReport: Sendable, Equatable {
   var json: JSON {
     .object(
       [
+        ("certificate_begins", certificateBegins.map(JSON.time)),
         ("certificate_ends", certificateEnds.map(JSON.time)),
         ("disk_free", diskFree.map { .string(String($0)) }), ("disk_full", diskFull.map(JSON.time)),
       ].compactMap { name, value in value.map { (name, $0) } })

@@ -48,6 +48,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var nextRound: UInt64 = 1
   var finality: Finality
   var restrictions: BoundRestrictions
+  var connectedPeers = ConnectedPeers()
   var vetoes: Vetoes
   var executors = ExecutorTable()
   var clients = ClientTable()
@@ -137,7 +138,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
-    restrictions = BoundRestrictions(ledger: recovered.ledger)
+    restrictions = BoundRestrictions(ledger: recovered.ledger, cluster: start.cluster)
     vetoes = Vetoes(ledger: recovered.ledger, policy: localPolicy)
     rulings = Rulings(ledger: recovered.ledger)
     conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {
@@ -206,10 +207,12 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       // What was on its way on an earlier connection is lost with it.
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
       loseEarlier(peer)
+      connectedPeers.connected(peer)
       onConnected(peer, into: &effects)
     case .unreachable(let peer):
       endTransfer(to: peer, succeeded: false, using: &random, into: &effects)
       loseEarlier(peer)
+      connectedPeers.lost(peer)
       stepRaft(.unreachable(peer: peer), using: &random, into: &effects)
     case .call(let call): onCall(call, using: &random, into: &effects)
     case .cancelled(let key):
@@ -393,6 +396,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     keepArtifacts(into: &effects)
     pursueSnapshots(using: &random, into: &effects)
     pursueRestrictions(into: &effects)
+    bringRestrictions(into: &effects)
     showDeclines(into: &effects)
     pursueMembers(using: &random, into: &effects)
     pursueKeyChange(using: &random, into: &effects)

@@ -1,4 +1,3 @@
-import Canonical
 import ClawLedger
 import ClawShield
 import Crypto
@@ -11,90 +10,110 @@ import Mutants
 #endif
 
 /// The restrictions that bind this party at once: kill, quarantine and revoke, validly signed, from the
-/// moment they are shown, whatever the leader does.
+/// moment they are shown, whatever the leader does. Which of them bind is the state's to say (`standing`), so that no two
+/// parties that hold the same ones list different ones.
 struct BoundRestrictions: Sendable {
-  private struct Bound: Sendable {
-    let act: IncidentAct
+  struct Bound: Sendable {
+    let restriction: ProvenRestriction
     let statement: StatementRequest
+    /// When this process was bound; zero of what it was bound by when it started.
+    let since: Instant
     var isDurable: Bool
     /// Who waits for an acknowledgement of this party's.
     var asking: [NodeID]
+
+    var act: IncidentAct { restriction.act }
   }
 
   /// An operator's call that waits until *t* parties are bound and a lease lifetime has passed.
   struct Vigil: Sendable {
     let key: CallKey
     let incidentID: String
+    /// Whether leases name it: where they do not, no earlier one need end.
+    let isListed: Bool
     var bound: [NodeID]
     /// When *t* parties were bound.
     var since: Instant?
   }
 
-  private var bound: [Bound] = []
+  /// What binds nobody any more although the log does not hold it, and why.
+  struct Void: Sendable {
+    let act: IncidentAct
+    let why: Refusal
+  }
+
+  private(set) var bound: [Bound] = []
   /// How many have bound this party since it started.
   private(set) var taken = 0
   var vigils: [Vigil] = []
+  /// When it was last looked at which of them the log lacks.
+  var lastBrought = Instant(nanoseconds: 0)
 
   private static let prefix = Array("restriction/".utf8)
   static var maximumBound: Int { RestrictionList.maximumEntries }
 
   /// The restrictions that this party was bound by when it stopped.
-  init(ledger: Ledger) {
+  init(ledger: Ledger, cluster: Digest) {
     guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: .max) else { return }
     for row in rows {
       guard row.key.starts(with: Self.prefix) else { break }
       guard let statement = try? StatementRequest(decoding: row.value),
-        let act = try? Statements.incident(statement.statement)
+        let act = try? Statements.incident(statement.statement),
+        let restriction = ProvenRestriction(act, cluster: cluster)
       else { continue }
-      bound.append(Bound(act: act.content, statement: statement, isDurable: true, asking: []))
+      bound.append(
+        Bound(
+          restriction: restriction, statement: statement, since: Instant(nanoseconds: 0), isDurable: true,
+          asking: []))
     }
   }
 
   /// What proves them to others.
   var statements: [StatementRequest] { bound.map(\.statement) }
 
-  func contains(_ id: String) -> Bool { bound.contains { $0.act.incidentID == id } }
-  func isDurable(_ id: String) -> Bool { bound.contains { $0.act.incidentID == id && $0.isDurable } }
+  func contains(_ id: String) -> Bool { held(id) != nil }
+  func held(_ id: String) -> ProvenRestriction? { bound.first { $0.act.incidentID == id }?.restriction }
+  func isDurable(_ act: IncidentAct) -> Bool { bound.contains { $0.act == act && $0.isDurable } }
 
-  /// Everything in force: by the log, and by what binds at once.
-  func list(with state: ShieldState, at time: Timestamp) -> RestrictionList {
+  /// Whether a state says that it binds.
+  private static func binds(_ restriction: ProvenRestriction, by state: ShieldState) -> Bool {
+    #if SIMULATION
+    if Mutant.liftForgotten.isActive, state.isLifted(restriction.act.incidentID) { return true }
+    #endif
+    return state.standing(of: restriction) == .binding
+  }
+
+  /// Everything in force that executors must know: by the log, and by what binds at once.
+  func list(with state: ShieldState) -> RestrictionList {
     #if SIMULATION
     if Mutant.killForgotten.isActive { return state.restrictions }
     #endif
-    #if SIMULATION
-    let isForgotten = Mutant.liftForgotten.isActive
-    #else
-    let isForgotten = false
-    #endif
-    let immediate = bound.filter {
-      (isForgotten || !state.isLifted($0.act.incidentID)) && !Self.isOutdone($0.act, by: state)
-    }.map {
-      RestrictionList.Entry(incidentID: $0.act.incidentID, target: $0.act.target)
+    let immediate = bound.filter { $0.act.target.concernsExecutors && Self.binds($0.restriction, by: state) }
+    return RestrictionList(
+      state.restrictions.entries
+        + immediate.map { RestrictionList.Entry(incidentID: $0.act.incidentID, target: $0.act.target) })
+  }
+
+  /// Binds; the write that makes it durable, nil where it is bound already or there is no room. What is held under the same
+  /// id gives way where it binds nobody by `state`.
+  mutating func bind(
+    _ restriction: ProvenRestriction, _ statement: StatementRequest, by state: ShieldState, at now: Instant
+  ) -> WriteBatch? {
+    if let known = held(restriction.act.incidentID) {
+      guard !Self.binds(known, by: state) else { return nil }
+      bound.removeAll { $0.act.incidentID == restriction.act.incidentID }
     }
-    return RestrictionList(state.restrictions.entries + immediate)
-  }
-
-  /// Whether the log refuses as many of somebody's certificates, or more: then it takes this one no more, and who is not
-  /// bound by it yet never will be. Parties that named it in leases and parties that did not could sign none together.
-  private static func isOutdone(_ act: IncidentAct, by state: ShieldState) -> Bool {
-    guard case .certificates(let principal, let before) = act.target, !state.isRestricted(by: act.incidentID)
-    else { return false }
-    return state.oldestCertificate(of: principal).map { $0 >= before } ?? false
-  }
-
-  /// Binds; the write that makes it durable, nil where it is bound already or there is no room.
-  mutating func bind(_ act: IncidentAct, _ statement: StatementRequest) -> WriteBatch? {
-    guard !contains(act.incidentID), bound.count < Self.maximumBound else { return nil }
-    bound.append(Bound(act: act, statement: statement, isDurable: false, asking: []))
+    guard bound.count < Self.maximumBound else { return nil }
+    bound.append(
+      Bound(restriction: restriction, statement: statement, since: now, isDurable: false, asking: []))
     taken += 1
     var batch = WriteBatch()
-    batch.put(.meta, Self.prefix + Array(act.incidentID.utf8), statement.encode())
+    batch.put(.meta, Self.prefix + Array(restriction.act.incidentID.utf8), statement.encode())
     return batch
   }
 
-  mutating func ask(_ id: String, by peer: NodeID) {
-    for position in bound.indices
-    where bound[position].act.incidentID == id && !bound[position].asking.contains(peer) {
+  mutating func ask(_ act: IncidentAct, by peer: NodeID) {
+    for position in bound.indices where bound[position].act == act && !bound[position].asking.contains(peer) {
       bound[position].asking.append(peer)
     }
   }
@@ -108,29 +127,36 @@ struct BoundRestrictions: Sendable {
     return asking
   }
 
-  /// What has been lifted never binds again, and what is final in the log binds through it, or through what goes beyond it:
-  /// neither need be kept. The write that forgets them; nil where there are none.
-  mutating func reconcile(with state: ShieldState) -> WriteBatch? {
+  /// Forgets what the final state has settled, which binds through the log or was lifted, and what it makes void: others who
+  /// hold that list it no more either, and should it bind again, they show it again. The write that forgets them; nil where
+  /// there are none.
+  mutating func reconcile(with state: ShieldState) -> (batch: WriteBatch?, void: [Void]) {
     var batch = WriteBatch()
+    var void: [Void] = []
+    #if SIMULATION
+    if Mutant.liftForgotten.isActive { return (nil, []) }
+    #endif
     bound.removeAll { entry in
-      let id = entry.act.incidentID
-      #if SIMULATION
-      if Mutant.liftForgotten.isActive { return false }
-      #endif
-      guard entry.isDurable,
-        state.isLifted(id) || state.isRestricted(by: id) || Self.isOutdone(entry.act, by: state)
-      else { return false }
-      batch.delete(.meta, Self.prefix + Array(id.utf8))
+      guard entry.isDurable else { return false }
+      switch state.standing(of: entry.restriction) {
+      case .binding: return false
+      case .settled:
+        if let why = state.displacement(of: entry.restriction) { void.append(Void(act: entry.act, why: why)) }
+      case .void(let why): void.append(Void(act: entry.act, why: why))
+      }
+      batch.delete(.meta, Self.prefix + Array(entry.act.incidentID.utf8))
       return true
     }
-    return batch.isEmpty ? nil : batch
+    return (batch.isEmpty ? nil : batch, void)
   }
 
   /// Since when certificates of somebody are taken: by the log, and by what binds at once.
   func oldestCertificate(of principal: Principal, with state: ShieldState) -> Timestamp? {
     var oldest = state.oldestCertificate(of: principal)
-    for entry in bound where !state.isLifted(entry.act.incidentID) {
-      guard case .certificates(principal, let before) = entry.act.target else { continue }
+    for entry in bound {
+      guard case .certificates(principal, let before) = entry.act.target,
+        Self.binds(entry.restriction, by: state)
+      else { continue }
       oldest = max(oldest ?? before, before)
     }
     return oldest
@@ -145,82 +171,61 @@ struct BoundRestrictions: Sendable {
   }
 }
 
-/// Statements as calls carry them.
-enum Statements {
-  static func incident(_ bytes: [UInt8]) throws(RecordError) -> Signed<IncidentAct> {
-    guard case .incident(let act) = try body(.incident, bytes) else {
-      throw .field("statement", expected: "a signed incident act")
-    }
-    return act
-  }
-
-  /// Reads `{"content":…,"signatures":[…]}` as the body of a record of `type`.
-  static func body(_ type: RecordType, _ bytes: [UInt8]) throws(RecordError) -> RecordBody {
-    let value: JSON
-    do {
-      value = try JSON.parse(bytes)
-    } catch {
-      throw .json(error)
-    }
-    guard case .object(var object) = value else {
-      throw .field("statement", expected: "an object, found \(value.kind)")
-    }
-    guard object["type"] == nil, object["at"] == nil, object["configuration"] == nil else {
-      throw .field("statement", expected: "content and signatures only")
-    }
-    // Who takes part from the record on is for the leader to write beside it.
-    if type == .members { object["configuration"] = MemberList(voters: [1]).json }
-    object["type"] = .string(type.rawValue)
-    object["at"] = .string(Timestamp.epoch.text)
-    return try Record(.object(object)).body
-  }
-
-  /// The statement of a body that carries signatures, canonical.
-  static func bytes(_ body: RecordBody) -> [UInt8] {
-    guard case .object(var object) = Record(at: .epoch, body: body).json else { return [] }
-    object["type"] = nil
-    object["at"] = nil
-    object["configuration"] = nil
-    return JSON.object(object).canonicalBytes()
-  }
-}
-
 extension GovernanceNode {
   /// Since when certificates of somebody are taken here; nil where any is that an authority has issued.
   public func oldestCertificate(of principal: Principal) -> Timestamp? {
     restrictions.oldestCertificate(of: principal, with: overlay.final)
   }
 
-  /// Binds this party to a restriction at once, if it is one and validly signed.
-  mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) {
+  /// Binds this party at once to a restriction that another party, or a client whose statement is still valid, shows. It
+  /// does so however late it comes: a party that was away is bound by what the others have taken in time, and so it is not
+  /// its clock that keeps it from a lease with them (Decision 030). Whether it is bound by something new.
+  @discardableResult
+  mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) -> Bool {
+    guard let signed = try? Statements.incident(statement), signed.content.kind.isRestriction,
+      mayBind(signed.content.incidentID), let restriction = ProvenRestriction(signed, cluster: cluster)
+    else { return false }
     #if SIMULATION
-    let isForgotten = Mutant.liftForgotten.isActive
-    #else
-    let isForgotten = false
+    if Mutant.lateRestrictionRefused.isActive, signed.content.validUntil <= now.wall { return false }
     #endif
-    // What is old news does not bind: a statement binds while it is valid, and from then on until it is lifted.
-    guard let act = try? Statements.incident(statement), act.content.kind.isRestriction,
-      act.content.validUntil > now.wall, overlay.final.certificatesRefusal(act.content, at: now.wall) == nil,
-      !overlay.final.isRestricted(by: act.content.incidentID),
-      isForgotten || !overlay.final.isLifted(act.content.incidentID), isByOperator(act),
+    // The final state may lag behind the one that a lease is made by. What is held of the same id, such as this statement
+    // by others, stays where it binds as well.
+    let known = restrictions.held(restriction.act.incidentID)
+    let state = [overlay.final, overlay.head].first { state in
+      isBinding(restriction, by: state) && known.map { !isBinding($0, by: state) } ?? true
+    }
+    guard let state, overlay.final.notYet(restriction.act, at: now.wall) == nil,
       let attached = try? Attachment(parsing: attachment),
-      (try? attached.check(against: .incident(act))) != nil
-    else { return }
+      (try? attached.check(against: .incident(signed))) != nil
+    else { return false }
     let request = StatementRequest(statement: statement, attachment: attachment)
-    guard let batch = restrictions.bind(act.content, request) else { return }
-    effects.writes.append((.restriction(id: act.content.incidentID), batch))
+    guard let batch = restrictions.bind(restriction, request, by: state, at: now.monotonic) else {
+      return false
+    }
+    effects.writes.append((.restriction(id: restriction.act.incidentID), batch))
     effects.notices.append(
       .warning(
-        "bound by \(act.content.kind.rawValue) \(act.content.incidentID) of \(act.content.target.text)"))
+        "bound by \(restriction.act.kind.rawValue) \(restriction.act.incidentID) of \(restriction.act.target.text)"
+      ))
+    return true
   }
 
-  private func isByOperator(_ act: Signed<IncidentAct>) -> Bool {
-    act.verifiedSignatures(cluster: cluster).contains { line in
-      guard case .operator = line.by, let known = overlay.final.enrolment(of: line.by, at: now.wall) else {
-        return false
-      }
-      return known.key == line.key
-    }
+  /// Whether a restriction of this id could bind this party anew; asked before its signatures are looked at, since what
+  /// binds is shown again with every lease.
+  private func mayBind(_ id: String) -> Bool {
+    #if SIMULATION
+    if Mutant.liftForgotten.isActive { return !restrictions.contains(id) }
+    #endif
+    guard !overlay.final.hasIncident(id) else { return false }
+    guard let known = restrictions.held(id) else { return true }
+    return overlay.final.standing(of: known) != .binding || overlay.head.standing(of: known) != .binding
+  }
+
+  private func isBinding(_ restriction: ProvenRestriction, by state: ShieldState) -> Bool {
+    #if SIMULATION
+    if Mutant.liftForgotten.isActive, state.isLifted(restriction.act.incidentID) { return true }
+    #endif
+    return state.standing(of: restriction) == .binding
   }
 
   mutating func onRestrictionShown(
@@ -229,10 +234,10 @@ extension GovernanceNode {
     bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
     guard let act = try? Statements.incident(shown.statement) else { return }
     let id = act.content.incidentID
-    if restrictions.isDurable(id) || overlay.final.isRestricted(by: id) {
+    if restrictions.isDurable(act.content) || overlay.final.isRestricted(by: id) {
       acknowledgeRestriction(id, to: sender, into: &effects)
     } else {
-      restrictions.ask(id, by: sender)
+      restrictions.ask(act.content, by: sender)
     }
   }
 
@@ -281,32 +286,37 @@ extension GovernanceNode {
   }
 
   /// An operator's restriction: binds here, goes to every node, and is answered when *t* parties have
-  /// acknowledged it with signatures and one lease lifetime has passed.
+  /// acknowledged it with signatures and one lease lifetime has passed. False where it is refused.
   mutating func onRestrict(
-    _ call: ClientCall, _ request: StatementRequest, _ act: Signed<IncidentAct>,
+    _ call: ClientCall, _ request: StatementRequest, _ signed: Signed<IncidentAct>,
     into effects: inout NodeEffects
-  ) {
-    bind(statement: request.statement, attachment: request.attachment, into: &effects)
-    let id = act.content.incidentID
+  ) -> Bool {
+    let act = signed.content
     // An operator who was not answered asks again: by now the restriction may be final, and binds through
     // the log.
-    let isFinal = overlay.final.isRestricted(by: id)
-    if !isFinal, !restrictions.contains(id),
-      let refusal = overlay.final.certificatesRefusal(act.content, at: now.wall)
-    {
-      refuse(call.key, refusal.code.status, refusal.message, into: &effects)
-      return
+    let isFinal = overlay.final.isRestricted(by: act.incidentID)
+    if !isFinal, restrictions.held(act.incidentID)?.act != act {
+      guard let restriction = ProvenRestriction(signed, cluster: cluster) else { return false }
+      if let refusal = overlay.final.refusal(toBringing: restriction, at: now.wall) {
+        refuse(call.key, refusal, into: &effects)
+        return false
+      }
+      guard bind(statement: request.statement, attachment: request.attachment, into: &effects) else {
+        refuse(
+          call.key, .resourceExhausted,
+          "\(act.incidentID) names another restriction here, or more than \(BoundRestrictions.maximumBound) wait for the "
+            + "log: halt everything instead, or try again", into: &effects)
+        return false
+      }
     }
-    guard restrictions.contains(id) || isFinal else {
-      refuse(
-        call.key, .permissionDenied, "expected a restriction signed by an enrolled operator",
-        into: &effects)
-      return
-    }
-    let own = isFinal || restrictions.isDurable(id) ? [raft.id] : []
-    restrictions.vigils.append(BoundRestrictions.Vigil(key: call.key, incidentID: id, bound: own, since: nil))
+    let own = isFinal || restrictions.isDurable(act) ? [raft.id] : []
+    restrictions.vigils.append(
+      BoundRestrictions.Vigil(
+        key: call.key, incidentID: act.incidentID, isListed: act.target.concernsExecutors, bound: own,
+        since: nil))
     let shown = RestrictionShown(statement: request.statement, attachment: request.attachment)
     for peer in peers { effects.messages.append((peer, PeerMessage.restriction(shown))) }
+    return true
   }
 
   /// Answers the vigils whose time has come.
@@ -314,15 +324,31 @@ extension GovernanceNode {
     let lifetime = Nanoseconds.seconds(UInt64(LeaseLine.standardSeconds))
     var open: [BoundRestrictions.Vigil] = []
     for vigil in restrictions.vigils {
-      guard let since = vigil.since, since + lifetime <= now.monotonic else {
+      guard let since = vigil.since, since + (vigil.isListed ? lifetime : .zero) <= now.monotonic else {
         open.append(vigil)
         continue
       }
       let response = ActResponse(
         finalSize: finality.size, acknowledged: UInt32(vigil.bound.count),
-        message: "bound by \(vigil.bound.count) parties; leases given before have ended")
+        message: "bound by \(vigil.bound.count) parties"
+          + (vigil.isListed ? "; leases given before have ended" : ""))
       effects.answers.append(.respond(vigil.key, .ok, payload: response.encode()))
     }
     restrictions.vigils = open
+  }
+
+  /// What is final may settle or void what binds this party: it lets go of both, and says so of what binds nobody any more,
+  /// to its own people and to whoever waits for it.
+  mutating func reconcileRestrictions(into effects: inout NodeEffects) {
+    let (batch, void) = restrictions.reconcile(with: overlay.final)
+    if let batch { effects.writes.append((.note(size: finality.size), batch)) }
+    for (act, why) in void.map({ ($0.act, $0.why) }) {
+      let what = "\(act.kind.rawValue) \(act.incidentID) of \(act.target.text) binds nobody any more"
+      effects.notices.append(.warning("\(what): \(why.message)"))
+      for vigil in restrictions.vigils where vigil.incidentID == act.incidentID {
+        refuse(vigil.key, why.code.status, "\(what): \(why.message)", into: &effects)
+      }
+      restrictions.vigils.removeAll { $0.incidentID == act.incidentID }
+    }
   }
 }

@@ -12,6 +12,7 @@ extension GovernanceNode {
 
   func status(_ call: ClientCall, _ request: StatusRequest, into effects: inout NodeEffects) throws {
     let members = overlay.final.membership
+    let inForce = overlay.final.inForce(limit: Self.statusEntries)
     let age = finality.checkpoint.map { now.wall.since($0.time).nanoseconds / 1_000_000 } ?? -1
     var value: [(String, JSON)] = [
       ("cluster", .string(cluster.hex)), ("cluster_name", .string(genesis.clusterName)),
@@ -30,8 +31,8 @@ extension GovernanceNode {
       ("final_size", .string(String(finality.size))),
       ("note_age_ms", .string(String(age))),
       ("policy_bundle_hash", .string(overlay.final.bundle.hash.hex)),
-      ("halted", .bool(restrictions.list(with: overlay.final, at: now.wall).isHalted)),
-      ("restrictions", restrictions.list(with: overlay.final, at: now.wall).json),
+      ("halted", .bool(restrictions.list(with: overlay.final).isHalted)),
+      ("restrictions", restrictions.list(with: overlay.final).json),
       ("executors", .array(executors.declared.map { .string($0.executor.path) })),
       (
         "readiness",
@@ -57,7 +58,8 @@ extension GovernanceNode {
       ("flags", .array(overlay.final.flags(limit: Self.statusEntries).map(Self.flag))),
       ("shadow", overlay.final.shadowView.map(Self.shadow) ?? .null),
       ("erasures", erasuresStatus),
-      ("in_force", .array(overlay.final.inForce(limit: Self.statusEntries).map(Self.inForce))),
+      ("in_force", .array(inForce.entries.map(Self.inForce))),
+      ("in_force_left_out", .integer(inForce.leftOut)), ("refused_certificates", refusedCertificatesStatus),
       (
         "expiring",
         .array(

@@ -109,6 +109,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case imageUnchecked = "without-image-check"
   case resultsUncompared = "without-result-comparison"
   case certificatesUnlisted = "without-listed-certificates"
+  case lockoutByOne = "gov-39-lockout-by-one"
+  case lateRestrictionRefused = "gov-40-late-restriction-refused"
   case wordNotCounted = "without-retention-word"
   case droppedWhileRead = "without-reading-check"
   case droppedContentKept = "without-dropped-removal"

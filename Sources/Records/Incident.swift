@@ -44,6 +44,15 @@ public enum IncidentTarget: Hashable, Sendable {
   /// What a `Timestamp` holds, in the year 2255.
   private static let lastSecond: Int64 = 9_000_000_000
 
+  /// Whether leases may name it: executors connect to nodes alone, so that whose other certificates are refused is no
+  /// matter of theirs.
+  public var concernsExecutors: Bool {
+    switch self {
+    case .all, .tenant, .principal, .token, .certificates(of: .node, before: _): true
+    case .certificates: false
+    }
+  }
+
   /// What every target of somebody's certificates begins with.
   public static func certificates(of principal: Principal) -> String {
     "\(certificatesPrefix)\(principal.path)/"

@@ -130,7 +130,7 @@ struct BreakerTests {
     #expect(world.state.isLiveApproval(at: approval, time: world.now))
     _ = try world.propose(action: "costly")
     try world.settle()
-    let incident = try #require(world.state.inForce(limit: 4).first)
+    let incident = try #require(world.state.inForce(limit: 4).entries.first)
     #expect(incident.target == .tenant("acme") && incident.derived == .breaker)
     // Every agent of it, what runs, and what people are asked about; and no other tenant.
     let isLive = world.state.isLiveApproval(at: approval, time: world.now)
@@ -143,7 +143,7 @@ struct BreakerTests {
     let alone = world.incident(.lift, .all, id: "l", lifts: [incident.incidentID])
     #expect(try world.refusal(alone) == .permissionDenied)
     try world.use(.lift, id: "l2", lifts: [incident.incidentID])
-    #expect(world.state.inForce(limit: 4).isEmpty)
+    #expect(world.state.inForce(limit: 4).entries.isEmpty)
     #expect(try world.restored().stateRoot == world.state.stateRoot)
     // Who is refused by the floor costs nobody anything: an agent of another tenant, or one without the scope.
     var near = try Governed(registry: Registry(dayLimit: "60"))
@@ -154,14 +154,14 @@ struct BreakerTests {
     let unscoped = try near.propose(action: "costly", scopes: ["elsewhere"])
     #expect(try near.rules(unscoped).contains("floor.scope_granted"))
     try near.settle()
-    #expect(near.state.inForce(limit: 4).isEmpty)
+    #expect(near.state.inForce(limit: 4).entries.isEmpty)
     // Before semantics 3 it was the agent's alone.
     var old = try Governed(registry: Registry(dayLimit: "60"), semantics: Semantics.people - 1)
     for _ in 0..<2 {
       _ = try old.propose(action: "costly")
       try old.settle()
     }
-    #expect(old.state.inForce(limit: 4).map(\.target) == [.principal(Governed.agent)])
+    #expect(old.state.inForce(limit: 4).entries.map(\.target) == [.principal(Governed.agent)])
   }
 
   @Test("a new day begins at nothing, and yesterday's receipts do not touch it")

@@ -117,7 +117,7 @@ struct ShadowTests {
     #expect(view.decided == 1 && view.differing == 1 && view.differences.count == 1)
     #expect(view.differences[0].proposal == index && view.differences[0].record != nil)
     #expect(view.differences[0].message.contains("approve in force, deny under bundle 2"))
-    #expect(world.state.inForce(limit: 10).isEmpty)
+    #expect(world.state.inForce(limit: 10).entries.isEmpty)
     #expect(try world.restored().stateRoot == world.state.stateRoot)
     let restored = try world.restored()
     #expect(restored.shadowView?.differences.count == 1)

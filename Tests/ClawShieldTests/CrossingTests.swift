@@ -156,7 +156,7 @@ struct CrossingTests {
       try world.vote(voter, on: index, vote: .reject)
       #expect(!world.state.isLiveApproval(at: approval, time: world.now))
       #expect(world.state.restrictions.entries.contains { $0.target.text.hasPrefix("token/") })
-      #expect(world.state.inForce(limit: 4).map(\.derived) == [.crossingRevoked], "no breaker")
+      #expect(world.state.inForce(limit: 4).entries.map(\.derived) == [.crossingRevoked], "no breaker")
       #expect(world.state.owed.count == 1)
       try world.settle()
       #expect(try world.view(index).status == .aborted)

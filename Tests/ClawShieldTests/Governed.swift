@@ -274,11 +274,13 @@ struct Governed {
     return (.incident(cosigned(content, by: operators)), Attachment("reason", reason))
   }
 
-  /// Uses an incident power; a lift by both operators.
+  /// Uses an incident power; what takes two operators by both.
   mutating func use(
     _ kind: IncidentKind, _ target: IncidentTarget = .all, id: String, lifts: [String] = []
   ) throws {
-    let people = kind == .lift ? ["pat", "quin"] : ["pat"]
+    var takesTwo = kind == .lift
+    if case .certificates(of: .node, before: _) = target { takesTwo = true }
+    let people = takesTwo ? ["pat", "quin"] : ["pat"]
     let (body, attachment) = incident(kind, target, id: id, lifts: lifts, by: people)
     #expect(try append(body, attachment) == .effective)
   }

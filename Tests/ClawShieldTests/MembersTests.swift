@@ -108,6 +108,32 @@ struct MembersTests {
     }
   }
 
+  @Test(
+    "certificates of a node that is to come, of a member and of one that has left can be refused; of no other name"
+  )
+  func certificates() throws {
+    var world = try Governed()
+    let before = try #require(
+      Timestamp(nanoseconds: (Governed.start.nanoseconds / 1_000_000_000 - 5) * 1_000_000_000))
+    func refusals(_ world: Governed) throws -> [Refusal.Code?] {
+      try ["p1", "p3", "p4", "p5"].map { name in
+        try world.refusal(
+          world.incident(
+            .revoke, .certificates(of: .node(name), before: before), id: "c", by: ["pat", "quin"]))
+      }
+    }
+    #expect(try refusals(world) == [nil, nil, .notFound, .notFound])
+    #expect(try world.append(Self.body(world, Self.act(world, [1, 2, 4], threshold: 2))) == .effective)
+    #expect(try refusals(world) == [nil, nil, nil, .notFound], "a learner")
+    #expect(try world.append(Self.step(world)) == .effective)
+    #expect(try refusals(world) == [nil, nil, nil, .notFound])
+    #expect(try world.append(Self.key(world, "second group")) == .effective)
+    #expect(try refusals(world) == [nil, nil, nil, .notFound])
+    #expect(try world.append(Self.step(world)) == .effective)
+    #expect(world.state.membership.known.map(\.name) == ["p1", "p2", "p4"])
+    #expect(try refusals(world) == [nil, nil, nil, .notFound], "who has just left")
+  }
+
   @Test("two distinct people, also while everything is halted; nobody else, and no second change beside it")
   func people() throws {
     var world = try Governed()

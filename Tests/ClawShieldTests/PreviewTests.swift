@@ -97,7 +97,7 @@ struct PreviewTests {
     #expect(try world.restored().stateRoot == world.state.stateRoot)
     #expect(try world.restored().flags(limit: 8) == flags)
     // Nobody is restricted by it.
-    #expect(world.state.inForce(limit: 8).isEmpty)
+    #expect(world.state.inForce(limit: 8).entries.isEmpty)
     return flags
   }
 

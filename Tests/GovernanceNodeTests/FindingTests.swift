@@ -75,6 +75,10 @@ struct FindingTests {
       ), ("host", ["certificate_ends": time(0)], "2 certificate_expires n1", [:]),
       ("withheld", ["7"], "3 withheld leaf 7", []),
       (
+        "refused_certificates", [["node": "n2", "before": "x", "replaced": false, "own": false]],
+        "2 certificate_refused n2", [["node": "n2", "before": "x", "replaced": true, "own": false]]
+      ), ("in_force_left_out", 1, "2 restrictions_left_out all", 0),
+      (
         "in_force", [["incident_id": "i", "target": "all", "at": "x", "derived": .null]],
         "1 restriction i",
         []

@@ -229,7 +229,14 @@ extension ScenarioLine {
     guard let target = IncidentTarget(text: text) else {
       throw start.error("a target: all, tenant/T, token/ID or a principal such as tenant/T/agent/A")
     }
-    return .restrict(kind, target, length: try length())
+    var manner = SigningManner.usual
+    if takes("valid") {
+      manner = .brief(try duration())
+    } else if takes("by") {
+      try expect("leaver")
+      manner = .leaver
+    }
+    return .restrict(kind, target, manner, length: try length())
   }
 
   private mutating func agent() throws(ScenarioError) -> Act {

@@ -60,8 +60,8 @@ extension Act {
       "executor \(number) sandbox \(fault.rawValue) for \(written(nanoseconds: length))"
     case .executorLie(let number, let lie, let length):
       "executor \(number) lies \(lie.rawValue) for \(written(nanoseconds: length))"
-    case .restrict(let kind, let target, let length):
-      "\(kind.rawValue) \(target.text) for \(written(nanoseconds: length))"
+    case .restrict(let kind, let target, let manner, let length):
+      "\(kind.rawValue) \(target.text) \(manner.text)for \(written(nanoseconds: length))"
     case .erase(let tenant): "erase \(tenant)"
     case .sleep(let hours): "sleep \(hours) h"
     case .transfer(let node): "transfer to \(node)"
@@ -221,5 +221,15 @@ extension Scenario {
     if !expectations.isEmpty { lines.append("") }
     lines += expectations.map { "expect \($0.text)" }
     return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension SigningManner {
+  fileprivate var text: String {
+    switch self {
+    case .usual: ""
+    case .brief(let length): "valid \(written(nanoseconds: length)) "
+    case .leaver: "by leaver "
+    }
   }
 }

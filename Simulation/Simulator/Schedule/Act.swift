@@ -50,7 +50,7 @@ public enum Act: Hashable, Sendable {
   // People.
 
   /// Operators restrict something, and lift it so long after they were told that it is in force.
-  case restrict(IncidentKind, IncidentTarget, length: UInt64)
+  case restrict(IncidentKind, IncidentTarget, SigningManner = .usual, length: UInt64)
   /// Operators have what a tenant had so far erased.
   case erase(String)
   /// An operator asks the leader to hand over.

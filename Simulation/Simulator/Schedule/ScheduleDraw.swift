@@ -113,6 +113,10 @@ private struct ScheduleDraw {
     for item in conditions.drawSleep(using: &sleep) { add(item.at, item.act) }
     var certificates = SeededRandom(seed: conditions.seed, for: .schedule, named: 122, log: nil)
     for item in conditions.drawCertificates(using: &certificates) { add(item.at, item.act) }
+    var late = SeededRandom(seed: conditions.seed, for: .schedule, named: 123, log: nil)
+    for item in conditions.drawLateRestrictions(liars: Schedule(conditions, items).liars, using: &late) {
+      add(item.at, item.act)
+    }
     // Who lacks an erased entry needs somebody who has the state: no seed has much else that takes entries away.
     let schedule = Schedule(conditions, items)
     guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.isEmpty,

@@ -43,7 +43,7 @@ extension Conditions {
   func drawCertificates(using random: inout SeededRandom) -> [Schedule.Item] {
     let second: UInt64 = 1_000_000_000
     guard random.chance(60_000), semantics >= Semantics.certificates else { return [] }
-    var holders: [Principal] = [.node("node-\(1 + random.below(UInt64(nodes)))")]
+    var holders: [Principal] = [.node("node\(1 + random.below(UInt64(nodes)))")]
     if random.chance(500_000) { holders.append(.agent(tenant: "acme", name: "agent1")) }
     let before = Timestamp(nanoseconds: simulatedEpoch - 100_000_000_000) ?? .epoch
     return holders.map { holder in
@@ -52,6 +52,47 @@ extension Conditions {
         .restrict(
           .revoke, .certificates(of: holder, before: before), length: 2 * second + random.below(30 * second)))
     }
+  }
+
+  /// Restrictions that some parties hear of when their statements are over, since they are cut off or down; that an
+  /// operator signs whom the others remove at once; and refusals of certificates that liars forge, in one seed of twelve
+  /// that begin with the semantics for it.
+  func drawLateRestrictions(liars: [UInt64], using random: inout SeededRandom) -> [Schedule.Item] {
+    let second: UInt64 = 1_000_000_000
+    guard random.chance(80_000), semantics >= Semantics.lateRestrictions else { return [] }
+    let before = Timestamp(nanoseconds: simulatedEpoch - 100_000_000_000) ?? .epoch
+    let targets: [IncidentTarget] = [
+      .tenant("acme"), .principal(.agent(tenant: "acme", name: "agent1")), .principal(.executor("executor1")),
+      .certificates(of: .node("node\(1 + random.below(UInt64(nodes)))"), before: before),
+    ]
+    var items: [Schedule.Item] = []
+    for _ in 0..<(1 + random.below(2)) {
+      let at = 2 * second + random.below(10 * second)
+      let target = targets[Int(random.below(UInt64(targets.count)))]
+      let away = 1 + random.below(UInt64(nodes))
+      let length = 2 * second + random.below(8 * second)
+      switch random.below(3) {
+      case 0:
+        items.append(
+          Schedule.Item(at: at - second / 5, .cut(from: [away], to: [], isBothWays: true, length: length)))
+      case 1: items.append(Schedule.Item(at: at - second / 5, .crash(away, kept: 0, restartAfter: length)))
+      default:
+        let two = [away, away % UInt64(nodes) + 1]
+        let others = (1...UInt64(nodes)).filter { !two.contains($0) }
+        items.append(Schedule.Item(at: at - second / 5, .partition([two, others], length: length)))
+      }
+      var isRefusal = false
+      if case .certificates = target { isRefusal = true }
+      let manner: SigningManner =
+        random.chance(300_000) && !isRefusal ? .leaver : .brief(second / 2 + random.below(3 * second))
+      let kind: IncidentKind = isRefusal || random.chance(500_000) ? .revoke : .kill
+      items.append(
+        Schedule.Item(at: at, .restrict(kind, target, manner, length: second + random.below(8 * second))))
+    }
+    for liar in liars {
+      items.append(Schedule.Item(at: second + random.below(8 * second), .lie(liar, .lockOut, length: second)))
+    }
+    return items
   }
 
   /// One party vetoes up to four requests, in one seed of five: not where somebody is left behind or lies, since the others

@@ -1,0 +1,180 @@
+import ClawShield
+import Crypto
+import Raft
+import Records
+import Testing
+import Wire
+
+@testable import GovernanceNode
+@testable import Simulator
+
+/// What binds one party, and what its leases name of it.
+struct BindingTests {
+  private static let reason = Records.Attachment.Item(
+    salt: [UInt8](repeating: 1, count: 16), value: "a bad day")
+
+  private func signed(
+    _ kind: IncidentKind, _ target: IncidentTarget, id: String, by people: [String], _ rig: Rig,
+    valid seconds: Int64 = 600
+  ) -> Signed<IncidentAct> {
+    let act = IncidentAct(
+      incidentID: id, kind: kind, target: target, severity: 1, reasonHash: Self.reason.hash,
+      signedAt: rig.node.now.wall, validUntil: rig.node.now.wall.advanced(by: .seconds(seconds)))
+    var out = Signed<IncidentAct>(content: act, signatures: [])
+    for name in people {
+      out =
+        name == "pat"
+        ? out.cosigned(cluster: rig.node.cluster, as: .operator(name), with: rig.operatorKey)
+        : out.cosigned(cluster: rig.node.cluster, as: .operator(name), with: rig.secondOperatorKey)
+    }
+    return out
+  }
+
+  /// Whether a party's word of it binds this one.
+  @discardableResult
+  private func bind(_ signed: Signed<IncidentAct>, _ rig: Rig) -> Bool {
+    var isBound = false
+    rig.perform { node, _, effects in
+      isBound = node.bind(
+        statement: Statements.bytes(.incident(signed)),
+        attachment: Records.Attachment("reason", Self.reason).bytes, into: &effects)
+    }
+    return isBound
+  }
+
+  private func certificates(of principal: Principal) throws -> IncidentTarget {
+    .certificates(
+      of: principal,
+      before: try #require(Timestamp(nanoseconds: (simulatedEpoch / 1_000_000_000 - 100) * 1_000_000_000)))
+  }
+
+  private func listed(_ rig: Rig) -> [String] {
+    rig.node.restrictions.list(with: rig.node.overlay.final).entries.map(\.incidentID)
+  }
+
+  @Test(
+    "a party is bound by what the log would take, and by nothing else: a node's certificates by two people")
+  func sameRule() throws {
+    let rig = try Rig()
+    let node = try certificates(of: .node("node1"))
+    #expect(!bind(signed(.revoke, node, id: "one", by: ["pat"], rig), rig))
+    #expect(!bind(signed(.revoke, try certificates(of: .operator("sam")), id: "sam", by: ["pat"], rig), rig))
+    #expect(
+      !bind(
+        signed(.revoke, try certificates(of: .node("node9")), id: "nobody", by: ["pat", "sam"], rig), rig))
+    #expect(rig.node.oldestCertificate(of: .node("node1")) == nil)
+    #expect(bind(signed(.revoke, node, id: "two", by: ["pat", "sam"], rig), rig))
+    #expect(bind(signed(.revoke, try certificates(of: .operator("pat")), id: "own", by: ["pat"], rig), rig))
+    #expect(rig.node.oldestCertificate(of: .node("node1")) != nil)
+    #expect(rig.node.oldestCertificate(of: .operator("pat")) != nil)
+    #expect(listed(rig) == ["two"], "executors meet nodes alone")
+  }
+
+  @Test("what binds already is no news: a leader that is taught it again does not begin again for it")
+  func noNews() throws {
+    let rig = try Rig()
+    let kill = signed(.kill, .tenant("acme"), id: "k", by: ["pat"], rig)
+    #expect(bind(kill, rig))
+    #expect(!bind(kill, rig))
+  }
+
+  @Test("a kill that a party shows binds however late; one that was lifted never does again")
+  func late() throws {
+    let rig = try Rig()
+    #expect(bind(signed(.kill, .tenant("acme"), id: "k", by: ["pat"], rig, valid: -86_400), rig))
+    #expect(listed(rig) == ["k"])
+    for _ in 0..<60 { rig.step(.tick) }
+    #expect(rig.node.overlay.final.isRestricted(by: "k"), "nobody's call brings it")
+    let item = Self.reason
+    let lift = IncidentAct(
+      incidentID: "l", kind: .lift, target: .all, severity: 1, reasonHash: item.hash, lifts: ["k", "unseen"],
+      signedAt: rig.node.now.wall, validUntil: rig.node.now.wall.advanced(by: .seconds(60)))
+    let both = Signed.sign(lift, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+      .cosigned(cluster: rig.node.cluster, as: .operator("sam"), with: rig.secondOperatorKey)
+    rig.perform { node, _, effects in
+      node.submit(
+        Submission(body: .incident(both), attachment: Records.Attachment("reason", item), purpose: nil),
+        into: &effects)
+    }
+    for _ in 0..<20 { rig.step(.tick) }
+    for id in ["k", "unseen"] {
+      #expect(!bind(signed(.kill, .tenant("acme"), id: id, by: ["pat"], rig), rig), "\(id)")
+    }
+    #expect(listed(rig) == [])
+  }
+
+  @Test(
+    "it is said whom a restriction binds no more since its signer was removed, and to whoever waits for it")
+  func removedSigner() throws {
+    let rig = try Rig()
+    let key = SigningKey.generate(using: &rig.random)
+    func enrol(_ act: EnrolmentAct) {
+      let both = Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+        .cosigned(cluster: rig.node.cluster, as: .operator("sam"), with: rig.secondOperatorKey)
+      rig.perform { node, _, effects in
+        node.submit(
+          Submission(body: .enrol(both), attachment: Records.Attachment(), purpose: nil), into: &effects)
+      }
+    }
+    let until = rig.node.now.wall.advanced(by: .seconds(600))
+    let third = Principal.operator("third")
+    enrol(
+      EnrolmentAct(
+        actID: "in",
+        enrol: Enrolment(principal: third, key: key.publicKey, owner: "third", expiresAt: .distantFuture),
+        validUntil: until))
+    for _ in 0..<10 { rig.step(.tick) }
+    var act = signed(.kill, .tenant("acme"), id: "k", by: ["pat"], rig).content
+    act.incidentID = "by-third"
+    let kill = Signed.sign(act, cluster: rig.node.cluster, as: third, with: key)
+    #expect(bind(kill, rig))
+    #expect(listed(rig) == ["by-third"])
+    let waiting = CallKey(connection: 5, call: 5)
+    rig.node.restrictions.vigils.append(
+      BoundRestrictions.Vigil(key: waiting, incidentID: "by-third", isListed: true, bound: [], since: nil))
+    enrol(EnrolmentAct(actID: "out", revoke: third, validUntil: until))
+    for _ in 0..<60 { rig.step(.tick) }
+    #expect(listed(rig) == [] && !rig.node.restrictions.contains("by-third"))
+    #expect(!rig.node.overlay.final.hasIncident("by-third"))
+    let isSaid = rig.notices.contains { "\($0)".contains("by-third of tenant/acme binds nobody any more") }
+    #expect(isSaid)
+    let isAnswered = rig.answers.contains {
+      if case .respond(waiting, let status, _) = $0 { status.code == .permissionDenied } else { false }
+    }
+    #expect(isAnswered)
+  }
+
+  @Test("a restart forgets none, and brings into the log what it lacks")
+  func restarted() throws {
+    let rig = try Rig()
+    #expect(bind(signed(.kill, .tenant("acme"), id: "k", by: ["pat"], rig, valid: -60), rig))
+    try rig.restart()
+    #expect(listed(rig) == ["k"])
+    for _ in 0..<60 { rig.step(.tick) }
+    #expect(rig.node.overlay.final.isRestricted(by: "k"))
+  }
+
+  @Test("a node says of itself that its certificate is refused, and of peers that none has shown a newer one")
+  func refusedCertificates() throws {
+    let rig = try Rig(nodes: 2, threshold: 2)
+    for name in ["node1", "node2"] {
+      #expect(
+        bind(signed(.revoke, try certificates(of: .node(name)), id: name, by: ["pat", "sam"], rig), rig))
+    }
+    func replaced() -> [String: Bool] {
+      Dictionary(uniqueKeysWithValues: rig.node.refusedCertificates.map { ($0.name, $0.isReplaced) })
+    }
+    #expect(replaced() == ["node1": true, "node2": false], "of its own it knows nothing yet")
+    let known = rig.node.oldestCertificate(of: .node("node1"))
+    let before = try #require(known)
+    rig.node.host.certificateBegins = before.advanced(by: .seconds(-1))
+    #expect(replaced()["node1"] == false)
+    rig.node.host.certificateBegins = before
+    #expect(replaced()["node1"] == true)
+    let peer = try #require(NodeID(rawValue: 2))
+    rig.step(.connected(peer))
+    #expect(replaced()["node2"] == true)
+    rig.step(.unreachable(peer))
+    #expect(replaced()["node2"] == false)
+  }
+}
