@@ -54,9 +54,12 @@ enum IncidentCommands {
     is down keeps its keys until it is back: claw erasures says which have destroyed theirs.
     """
 
-  static let binding =
-    "It binds every party the moment that it holds it; success is reported when as many parties as sign have "
-    + "acknowledged\nit and one lease lifetime has passed: nothing that it forbids runs any more."
+  static let binding = """
+    It goes to every node at the same time, and binds every party the moment that it holds it. Success is reported when as
+    many parties as sign have acknowledged it and one lease lifetime has passed: nothing that it forbids runs any more.
+    Which nodes say so, and which do not and why, stands below: what a node says of the others is its own word, until as
+    many nodes as sign say the same. A node that is dead, cut off or lying neither hides it nor holds it up.
+    """
   private static let targets =
     "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
 
@@ -84,17 +87,17 @@ enum IncidentCommands {
       throw Failure(
         .denied, "\(kind.rawValue) is for operators; this identity is \(session.identity.principal.path)")
     }
-    let key = try session.cluster()
+    // Its id is all that is signed: nobody is asked before the restriction is on its way.
+    let key = try session.cluster(isFollowed: false)
     let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
     let severity = try call.parsed.integer("--severity", in: 1...3, default: 1)
-    let answer = try bind(kind, target, id: id, severity: severity, session, key, call)
+    let binding = try bind(kind, target, id: id, severity: severity, session, key, call)
     call.say(
       Report(
-        "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
+        "incident \(id): \(kind.rawValue) \(target.text): \(binding.text)",
         [
           ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
-          ("acknowledged", .integer(Int(answer.acknowledged))), ("message", .string(answer.message)),
-        ]))
+        ] + binding.members))
     return .ok
   }
 
@@ -102,14 +105,14 @@ enum IncidentCommands {
   static func bind(
     _ kind: IncidentKind, _ target: IncidentTarget, id: String, severity: Int, _ session: Session,
     _ key: ClusterKey, _ call: Invocation
-  ) throws -> ActResponse {
+  ) throws -> Binding {
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))
     let act = IncidentAct(
       incidentID: id, kind: kind, target: target, severity: severity, reasonHash: reason.hash,
       signedAt: Environment.now, validUntil: try Statements.validity(call.parsed))
     let signed = try session.identity.sign(act, cluster: key.cluster)
     // Named first: whoever must wait for the parties can already lift it, or ask after it.
-    call.remark("incident \(id): \(kind.rawValue) \(target.text), asked of the parties")
+    call.remark("incident \(id): \(kind.rawValue) \(target.text), asked of all nodes")
     let method =
       switch kind {
       case .kill: "Admin/Kill"
@@ -118,8 +121,8 @@ enum IncidentCommands {
       case .lift: "Admin/Lift"
       case .erase: "Admin/Erase"
       }
-    return try session.call(
-      method, Statements.request(.incident(signed), Attachment("reason", reason)), of: ActResponse.self)
+    return try session.bind(
+      method, Statements.request(.incident(signed), Attachment("reason", reason)))
   }
 
   private static func lift(_ call: Invocation) throws -> ExitCode {
