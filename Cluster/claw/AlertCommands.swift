@@ -28,18 +28,26 @@ enum AlertCommands {
   /// The answers themselves as well.
   static func hear(_ session: Session) throws -> (nodes: [NodeStatus], findings: [Finding]) {
     var nodes: [NodeStatus] = []
-    for node in session.identity.nodes {
-      let heard: NodeStatus
+    var refusal: Failure?
+    for heard in try session.everyNode(
+      "Admin/Status", StatusRequest(), of: StatusResponse.self, timeout: .seconds(5))
+    {
+      var status: JSON?
+      var reason = ""
       do {
-        let answer = try session.ask(node, "Admin/Status", StatusRequest(), of: StatusResponse.self)
-        heard = NodeStatus(
-          name: node.name, status: try JSON.parse(answer.json), heardAt: Environment.now)
-      } catch let failure as Failure where failure.code == .unreachable {
-        heard = NodeStatus(
-          name: node.name, status: nil, reason: failure.description, heardAt: Environment.now)
+        status = try JSON.parse(try heard.result.get().json)
+      } catch let error as CallStatus {
+        let failure = Failure(error, node: heard.node.name)
+        if heard.isRefusal { refusal = refusal ?? failure }
+        reason = failure.description
+      } catch {
+        reason = "an answer that is none: \(error)"
       }
-      nodes.append(heard)
+      nodes.append(
+        NodeStatus(name: heard.node.name, status: status, reason: reason, heardAt: heard.heardAt))
     }
+    // Who may not ask is told so by all; what one node refuses is a finding about it.
+    if let refusal, nodes.allSatisfy({ $0.status == nil }) { throw refusal }
     var reader = FindingReader(now: Environment.now)
     reader.read(nodes, certificateEnds: try session.identity.certificateEnds())
     return (nodes, reader.findings)

@@ -68,7 +68,7 @@ enum ComplianceCommands {
       }
     }
     return said.compactMapValues { answers in
-      answers.first { answer in answers.count { $0 == answer } >= session.identity.threshold }
+      answers.first { answer in answers.count { $0 == answer } >= session.threshold }
     }
   }
 }

@@ -70,12 +70,9 @@ struct IdentityFolder {
   }
 
   /// Has a certificate issued, whose key is made here.
-  func certify(by authority: CertificateAuthority, days: Int64 = 365) throws {
-    var options = CertificateAuthority.LeafOptions()
-    options.validity = .seconds(days * 86_400)
-    try PartyFolder.issue(
-      try Self.peer(principal), by: authority, options, certificate: "\(path)/client.crt",
-      key: "\(path)/client.key")
+  func certify(by authority: CertificateAuthority) throws {
+    try CertificatePair(certificate: "\(path)/client.crt", key: "\(path)/client.key").issue(
+      to: try Self.peer(principal), by: authority, try IssuedTime().options())
   }
 
   /// Makes the connection's key and asks for a certificate.

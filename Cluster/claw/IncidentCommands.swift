@@ -54,9 +54,12 @@ enum IncidentCommands {
     is down keeps its keys until it is back: claw erasures says which have destroyed theirs.
     """
 
-  static let binding =
-    "It binds every party the moment that it holds it; success is reported when as many parties as sign have "
-    + "acknowledged\nit and one lease lifetime has passed: nothing that it forbids runs any more."
+  static let binding = """
+    It goes to every node at the same time, and binds every party the moment that it holds it. Success is reported when as
+    many parties as sign have acknowledged it and one lease lifetime has passed: nothing that it forbids runs any more.
+    Which nodes say so, and which do not and why, stands below: what a node says of the others is its own word, until as
+    many nodes as sign say the same. A node that is dead, cut off or lying neither hides it nor holds it up.
+    """
   private static let targets =
     "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
 
@@ -84,21 +87,21 @@ enum IncidentCommands {
       throw Failure(
         .denied, "\(kind.rawValue) is for operators; this identity is \(session.identity.principal.path)")
     }
-    let key = try session.cluster()
+    // Its id is all that is signed: nobody is asked before the restriction is on its way.
+    let key = try session.cluster(isFollowed: false)
     let id = try Operand.identifier(call.parsed.value("--id") ?? "incident-\(Environment.freshID())", "--id")
     let severity = try call.parsed.integer("--severity", in: 1...3, default: 1)
     let draft = try draft(kind, target, id: id, severity: severity, session, key, call)
     guard call.parsed.value("--draft") == nil else {
       return try Acts.conclude(draft, session, key, call, what: "\(kind.rawValue) \(target.text)")
     }
-    let answer = try bind(draft, id: id, session, call)
+    let binding = try bind(draft, id: id, session, call)
     call.say(
       Report(
-        "incident \(id): \(kind.rawValue) \(target.text): \(answer.message)",
+        "incident \(id): \(kind.rawValue) \(target.text): \(binding.text)",
         [
           ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
-          ("acknowledged", .integer(Int(answer.acknowledged))), ("message", .string(answer.message)),
-        ]))
+        ] + binding.members))
     return .ok
   }
 
@@ -106,21 +109,20 @@ enum IncidentCommands {
   static func bind(
     _ kind: IncidentKind, _ target: IncidentTarget, id: String, severity: Int, _ session: Session,
     _ key: ClusterKey, _ call: Invocation
-  ) throws -> ActResponse {
+  ) throws -> Binding {
     try bind(
       try draft(kind, target, id: id, severity: severity, session, key, call), id: id, session, call)
   }
 
   private static func bind(_ draft: Acts.Draft, id: String, _ session: Session, _ call: Invocation) throws
-    -> ActResponse
+    -> Binding
   {
     // Named first: whoever must wait for the parties can already lift it, or ask after it.
     if case .incident(let signed) = draft.body {
       call.remark(
-        "incident \(id): \(signed.content.kind.rawValue) \(signed.content.target.text), asked of the parties")
+        "incident \(id): \(signed.content.kind.rawValue) \(signed.content.target.text), asked of all nodes")
     }
-    return try session.call(
-      draft.method, Statements.request(draft.body, draft.attachment), of: ActResponse.self)
+    return try session.bind(draft.method, Statements.request(draft.body, draft.attachment))
   }
 
   /// A restriction, signed by the caller and by whom `--sign-with` names.

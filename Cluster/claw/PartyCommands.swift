@@ -55,10 +55,10 @@ enum PartyCommands {
         CommandOption("--principal", "PRINCIPAL", "for whom, such as operator/<o>"),
         CommandOption("--request", "FILE", "the certificate request (PEM)"),
         CommandOption("--days", "N", "how long it is valid; default 365"),
-        CommandOption("--out", "FILE", "the certificate"),
+        CommandOption("--out", "FILE", "the certificate"), ClockCheck.option,
       ],
       details: """
-        A certificate only admits a connection; who may act is enrolled in the ledger. Nodes admit whom one of the
+        It is valid from this second on. A certificate only admits a connection; who may act is enrolled in the ledger. Nodes admit whom one of the
         client_authorities in their node.json has certified: all parties' in clusters of claw init and claw party join.
         """,
       run: certify),
@@ -270,10 +270,11 @@ enum PartyCommands {
     if case .node = principal { throw UsageError("--principal: a node's certificate comes with its party") }
     let request = try CertificateRequest.read(
       pem: try Files.read(try parsed.required("--request"), limit: 1 << 16))
-    var options = CertificateAuthority.LeafOptions()
-    let days = try parsed.integer("--days", in: 1...3650, default: 365)
-    options.validity = .seconds(Int64(days) * 86_400)
-    let certificate = try folder.authority().issue(
+    let days = try parsed.integer("--days", in: 1...3650, default: IssuedTime.days)
+    let authority = try folder.authority()
+    let options = try IssuedTime(by: authority.certificate).options(days: days)
+    ClockCheck.warn(call)
+    let certificate = try authority.issue(
       to: try IdentityFolder.peer(principal), request: request, options: options)
     let out = try parsed.required("--out")
     try Files.write(try certificate.pem(), to: out)

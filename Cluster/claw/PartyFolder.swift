@@ -98,7 +98,6 @@ extension ConfigurationSection {
 /// ```
 struct PartyFolder {
   static let file = "party.json"
-  private static let leafDays: Int64 = 365
 
   let path: String
   let invitation: Invitation
@@ -118,9 +117,8 @@ struct PartyFolder {
     try Files.write(try authority.keyPEM(), to: "\(path)/ca.key", mode: 0o600)
     let certificate = try authority.certificate.pem()
     try Files.write(certificate, to: "\(path)/ca.crt")
-    var options = CertificateAuthority.LeafOptions()
-    options.validity = .seconds(leafDays * 86_400)
-    try issue(.node(name), by: authority, options, certificate: "\(path)/node.crt", key: "\(path)/node.key")
+    try CertificatePair(certificate: "\(path)/node.crt", key: "\(path)/node.key").issue(
+      to: .node(name), by: authority, try IssuedTime().options())
     let invitation = Invitation(
       id: id, name: name, domain: domain, peersAddress: peersAddress, clientsAddress: clientsAddress,
       authority: String(decoding: certificate, as: UTF8.self), key: key)
@@ -128,16 +126,6 @@ struct PartyFolder {
       path: path, invitation: invitation, listenPeers: listenPeers, listenClients: listenClients)
     try Files.write(folder.json.indented, to: "\(path)/\(file)")
     return folder
-  }
-
-  /// Issues a leaf and its key into files.
-  static func issue(
-    _ identity: PeerIdentity, by authority: CertificateAuthority, _ options: CertificateAuthority.LeafOptions,
-    certificate: String, key: String
-  ) throws {
-    let issued = try authority.issue(to: identity, options: options)
-    try Files.write(try issued.key.pem(), to: key, mode: 0o600)
-    try Files.write(try issued.certificate.pem(), to: certificate)
   }
 
   private var json: JSON {

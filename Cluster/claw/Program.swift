@@ -92,7 +92,8 @@ struct Program {
 
     \(list(commands))
     Commands that speak to a cluster do so as somebody: --as DIR or $CLAW_IDENTITY names the folder of
-    an identity. Any node answers; they are tried in order.
+    an identity. Any node answers; they are tried in order. What forbids (kill, quarantine, revoke-token,
+    revoke-certificates) goes to all of them at once.
     \(ExitCode.help)
 
     """

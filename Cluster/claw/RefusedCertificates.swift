@@ -2,59 +2,153 @@ import Canonical
 import Host
 import Network
 import Records
+import Wire
 
 /// The nodes' certificates that an identity takes no more, as the ledger has said: kept beside its client.json, so that an
 /// old certificate is refused by the next call as well, whoever shows it.
+///
+/// Every refusal is kept by the incident's id until its lift is proven. That a node does not show it takes nothing back: it may
+/// be keeping it back. A lift is kept as well, so that who shows the old refusal again is not heeded.
 struct RefusedCertificates {
+  private struct Entry: Equatable {
+    let principal: Principal
+    let before: Timestamp
+    /// Nil in files of programs that kept none: such a refusal stays until the ledger shows it with its id.
+    var incident: String?
+    var isLifted = false
+  }
+
   private static let file = "certificates.json"
   /// Far more than a cluster has nodes.
   private static let limit = 1024
 
   private let path: String
-  /// Since when certificates are taken, by principal.
-  private var oldest: [String: Timestamp] = [:]
+  private var entries: [Entry] = []
+  private var isWritten = true
 
   /// What an identity knows; nothing, where its file is missing.
   init(folder: String) throws {
     path = "\(folder)/\(Self.file)"
     guard Files.exists(path) else { return }
     let value = try JSON.parse(try Files.read(path, limit: 1 << 20))
-    for member in value.object?.members ?? [] {
-      guard let principal = Principal(path: member.name), let text = member.value.string,
-        let time = Timestamp(text: text)
-      else {
-        throw Failure(
-          .other, "\(path): expected times by principal, found \(member.name): \(member.value.canonical)")
+    guard let members = value.object?.members else {
+      throw Failure(.other, "\(path): expected an object, found \(value.kind)")
+    }
+    for member in members {
+      guard let principal = Principal(path: member.name) else {
+        throw Failure(.other, "\(path): expected principals such as node/<n>, found \(member.name)")
       }
-      oldest[principal.path] = time
+      for row in member.value.array ?? [member.value] {
+        entries.append(try entry(row, of: principal))
+      }
     }
   }
 
-  /// Since when certificates of a peer are taken, in seconds since 1970.
-  func oldest(of peer: PeerIdentity) -> Int64? {
-    oldest[String(peer.path.dropFirst())].map { $0.nanoseconds / 1_000_000_000 }
+  /// `{"incident":…,"before":…,"lifted":true}`, or, as earlier programs wrote it, the time alone.
+  private func entry(_ row: JSON, of principal: Principal) throws -> Entry {
+    guard let before = ((row["before"] ?? row).string).flatMap(Timestamp.init(text:)) else {
+      throw Failure(
+        .other,
+        "\(path): \(principal.path): expected a time, or incidents with their times, found \(row.canonical)")
+    }
+    return Entry(
+      principal: principal, before: before, incident: row["incident"]?.string,
+      isLifted: row["lifted"]?.bool == true)
   }
 
-  /// Takes what a node shows, each proven by the ledger; nobody need be believed for it. True where it is new.
-  mutating func follow(_ shown: [String], _ key: ClusterKey) throws -> Bool {
+  /// Since when certificates of a peer are taken, in seconds since 1970: by the newest refusal that is not lifted.
+  func oldest(of peer: PeerIdentity) -> Int64? {
+    let name = String(peer.path.dropFirst())
+    return entries.filter { $0.principal.path == name && !$0.isLifted }.map(\.before).max().map {
+      $0.nanoseconds / 1_000_000_000
+    }
+  }
+
+  /// The incidents whose lifts are asked for, the newest that a request has room for.
+  var held: [String] {
+    Array(entries.filter { !$0.isLifted }.compactMap(\.incident).suffix(CheckpointRequest.maximumHeld))
+  }
+
+  /// Takes what a node shows, each proven by the ledger; nobody need be believed for it.
+  ///
+  /// - Parameters:
+  ///   - shown: proofs of the refusals that are in force.
+  ///   - lifts: proofs of lifts of what is held.
+  /// - Returns: true where a refusal is new.
+  mutating func follow(_ shown: [String], lifts: [String], _ key: ClusterKey) throws -> Bool {
     var isNew = false
     for text in shown.prefix(Self.limit) {
-      do {
-        let record = try key.chain.verify(LedgerProof(parsing: text)).record
-        guard case .incident(let act) = record.body,
-          case .certificates(of: let principal, before: let before) = act.content.target
-        else { throw Failure(.other, "a leaf that refuses no certificates") }
-        guard oldest[principal.path].map({ $0 < before }) ?? true else { continue }
-        oldest[principal.path] = before
-        isNew = true
-      } catch {
+      let act = try incident(text, key, "certificates as refused that the ledger does not refuse")
+      guard case .certificates(of: let principal, before: let before) = act.target else {
         throw Failure(
-          .other, "a node shows certificates as refused that the ledger does not refuse: \(error)")
+          .other,
+          "a node shows certificates as refused that the ledger does not refuse: \(act.incidentID) refuses none"
+        )
+      }
+      if add(Entry(principal: principal, before: before, incident: act.incidentID)) { isNew = true }
+    }
+    for text in lifts.prefix(Self.limit) {
+      let act = try incident(text, key, "a refusal of certificates as lifted that the ledger has not lifted")
+      for position in entries.indices where !entries[position].isLifted {
+        guard let id = entries[position].incident, act.lifts.contains(id) else { continue }
+        entries[position].isLifted = true
+        isWritten = false
       }
     }
-    if isNew {
-      try Files.write(JSON.object(oldest.map { ($0.key, .string($0.value.text)) }).indented, to: path)
-    }
     return isNew
+  }
+
+  /// The act that a proof holds.
+  private func incident(_ text: String, _ key: ClusterKey, _ claim: String) throws -> IncidentAct {
+    do {
+      let record = try key.chain.verify(LedgerProof(parsing: text)).record
+      guard case .incident(let act) = record.body else {
+        throw Failure(.other, "a leaf that is no operator's incident")
+      }
+      return act.content
+    } catch {
+      throw Failure(.other, "a node shows \(claim): \(error)")
+    }
+  }
+
+  /// True where it was not known.
+  private mutating func add(_ entry: Entry) -> Bool {
+    guard !entries.contains(where: { $0.incident == entry.incident }) else { return false }
+    isWritten = false
+    // The same refusal, from before ids were kept.
+    if let position = entries.firstIndex(where: {
+      $0.incident == nil && $0.principal == entry.principal && $0.before == entry.before
+    }) {
+      entries[position] = entry
+      return false
+    }
+    // What is lifted goes first: it only keeps an old refusal from coming back for a moment.
+    if entries.count >= Self.limit,
+      let position = entries.firstIndex(where: \.isLifted) ?? entries.indices.first
+    {
+      entries.remove(at: position)
+    }
+    entries.append(entry)
+    return true
+  }
+
+  /// Writes what has changed.
+  mutating func write() throws {
+    guard !isWritten else { return }
+    var names: [String] = []
+    for entry in entries where !names.contains(entry.principal.path) { names.append(entry.principal.path) }
+    let rows = names.map { name in
+      (name, JSON.array(entries.filter { $0.principal.path == name }.map(Self.json)))
+    }
+    try Files.write(JSON.object(rows).indented, to: path)
+    isWritten = true
+  }
+
+  private static func json(_ entry: Entry) -> JSON {
+    var members: [(String, JSON)] = []
+    if let incident = entry.incident { members.append(("incident", .string(incident))) }
+    members.append(("before", .string(entry.before.text)))
+    if entry.isLifted { members.append(("lifted", true)) }
+    return .object(members)
   }
 }

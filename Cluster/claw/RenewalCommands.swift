@@ -1,6 +1,5 @@
 import Canonical
 import EventLoop
-import Glibc
 import Host
 import Network
 import Records
@@ -12,8 +11,9 @@ enum RenewalCommands {
   static let all: [Command] = [
     Command(
       "party renew", "make this party's node another key and certificate",
-      options: [CommandOption("--dir", "DIR", "the party's folder"), days],
-      details: "A node that runs takes them up within seconds, and cuts no call short.\n" + afterwards,
+      options: [CommandOption("--dir", "DIR", "the party's folder"), days, ClockCheck.option],
+      details: "A node that runs takes them up within seconds, and cuts no call short.\n" + both + "\n"
+        + afterwards,
       run: party),
     Command(
       "identity renew", "make someone another key for connections, and put its certificate in place",
@@ -21,12 +21,13 @@ enum RenewalCommands {
         CommandOption("--dir", "DIR", "the identity's folder"),
         CommandOption("--authority", "DIR", "folder with ca.crt and ca.key that certifies it at once"),
         CommandOption("--certificate", "FILE", "what claw party certify has made of the request"), days,
+        ClockCheck.option,
       ],
       details: """
         With neither option it makes the key beside the one in use, and client.csr: public, for a party's claw party
         certify --request. With --certificate both come into use. An executor that runs takes them up within seconds.
         The key that statements are signed with stays: for another see claw rotate.
-        """ + "\n" + afterwards, run: identity),
+        """ + "\n" + both + "\n" + afterwards, run: identity),
     Command(
       "revoke-certificates", "refuse someone's earlier certificates everywhere", operands: ["PRINCIPAL"],
       options: [
@@ -45,31 +46,29 @@ enum RenewalCommands {
   private static let afterwards =
     "The old certificate is taken until it ends, or until claw revoke-certificates PRINCIPAL --since FILE."
 
-  /// Options of a certificate that comes after another: it begins later, by a second at least, so that the two are told
-  /// apart, and now, so that a revocation of just now does not refuse it too.
-  private static func options(after old: String, _ parsed: ParsedCommand) throws
-    -> CertificateAuthority.LeafOptions
-  {
-    let last = try Certificate.read(pem: try Files.read(old, limit: 1 << 20))[0].validFrom
-    let now = WallInstant.now.nanoseconds / 1_000_000_000
-    let from = max(now, last + 1)
-    guard from <= now else {
-      throw Failure(.other, "\(old) is valid from a time to come: expected a clock that is right")
-    }
-    var options = CertificateAuthority.LeafOptions()
-    options.validFrom = WallInstant(nanoseconds: from * 1_000_000_000)
-    options.validity = .seconds(Int64(try parsed.integer("--days", in: 1...3650, default: 365)) * 86_400)
+  private static let both = """
+    Key and certificate are written beside the old ones, held against each other, and then put in place, the key first. What
+    fails before that leaves the old pair. A host that stops between the two leaves the new key with the old certificate: a
+    program that runs goes on with its old pair, one that starts says that they do not fit, and the same command once more
+    puts a pair in place. Links are refused: renew where they point.
+    """
+
+  private static func options(
+    after pair: CertificatePair, by authority: CertificateAuthority, _ call: Invocation
+  ) throws -> CertificateAuthority.LeafOptions {
+    let days = try call.parsed.integer("--days", in: 1...3650, default: IssuedTime.days)
+    let options = try IssuedTime(by: authority.certificate, after: pair).options(days: days)
+    ClockCheck.warn(call)
     return options
   }
 
   private static func party(_ call: Invocation) throws -> ExitCode {
     let folder = try PartyFolder(path: try call.parsed.required("--dir"))
     let name = folder.invitation.name
-    let certificate = "\(folder.path)/node.crt"
-    try PartyFolder.issue(
-      .node(name), by: try folder.authority(), try options(after: certificate, call.parsed),
-      certificate: certificate, key: "\(folder.path)/node.key")
-    say(.node(name), certificate, call)
+    let pair = CertificatePair(certificate: "\(folder.path)/node.crt", key: "\(folder.path)/node.key")
+    let authority = try folder.authority()
+    try pair.issue(to: .node(name), by: authority, try options(after: pair, by: authority, call))
+    say(.node(name), pair.certificate, call)
     return .ok
   }
 
@@ -78,7 +77,7 @@ enum RenewalCommands {
     let path = try parsed.required("--dir")
     let (principal, domain) = try owner(of: path)
     let peer = try IdentityFolder.peer(principal)
-    let certificate = "\(path)/client.crt"
+    let pair = CertificatePair(certificate: "\(path)/client.crt", key: "\(path)/client.key")
     let next = "\(path)/client.key.next"
     if let folder = parsed.value("--authority") {
       guard parsed.value("--certificate") == nil else {
@@ -87,10 +86,8 @@ enum RenewalCommands {
       let authority = try CertificateAuthority(
         certificatePEM: try Files.read("\(folder)/ca.crt", limit: 1 << 20),
         keyPEM: try Files.readSecret("\(folder)/ca.key", limit: 1 << 20), domain: domain)
-      try PartyFolder.issue(
-        peer, by: authority, try options(after: certificate, parsed), certificate: certificate,
-        key: "\(path)/client.key")
-      say(principal, certificate, call)
+      try pair.issue(to: peer, by: authority, try options(after: pair, by: authority, call))
+      say(principal, pair.certificate, call)
       return .ok
     }
     guard let file = parsed.value("--certificate") else {
@@ -112,15 +109,9 @@ enum RenewalCommands {
     }
     let chain = try Files.read(file, limit: 1 << 20)
     let secret = try Files.readSecret(next, limit: 1 << 20)
-    let own = try OwnCertificate(chainPEM: chain, keyPEM: secret, domain: domain)
-    guard own.identity == peer else {
-      throw Failure(
-        .other, "\(file): expected a certificate of \(principal.path), found one of \(own.identity)")
-    }
-    try Files.write(secret, to: "\(path)/client.key", mode: 0o600)
-    try Files.write(chain, to: certificate)
+    try pair.replace(chain: chain, secret: secret, of: peer, in: domain, from: file)
     try Files.destroy(next)
-    say(principal, certificate, call)
+    say(principal, pair.certificate, call)
     return .ok
   }
 

@@ -1,30 +1,38 @@
 import Canonical
-import Crypto
 import EventLoop
 import Host
 import Network
 import Records
 import Wire
 
-/// Speaks to a cluster as one identity: nodes are tried in order until one answers.
+/// Speaks to a cluster as one identity: nodes are tried in order until one answers, or all are asked at once
+/// (`EveryNode.swift`).
 final class Session {
   let identity: ClientIdentity
   /// Since when nodes' certificates are taken.
-  private var refused: RefusedCertificates
-  private let timeout: Duration
+  var refused: RefusedCertificates
+  /// How long an answer may take.
+  let timeout: Duration
   /// A node is asked nothing before it has caught up with all that was committed when it was connected to.
   private let isFresh: Bool
   /// Streams end by themselves: people may take days.
   private let streamTimeout: Duration?
-  private var nodes: [NodeAddress]
+  /// Whom calls go to, in this order.
+  private(set) var nodes: [NodeAddress]
+  /// Whether the first of them is asked first because the caller said so.
+  private let isFirstChosen: Bool
   private var client: BlockingClient?
   /// The node that answered last.
   private(set) var answering = ""
-  private var pinned: ClusterKey?
-  private var hasFollowed = false
+  var pinned: ClusterKey?
+  /// How many nodes must say the same before one of them is honest: as many as sign with the newest key that is proven, and what
+  /// the identity's file says until there is one after the genesis's.
+  var threshold: Int { pinned?.chain.threshold ?? identity.threshold }
+  /// Whether what the nodes show of keys and refusals has been taken.
+  var hasFollowed = false
 
   /// How long a node has to take a connection before the next is tried.
-  private static let connectTimeout = Duration.seconds(3)
+  static let connectTimeout = Duration.seconds(3)
 
   /// `only`: no other node can do what is asked for.
   init(_ parsed: ParsedCommand, only: String? = nil, identity other: ClientIdentity? = nil) throws {
@@ -35,6 +43,7 @@ final class Session {
     streamTimeout = parsed.has("--timeout") ? timeout : nil
     nodes = identity.nodes
     pinned = try ClusterKey(folder: identity.folder)
+    isFirstChosen = only != nil || parsed.has("--node")
     if let only {
       nodes.removeAll { $0.name != only }
       guard !nodes.isEmpty else {
@@ -131,13 +140,7 @@ final class Session {
     if let client, answering == node.name { return client }
     let addresses = SocketAddress.resolve(node.address)
     guard !addresses.isEmpty else { throw CallStatus(.unavailable, "\(node.address) names no address") }
-    let tls: TLSContext
-    do {
-      // Read for every connection: another certificate may have taken the place of the last one's.
-      tls = try identity.tls()
-    } catch {
-      throw CallStatus(.failedPrecondition, "\(error)")
-    }
+    let tls = try tls()
     var last = CallStatus(.unavailable, "no connection")
     for address in addresses {
       do throws(CallStatus) {
@@ -159,64 +162,44 @@ final class Session {
     throw last
   }
 
-  private func drop() {
+  /// Read for every connection: another certificate may have taken the place of the last one's.
+  func tls() throws(CallStatus) -> TLSContext {
+    do {
+      return try identity.tls()
+    } catch {
+      throw CallStatus(.failedPrecondition, "\(error)")
+    }
+  }
+
+  /// Ends the connection: the next call makes another.
+  func drop() {
     client = nil
     answering = ""
   }
 
-  // MARK: The cluster
+  // MARK: Order
 
-  /// The cluster's id and key: pinned, or believed because as many parties as sign say the same, of which
-  /// at least one is honest.
-  func cluster() throws -> ClusterKey {
-    if let pinned { return try followed(pinned) }
-    var said: [(key: ClusterKey, by: [String])] = []
-    var reasons: [String] = []
-    for node in nodes {
-      do throws(CallStatus) {
-        let client = try connection(to: node)
-        let payload = try client.call(
-          "/openexec.v1.Ledger/Checkpoint", CheckpointRequest().encode(), timeout: .seconds(5))
-        guard let answer = try? CheckpointResponse(decoding: payload),
-          let cluster = Digest(hex: answer.cluster), let key = PublicKey(hex: answer.groupKey)
-        else { throw CallStatus(.dataLoss, "an answer that is none") }
-        let found = ClusterKey(cluster: cluster, groupKey: key)
-        if let position = said.firstIndex(where: { $0.key == found }) {
-          said[position].by.append(node.name)
-        } else {
-          said.append((found, [node.name]))
-        }
-      } catch {
-        reasons.append("\(node.name): \(error.message)")
-      }
-      drop()
-      if let agreed = said.first(where: { $0.by.count >= identity.threshold }) {
-        try agreed.key.write(folder: identity.folder)
-        pinned = agreed.key
-        return try followed(agreed.key)
-      }
+  /// Goes on with the connection of a round to the node that would be asked next. Who has not answered is asked after the others,
+  /// unless the caller has chosen it. `answered`: of the identity's nodes, in their order.
+  func takeOver(_ round: BlockingRound, _ answered: [Bool]) {
+    let names = zip(identity.nodes, answered).filter(\.1).map(\.0.name)
+    if !isFirstChosen {
+      nodes = nodes.filter { names.contains($0.name) } + nodes.filter { !names.contains($0.name) }
     }
-    let heard = said.map { "\($0.by.joined(separator: ", ")) say \($0.key.cluster.hex)" }
-    throw Failure(
-      .unreachable,
-      "the cluster's id is not known yet: it takes \(identity.threshold) nodes that say the same. "
-        + (heard + reasons).joined(separator: "; "))
+    // A connection that is kept has not been asked how fresh the node's state is.
+    guard client == nil, !isFresh, let first = nodes.first, names.contains(first.name),
+      let index = identity.nodes.firstIndex(where: { $0.name == first.name })
+    else { return }
+    client = round.keep(index)
+    if client != nil { answering = first.name }
   }
 
-  /// The key with those that have followed it since, as any node shows them; asked for once. A node that shows none
-  /// keeps back what is newest, and no more.
-  private func followed(_ key: ClusterKey) throws -> ClusterKey {
-    guard !hasFollowed else { return key }
-    hasFollowed = true
-    guard let answer = try? call("Ledger/Checkpoint", CheckpointRequest(), of: CheckpointResponse.self),
-      answer.cluster == key.cluster.hex
-    else { return key }
-    var key = key
-    if try key.follow(answer.links) { try key.write(folder: identity.folder) }
-    pinned = key
-    // The node that was just asked may itself be one whose certificate is refused.
-    if try refused.follow(answer.refusedCertificates, key) { drop() }
-    return key
+  /// Names a node that has shown what is not so, and asks it after all others from here on.
+  func distrust(_ node: NodeAddress, _ reason: String) {
+    Terminal.write(VisibleText.lines("claw: \(node.name) is not believed: \(reason)") + "\n", to: 2)
+    if answering == node.name { drop() }
+    guard let position = nodes.firstIndex(where: { $0.name == node.name }) else { return }
+    nodes.append(nodes.remove(at: position))
   }
 }
 

@@ -145,27 +145,19 @@ struct ExecutorConfiguration: Sendable {
     -> DemandedSigners
   {
     let folder = file.folder
-    let expected =
-      "a list of 1 to \(DemandedSigners.most) Ed25519 keys, each 64 hexadecimal characters or a file's path"
-    let texts: [String] = try file.value("image_signers", expected, default: []) { json in
-      guard let list = json.array, (1...DemandedSigners.most).contains(list.count) else { return nil }
+    let texts: [String]? = try file.value("image_signers", DemandedSigners.expected, default: nil) { json in
+      guard let list = json.array else { return nil }
       let texts = list.compactMap(\.string)
-      return texts.count == list.count ? texts : nil
+      return texts.count == list.count ? .some(texts) : nil
     }
-    var keys: [PublicKey] = []
-    for text in texts {
-      guard let key = PublicKey(hex: text) ?? key(inFile: Files.resolve(text, in: folder)) else {
-        throw file.unusable("image_signers", "expected \(expected), found \(text.prefix(80))")
+    guard let texts else { return DemandedSigners() }
+    do throws(SignerListFault) {
+      return try DemandedSigners(named: texts) { name in
+        try? Files.readText(Files.resolve(name, in: folder), limit: 4_096)
       }
-      keys.append(key)
+    } catch {
+      throw file.unusable("image_signers", error.description)
     }
-    return DemandedSigners(keys)
-  }
-
-  private static func key(inFile path: String) -> PublicKey? {
-    guard var text = try? Files.readText(path, limit: 4_096) else { return nil }
-    if text.hasSuffix("\n") { text.removeLast() }
-    return PublicKey(hex: text) ?? (try? PublicKey(openSSH: text))
   }
 
   /// The hosts of all classes. `folder` is where machines are made.

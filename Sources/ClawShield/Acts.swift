@@ -171,7 +171,10 @@ extension ShieldState {
         .failedPrecondition,
         "the bundle needs semantics \(bundle.leastSemantics), and \(semantics) is in force: see claw version")
     }
-    if semantics >= Semantics.inferredKinds, let objection = evaluator.objection(to: bundle) {
+    // What was in force before more was asked of bundles decided as well as it does now: on a bad day it may come back (IR-7).
+    if semantics >= Semantics.inferredKinds, !wasInForce(bundle.hash),
+      let objection = evaluator.objection(to: bundle)
+    {
       throw Refusal(.invalidArgument, "policy bundle: \(objection)")
     }
     do {
@@ -194,6 +197,7 @@ extension ShieldState {
     guard let bundle = try? compile(act, attachment) else { return }
     guard act.mode.isInForce else { return setShadow(bundle, at: index) }
     if act.mode == .amend { keepConstitution(until: index) }
+    if bundle.bundle.hash != compiled.bundle.hash { keepBundle(until: index) }
     activate(bundle, at: index)
     if shadow?.bundle.hash == bundle.bundle.hash { setShadow(nil, at: index) }
     if act.killRunning { killRunning(cause: index) }

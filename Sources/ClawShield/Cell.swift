@@ -40,6 +40,8 @@ public enum Cell: MerkleValue, Equatable {
   case voter(VoterCell)
   /// `constitution/<version>`: one that was in force, and what it said.
   case constitution(ConstitutionCell)
+  /// `former/<hash>`: a bundle that may come back, though it could not be proposed any more.
+  case former(FormerBundleCell)
   /// `approvals/<n>`: which of the leaves 1024 n to 1024 n + 1023 parse as approving decisions.
   case approvals(ApprovalBits)
 
@@ -65,6 +67,7 @@ public enum Cell: MerkleValue, Equatable {
     case .erasure(let cell): cell.json
     case .voter(let cell): cell.json
     case .constitution(let cell): cell.json
+    case .former(let cell): cell.json
     case .approvals(let cell): cell.json
     }
   }
@@ -108,6 +111,7 @@ public enum Cell: MerkleValue, Equatable {
     case "erasure": cell = .erasure(try ErasureCell(from: &fields))
     case "voter": cell = .voter(try VoterCell(from: &fields))
     case "constitution": cell = .constitution(try ConstitutionCell(from: &fields))
+    case "former": cell = .former(try FormerBundleCell(from: &fields))
     case "approvals": cell = .approvals(try ApprovalBits(from: &fields))
     default: throw .unknownField(String(name.prefix(64)))
     }
@@ -135,6 +139,7 @@ public enum Cell: MerkleValue, Equatable {
     case .erasure(let cell): CellName.erasure(cell.tenantID)
     case .voter(let cell): CellName.voter(cell.owner)
     case .constitution(let cell): CellName.constitution(cell.constitution.version)
+    case .former(let cell): CellName.former(cell.bundleHash)
     case .approvals(let cell): CellName.approvals(cell.chunk)
     }
   }
@@ -163,6 +168,7 @@ enum CellName {
   static func erasure(_ tenant: String) -> String { "erasure/\(tenant)" }
   static func voter(_ owner: String) -> String { "voter/\(owner)" }
   static func constitution(_ version: String) -> String { "constitution/\(version)" }
+  static func former(_ bundle: Digest) -> String { "former/\(bundle.hex)" }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
 }
 

@@ -133,6 +133,9 @@ extension ShieldState: CustomStringConvertible {
     return RestrictionList(entries)
   }
 
+  /// The leaf since which a restriction is in force no more; nil while it is, or where there was none.
+  public func lift(of incidentID: String) -> LeafIndex? { incident(incidentID)?.liftedBy }
+
   /// Whether a restriction was lifted; a lifted id never binds again.
   public func isLifted(_ incidentID: String) -> Bool { incident(incidentID)?.liftedBy != nil }
 

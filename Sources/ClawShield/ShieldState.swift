@@ -144,7 +144,7 @@ public struct ShieldState: Sendable {
     cells.forEach { _, cell in
       switch cell {
       case .log, .genesis, .members, .version, .bundle, .shadow, .shadowed, .spend, .approvals, .voter,
-        .constitution:
+        .constitution, .former:
         break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
       case .proposal(let box):
@@ -303,6 +303,20 @@ public struct ShieldState: Sendable {
   func formerConstitution(_ version: String) -> ConstitutionCell? {
     guard case .constitution(let cell) = cells[CellName.constitution(version)] else { return nil }
     return cell
+  }
+
+  /// Remembers the bundle in force, which the act at `leaf` is about to replace, where nobody could propose it any more.
+  mutating func keepBundle(until leaf: LeafIndex) {
+    let bundle = compiled.bundle
+    guard semantics >= Semantics.inferredKinds, !wasInForce(bundle.hash),
+      evaluator.objection(to: bundle) != nil
+    else { return }
+    cells[CellName.former(bundle.hash)] = .former(FormerBundleCell(bundleHash: bundle.hash, leaf: leaf))
+  }
+
+  /// Whether the state knows that a bundle was in force before. Of those that can be proposed it does not say so.
+  func wasInForce(_ hash: Digest) -> Bool {
+    hash == genesis.policyBundleHash || cells[CellName.former(hash)] != nil
   }
 
   mutating func markApproval(_ index: LeafIndex) {

@@ -61,10 +61,11 @@ extension GovernanceNode {
     case .watch: try get(call, ProposalRequest(decoding: call.payload), isStream: true, into: &effects)
     case .listPending: try listPending(call, ListPendingRequest(decoding: call.payload), into: &effects)
     case .checkpoint:
-      if try CheckpointRequest(decoding: call.payload).fresh {
+      let request = try CheckpointRequest(decoding: call.payload)
+      if request.fresh {
         onFreshCheckpoint(call, into: &effects)
       } else {
-        checkpoint(call.key, into: &effects)
+        checkpoint(call.key, held: request.held, into: &effects)
       }
     case .entry: try entry(call, EntryRequest(decoding: call.payload), into: &effects)
     case .inclusionProof:

@@ -6,12 +6,26 @@ import Records
 import Wire
 
 extension GovernanceNode {
-  func checkpoint(_ key: CallKey, into effects: inout NodeEffects) {
+  /// `held`: incidents by which the caller refuses certificates.
+  func checkpoint(_ key: CallKey, held: [String] = [], into effects: inout NodeEffects) {
     let response = CheckpointResponse(
       note: finality.note?.encoded ?? "", cluster: cluster.hex, groupKey: anchorKey.hex,
       crashOnly: overlay.final.membership.faultsTolerated < 1, links: anchoredLinks(after: 0),
-      refusedCertificates: overlay.final.nodeCertificates.compactMap { proof(of: $0.leaf)?.encoded })
+      refusedCertificates: overlay.final.nodeCertificates.compactMap { proof(of: $0.leaf)?.encoded },
+      lifts: lifts(of: held).compactMap { proof(of: $0)?.encoded })
     effects.answers.append(.respond(key, .ok, payload: response.encode()))
+  }
+
+  /// The lifts of incidents, each once. That an incident is not in force any more is no lift: another may have taken its place.
+  private func lifts(of incidents: [String]) -> [LeafIndex] {
+    var found: [LeafIndex] = []
+    for id in incidents.prefix(CheckpointRequest.maximumHeld) {
+      guard let leaf = overlay.final.lift(of: id), !found.contains(leaf),
+        case .incident(let act)? = raft.log.record(at: leaf)?.body, act.content.lifts.contains(id)
+      else { continue }
+      found.append(leaf)
+    }
+    return found
   }
 
   /// Refuses what needs leaves that this node still fetches; true where it did.

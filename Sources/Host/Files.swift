@@ -97,20 +97,55 @@ public enum Files {
     return text
   }
 
+  /// A file that is to take another's place.
+  public struct Replacement {
+    let bytes: [UInt8]
+    let path: String
+    let mode: mode_t
+
+    /// `mode`: permissions; 0o600 for secrets.
+    public init(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) {
+      self.bytes = bytes
+      self.path = path
+      self.mode = mode
+    }
+
+    /// Where it is written first.
+    fileprivate var temporary: String { path + ".new" }
+  }
+
   /// Replaces a file by a new one that is synced before it takes the old one's name.
   ///
   /// - Parameter mode: permissions; 0o600 for secrets.
   public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(FileError) {
-    try requireReplaceable(path)
-    let temporary = path + ".new"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+    try replace([Replacement(bytes, to: path, mode: mode)])
+  }
+
+  /// Replaces files that belong together: all new ones are synced before the first takes an old one's name, in this order. What
+  /// fails before that leaves everything as it was. Only a host that stops between two names leaves a part of them replaced.
+  public static func replace(_ files: [Replacement]) throws(FileError) {
+    for file in files { try requireReplaceable(file.path) }
+    do throws(FileError) {
+      for file in files { try prepare(file) }
+    } catch {
+      // Some of them may be secrets.
+      for file in files { _ = unlink(file.temporary) }
+      throw error
+    }
+    for file in files {
+      guard rename(file.temporary, file.path) == 0 else { throw .last(file.path, "rename") }
+      try syncFolder(of: file.path)
+    }
+  }
+
+  private static func prepare(_ file: Replacement) throws(FileError) {
+    let temporary = file.temporary
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, file.mode)
     guard descriptor >= 0 else { throw .last(temporary, "create") }
     defer { _ = close(descriptor) }
-    guard fchmod(descriptor, mode) == 0 else { throw .last(temporary, "chmod") }
-    try writeAll(bytes, to: descriptor, path: temporary)
+    guard fchmod(descriptor, file.mode) == 0 else { throw .last(temporary, "chmod") }
+    try writeAll(file.bytes, to: descriptor, path: temporary)
     guard fsync(descriptor) == 0 else { throw .last(temporary, "fsync") }
-    guard rename(temporary, path) == 0 else { throw .last(path, "rename") }
-    try syncFolder(of: path)
   }
 
   /// Writes a file of UTF-8 text.

@@ -33,6 +33,12 @@ public final class BlockingClient {
     if let outcome, outcome.code != .ok { throw outcome }
   }
 
+  /// Goes on with a client that is connected, on a loop that nobody else turns.
+  init(loop: EventLoop, client: CallClient) {
+    self.loop = loop
+    self.client = client
+  }
+
   /// What the last reply said of finality: how far the node knew the ledger to be final, and since when.
   public var finality: FinalityMark? { client.finality }
 

@@ -251,6 +251,9 @@ extension ExecutorInstance {
     jobs[position].phase = .pending(report, since: since, reportedAt: now)
   }
 
+  /// As many as it takes to sign now: what is proven of that, where anything is, and otherwise what this executor's file says.
+  private var believedRefusals: Int { identity.keys.threshold ?? settings.believedRefusals }
+
   /// Governance does not take the artifact of a result, for good or for too long: the receipt then says
   /// that the result was not kept. One node's word is not governance's: it may lie, and another may have had the
   /// artifact, and the receipt that names it, put into the ledger. Where as many refuse as it takes to sign, one of
@@ -265,7 +268,7 @@ extension ExecutorInstance {
     jobs[position].refusals.removeAll { $0.node == node }
     jobs[position].refusals.append((node, isFinal))
     let isLate = now.since(since) >= settings.resultPatience
-    guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= settings.believedRefusals else {
+    guard jobs[position].refusals.count(where: { $0.isFinal || isLate }) >= believedRefusals else {
       return
     }
     conclude(position, writer.withoutArtifact(report.draft, why, salt: random.bytes(16)), into: &effects)
@@ -304,7 +307,7 @@ extension ExecutorInstance {
       return
     }
     if !jobs[position].refusers.contains(node) { jobs[position].refusers.append(node) }
-    guard jobs[position].refusers.count >= settings.believedRefusals else { return }
+    guard jobs[position].refusers.count >= believedRefusals else { return }
     letGo(of: position, into: &effects)
     effects.notices.append(.receiptGivenUp(report.draft.receipt))
   }

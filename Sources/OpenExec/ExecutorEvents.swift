@@ -92,7 +92,8 @@ public struct ExecutorSettings: Sendable {
   /// How long nodes may go on refusing the artifact of a result, where they do not say that it is for good; less
   /// than `receiptPatience`.
   public var resultPatience = Interval.seconds(20)
-  /// How many nodes must refuse it, or a receipt, before it is given up: more than may lie, as many as it takes to sign.
+  /// How many nodes must refuse it, or a receipt, before it is given up: more than may lie, as many as it takes to sign. What a
+  /// link of the chain of keys says goes before it.
   public var believedRefusals = 1
   /// How often a lease is asked for while none is live.
   public var challengeInterval = Interval.seconds(1)

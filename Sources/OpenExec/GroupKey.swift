@@ -33,6 +33,9 @@ public struct KeyRing: Hashable, Sendable {
   public private(set) var keys: [GroupKey]
   /// How many links of the chain of keys it has taken.
   public private(set) var links = 0
+  /// How many parties sign with the newest key, as the link says that certifies it; nil before the first, since nothing that an
+  /// executor has proven names the genesis's.
+  public private(set) var threshold: Int?
 
   /// Most keys that one cluster has had.
   public static let maximumKeys = 64
@@ -66,6 +69,7 @@ public struct KeyRing: Hashable, Sendable {
     keys.append(GroupKey(chain.current, firstSize: first))
     if keys.count > KeyRing.maximumKeys { keys.removeFirst() }
     links += 1
+    threshold = chain.threshold
     return true
   }
 }

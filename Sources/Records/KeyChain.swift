@@ -46,6 +46,8 @@ public struct KeyChain: Equatable, Sendable {
   public let cluster: Digest
   /// Ascending by first size; never empty.
   public private(set) var epochs: [Epoch]
+  /// How many parties sign with the newest key, as its record says; nil while that is the genesis's, or not known.
+  public private(set) var threshold: Int?
 
   /// The chain of a cluster whose key is still the one of its genesis.
   public init(cluster: Digest, genesisKey: PublicKey) {
@@ -87,6 +89,7 @@ public struct KeyChain: Equatable, Sendable {
     guard first > epochs[epochs.count - 1].firstSize else { throw .order }
     if let party = record.unsigned(cluster: cluster) { throw .unapproved(party: party.id) }
     epochs.append(Epoch(key: record.content.groupKey, firstSize: first))
+    threshold = record.content.threshold
     return true
   }
 

@@ -1,9 +1,10 @@
 import Canonical
 import Crypto
 import Merkle
-import OpenExec
 import Records
 import Testing
+
+@testable import OpenExec
 
 /// An executor follows the cluster's keys by itself, offline: each is certified by the one before. The key that comes
 /// second here is the one that the other tests call a stranger's.
@@ -12,17 +13,19 @@ struct KeyFollowingTests {
   let world: World
   init() throws { world = try World() }
 
-  /// The record of the second key at leaf 10, under a note of `size` by the first key, or by the second itself.
-  func link(size: Int = 11, bySecond: Bool = false) -> LedgerProof {
-    let party = Party(id: 1, name: "p1", key: world.executorKey.publicKey, verifyingShare: "aa")
+  /// The record of the second key at leaf 10, under a note of `size` by the first key, or by the second itself. As many parties
+  /// have it as sign with it.
+  func link(size: Int = 11, bySecond: Bool = false, threshold: Int = 1) -> LedgerProof {
+    let parties = (1...threshold).map {
+      Party(id: $0, name: "p\($0)", key: world.executorKey.publicKey, verifyingShare: "aa")
+    }
     let content = KeyContent(
-      cause: LeafIndex(3), origin: .generation, groupKey: world.stranger.publicKey, parties: [party],
-      threshold: 1, transcriptHash: world.cluster)
-    let approval = KeyApproval(
-      party: 1, signature: world.executorKey.sign(content.signedBytes(cluster: world.cluster)),
-      shareProof: "01")
+      cause: LeafIndex(3), origin: .generation, groupKey: world.stranger.publicKey, parties: parties,
+      threshold: threshold, transcriptHash: world.cluster)
+    let signature = world.executorKey.sign(content.signedBytes(cluster: world.cluster))
+    let approvals = parties.map { KeyApproval(party: $0.id, signature: signature, shareProof: "01") }
     let record = Record(
-      at: World.start, body: .key(KeyRecord(content: content, approvals: [approval]))
+      at: World.start, body: .key(KeyRecord(content: content, approvals: approvals))
     ).bytes
     var leaves = (0..<size).map { TreeHash.leaf(Array("leaf \($0)".utf8)) }
     leaves[10] = TreeHash.leaf(record)
@@ -123,6 +126,32 @@ struct KeyFollowingTests {
       #expect(throws: JournalError.self) {
         try RestoredJournal(damaged.map { ($0.key, $0.value) }, identity: world.identity)
       }
+    }
+  }
+
+  @Test(
+    "how many nodes are believed is what the newest link says, also after a restart, and before it the file")
+  func threshold() throws {
+    for isRestarted in [false, true] {
+      var settings = ExecutorSettings()
+      settings.believedRefusals = 1
+      var shell = try Shell(world, settings: settings)
+      #expect(shell.instance.identity.keys.threshold == nil)
+      shell.step(.tick)
+      shell.step(.keysOffered([link(threshold: 3)]))
+      shell.flush()
+      if isRestarted { try shell.crash() }
+      #expect(shell.instance.identity.keys.threshold == 3)
+      try lease(&shell, bySecond: true)
+      shell.step(offer("new", bySecond: true))
+      shell.flush()
+      let order = try #require(shell.starts.last)
+      shell.step(.sandboxFinished(order.id, shell.success(order)))
+      shell.flush()
+      for node in ["one", "two"] { shell.step(.receiptRefused(token: "new", node: node)) }
+      #expect(shell.instance.state(of: "new") == .pending, "the file's one does not count any more")
+      shell.step(.receiptRefused(token: "new", node: "three"))
+      #expect(shell.instance.counts == (0, 0, 0))
     }
   }
 }

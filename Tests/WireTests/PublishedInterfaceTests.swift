@@ -65,12 +65,12 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
         ]),
     ])
   ),
-  ("ledger", "CheckpointRequest", CheckpointRequest(fresh: true)),
+  ("ledger", "CheckpointRequest", CheckpointRequest(fresh: true, held: ["é 2"])),
   (
     "ledger", "CheckpointResponse",
     CheckpointResponse(
       note: "é 1", cluster: "é 2", groupKey: "é 3", crashOnly: true, links: ["é 5"],
-      refusedCertificates: ["é 6"])
+      refusedCertificates: ["é 6"], lifts: ["é 7"])
   ),
   ("ledger", "EntryRequest", EntryRequest(index: 1099511627776)),
   ("ledger", "EntryResponse", EntryResponse(leaf: [0, 255, 1], attachment: [0, 255, 2], proof: "é 3")),

@@ -4,16 +4,31 @@
 public struct CheckpointRequest: WireMessage {
   /// Wanted once everything that is committed now is final at the node.
   public var fresh: Bool = false
+  /// Incidents by which the caller refuses certificates, to be told of their lifts; not where `fresh` is wanted.
+  public var held: [String] = []
+
+  /// How many of `held` a node looks at.
+  public static let maximumHeld = 64
 
   public init() {}
 
-  public init(fresh: Bool) { self.fresh = fresh }
-
-  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
-    if field == 1 { fresh = try reader.bool() }
+  public init(fresh: Bool = false, held: [String] = []) {
+    self.fresh = fresh
+    self.held = held
   }
 
-  public func write(into writer: inout ProtobufWriter) { writer.bool(1, fresh) }
+  public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
+    switch field {
+    case 1: fresh = try reader.bool()
+    case 2: held.append(try reader.string())
+    default: break
+    }
+  }
+
+  public func write(into writer: inout ProtobufWriter) {
+    writer.bool(1, fresh)
+    writer.strings(2, held)
+  }
 }
 
 /// `openexec.v1.CheckpointResponse`.
@@ -27,12 +42,14 @@ public struct CheckpointResponse: WireMessage {
   public var links: [String] = []
   /// Which certificates of nodes are refused: tlog-proofs of the incidents, of each node the last.
   public var refusedCertificates: [String] = []
+  /// Of the incidents that the caller holds, the lifts: tlog-proofs.
+  public var lifts: [String] = []
 
   public init() {}
 
   public init(
     note: String = "", cluster: String = "", groupKey: String = "", crashOnly: Bool = false,
-    links: [String] = [], refusedCertificates: [String] = []
+    links: [String] = [], refusedCertificates: [String] = [], lifts: [String] = []
   ) {
     self.note = note
     self.cluster = cluster
@@ -40,6 +57,7 @@ public struct CheckpointResponse: WireMessage {
     self.crashOnly = crashOnly
     self.links = links
     self.refusedCertificates = refusedCertificates
+    self.lifts = lifts
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -50,6 +68,7 @@ public struct CheckpointResponse: WireMessage {
     case 4: crashOnly = try reader.bool()
     case 5: links.append(try reader.string())
     case 6: refusedCertificates.append(try reader.string())
+    case 7: lifts.append(try reader.string())
     default: break
     }
   }
@@ -61,6 +80,7 @@ public struct CheckpointResponse: WireMessage {
     writer.bool(4, crashOnly)
     writer.strings(5, links)
     writer.strings(6, refusedCertificates)
+    writer.strings(7, lifts)
   }
 }
 

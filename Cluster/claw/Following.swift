@@ -1,0 +1,104 @@
+import Canonical
+import Crypto
+import Host
+import Records
+import Wire
+
+/// What a session believes of the cluster, and of whom it hears it: of as many nodes as sign, of which at least one is honest.
+extension Session {
+  /// The cluster's id and key: pinned, or believed because as many parties as sign say the same.
+  ///
+  /// - Parameter isFollowed: with the keys that have come since and the certificates that are refused since, as the nodes show
+  ///   them. Whoever needs the id alone does without, and asks nobody.
+  func cluster(isFollowed: Bool = true) throws -> ClusterKey {
+    if let pinned {
+      guard isFollowed, !hasFollowed else { return pinned }
+      let answers = try checkpoints { [self] answers in followed(answers) }
+      return try follow(answers, from: pinned)
+    }
+    let answers = try checkpoints { [self] answers in agreed(answers) == nil ? nil : .zero }
+    guard let key = agreed(answers) else { throw unknown(answers) }
+    try key.write(folder: identity.folder)
+    return try follow(answers, from: key)
+  }
+
+  private typealias Heard = NodeAnswer<CheckpointResponse>
+
+  private func checkpoints(_ patience: ([Heard]) -> Duration?) throws -> [Heard] {
+    try everyNode(
+      "Ledger/Checkpoint", CheckpointRequest(held: refused.held), timeout: .seconds(5), patience: patience)
+  }
+
+  /// How much longer the others are waited for. With the answers of as many as sign at hand one of them is honest, and the
+  /// rest add nothing: only the one that is asked next is given a moment, so that its connection is there. Fewer than that are
+  /// waited for by who has lost so many nodes that nothing becomes final.
+  private func followed(_ answers: [Heard]) -> Duration? {
+    let good = answers.filter { $0.message != nil }
+    guard good.count >= threshold else { return good.isEmpty ? nil : .seconds(1) }
+    return answers.contains { $0.node.name == nodes.first?.name } ? .zero : .milliseconds(250)
+  }
+
+  // MARK: Whose word
+
+  private func agreed(_ answers: [Heard]) -> ClusterKey? {
+    let said = answers.compactMap { $0.message.flatMap(ClusterKey.init) }
+    return said.first { key in said.count { $0 == key } >= threshold }
+  }
+
+  private func unknown(_ answers: [Heard]) -> Failure {
+    let heard = answers.map { answer in
+      switch answer.result {
+      case .success(let message):
+        "\(answer.node.name): "
+          + (ClusterKey(message).map { "says \($0.cluster.hex)" } ?? "an answer that is none")
+      case .failure(let status): "\(answer.node.name): \(status.message)"
+      }
+    }
+    return Failure(
+      .unreachable,
+      "the cluster's id is not known yet: it takes \(threshold) nodes that say the same. "
+        + heard.joined(separator: "; "))
+  }
+
+  /// Takes all keys that follow `key`, and all refusals and lifts, whoever shows them: each is proven, so that nobody need be
+  /// believed, and who keeps one back is made up for by the others. Who shows what is not proven is named and asked last.
+  private func follow(_ answers: [Heard], from key: ClusterKey) throws -> ClusterKey {
+    hasFollowed = true
+    var key = key
+    let shown = answers.compactMap { answer in
+      answer.message.flatMap { $0.cluster == key.cluster.hex ? (answer.node, $0) : nil }
+    }
+    var hasNewKey = false
+    for (node, message) in shown {
+      do {
+        if try key.follow(message.links) { hasNewKey = true }
+      } catch {
+        distrust(node, "\(error)")
+      }
+    }
+    if hasNewKey { try key.write(folder: identity.folder) }
+    pinned = key
+    var hasNewRefusal = false
+    for (node, message) in shown {
+      do {
+        if try refused.follow(message.refusedCertificates, lifts: message.lifts, key) { hasNewRefusal = true }
+      } catch {
+        distrust(node, "\(error)")
+      }
+    }
+    try refused.write()
+    // The nodes that were just asked may themselves be ones whose certificates are refused.
+    if hasNewRefusal { drop() }
+    return key
+  }
+}
+
+extension ClusterKey {
+  /// What a node says of its cluster; nil where that is nothing.
+  fileprivate init?(_ answer: CheckpointResponse) {
+    guard let cluster = Digest(hex: answer.cluster), let key = PublicKey(hex: answer.groupKey) else {
+      return nil
+    }
+    self.init(cluster: cluster, groupKey: key)
+  }
+}

@@ -1,0 +1,230 @@
+import Canonical
+import EventLoop
+import Foundation
+import Records
+import Testing
+import Wire
+
+/// What `claw` believes of one node, and of how many. States of a refusal in an identity's file: not known, known, lifted.
+/// Failure cases: nodes that are stopped, absent, silent, that lie, that answer what is none, and that keep things back.
+struct NodeTrustTests {
+  private static let operator1 = "operators/operator-1"
+
+  // MARK: Restrictions
+
+  private func kill(_ parties: ScriptedParties, _ more: [String] = []) throws -> (
+    code: Int32, answer: JSON, took: Duration
+  ) {
+    let begin = MonotonicInstant.now
+    let outcome = try parties.claw(["kill", "all", "--json"] + more, as: Self.operator1)
+    let took = MonotonicInstant.now.since(begin)
+    return (outcome.code, try JSON.parse(outcome.output), took)
+  }
+
+  private func names(_ answer: JSON, _ key: String) -> [String] {
+    (answer[key]?.array ?? []).compactMap { $0.string ?? $0["node"]?.string }
+  }
+
+  @Test(
+    "a kill goes to all nodes at once: one that is stopped and one that answers nonsense hide nothing, in a bounded time"
+  )
+  func killPastTheFirst() throws {
+    let parties = try ScriptedParties(stopped: [1])
+    parties.play([2]) { $0.restriction = .nonsense }
+    #expect(try parties.claw(["status"], as: "agents/agent-1").code == 0, "three of four answer")
+    let killed = try kill(parties)
+    #expect(killed.code == 0, "\(killed.answer.canonical)")
+    #expect(names(killed.answer, "answered") == ["node-3", "node-4"])
+    #expect(killed.answer["vouched_for"]?.bool == false, "three sign, and two have said so")
+    let others = killed.answer["not_answered"]?.array ?? []
+    #expect(names(killed.answer, "not_answered") == ["node-1", "node-2"])
+    #expect(others[0]["reason"]?.string?.contains("handshake in time") == true, "\(others)")
+    #expect(others[1]["reason"]?.string?.contains("an answer that is none") == true, "\(others)")
+    // Three seconds are the stopped one's.
+    #expect(killed.took < .seconds(12), "\(killed.took)")
+    for node in 2...4 { #expect(parties.heard(by: node).restrictions.count == 1) }
+    let text = try parties.claw(["kill", "tenant/acme"], as: Self.operator1)
+    #expect(
+      text.output.contains(
+        "so say node-3, node-4 alone: that others are bound is their word, until 3 nodes say so")
+        && text.output.contains("not from node-1: "), "\(text.output)")
+  }
+
+  @Test(
+    "a node that says at once that all are bound keeps the kill from nobody, and its number is no measure")
+  func liar() throws {
+    let parties = try ScriptedParties()
+    parties.play([1]) { $0.restriction = .bound(4000) }
+    let killed = try kill(parties)
+    #expect(killed.code == 0 && killed.answer["acknowledged"]?.integer == 3, "\(killed.answer.canonical)")
+    #expect(names(killed.answer, "answered") == ScriptedParties.names)
+    #expect(killed.answer["vouched_for"]?.bool == true)
+    for node in 1...4 { #expect(parties.heard(by: node).restrictions.count == 1) }
+    // A silent one is not waited for once as many as sign have spoken.
+    parties.play([2]) { $0.restriction = .silent }
+    let second = try kill(parties)
+    #expect(second.code == 0 && second.took < .seconds(10), "\(second.took)")
+    #expect(names(second.answer, "not_answered") == ["node-2"])
+    #expect(second.answer["vouched_for"]?.bool == true)
+  }
+
+  @Test("one that refuses or is alone: who is reachable binds, and what is only its word is called so")
+  func alone() throws {
+    let parties = try ScriptedParties(absent: [1, 2, 4])
+    parties.play { $0.restriction = .bound(3) }
+    // The identity knows the cluster already.
+    let pinned = JSON.object([
+      ("cluster", .string(parties.ledger.cluster.hex)), ("group_key", .string(parties.ledger.groupKey.hex)),
+    ])
+    try pinned.canonical.write(
+      toFile: "\(parties.folder)/\(Self.operator1)/cluster.json", atomically: true, encoding: .utf8)
+    let killed = try kill(parties)
+    #expect(killed.code == 0 && names(killed.answer, "answered") == ["node-3"], "\(killed.answer.canonical)")
+    #expect(killed.answer["vouched_for"]?.bool == false && killed.took < .seconds(10))
+    let text = try parties.claw(["kill", "all"], as: Self.operator1)
+    #expect(text.output.contains("so say node-3 alone: that others are bound is its word"), "\(text.output)")
+    parties.play { $0.restriction = .refused }
+    let refused = try kill(parties)
+    #expect(refused.code == 3, "\(refused.answer.canonical)")
+    #expect(refused.answer["error"]?.string?.contains("node-3 answered PERMISSION_DENIED") == true)
+    parties.play { $0.restriction = .nonsense }
+    #expect(try kill(parties).code == 6)
+  }
+
+  // MARK: Refused certificates
+
+  private func file(_ parties: ScriptedParties) -> String {
+    "\(parties.folder)/agents/agent-1/certificates.json"
+  }
+
+  private func kept(_ parties: ScriptedParties) throws -> JSON {
+    try JSON.parse(String(contentsOfFile: file(parties), encoding: .utf8))
+  }
+
+  /// What the first node was told last that the agent holds.
+  private func held(_ parties: ScriptedParties) -> [String]? {
+    parties.heard(by: 1).held.last { !$0.isEmpty }
+  }
+
+  /// Who answers an agent that asks this node first.
+  private func answering(_ parties: ScriptedParties, first node: String) throws -> String? {
+    let outcome = try parties.claw(["ledger", "checkpoint", "--json", "--node", node])
+    #expect(outcome.code == 0, "\(outcome.output)")
+    return try JSON.parse(outcome.output)["answered_by"]?.string
+  }
+
+  @Test("a refusal that the first node keeps back is heard from another, and then holds for everybody")
+  func keptBack() throws {
+    let parties = try ScriptedParties()
+    #expect(try answering(parties, first: "node-4") == "node-4")
+    let proof = try parties.refuse("node-4", 3600, as: "r1")
+    parties.play([2]) { $0.refusals = [proof] }
+    // Who keeps it back answers first; two others have to be heard before it is enough.
+    parties.play([2]) { $0.delay = .milliseconds(300) }
+    parties.play([3]) { $0.delay = .seconds(3) }
+    #expect(try answering(parties, first: "node-1") == "node-1")
+    #expect(try kept(parties)["node/node-4"]?.array?.first?["incident"]?.string == "r1")
+    #expect(try answering(parties, first: "node-4") != "node-4", "its certificate is refused from here on")
+  }
+
+  @Test(
+    "a node that shows a refusal or a lift that is none is named and asked last; the command goes on with others"
+  )
+  func unproven() throws {
+    let parties = try ScriptedParties()
+    #expect(try answering(parties, first: "node-1") == "node-1")
+    let proof = try parties.refuse("node-4", 3600, as: "r1")
+    let forged = proof.replacingOccurrences(of: "\nindex ", with: "\nindex 1")
+    for lie in [forged, "nothing", try parties.lift(["x"])] {
+      parties.play([1]) { $0.refusals = [lie] }
+      let outcome = try parties.claw(["ledger", "checkpoint"])
+      #expect(outcome.code == 0, "\(outcome.output)")
+      #expect(
+        outcome.output.contains(
+          "claw: node-1 is not believed: a node shows certificates as refused that the ledger does not refuse: "
+        ),
+        "\(outcome.output)")
+      #expect(
+        outcome.output.contains("answered  by node-") && !outcome.output.contains("by node-1"),
+        "\(outcome.output)")
+      #expect(!FileManager.default.fileExists(atPath: file(parties)), "\(lie)")
+    }
+    // What another shows counts all the same.
+    parties.play([3, 4]) { $0.refusals = [proof] }
+    #expect(try parties.claw(["ledger", "checkpoint"]).code == 0)
+    #expect(try kept(parties)["node/node-4"] != nil)
+    parties.play([1]) {
+      $0.refusals = []
+      $0.lifts = [("r1", proof.replacingOccurrences(of: "\nindex ", with: "\nindex 1"))]
+    }
+    let lifted = try parties.claw(["ledger", "checkpoint"])
+    #expect(
+      lifted.code == 0
+        && lifted.output.contains("a refusal of certificates as lifted that the ledger has not lifted"),
+      "\(lifted.output)")
+    #expect(try kept(parties)["node/node-4"]?.array?.first?["lifted"] == nil)
+  }
+
+  @Test(
+    "a lift takes a refusal back when it is proven, not when a node leaves it out; shown again it is not heeded"
+  )
+  func lifted() throws {
+    let parties = try ScriptedParties()
+    let earlier = try parties.refuse("node-4", 1800, as: "r1")
+    parties.play { $0.refusals = [earlier] }
+    #expect(try answering(parties, first: "node-4") != "node-4", "it is asked nothing after that")
+    let later = try parties.refuse("node-4", 3600, as: "r2")
+    parties.play { $0.refusals = [later] }
+    _ = try answering(parties, first: "node-1")
+    parties.play { $0.refusals = [] }
+    #expect(try answering(parties, first: "node-4") != "node-4", "nobody shows it, and nobody has lifted it")
+    #expect(held(parties) == ["r1", "r2"])
+    // A later refusal that is shown where the lift is expected takes nothing back.
+    parties.play { $0.lifts = [("r1", later)] }
+    #expect(try answering(parties, first: "node-4") != "node-4")
+    let liftOfLater = try parties.lift(["r2", "another"])
+    parties.play([3]) { $0.lifts = [("r2", liftOfLater)] }
+    parties.play([1, 2, 4]) { $0.lifts = [] }
+    parties.play([1, 2]) { $0.delay = .milliseconds(300) }
+    _ = try answering(parties, first: "node-1")
+    #expect(try kept(parties)["node/node-4"]?.array?.map { $0["lifted"]?.bool ?? false } == [false, true])
+    #expect(try answering(parties, first: "node-4") != "node-4", "the earlier one is in force")
+    #expect(held(parties) == ["r1"])
+    let liftOfEarlier = try parties.lift(["r1"])
+    parties.play { $0.lifts = [("r1", liftOfEarlier)] }
+    _ = try answering(parties, first: "node-1")
+    #expect(try answering(parties, first: "node-4") == "node-4", "it is taken again")
+    parties.play { $0.refusals = [earlier, later] }
+    _ = try answering(parties, first: "node-1")
+    #expect(try answering(parties, first: "node-4") == "node-4", "what was lifted does not come back")
+  }
+
+  @Test(
+    "a file of an earlier program is read; its refusal gets its id when the ledger shows it, and can be lifted then"
+  )
+  func oldFile() throws {
+    let parties = try ScriptedParties()
+    let proof = try parties.refuse("node-4", 3600, as: "r1")
+    let record = try LedgerProof(parsing: proof).leaf
+    let target = try #require(try JSON.parse(record)["content"]?["target"]?.string)
+    guard case .certificates(_, let before)? = IncidentTarget(text: target) else {
+      return #expect(Bool(false), "\(target)")
+    }
+    try JSON.object([("node/node-4", .string(before.text))]).canonical.write(
+      toFile: file(parties), atomically: true, encoding: .utf8)
+    #expect(try answering(parties, first: "node-4") != "node-4")
+    #expect(held(parties) == nil, "nothing to ask for")
+    parties.play { $0.refusals = [proof] }
+    _ = try answering(parties, first: "node-1")
+    #expect(try kept(parties)["node/node-4"]?.array?.map { $0["incident"]?.string } == ["r1"])
+    let lift = try parties.lift(["r1"])
+    parties.play { $0.lifts = [("r1", lift)] }
+    _ = try answering(parties, first: "node-1")
+    #expect(try answering(parties, first: "node-4") == "node-4")
+    for bad in [#"{"node/node-4":[{"incident":"i"}]}"#, #"{"nobody":"x"}"#, "[]", #"{"node/node-4":7}"#] {
+      try bad.write(toFile: file(parties), atomically: true, encoding: .utf8)
+      let outcome = try parties.claw(["ledger", "checkpoint"])
+      #expect(outcome.code == 1 && outcome.output.contains("certificates.json: "), "\(outcome.output)")
+    }
+  }
+}
