@@ -1,0 +1,136 @@
+/// What is known of a value before anything is evaluated: its kinds, and what collections have in them.
+struct Shape: Equatable, Sendable {
+  var kinds: Kinds
+  /// What the value has in it where it is a collection; nil where that is not known.
+  var parts: Parts?
+
+  indirect enum Parts: Equatable, Sendable {
+    /// An object of exactly these members, ascending.
+    case object([Member])
+    /// An array of exactly these elements.
+    case array([Shape])
+    /// Elements of an array or a set, or values of an object: all of one shape, however many.
+    case elements(Shape)
+  }
+
+  struct Member: Equatable, Sendable {
+    let name: String
+    var shape: Shape
+  }
+
+  static let any = Shape(.any)
+  /// No value at all.
+  static let none = Shape([])
+  static let collections: Kinds = [.array, .object, .set]
+
+  /// The most members that are told apart, and how deep.
+  private static let maximumMembers = 64
+  private static let maximumDepth = 6
+
+  init(_ kinds: Kinds, _ parts: Parts? = nil) {
+    self.kinds = kinds
+    self.parts = parts
+  }
+
+  init(_ value: Value) { self.init(value, depth: 0) }
+
+  private init(_ value: Value, depth: Int) {
+    kinds = Kinds(value)
+    guard depth < Self.maximumDepth else { return }
+    switch value {
+    case .null, .bool, .number, .string: break
+    case .array(let values): parts = Self.array(values.map { Shape($0, depth: depth + 1) })
+    case .set(let set): parts = .elements(Self.union(set.elements.map { Shape($0, depth: depth + 1) }))
+    case .object(let object):
+      parts = Self.object(object.members.map { ($0.key.string, Shape($0.value, depth: depth + 1)) })
+    }
+  }
+
+  /// What an array of these elements has in it.
+  static func array(_ elements: [Shape]) -> Parts {
+    elements.count <= maximumMembers && elements.allSatisfy { $0.depth < maximumDepth }
+      ? .array(elements) : .elements(Shape(union(elements).kinds))
+  }
+
+  /// What an object has in it; nil for a name that is not known, or none.
+  static func object(_ members: [(name: String?, shape: Shape)]) -> Parts {
+    var named: [Member] = []
+    for (name, shape) in members {
+      guard let name, shape.depth < maximumDepth else {
+        return .elements(Shape(union(members.map(\.shape)).kinds))
+      }
+      named.append(Member(name: name, shape: shape))
+    }
+    named.sort { Value.compare($0.name, $1.name) < 0 }
+    let isEach = zip(named, named.dropFirst()).allSatisfy { Value.compare($0.name, $1.name) < 0 }
+    return isEach && named.count <= maximumMembers
+      ? .object(named) : .elements(Shape(union(members.map(\.shape)).kinds))
+  }
+
+  private var depth: Int {
+    switch parts {
+    case nil: 0
+    case .elements(let shape): 1 + shape.depth
+    case .array(let shapes): 1 + (shapes.map(\.depth).max() ?? 0)
+    case .object(let members): 1 + (members.map(\.shape.depth).max() ?? 0)
+    }
+  }
+
+  /// What values of either shape are.
+  func union(_ other: Shape) -> Shape {
+    if self == other { return self }
+    let isHere = !kinds.isDisjoint(with: Self.collections)
+    let isThere = !other.kinds.isDisjoint(with: Self.collections)
+    var joined: Parts?
+    if isHere && isThere {
+      if parts == other.parts {
+        joined = parts
+      } else if let here = elements, let there = other.elements {
+        joined = .elements(here.union(there))
+      }
+    } else {
+      joined = isHere ? parts : other.parts
+    }
+    return Shape(kinds.union(other.kinds), joined)
+  }
+
+  static func union(_ shapes: [Shape]) -> Shape { shapes.reduce(.none) { $0.union($1) } }
+
+  /// What values of both shapes are.
+  func meet(_ other: Shape) -> Shape {
+    let common = kinds.intersection(other.kinds)
+    return Shape(common, common.isDisjoint(with: Self.collections) ? nil : parts ?? other.parts)
+  }
+
+  /// What any element or member is; nil where it is not known.
+  var elements: Shape? {
+    switch parts {
+    case nil: nil
+    case .elements(let shape): shape
+    case .array(let shapes): Self.union(shapes)
+    case .object(let members): Self.union(members.map(\.shape))
+    }
+  }
+
+  /// What stands at a key: a constant one, or any. Nil where nothing can.
+  func member(_ key: Value?) -> Shape? {
+    guard !kinds.isDisjoint(with: Self.collections) else { return nil }
+    switch (parts, key) {
+    case (.object(let members)?, .string(let name)?):
+      return members.first { Value.compare($0.name, name) == 0 }?.shape
+    case (.array(let shapes)?, .number(let number)?):
+      // Beyond the end: nothing, but nothing to refuse either.
+      return number.int.flatMap { shapes.indices.contains($0) ? shapes[$0] : nil } ?? .any
+    case (_, .some): return parts == nil || kinds.contains(.set) ? .any : elements ?? .any
+    case (_, nil):
+      let found = elements ?? .any
+      return found.kinds.isEmpty ? .any : found
+    }
+  }
+
+  /// The names that a constant key may have; nil where any may be.
+  var names: [String]? {
+    guard case .object(let members)? = parts else { return nil }
+    return members.map(\.name)
+  }
+}
