@@ -2,7 +2,8 @@
 enum Pointer {
   static func parse(_ text: String) -> [String] {
     guard !text.isEmpty else { return [] }
-    let body = text.hasPrefix("/") ? String(text.dropFirst()) : text
+    let body =
+      text.utf8.first == UInt8(ascii: "/") ? String(decoding: text.utf8.dropFirst(), as: UTF8.self) : text
     return Builtins.split(body, "/", limit: nil).map { part in
       var out = ""
       var scalars = part.unicodeScalars.makeIterator()
@@ -162,7 +163,8 @@ enum Patch {
     case .number(let number): number.int
     case .string("-"): count
     case .string(let text):
-      text == "0" || (text.first?.isNumber == true && text.first != "0") ? Int(text) : nil
+      text == "0" || text.utf8.allSatisfy(Lexer.isDigit) && text.utf8.first != UInt8(ascii: "0")
+        ? Int(text) : nil
     default: nil
     }
   }
