@@ -8,6 +8,8 @@ struct DecimalTests {
   @Test(
     "numbers are what OPA makes of them",
     arguments: [
+      ("time.date(1.5778368e18)", "[2020, 1, 1]"), ("time.date(1.5)", "undefined"),
+      ("[10, 20][1.0]", "undefined"),
       (#"0.1 + 0.2"#, #"0.3"#),
       (#"0.1 + 0.2 == 0.3"#, #"true"#),
       (#"1 / 3"#, #"0.33333333333333333334"#),

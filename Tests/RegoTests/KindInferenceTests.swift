@@ -182,5 +182,13 @@ struct KindInferenceTests {
     var body = "package a\np if {\n\tx0 := 1\n"
     for number in 1...3_000 { body += "\tx\(number) := x\(number - 1)\n" }
     #expect(fault([body + "\tupper(x3000)\n}"])?.location.line == 3_005)
+    // Each holds sixty of the one before: told apart they would be sixty to the power of twelve.
+    var towers = "package a\nt0 := 1\n"
+    for number in 1...12 {
+      let parts = [String](repeating: "t\(number - 1)", count: 60).joined(separator: ", ")
+      towers += "t\(number) := [\(parts)]\n"
+    }
+    #expect(fault([towers + "p := upper(t12)"])?.location.line == 15)
+    #expect(fault([towers + "p := upper(t12[0][0])"]) == nil)
   }
 }

@@ -7,6 +7,9 @@ struct LanguageTests {
   @Test(
     "a module's value is what OPA documents",
     arguments: [
+      (##"p := json.filter({"a": {"b": 1}}, ["", "//a/b"])"##, ##"{"a": {"b": 1}}"##),
+      (##"p := json.filter({"a": {"b": 1}}, [""])"##, ##"{}"##),
+      (##"p := json.remove({"a": 1}, [""])"##, ##"{"a": 1}"##),
       (##"p if { print("x", 1, input.nope); true }"##, ##"true"##),
       (##"p := 1 if { print(); x := 2; print(x) }"##, ##"1"##),
       (##"p if { not print("a") }"##, ##"undefined"##),

@@ -88,7 +88,7 @@ extension Builtins {
     guard case .number(let number) = value else {
       throw .operand(position + 1, expected: "one of {number, array}", found: value.typeName)
     }
-    guard let nanoseconds = number.int else {
+    guard let nanoseconds = number.whole else {
       guard number.integer != nil else {
         throw .operand(position + 1, expected: "integer number", found: "floating-point number")
       }

@@ -1,8 +1,12 @@
-/// What is known of a value before anything is evaluated: its kinds, and what collections have in them.
+/// What is known of a value before anything is evaluated: its kinds, and what collections have in them. Bounded, so that it takes next
+/// to nothing to compare or to join two, whatever a policy builds out of its rules.
 struct Shape: Equatable, Sendable {
-  var kinds: Kinds
+  let kinds: Kinds
   /// What the value has in it where it is a collection; nil where that is not known.
-  var parts: Parts?
+  let parts: Parts?
+  /// How many shapes it is made of, and how many stand in each other.
+  private let size: Int
+  private let depth: Int
 
   indirect enum Parts: Equatable, Sendable {
     /// An object of exactly these members, ascending.
@@ -15,7 +19,7 @@ struct Shape: Equatable, Sendable {
 
   struct Member: Equatable, Sendable {
     let name: String
-    var shape: Shape
+    let shape: Shape
   }
 
   static let any = Shape(.any)
@@ -23,57 +27,57 @@ struct Shape: Equatable, Sendable {
   static let none = Shape([])
   static let collections: Kinds = [.array, .object, .set]
 
-  /// The most members that are told apart, and how deep.
-  private static let maximumMembers = 64
+  /// The most that is told apart in one collection.
+  private static let maximumSize = 256
   private static let maximumDepth = 6
 
   init(_ kinds: Kinds, _ parts: Parts? = nil) {
     self.kinds = kinds
     self.parts = parts
+    let inner: [Shape] =
+      switch parts {
+      case nil: []
+      case .elements(let shape): [shape]
+      case .array(let shapes): shapes
+      case .object(let members): members.map(\.shape)
+      }
+    size = inner.reduce(1) { $0 + $1.size }
+    depth = inner.isEmpty ? 0 : 1 + (inner.map(\.depth).max() ?? 0)
+  }
+
+  private static func isSmall(_ inner: [Shape]) -> Bool {
+    inner.reduce(1) { $0 + $1.size } <= maximumSize && inner.allSatisfy { $0.depth < maximumDepth }
   }
 
   init(_ value: Value) { self.init(value, depth: 0) }
 
   private init(_ value: Value, depth: Int) {
-    kinds = Kinds(value)
-    guard depth < Self.maximumDepth else { return }
-    switch value {
-    case .null, .bool, .number, .string: break
-    case .array(let values): parts = Self.array(values.map { Shape($0, depth: depth + 1) })
-    case .set(let set): parts = .elements(Self.union(set.elements.map { Shape($0, depth: depth + 1) }))
-    case .object(let object):
-      parts = Self.object(object.members.map { ($0.key.string, Shape($0.value, depth: depth + 1)) })
+    var parts: Parts?
+    if depth < Self.maximumDepth {
+      switch value {
+      case .null, .bool, .number, .string: break
+      case .array(let values): parts = Self.array(values.map { Shape($0, depth: depth + 1) })
+      case .set(let set): parts = .elements(Shape(Self.union(set.elements.map { Shape(Kinds($0)) }).kinds))
+      case .object(let object):
+        parts = Self.object(object.members.map { ($0.key.string, Shape($0.value, depth: depth + 1)) })
+      }
     }
+    self.init(Kinds(value), parts)
   }
 
   /// What an array of these elements has in it.
   static func array(_ elements: [Shape]) -> Parts {
-    elements.count <= maximumMembers && elements.allSatisfy { $0.depth < maximumDepth }
-      ? .array(elements) : .elements(Shape(union(elements).kinds))
+    isSmall(elements) ? .array(elements) : .elements(Shape(union(elements).kinds))
   }
 
   /// What an object has in it; nil for a name that is not known, or none.
   static func object(_ members: [(name: String?, shape: Shape)]) -> Parts {
-    var named: [Member] = []
-    for (name, shape) in members {
-      guard let name, shape.depth < maximumDepth else {
-        return .elements(Shape(union(members.map(\.shape)).kinds))
-      }
-      named.append(Member(name: name, shape: shape))
-    }
+    let all = members.map(\.shape)
+    var named = members.compactMap { member in member.name.map { Member(name: $0, shape: member.shape) } }
     named.sort { Value.compare($0.name, $1.name) < 0 }
     let isEach = zip(named, named.dropFirst()).allSatisfy { Value.compare($0.name, $1.name) < 0 }
-    return isEach && named.count <= maximumMembers
-      ? .object(named) : .elements(Shape(union(members.map(\.shape)).kinds))
-  }
-
-  private var depth: Int {
-    switch parts {
-    case nil: 0
-    case .elements(let shape): 1 + shape.depth
-    case .array(let shapes): 1 + (shapes.map(\.depth).max() ?? 0)
-    case .object(let members): 1 + (members.map(\.shape.depth).max() ?? 0)
-    }
+    return isEach && named.count == all.count && isSmall(all)
+      ? .object(named) : .elements(Shape(union(all).kinds))
   }
 
   /// What values of either shape are.

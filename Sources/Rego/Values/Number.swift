@@ -45,6 +45,9 @@ public enum Number: Sendable {
   /// The number where it is written as a whole one of 64 bits; nil for any other.
   public var int: Int? { if case .small(let value) = self { value } else { nil } }
 
+  /// The number where it is whole and of 64 bits, however it is written; nil for any other.
+  public var whole: Int? { int ?? integer?.small }
+
   /// The number as an integer; nil where it is not whole, or a decimal too large to be written in full.
   public var integer: BigInteger? {
     switch self {
