@@ -42,7 +42,8 @@ extension PolicyAnswer {
       demands.append(try Self.demand(element))
     }
     if let value = object[.string("deadline_seconds")] {
-      guard case .number(.small(let seconds)) = value, (1...604_800).contains(seconds) else {
+      guard case .number(let number) = value, let seconds = number.whole, (1...604_800).contains(seconds)
+      else {
         throw AnswerFault("deadline_seconds to be whole, from 1 to 604800", found: value)
       }
       deadlineSeconds = seconds
@@ -99,7 +100,8 @@ extension PolicyAnswer {
   private static func demand(_ value: Value) throws(AnswerFault) -> ApprovalDemand {
     let fault = AnswerFault("demands of a role, a count from 1 to 16, and filters if any", found: value)
     guard case .object(let object) = value, case .string(let role)? = object[.string("role")],
-      Identifier.isValid(role), case .number(.small(let count))? = object[.string("count")],
+      Identifier.isValid(role), case .number(let number)? = object[.string("count")],
+      let count = number.whole,
       (1...16).contains(count)
     else { throw fault }
     var filters: [String] = []

@@ -94,7 +94,7 @@ public struct RegoBundle: Sendable {
     for member in manifest.members {
       switch (member.key, member.value) {
       case (.string("revision"), .string), (.string("metadata"), .object): break
-      case (.string("rego_version"), .number(.small(1))): break
+      case (.string("rego_version"), .number(let version)) where version.whole == 1: break
       case (.string("roots"), .array(let values)):
         var roots: [[String]] = []
         for value in values {

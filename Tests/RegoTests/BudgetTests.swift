@@ -34,7 +34,7 @@ struct BudgetTests {
       "p := {sprintf(\"%d\", [x * y]): y | some x in numbers.range(1, 1000); some y in numbers.range(1, 1000)}",
       "p := sprintf(\"%1000000d\", [1])",
       "p := sprintf(\"%.1000000f\", [0.5])",
-      "p := sprintf(\"%*d\", [100000000, 1])",
+      "p := [x | some y in numbers.range(1, 1000); x := sprintf(\"%*d\", [1000000, y])]",
       "p := concat(\",\", [format_int(x, 10) | some x in numbers.range(1, 30000)])",
       "p if every x in numbers.range(1, 50000) { every y in numbers.range(1, 50000) { x != y + 100000 } }",
       "p := bits.lsh(1, 1000000000)",

@@ -74,20 +74,32 @@ struct NumberTests {
   }
 
   @Test(
-    "numbers are written as Go writes them",
+    "numbers are written as they came",
     arguments: [
-      ("1", "1"), ("1.0", "1"), ("-0", "0"), ("-0.0", "0"), ("1e3", "1000"), ("1e21", "1e+21"),
-      ("0.1", "0.1"), ("1e-6", "0.000001"), ("1e-7", "1e-07"), ("1.5e300", "1.5e+300"),
+      ("1", "1"), ("1.0", "1.0"), ("-0", "0"), ("-0.0", "-0.0"), ("1e3", "1e3"), ("1E+21", "1E+21"),
+      ("0.10", "0.10"), ("1e-6", "1e-6"), ("1.5e300", "1.5e300"),
       ("0.30000000000000004", "0.30000000000000004"),
       ("123456789012345678901234567890", "123456789012345678901234567890"),
       ("9223372036854775808", "9223372036854775808"),
-      ("5e-324", "5e-324"),
+      ("5e-324", "5e-324"), ("1e400", "1e400"),
     ])
   func text(literal: String, text: String) throws {
     #expect(try #require(Number(literal: literal)).text == text)
   }
 
-  @Test("integers and doubles are one line of numbers")
+  @Test(
+    "doubles are written as Go writes them in JSON",
+    arguments: [
+      (1.0, "1"), (-0.5, "-0.5"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-6, "0.000001"),
+      (1e-7, "1e-07"),
+      (1.5e300, "1.5e+300"), (5e-324, "5e-324"), (0.1, "0.1"),
+    ])
+  func doubleText(value: Double, text: String) throws {
+    #expect(try #require(Number(value)).text == text)
+    #expect(try #require(Number(value)).double == value)
+  }
+
+  @Test("integers and decimals are one line of numbers")
   func order() throws {
     let ascending = [
       "-1e400", "-1e300", "-9223372036854775809", "-9223372036854775808", "-1.5", "-1", "0", "0.5", "1",

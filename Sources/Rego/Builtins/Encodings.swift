@@ -33,7 +33,7 @@ extension Builtins {
       .string(Hex.encode(Array(try a.string(0).utf8)))
     },
     Builtin("hex.decode", 1) { (a, _) throws(BuiltinError) in
-      guard let bytes = Hex.decode(try a.string(0).lowercased()) else {
+      guard let bytes = Hex.decode(try UnicodeTables.lower(a.string(0))) else {
         throw .failed("invalid hexadecimal text")
       }
       return .string(String(decoding: bytes, as: UTF8.self))
@@ -88,7 +88,7 @@ extension Builtins {
       return .object(ObjectValue(members.map { (.string($0.key), .array($0.values)) }))
     },
     Builtin("json.marshal", 1) { (a, meter) throws(BuiltinError) in
-      let text = a.value(0).jsonText
+      let text = GoJSON.escaped(a.value(0).jsonText)
       try meter.spend(bytes: text.utf8.count)
       return .string(text)
     },
@@ -111,7 +111,8 @@ extension Builtins {
       // Indent or prefix alone ask for lines as well.
       let text =
         isPretty ?? !options.isEmpty
-        ? prefix + a.value(0).prettyJSON(indent: indent, prefix: prefix, level: 0) : a.value(0).jsonText
+        ? prefix + a.value(0).prettyJSON(indent: indent, prefix: prefix, level: 0)
+        : GoJSON.escaped(a.value(0).jsonText)
       try meter.spend(bytes: text.utf8.count)
       return .string(text)
     },
@@ -250,9 +251,28 @@ extension Value {
         object.members.map { member in
           let key = if case .string(let text) = member.key { text } else { member.key.jsonText }
           return
-            "\(Format.quoted(key)): \(member.value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
+            "\(GoJSON.escaped(Format.quoted(key))): \(member.value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
         }, "{", "}")
-    case .null, .bool, .number, .string: return jsonText
+    case .null, .bool, .number, .string: return GoJSON.escaped(jsonText)
     }
+  }
+}
+
+/// What Go's `encoding/json` does besides: what HTML would take for its own is escaped, and the separators that JavaScript ends lines
+/// at. All of it stands in strings alone.
+private enum GoJSON {
+  static func escaped(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "<": out += "\\u003c"
+      case ">": out += "\\u003e"
+      case "&": out += "\\u0026"
+      case "\u{2028}": out += "\\u2028"
+      case "\u{2029}": out += "\\u2029"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
   }
 }

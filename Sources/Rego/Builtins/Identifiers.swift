@@ -103,7 +103,9 @@ private enum UUIDText {
     switch body.count {
     case 36, 32: break
     case 45:
-      guard String(decoding: body[..<9], as: UTF8.self).lowercased() == "urn:uuid:" else { return nil }
+      guard UnicodeTables.lower(String(decoding: body[..<9], as: UTF8.self)) == "urn:uuid:" else {
+        return nil
+      }
       body = Array(body[9...])
     case 38: body = Array(body[1..<37])
     default: return nil
@@ -112,7 +114,7 @@ private enum UUIDText {
       guard [8, 13, 18, 23].allSatisfy({ body[$0] == UInt8(ascii: "-") }) else { return nil }
       body = body.enumerated().filter { ![8, 13, 18, 23].contains($0.offset) }.map(\.element)
     }
-    return Hex.decode(String(decoding: body, as: UTF8.self).lowercased())
+    return Hex.decode(UnicodeTables.lower(String(decoding: body, as: UTF8.self)))
   }
 
   static func describe(_ bytes: [UInt8]) -> ObjectValue {
@@ -178,7 +180,7 @@ private struct URIText {
       }
       if name.isEmpty { throw URIError(message: "missing protocol scheme") }
       if isName, Lexer.isNameStart(first) {
-        scheme = name.lowercased()
+        scheme = UnicodeTables.lower(String(name))
         rest = String(rest[rest.index(after: colon)...])
       } else if isName == false || !name.contains("/"), !rest[..<colon].contains("/") {
         throw URIError(message: "first path segment in URL cannot contain colon")

@@ -2,7 +2,8 @@
 enum Pointer {
   static func parse(_ text: String) -> [String] {
     guard !text.isEmpty else { return [] }
-    let body = text.hasPrefix("/") ? String(text.dropFirst()) : text
+    // Slashes before the first part are no parts, however many.
+    let body = String(decoding: text.utf8.drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
     return Builtins.split(body, "/", limit: nil).map { part in
       var out = ""
       var scalars = part.unicodeScalars.makeIterator()
@@ -28,7 +29,10 @@ final class PathTree {
   private var children: [(key: Value, tree: PathTree)] = []
   private var isEnd = false
 
-  init(_ paths: [[Value]]) { for path in paths { insert(path[...]) } }
+  /// A path of no parts names nothing, as in OPA.
+  init(_ paths: [[Value]]) {
+    for path in paths where !path.isEmpty { insert(path[...]) }
+  }
 
   private func insert(_ path: ArraySlice<Value>) {
     guard let key = path.first else {
@@ -162,7 +166,8 @@ enum Patch {
     case .number(let number): number.int
     case .string("-"): count
     case .string(let text):
-      text == "0" || (text.first?.isNumber == true && text.first != "0") ? Int(text) : nil
+      text == "0" || text.utf8.allSatisfy(Lexer.isDigit) && text.utf8.first != UInt8(ascii: "0")
+        ? Int(text) : nil
     default: nil
     }
   }

@@ -43,13 +43,7 @@ extension Builtins {
       guard let radix = base.int, [2, 8, 10, 16].contains(radix) else {
         throw .operand(2, expected: "one of {2, 8, 10, 16}", found: "number")
       }
-      let whole: BigInteger?
-      if case .real(let value) = number {
-        whole = BigInteger(exactly: value.rounded(.towardZero))
-      } else {
-        whole = number.integer
-      }
-      guard let whole else { throw .failed("number out of range") }
+      guard let whole = number.rounded(.towardZero)?.exact else { throw .failed("number out of range") }
       return .string(whole.text(radix: UInt32(radix)))
     },
     Builtin("to_number", 1) { (a, _) throws(BuiltinError) in
@@ -59,7 +53,7 @@ extension Builtins {
       case .number: return a.value(0)
       case .string(let text):
         guard let number = toNumber(text) else {
-          let name = text.lowercased().drop { $0 == "-" || $0 == "+" }
+          let name = UnicodeTables.lower(text).drop { $0 == "-" || $0 == "+" }
           if ["inf", "infinity", "nan"].contains(name) { throw .argument(1, "must be a finite number") }
           throw .failed("invalid syntax")
         }
@@ -81,18 +75,12 @@ extension Builtins {
     return count
   }
 
+  /// A number as Go's `strconv.ParseFloat` takes it in tens; what no double is near to is none.
   private static func toNumber(_ text: String) -> Number? {
-    // As a JSON number is written; a plus sign and names of infinities are none.
     var digits = Array(text.utf8)
-    if digits.first == UInt8(ascii: "-") { digits.removeFirst() }
-    guard let first = digits.first, Lexer.isDigit(first), digits.count < 400,
-      digits.allSatisfy({
-        Lexer.isDigit($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e")
-          || $0 == UInt8(ascii: "+")
-          || $0 == UInt8(ascii: "-")
-      })
-    else { return nil }
-    return Number(literal: text)
+    if digits.first == UInt8(ascii: "-") || digits.first == UInt8(ascii: "+") { digits.removeFirst() }
+    guard digits.count < 400, let decimal = Decimal(text), decimal.double.isFinite else { return nil }
+    return digits.allSatisfy(Lexer.isDigit) ? decimal.integer.map { Number($0) } : .decimal(decimal)
   }
 
   private static func range(
@@ -130,7 +118,7 @@ enum Units {
     case "m": power = (10, -3)
     case "M": power = (10, 6)
     default:
-      switch unit.lowercased() {
+      switch UnicodeTables.lower(unit) {
       case "k": power = (10, 3)
       case "g": power = (10, 9)
       case "t": power = (10, 12)
@@ -152,7 +140,7 @@ enum Units {
     let text = text.unicodeScalars.filter { $0 != "\"" }
     let (digits, unit) = try split(text.map { $0 })
     let power: (base: Int, exponent: Int)
-    switch unit.lowercased() {
+    switch UnicodeTables.lower(unit) {
     case "": power = (10, 0)
     case "kb", "k": power = (10, 3)
     case "kib", "ki": power = (2, 10)
@@ -169,14 +157,12 @@ enum Units {
     default: throw .failed("byte unit \(unit) not recognized")
     }
     let value = try amount(digits, power)
-    guard case .number(.real(let real)) = value, let whole = Number(real.rounded(.towardZero)) else {
-      return value
-    }
+    guard case .number(let number) = value, let whole = number.rounded(.towardZero) else { return value }
     return .number(whole)
   }
 
   private static func split(_ text: [Unicode.Scalar]) throws(BuiltinError) -> (String, String) {
-    guard !text.contains(where: { $0.properties.isWhitespace }) else {
+    guard !text.contains(where: UnicodeTables.isSpace) else {
       throw .failed("spaces not allowed in resource strings")
     }
     var end = 0
@@ -200,69 +186,31 @@ enum Units {
   private static func amount(
     _ digits: String, _ power: (base: Int, exponent: Int)
   ) throws(BuiltinError) -> Value {
-    guard let decimal = ExactDecimal(digits) else {
+    guard let decimal = Decimal(digits) else {
       let isLarge = digits.utf8.contains { $0 | 0x20 == UInt8(ascii: "e") }
       throw .failed(isLarge ? "exponent too large" : "could not parse amount to a number")
     }
-    var numerator = decimal.digits
-    var denominator = BigInteger(1)
-    func raised(_ base: Int, _ exponent: Int) -> BigInteger {
-      (0..<exponent).reduce(BigInteger(1)) { product, _ in product * BigInteger(base) }
+    guard decimal.exponent.magnitude < 400, decimal.significand.count < 400 else {
+      throw .failed("exponent too large")
     }
-    guard decimal.exponent.magnitude < 400 else { throw .failed("exponent too large") }
-    if decimal.exponent >= 0 {
-      numerator = numerator * raised(10, decimal.exponent)
-    } else {
-      denominator = raised(10, -decimal.exponent)
-    }
-    if power.exponent >= 0 {
-      numerator = numerator * raised(power.base, power.exponent)
-    } else {
-      denominator = denominator * raised(power.base, -power.exponent)
-    }
+    let scale = BigInteger.power(of: power.base, abs(power.exponent))
+    let tens = BigInteger.power(of: 10, abs(decimal.exponent))
+    let numerator =
+      decimal.digits * (power.exponent > 0 ? scale : BigInteger(1))
+      * (decimal.exponent > 0 ? tens : BigInteger(1))
+    let denominator =
+      (power.exponent < 0 ? scale : BigInteger(1)) * (decimal.exponent < 0 ? tens : BigInteger(1))
     let (quotient, remainder) = numerator.divided(by: denominator)
     if remainder.isZero { return .number(Number(quotient)) }
-    guard let number = Number(numerator.double / denominator.double) else {
-      throw .failed("number out of range")
-    }
+    // Ten digits behind the point, as OPA has it; halves away from zero.
+    let (tenDigits, rest) = (numerator.absolute * BigInteger.power(of: 10, 10)).divided(by: denominator)
+    let rounded = rest + rest < denominator ? tenDigits : tenDigits + BigInteger(1)
+    let text =
+      String(repeating: "0", count: max(0, 11 - rounded.digitCount))
+      + (rounded.isZero ? "" : rounded.description)
+    let literal = (numerator.isNegative ? "-" : "") + text.dropLast(10) + "." + text.suffix(10)
+    guard let number = Number(literal: literal) else { throw .failed("number out of range") }
     return .number(number)
-  }
-}
-
-/// Digits × 10^exponent, exactly.
-struct ExactDecimal {
-  let digits: BigInteger
-  let exponent: Int
-
-  init?(_ text: String) {
-    var digits: [UInt8] = []
-    var exponent = 0
-    var afterPoint = false
-    var bytes = Array(text.utf8)[...]
-    if bytes.first == UInt8(ascii: "+") { bytes = bytes.dropFirst() }
-    while let byte = bytes.first {
-      bytes = bytes.dropFirst()
-      switch byte {
-      case UInt8(ascii: "-") where digits.isEmpty: digits.append(byte)
-      case UInt8(ascii: "."):
-        guard !afterPoint else { return nil }
-        afterPoint = true
-      case UInt8(ascii: "e"), UInt8(ascii: "E"):
-        guard let written = Int(String(decoding: bytes, as: UTF8.self)), written.magnitude < 1000 else {
-          return nil
-        }
-        exponent += written
-        bytes = []
-      case UInt8(ascii: "0")...UInt8(ascii: "9"):
-        digits.append(byte)
-        if afterPoint { exponent -= 1 }
-      default: return nil
-      }
-      guard digits.count < 400 else { return nil }
-    }
-    guard let value = BigInteger(digits) else { return nil }
-    self.digits = value
-    self.exponent = exponent
   }
 }
 

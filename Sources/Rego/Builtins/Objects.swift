@@ -21,7 +21,7 @@ extension Builtins {
             1, expected: "\(a.value(0).typeName) of numbers",
             found: "\(a.value(0).typeName) containing \(value.typeName)")
         }
-        if name == "product" { try spend(result, number, &meter) }
+        try name == "product" ? spend(result, number, &meter) : spendDecimals(result, number, &meter)
         guard let next = work(result, number) else { throw .failed("number out of range") }
         result = next
       }

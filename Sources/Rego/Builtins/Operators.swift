@@ -13,14 +13,25 @@ extension Builtins {
   private static func calculates(
     _ name: String, _ work: @escaping @Sendable (Number, Number) -> Number?
   ) -> Builtin {
-    Builtin(name, 2) { (a, _) throws(BuiltinError) in
-      guard let result = work(try a.number(0), try a.number(1)) else { throw .failed("number out of range") }
+    Builtin(name, 2) { (a, meter) throws(BuiltinError) in
+      let left = try a.number(0)
+      let right = try a.number(1)
+      try spendDecimals(left, right, &meter)
+      guard let result = work(left, right) else { throw .failed("number out of range") }
       return .number(result)
     }
   }
 
+  /// What is rounded takes as long as it is far from the point.
+  static func spendDecimals(_ left: Number, _ right: Number, _ meter: inout Meter)
+    throws(BuiltinError)
+  {
+    for case .decimal(let value) in [left, right] { try meter.spend(steps: value.effort) }
+  }
+
   /// A product and a quotient take the product of the lengths.
   static func spend(_ left: Number, _ right: Number, _ meter: inout Meter) throws(BuiltinError) {
+    try spendDecimals(left, right, &meter)
     guard case .big(let a) = left, case .big(let b) = right else { return }
     try meter.spend(steps: a.magnitude.count * b.magnitude.count / 4)
   }
@@ -34,12 +45,14 @@ extension Builtins {
       guard let result = left * right else { throw .failed("number out of range") }
       return .number(result)
     },
-    Builtin("minus", 2) { (a, _) throws(BuiltinError) in
+    Builtin("minus", 2) { (a, meter) throws(BuiltinError) in
       if case .set(let left) = a.value(0) { return .set(left.subtracting(try a.set(1))) }
       guard case .number(let left) = a.value(0) else {
         throw .operand(1, expected: "one of {number, set}", found: a.value(0).typeName)
       }
-      guard let result = left - (try a.number(1)) else { throw .failed("number out of range") }
+      let right = try a.number(1)
+      try spendDecimals(left, right, &meter)
+      guard let result = left - right else { throw .failed("number out of range") }
       return .number(result)
     },
     Builtin("div", 2) { (a, meter) throws(BuiltinError) in
@@ -59,8 +72,7 @@ extension Builtins {
       return .number(Number(left.divided(by: right).remainder))
     },
     Builtin("abs", 1) { (a, _) throws(BuiltinError) in
-      let number = try a.number(0)
-      guard number < .small(0), let result = Number.small(0) - number else { return .number(number) }
+      guard let result = try a.number(0).magnitude else { throw .failed("number out of range") }
       return .number(result)
     },
     rounds("ceil", .up), rounds("floor", .down), rounds("round", .toNearestOrAwayFromZero),
@@ -93,10 +105,7 @@ extension Builtins {
 
   private static func rounds(_ name: String, _ rule: FloatingPointRoundingRule) -> Builtin {
     Builtin(name, 1) { (a, _) throws(BuiltinError) in
-      let number = try a.number(0)
-      guard case .real(let value) = number, let result = Number(value.rounded(rule)) else {
-        return .number(number)
-      }
+      guard let result = try a.number(0).rounded(rule) else { throw .failed("number out of range") }
       return .number(result)
     }
   }

@@ -30,11 +30,11 @@ extension Builtins {
     tests("contains") { $0.position(of: $1) != nil },
     tests("startswith") { $0.starts(with: $1) },
     tests("endswith") { $0.reversed().starts(with: $1.reversed()) },
-    maps("upper") { $0.uppercased() }, maps("lower") { $0.lowercased() },
+    maps("upper", UnicodeTables.upper), maps("lower", UnicodeTables.lower),
     maps("strings.reverse") { String(scalars: Array($0.unicodeScalars).reversed()[...]) },
     maps("trim_space") { text in
       let scalars = Array(text.unicodeScalars)
-      return String(scalars: trim(scalars) { $0.properties.isWhitespace })
+      return String(scalars: trim(scalars, UnicodeTables.isSpace))
     },
     trims("trim") { text, cut in trim(text) { cut.contains($0) } },
     trims("trim_left") { text, cut in text.drop { cut.contains($0) } },

@@ -126,7 +126,7 @@ struct TimeLayout {
         if isFixed || !text.isEmpty { out += mark + text }
       case .half(let form):
         let text = clock.hour >= 12 ? "PM" : "AM"
-        out += form == "PM" ? text : text.lowercased()
+        out += form == "PM" ? text : UnicodeTables.lower(text)
       case .zoneName: out += time.abbreviation
       case .offset(let z, let colon, let pairs):
         if z, time.offset == 0 {
@@ -168,8 +168,8 @@ struct TimeLayout {
 
     mutating func name(of names: [String], length: Int? = nil) -> Int? {
       for (position, name) in names.enumerated() {
-        let wanted = Array(name.lowercased().utf8.prefix(length ?? name.utf8.count))
-        let there = String(decoding: rest.prefix(wanted.count), as: UTF8.self).lowercased()
+        let wanted = Array(UnicodeTables.lower(name).utf8.prefix(length ?? name.utf8.count))
+        let there = UnicodeTables.lower(String(decoding: rest.prefix(wanted.count), as: UTF8.self))
         if Array(there.utf8) == wanted {
           rest = rest.dropFirst(wanted.count)
           return position

@@ -88,7 +88,7 @@ extension Builtins {
     guard case .number(let number) = value else {
       throw .operand(position + 1, expected: "one of {number, array}", found: value.typeName)
     }
-    guard let nanoseconds = number.int else {
+    guard let nanoseconds = number.whole else {
       guard number.integer != nil else {
         throw .operand(position + 1, expected: "integer number", found: "floating-point number")
       }
@@ -128,14 +128,15 @@ extension Builtins {
       while !rest.isEmpty {
         let number = rest.prefix { Lexer.isDigit($0) || $0 == UInt8(ascii: ".") }
         guard number.contains(where: Lexer.isDigit), number.count < 64,
-          let decimal = ExactDecimal(String(decoding: number, as: UTF8.self))
+          let decimal = Decimal(String(decoding: number, as: UTF8.self))
         else { return nil }
         rest = rest.dropFirst(number.count)
         let unit = rest.prefix { !Lexer.isDigit($0) && $0 != UInt8(ascii: ".") }
         rest = rest.dropFirst(unit.count)
         guard let size = sizes[String(decoding: unit, as: UTF8.self)] else { return nil }
-        let scale = (0..<(-decimal.exponent)).reduce(BigInteger(1)) { product, _ in product * BigInteger(10) }
-        total = total + (decimal.digits * BigInteger(size)).divided(by: scale).quotient
+        let scale = BigInteger.power(of: 10, abs(decimal.exponent))
+        let amount = decimal.digits * BigInteger(size)
+        total = total + (decimal.exponent < 0 ? amount.divided(by: scale).quotient : amount * scale)
       }
       return (sign < 0 ? -total : total).small
     }

@@ -18,8 +18,8 @@ public struct Policy: Sendable {
   ///
   /// - Parameters:
   ///   - hasPlaces: whether evaluations tell which places of the text they reached; they take longer then.
-  ///   - infersKinds: whether calls are refused that can have no value for the kinds of variables, rules and functions.
-  ///     Otherwise they have none when they are evaluated.
+  ///   - infersKinds: whether what can have no value is refused, for the kinds of variables, rules and functions, and defaults that are
+  ///     no constants. Otherwise they have none when they are evaluated.
   public init(
     _ modules: [Module], builtins: [Builtin] = [], hasPlaces: Bool = false, infersKinds: Bool = true
   ) throws(RegoSyntaxError) {
@@ -39,6 +39,7 @@ public struct Policy: Sendable {
     groups = compiler.all
     try compiler.checkRecursion(root)
     if infersKinds {
+      for module in ordered { try module.checkDefaults() }
       var inference = KindInference(compiler.clauses, groups: groups, numbers: numbers)
       try inference.check()
     }
@@ -254,7 +255,7 @@ private struct RuleCompiler {
     let result = try resolver.term(value)
     clauses.append(
       KindInference.Clause(
-        group: group, body: expressions, value: result, assigned: resolver.assigned, isMember: !path.isEmpty,
+        group: group, body: expressions, value: result, isMember: !path.isEmpty,
         source: module.source))
     // What the head takes is bound by the body, or by itself.
     let slot = resolver.fresh()

@@ -22,4 +22,26 @@ extension Module {
       throw fault("rules must not shadow \(name) (use a different rule name)", rule.location)
     }
   }
+
+  /// Refuses defaults that could have no value themselves: they hold no variable, reference or call but in comprehensions.
+  func checkDefaults() throws(RegoSyntaxError) {
+    for rule in rules where rule.isDefault {
+      guard case .value(let value) = rule.head.kind, !value.isConstant else { continue }
+      throw RegoSyntaxError(
+        code: .compile, location: rule.location, message: "expected a constant as the default of a rule",
+        line: source.line(rule.location.line))
+    }
+  }
+}
+
+extension Term {
+  /// Whether it has its value from itself alone, or from a comprehension.
+  fileprivate var isConstant: Bool {
+    switch self {
+    case .value, .arrayComprehension, .setComprehension, .objectComprehension: true
+    case .array(let terms), .set(let terms): terms.allSatisfy(\.isConstant)
+    case .object(let members): members.allSatisfy { $0.key.isConstant && $0.value.isConstant }
+    case .variable, .reference, .call, .template: false
+    }
+  }
 }

@@ -195,8 +195,7 @@ struct Planner {
     var operands: [(key: Operand, value: Operand)] = []
     for member in members { operands.append((try value(member.key), try value(member.value))) }
     if let keys = Planner.constants(operands.map(\.key)),
-      let values = Planner.constants(operands.map(\.value)),
-      Set(keys).count == keys.count
+      let values = Planner.constants(operands.map(\.value))
     {
       return .constant(.object(ObjectValue(Array(zip(keys, values)))))
     }

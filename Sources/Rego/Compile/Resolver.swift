@@ -9,8 +9,6 @@ struct Resolver {
   private var scopes: [[String: Local]] = [[:]]
   /// The name of each slot, for messages; nil for those that have none.
   private(set) var slots: [String?] = []
-  /// Slots of variables that are assigned with `:=`, each by itself and not within a pattern.
-  private(set) var assigned: Set<Int> = []
 
   /// A variable of one scope, and how it came to be there.
   private struct Local {
@@ -72,6 +70,9 @@ struct Resolver {
     return name == "data" ? (.data, []) : nil
   }
 
+  /// Whether no rule, import or variable hides the builtin of a name.
+  private func isBuiltin(_ name: String) -> Bool { local(name) == nil && global(name) == nil }
+
   func error(
     _ code: RegoSyntaxError.Code, _ message: String, at location: Location
   ) -> RegoSyntaxError {
@@ -112,6 +113,10 @@ struct Resolver {
 
   private mutating func kind(_ expression: Expression) throws(RegoSyntaxError) -> ResolvedExpression.Kind {
     switch expression.kind {
+    case .term(.call("print", let arguments, _)) where isBuiltin("print"):
+      // What it would print nobody reads, so that nothing is evaluated for it; names are looked at all the same.
+      _ = try terms(arguments)
+      return .term(.constant(.bool(true)))
     case .term(.call(let name, let arguments, let location)):
       return try statement(try call(name, arguments, location, isStatement: true))
     case .term(let term): return .term(try self.term(term))
@@ -120,7 +125,6 @@ struct Resolver {
       let value = try term(right)
       try declareAll(in: left, .assigned, expression.location)
       let target = try term(left)
-      if case .slot(let slot) = target { assigned.insert(slot) }
       return .unify(target, value)
     case .declare: return .term(.constant(.bool(true)))
     case .some(let key, let value, let domain):
@@ -271,10 +275,9 @@ struct Resolver {
     case .object(let members):
       var out: [(key: Resolved, value: Resolved)] = []
       for member in members { out.append((try self.term(member.key), try self.term(member.value))) }
-      // Two values of one key are a conflict when they meet, not here.
+      // Of two values of one key the last counts.
       if let keys = Self.constants(out.map(\.key)), let values = Self.constants(out.map(\.value)) {
-        let object = ObjectValue(Array(zip(keys, values)))
-        if object.count == keys.count { return .constant(.object(object)) }
+        return .constant(.object(ObjectValue(Array(zip(keys, values)))))
       }
       return .object(out)
     case .arrayComprehension(let head, let body, let location):

@@ -51,6 +51,6 @@ public struct Evaluation {
 
 extension Evaluation {
   /// What this evaluator is called: whatever of it could give another answer or use another budget changes the number, and
-  /// the release of the time zones is part of it.
+  /// the release of the time zones is part of it. The tables of Unicode are the number's own.
   public static var version: String { "openexec-rego-1+tzdata-\(TimeZoneData.version)" }
 }

@@ -11,7 +11,7 @@ enum Format {
     case .null: return "null"
     case .bool(let flag): return flag ? "true" : "false"
     case .number(let number): return number.text
-    case .string(let text): return quoted(text)
+    case .string(let text): return GoQuote.text(text, isASCII: false)
     case .array(let values): return "[" + values.map(rego).joined(separator: ", ") + "]"
     case .object(let object):
       return "{" + object.members.map { "\(rego($0.key)): \(rego($0.value))" }.joined(separator: ", ") + "}"

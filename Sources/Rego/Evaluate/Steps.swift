@@ -87,8 +87,8 @@ extension Machine {
       return put(try checked(.set(SetValue(values(operands, frame)))), slot, frame)
     case .object(let members, let slot):
       try spend(bytes: 32 * members.count)
-      let made = try object(members.map { (value($0.key, frame), value($0.value, frame)) })
-      return put(try checked(made), slot, frame)
+      let made = ObjectValue(members.map { (value($0.key, frame), value($0.value, frame)) })
+      return put(try checked(.object(made)), slot, frame)
     case .comprehension(let kind, let inner, let key, let result, let slot):
       return put(try checked(try comprehension(kind, inner, key, result, frame)), slot, frame)
     case .template(let parts, let slot): return put(.string(try template(parts, frame)), slot, frame)

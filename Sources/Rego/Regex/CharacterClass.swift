@@ -51,57 +51,27 @@ struct CharacterClass: Sendable, Equatable {
     return CharacterClass(out)
   }
 
-  /// With the other case of every letter: ASCII's, and what Unicode maps to one scalar.
+  /// With the other cases of every letter.
   var folded: CharacterClass {
     var out = ranges
     for range in ranges {
-      // Ranges of all of Unicode have both cases already.
+      // Ranges of all of Unicode have every case already.
       guard range.count < 4096 else { continue }
-      for value in range {
-        guard let scalar = Unicode.Scalar(value) else { continue }
-        for text in [scalar.properties.lowercaseMapping, scalar.properties.uppercaseMapping] {
-          let mapped = text.unicodeScalars
-          if mapped.count == 1, let other = mapped.first?.value, other != value { out.append(other...other) }
-        }
-      }
+      for value in range { out += UnicodeTables.folded(value).map { $0...$0 } }
     }
     return CharacterClass(out)
   }
 }
 
-/// Unicode's general categories, from the standard library's tables.
+/// Unicode's general categories, by their names in patterns.
 enum UnicodeClasses {
   static func named(_ name: String) -> CharacterClass? {
     if name == "Any" { return .any }
-    guard let categories = categories[name] else { return nil }
-    var ranges: [ClosedRange<UInt32>] = []
-    for value in UInt32(0)...CharacterClass.last {
-      guard let scalar = Unicode.Scalar(value), categories.contains(scalar.properties.generalCategory) else {
-        continue
-      }
-      if let last = ranges.last, last.upperBound + 1 == value {
-        ranges[ranges.count - 1] = last.lowerBound...value
-      } else {
-        ranges.append(value...value)
-      }
+    // One letter names all categories that begin with it; what is not assigned has no name.
+    let found = UnicodeTables.categories.indices.filter { number in
+      let category = UnicodeTables.categories[number]
+      return category != "Cn" && (category == name || String(category.prefix(1)) == name)
     }
-    return CharacterClass(ranges)
+    return found.isEmpty ? nil : UnicodeTables.characters(in: found)
   }
-
-  private static let categories: [String: [Unicode.GeneralCategory]] = {
-    let single: [String: Unicode.GeneralCategory] = [
-      "Lu": .uppercaseLetter, "Ll": .lowercaseLetter, "Lt": .titlecaseLetter, "Lm": .modifierLetter,
-      "Lo": .otherLetter, "Mn": .nonspacingMark, "Mc": .spacingMark, "Me": .enclosingMark,
-      "Nd": .decimalNumber,
-      "Nl": .letterNumber, "No": .otherNumber, "Pc": .connectorPunctuation, "Pd": .dashPunctuation,
-      "Ps": .openPunctuation, "Pe": .closePunctuation, "Pi": .initialPunctuation, "Pf": .finalPunctuation,
-      "Po": .otherPunctuation, "Sm": .mathSymbol, "Sc": .currencySymbol, "Sk": .modifierSymbol,
-      "So": .otherSymbol, "Zs": .spaceSeparator, "Zl": .lineSeparator, "Zp": .paragraphSeparator,
-      "Cc": .control,
-      "Cf": .format, "Cs": .surrogate, "Co": .privateUse,
-    ]
-    var out = single.mapValues { [$0] }
-    for (name, category) in single { out[String(name.prefix(1)), default: []].append(category) }
-    return out
-  }()
 }

@@ -129,7 +129,11 @@ extension YAMLReader {
     let trimmed = whole.drop { $0 == UInt8(ascii: "0") }
     var literal = sign + (trimmed.isEmpty ? "0" : String(decoding: trimmed, as: UTF8.self))
     if !fraction.isEmpty { literal += "." + String(decoding: fraction, as: UTF8.self) }
-    return .some(Number(literal: literal + exponent))
+    // As in OPA, whose reader makes doubles of them.
+    guard case .decimal(let value)? = Number(literal: literal + exponent) else {
+      return .some(Number(literal: literal + exponent))
+    }
+    return .some(Number(value.double))
   }
 
   // MARK: Quoted

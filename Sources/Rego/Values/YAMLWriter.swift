@@ -108,7 +108,7 @@ enum YAMLWriter {
 
   /// Whether a reader could take the text for something else than a string, readers of YAML 1.1 too.
   private static func isAmbiguous(_ text: String) -> Bool {
-    switch text.lowercased() {
+    switch UnicodeTables.lower(text) {
     case "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "<<", ".inf", "+.inf", "-.inf",
       ".nan":
       return true

@@ -1,0 +1,123 @@
+import Testing
+
+@testable import Rego
+
+/// `sprintf` is Go's `fmt.Sprintf` of what OPA hands to it: whole numbers, doubles, and for everything else its text.
+struct SprintfTests {
+  @Test(
+    "what is printed is what Go prints",
+    arguments: [
+      (#"sprintf("%d", [1])"#, #""1""#),
+      (#"sprintf("%d", ["a"])"#, #""%!d(string=a)""#),
+      (#"sprintf("%s", [1])"#, #""%!s(int=1)""#),
+      (#"sprintf("%s", [1.5])"#, #""%!s(float64=1.5)""#),
+      (#"sprintf("%t", [true])"#, #""%!t(string=true)""#),
+      (#"sprintf("%v", [true])"#, #""true""#),
+      (#"sprintf("%s", [null])"#, #""null""#),
+      (#"sprintf("%v %v", [1, "a"])"#, #""1 a""#),
+      (#"sprintf("%v", [[1, "a", {"b": null}]])"#, #""[1, \"a\", {\"b\": null}]""#),
+      (#"sprintf("%v", [{1, 2}])"#, #""{1, 2}""#),
+      (#"sprintf("%v", [set()])"#, #""set()""#),
+      (#"sprintf("%v", [1234567.5])"#, #""1.2345675e+06""#),
+      (#"sprintf("%v", [1.0])"#, #""1""#),
+      (#"sprintf("%v", [100000.5])"#, #""100000.5""#),
+      (#"sprintf("%v", [0.00001])"#, #""1e-05""#),
+      (#"sprintf("%v", [1e21])"#, #""1e+21""#),
+      (#"sprintf("%d", [1e3])"#, #""%!d(float64=1000)""#),
+      (#"sprintf("%d", [1.5])"#, #""%!d(float64=1.5)""#),
+      (#"sprintf("%.2f", [3])"#, #""%!f(int=03)""#),
+      (#"sprintf("%f", [3])"#, #""%!f(int=3)""#),
+      (#"sprintf("%.2f", [3.14159])"#, #""3.14""#),
+      (#"sprintf("%.0f", [2.5])"#, #""2""#),
+      (#"sprintf("%.0f", [3.5])"#, #""4""#),
+      (#"sprintf("%6.2f|", [3.14159])"#, #""  3.14|""#),
+      (#"sprintf("%-8.2f|", [3.14159])"#, #""3.14    |""#),
+      (#"sprintf("%08.3f", [-3.14159])"#, #""-003.142""#),
+      (#"sprintf("%+.1f", [2.55])"#, #""+2.5""#),
+      (#"sprintf("%e", [123456.789])"#, #""1.234568e+05""#),
+      (#"sprintf("%.3e", [0.00012345])"#, #""1.234e-04""#),
+      (#"sprintf("%g", [1e-7])"#, #""1e-07""#),
+      (#"sprintf("%g", [100000.0])"#, #""100000""#),
+      (#"sprintf("%g", [1000000.0])"#, #""1e+06""#),
+      (#"sprintf("%.3g", [1234.5678])"#, #""1.23e+03""#),
+      (#"sprintf("%G", [1e-7])"#, #""1E-07""#),
+      (#"sprintf("%x", [255])"#, #""ff""#),
+      (#"sprintf("%X", [255])"#, #""FF""#),
+      (#"sprintf("%#x", [255])"#, #""0xff""#),
+      (#"sprintf("%08b", [5])"#, #""00000101""#),
+      (#"sprintf("%#b", [5])"#, #""0b101""#),
+      (#"sprintf("%o", [8])"#, #""10""#),
+      (#"sprintf("%#o", [8])"#, #""010""#),
+      (#"sprintf("%O", [8])"#, #""0o10""#),
+      (#"sprintf("%c", [65])"#, #""A""#),
+      (#"sprintf("%q", [65])"#, #""'A'""#),
+      (#"sprintf("%U", [9731])"#, #""U+2603""#),
+      (#"sprintf("%#U", [9731])"#, #""U+2603 '☃'""#),
+      (#"sprintf("%q", ["a\"b\n"])"#, #""\"a\\\"b\\n\"""#),
+      (#"sprintf("%q", [["a"]])"#, #""\"[\\\"a\\\"]\"""#),
+      (#"sprintf("%#q", ["ab"])"#, #""`ab`""#),
+      (#"sprintf("%+q", ["é"])"#, #""\"\\u00e9\"""#),
+      (#"sprintf("%x", ["hi"])"#, #""6869""#),
+      (#"sprintf("% x", ["hi"])"#, #""68 69""#),
+      (#"sprintf("%#x", ["hi"])"#, #""0x6869""#),
+      (#"sprintf("%x", [[1]])"#, #""5b315d""#),
+      (#"sprintf("%5d|%-5d|%05d", [42, 42, 42])"#, #""   42|42   |00042""#),
+      (#"sprintf("%+d % d", [42, 42])"#, #""+42  42""#),
+      (#"sprintf("%+d", [-42])"#, #""-42""#),
+      (#"sprintf("%.5d", [42])"#, #""00042""#),
+      (#"sprintf("%8.5d|", [42])"#, #""   00042|""#),
+      (#"sprintf("%5s|%-5s|", ["ab", "ab"])"#, #""   ab|ab   |""#),
+      (#"sprintf("%.2s", ["héllo"])"#, #""hé""#),
+      (#"sprintf("%05s", ["ab"])"#, #""000ab""#),
+      (#"sprintf("%5t", [true])"#, #""%!t(string= true)""#),
+      (#"sprintf("%%", [])"#, #""%""#),
+      (#"sprintf("%d%%", [5])"#, #""5%""#),
+      (#"sprintf("%z", [1])"#, #""%!z(int=1)""#),
+      (#"sprintf("%d", [])"#, #""%!d(MISSING)""#),
+      (#"sprintf("%", [])"#, #""%!(NOVERB)""#),
+      (#"sprintf("a", [1, "x"])"#, #""a%!(EXTRA int=1, string=x)""#),
+      (#"sprintf("%[2]d %[1]d", [1, 2])"#, #""2 1""#),
+      (#"sprintf("%[3]d", [1])"#, #""%!d(BADINDEX)""#),
+      (#"sprintf("%[1]d %d", [1, 2])"#, #""1 2""#),
+      (#"sprintf("%[x]d", [1])"#, #""%!d(BADINDEX)""#),
+      (#"sprintf("%*d", [5, 42])"#, #""   42""#),
+      (#"sprintf("%-*d|", [5, 42])"#, #""42   |""#),
+      (#"sprintf("%.*f", [2, 3.14159])"#, #""3.14""#),
+      (#"sprintf("%*d", ["a", 42])"#, #""%!(BADWIDTH)42""#),
+      (#"sprintf("%T", [1])"#, #""int""#),
+      (#"sprintf("%T", [1.5])"#, #""float64""#),
+      (#"sprintf("%T", ["a"])"#, #""string""#),
+      (#"sprintf("%T", [[1]])"#, #""string""#),
+      (#"sprintf("%T", [123456789012345678901234567890])"#, #""*big.Int""#),
+      (#"sprintf("%d", [123456789012345678901234567890])"#, #""123456789012345678901234567890""#),
+      (#"sprintf("%s", [123456789012345678901234567890])"#, #""123456789012345678901234567890""#),
+      (#"sprintf("%x", [18446744073709551616])"#, #""10000000000000000""#),
+      (
+        #"sprintf("%f", [123456789012345678901234567890])"#, #""%!f(big.Int=123456789012345678901234567890)""#
+      ),
+      (#"sprintf("%v", [1e400])"#, #""1e400""#),
+      (#"sprintf("%+v", [5])"#, #""5""#),
+      (#"sprintf("%#v", ["a"])"#, #""\"a\"""#),
+      (#"sprintf("%s", [{"a": 1.0}])"#, #""{\"a\": 1.0}""#),
+      (#"sprintf("%s", ["a%"])"#, #""a%""#),
+      (#"sprintf("%d", [-9223372036854775808])"#, #""-9223372036854775808""#),
+      (#"sprintf("%b", [-5])"#, #""-101""#),
+      (#"sprintf("%x", [-255])"#, #""-ff""#),
+      (#"sprintf("%e", [5])"#, #""%!e(int=5)""#),
+      (#"sprintf("%v", ["é"])"#, #""é""#),
+      (#"sprintf("%6.3v|", [3.14159])"#, #""  3.14|""#),
+      (#"sprintf("%6v|", ["ab"])"#, #""    ab|""#),
+      (#"sprintf("%!", [1])"#, #""%!!(int=1)""#),
+    ])
+  func printed(term: String, text: String) throws { #expect(try TermRun.text(of: term) == text, "\(term)") }
+
+  @Test("a width is paid for before it is written")
+  func budget() {
+    #expect(throws: EvaluationError.budget("more bytes than the budget has")) {
+      try TermRun.value(of: #"sprintf("%1000000d", [1])"#, bytes: 1 << 16)
+    }
+    #expect(throws: EvaluationError.budget("more bytes than the budget has")) {
+      try TermRun.value(of: #"sprintf("%.*f", [900000, 0.5])"#, bytes: 1 << 16)
+    }
+  }
+}
