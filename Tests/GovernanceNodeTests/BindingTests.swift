@@ -168,7 +168,7 @@ struct BindingTests {
     let known = rig.node.oldestCertificate(of: .node("node1"))
     let before = try #require(known)
     rig.node.host.certificateBegins = before.advanced(by: .seconds(-1))
-    #expect(replaced()["node1"] == false)
+    #expect(replaced() == ["node1": false], "then it is connected to nobody for that")
     rig.node.host.certificateBegins = before
     #expect(replaced()["node1"] == true)
     let peer = try #require(NodeID(rawValue: 2))
