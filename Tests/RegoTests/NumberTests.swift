@@ -92,7 +92,7 @@ struct NumberTests {
     arguments: [
       (1.0, "1"), (-0.5, "-0.5"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-6, "0.000001"),
       (1e-7, "1e-07"),
-      (1.5e300, "1.5e+300"), (5e-324, "5e-324"), (0.1, "0.1"),
+      (1.5e300, "1.5e+300"), (Double.leastNonzeroMagnitude, "5e-324"), (0.1, "0.1"),
     ])
   func doubleText(value: Double, text: String) throws {
     #expect(try #require(Number(value)).text == text)
