@@ -35,6 +35,9 @@ extension Session {
   private func followed(_ answers: [Heard]) -> Duration? {
     let good = answers.filter { $0.message != nil }
     guard good.count >= threshold else { return good.isEmpty ? nil : .seconds(1) }
+    // Where they do not show the same, the others are to say whose word it is.
+    let shown = good.compactMap { $0.message.map { ($0.refusedCertificates.count, $0.lifts.count) } }
+    if let first = shown.first, shown.contains(where: { $0 != first }) { return .seconds(1) }
     return answers.contains { $0.node.name == nodes.first?.name } ? .zero : .milliseconds(250)
   }
 
@@ -60,8 +63,9 @@ extension Session {
         + heard.joined(separator: "; "))
   }
 
-  /// Takes all keys that follow `key`, and all refusals and lifts, whoever shows them: each is proven, so that nobody need be
-  /// believed, and who keeps one back is made up for by the others. Who shows what is not proven is named and asked last.
+  /// Takes all keys that follow `key`, whoever shows them: each is proven, so that nobody need be believed, and who keeps one
+  /// back is made up for by the others. Of refusals and lifts it takes what as many show as sign. Who shows what is not proven is
+  /// named and asked last.
   private func follow(_ answers: [Heard], from key: ClusterKey) throws -> ClusterKey {
     hasFollowed = true
     var key = key
@@ -78,14 +82,15 @@ extension Session {
     }
     if hasNewKey { try key.write(folder: identity.folder) }
     pinned = key
-    var hasNewRefusal = false
+    var said: [RefusedCertificates.Shown] = []
     for (node, message) in shown {
       do {
-        if try refused.follow(message.refusedCertificates, lifts: message.lifts, key) { hasNewRefusal = true }
+        said.append(try refused.read(message.refusedCertificates, lifts: message.lifts, key))
       } catch {
         distrust(node, "\(error)")
       }
     }
+    let hasNewRefusal = refused.take(said, threshold: threshold)
     try refused.write()
     // The nodes that were just asked may themselves be ones whose certificates are refused.
     if hasNewRefusal { drop() }

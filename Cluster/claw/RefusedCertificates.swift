@@ -10,7 +10,7 @@ import Wire
 /// Every refusal is kept by the incident's id until its lift is proven. That a node does not show it takes nothing back: it may
 /// be keeping it back. A lift is kept as well, so that who shows the old refusal again is not heeded.
 struct RefusedCertificates {
-  private struct Entry: Equatable {
+  fileprivate struct Entry: Equatable {
     let principal: Principal
     let before: Timestamp
     /// Nil in files of programs that kept none: such a refusal stays until the ledger shows it with its id.
@@ -69,14 +69,19 @@ struct RefusedCertificates {
     Array(entries.filter { !$0.isLifted }.compactMap(\.incident).suffix(CheckpointRequest.maximumHeld))
   }
 
-  /// Takes what a node shows, each proven by the ledger; nobody need be believed for it.
+  /// What one node shows.
+  struct Shown {
+    fileprivate var refusals: [Entry] = []
+    fileprivate var lifted: [String] = []
+  }
+
+  /// Reads what a node shows, and checks that each is a leaf of the ledger.
   ///
   /// - Parameters:
   ///   - shown: proofs of the refusals that are in force.
   ///   - lifts: proofs of lifts of what is held.
-  /// - Returns: true where a refusal is new.
-  mutating func follow(_ shown: [String], lifts: [String], _ key: ClusterKey) throws -> Bool {
-    var isNew = false
+  func read(_ shown: [String], lifts: [String], _ key: ClusterKey) throws -> Shown {
+    var out = Shown()
     for text in shown.prefix(Self.limit) {
       let act = try incident(text, key, "certificates as refused that the ledger does not refuse")
       guard case .certificates(of: let principal, before: let before) = act.target else {
@@ -85,15 +90,31 @@ struct RefusedCertificates {
           "a node shows certificates as refused that the ledger does not refuse: \(act.incidentID) refuses none"
         )
       }
-      if add(Entry(principal: principal, before: before, incident: act.incidentID)) { isNew = true }
+      out.refusals.append(Entry(principal: principal, before: before, incident: act.incidentID))
     }
     for text in lifts.prefix(Self.limit) {
       let act = try incident(text, key, "a refusal of certificates as lifted that the ledger has not lifted")
-      for position in entries.indices where !entries[position].isLifted {
-        guard let id = entries[position].incident, act.lifts.contains(id) else { continue }
-        entries[position].isLifted = true
-        isWritten = false
-      }
+      out.lifted += act.lifts
+    }
+    return out
+  }
+
+  /// Takes what as many nodes show as sign, of which one at least is honest: that something is a leaf does not say that it took
+  /// effect, since a leader that lies can write down what the state refuses.
+  ///
+  /// - Returns: true where a refusal is new.
+  mutating func take(_ shown: [Shown], threshold: Int) -> Bool {
+    var isNew = false
+    for entry in shown.flatMap(\.refusals)
+    where shown.count(where: { $0.refusals.contains(entry) }) >= threshold {
+      if add(entry) { isNew = true }
+    }
+    for position in entries.indices where !entries[position].isLifted {
+      guard let id = entries[position].incident,
+        shown.count(where: { $0.lifted.contains(id) }) >= threshold
+      else { continue }
+      entries[position].isLifted = true
+      isWritten = false
     }
     return isNew
   }

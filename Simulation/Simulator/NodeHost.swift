@@ -176,7 +176,7 @@ extension NodeHost {
       case .falseConsent: .consent
       case .equivocate, .garbageShares, .declineAll, .censor, .replay, .falseTime, .spoilJobs, .higherTerms,
         .falseAcknowledgements, .forge, .invent, .askTwice, .twoStories, .otherAttachments, .spoilStates,
-        .forget, .oneTermMore, .oldShares, .oldRestrictions, .extremeNumbers:
+        .forget, .oneTermMore, .oldShares, .oldRestrictions, .extremeNumbers, .lockOut:
         nil
       }
     guard let kind else { return }

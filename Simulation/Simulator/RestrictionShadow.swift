@@ -1,3 +1,4 @@
+import Canonical
 import ClawShield
 import GovernanceNode
 import Raft
@@ -13,16 +14,19 @@ import Wire
 /// a final leaf before the removal holds it; nor of a refusal of certificates beyond which they have signed another.
 /// What one operator alone has signed, where it takes two, and what is of nobody, binds no honest party.
 struct RestrictionShadow: Sendable {
-  private var bound: [NodeID: [String]] = [:]
+  private var bound: [NodeID: [(id: String, passesAt: UInt64)]] = [:]
   /// What each question's lease forbids, and the size of its note.
   private var asked: [SigningQuestion: (named: [String], size: UInt64)] = [:]
 
   /// What liars have shown of one operator alone, or of nobody: no honest party is bound by it.
   var forged: [String] = []
 
-  /// A party has told somebody that it is bound. What is wrong with that, or nil.
-  mutating func binds(_ party: NodeID, _ id: String) -> String? {
-    if bound[party]?.contains(id) != true { bound[party, default: []].append(id) }
+  /// A party has told somebody that it is bound. From `passesAt` on no token is left that it forbids, and what a log holds, final
+  /// or not yet, leases need not name. What is wrong with that, or nil.
+  mutating func binds(_ party: NodeID, _ id: String, passesAt: UInt64) -> String? {
+    if bound[party]?.contains(where: { $0.id == id }) != true {
+      bound[party, default: []].append((id, passesAt))
+    }
     return forged.contains(id)
       ? "is bound by \(id), which one operator alone signed, or which is of nobody" : nil
   }
@@ -41,12 +45,14 @@ struct RestrictionShadow: Sendable {
   /// token. What is wrong with the lease that it signs, or nil. Not judged where it was asked for none.
   func objection(
     to answer: SignAnswer, of party: NodeID, to coordinator: NodeID, unlisted: [String],
-    lifted: [(id: String, leaf: UInt64)]
+    lifted: [(id: String, leaf: UInt64)], at time: UInt64
   ) -> (isJudged: Bool, what: String?) {
     let question = SigningQuestion(
       party: party, coordinator: coordinator, term: answer.term, round: answer.round, session: answer.session)
     guard !answer.share.isEmpty, let (named, size) = asked[question] else { return (false, nil) }
-    if let id = bound[party]?.first(where: { !named.contains($0) && !unlisted.contains($0) }) {
+    if let id = bound[party]?.first(where: {
+      $0.passesAt > time && !named.contains($0.id) && !unlisted.contains($0.id)
+    })?.id {
       return (true, "is bound by \(id), and signs a lease that does not name it")
     }
     if let id = named.first(where: forged.contains) {
@@ -69,7 +75,8 @@ extension World {
   /// An honest party says something.
   func watchRestrictions(of party: NodeID, _ message: PeerMessage, to peer: NodeID) {
     if let told = message.restrictionBound {
-      let what = restrictions.binds(party, told.incidentID)
+      let what = restrictions.binds(
+        party, told.incidentID, passesAt: passes(told.incidentID, after: time))
       if !restrictions.forged.isEmpty, isHonest(party) {
         oracles.lockedOut(byOne: what != nil, "node \(party.rawValue) \(what ?? "")", at: time)
       }
@@ -78,7 +85,7 @@ extension World {
     let (isJudged, what) = restrictions.objection(
       to: answer, of: party, to: peer,
       unlisted: unlisted,
-      lifted: (oracles.audit?.lifted ?? []) + voided)
+      lifted: (oracles.audit?.lifted ?? []) + voided, at: time)
     guard isJudged else { return }
     oracles.evaluated("acknowledged restrictions hold")
     guard let what else { return }
@@ -90,6 +97,19 @@ extension World {
     operators.signings.dismissed.compactMap { id, principal in
       guard oracles.audit?.holds(id) != true else { return nil }
       return oracles.audit?.removal(of: principal).map { (id, $0) }
+    }
+  }
+
+  /// When no token is left that a restriction forbids which binds from `time` on; never of what leases name until it is lifted.
+  private func passes(_ id: String, after time: UInt64) -> UInt64 {
+    let acts = signedRestrictions.compactMap { try? JSON.parse($0.statement)["content"] }
+    guard let act = acts.first(where: { $0["incident_id"]?.string == id }),
+      let target = act["target"]?.string.flatMap(IncidentTarget.init(text:))
+    else { return .max }
+    switch target {
+    case .all, .certificates(of: .node, before: _): return .max
+    // No token lives longer than fifteen minutes.
+    case .tenant, .principal, .token, .certificates: return time + 900_000_000_000
     }
   }
 

@@ -147,6 +147,11 @@ extension ShieldState: CustomStringConvertible {
     incident(incidentID).map { $0.liftedBy == nil } ?? false
   }
 
+  /// The same of one restriction: another, or a breaker's, may have the id.
+  public func isRestricted(by incidentID: String, contentHash: Digest) -> Bool {
+    incident(incidentID).map { $0.liftedBy == nil && $0.origin == .signed(contentHash) } ?? false
+  }
+
   /// The restrictions in force, also those that leases do not name any more: what stops something first, then what is
   /// refused of certificates, each ascending by target; and how many are left out beyond `limit`. One on a token is over
   /// when no token from before it can be left: token ids are not given twice.

@@ -13,7 +13,7 @@ import Mutants
 public struct ProvenRestriction: Sendable {
   /// What it says.
   public let act: IncidentAct
-  let contentHash: Digest
+  public let contentHash: Digest
   let lines: [StatementSignature]
 
   /// Checks the signatures; nil where the act restricts nothing.
@@ -93,8 +93,10 @@ extension ShieldState {
 
   private func voids(_ restriction: ProvenRestriction) -> Refusal? {
     do throws(Refusal) {
-      // By whoever was enrolled when they signed, as they say: that their time ends later takes nothing back.
-      try requirePeople(restriction, at: restriction.act.signedAt)
+      // By whoever was enrolled when they signed, as they say: that their time ends later takes nothing back. Who was
+      // enrolled no more a day before says so in vain: no statement is valid for longer.
+      let dayBefore = logTime.advanced(by: Interval(nanoseconds: -Floor.maximumValidity.nanoseconds))
+      try requirePeople(restriction, at: max(restriction.act.signedAt, dayBefore))
       if let refusal = certificatesRefusal(restriction.act) { throw refusal }
       try requireIncidentRoom(for: restriction.act.target, among: capacity.boundIncidents(semantics))
       return nil

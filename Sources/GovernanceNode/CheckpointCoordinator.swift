@@ -174,6 +174,7 @@ extension GovernanceNode {
       current.pending.removeAll()
       var signature: SchnorrSignature<Suite>?
       var own: SignCall?
+      let proofs = current.note.lease == nil ? [] : restrictions.proofs()
       for effect in pending {
         switch effect {
         case .request(let party, let session, let package):
@@ -182,7 +183,7 @@ extension GovernanceNode {
             term: raft.currentTerm.rawValue, round: current.number, session: UInt64(session),
             text: current.text, commitments: package.commitments.map(\.encoding),
             restrictions: current.note.lease == nil ? [] : current.restrictions.json.canonicalBytes(),
-            proofs: current.note.lease == nil ? [] : restrictions.statements)
+            proofs: proofs)
           if party == signer.party {
             own = call
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {

@@ -72,7 +72,7 @@ extension GovernanceNode {
       answer.except = leaves.map(\.value)
     case .declineLease:
       answer.declined = "lease"
-      answer.restrictions = restrictions.statements
+      answer.restrictions = restrictions.proofs()
     case .refuse(let reason):
       answer.declined = "other"
       effects.notices.append(.warning("no share for round \(waiting.call.round): \(reason)"))
@@ -261,7 +261,7 @@ extension GovernanceNode {
       var answer = share.answer
       answer.share = []
       answer.declined = "lease"
-      answer.restrictions = restrictions.statements
+      answer.restrictions = restrictions.proofs()
       answer.signature = identity.partyKey.sign(declineStatement(answer)).bytes
       deliver(answer, to: share.coordinator, using: &random, into: &effects)
     }

@@ -3,6 +3,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 // What binds a party has to come into the log. The operator's call brings it once; the node that took it may stop, its
 // leader may change or hold it back. So whoever is bound by what its log lacks goes on proposing it: a leader by itself,
 // the others by forwarding it, as they do what clients bring, with the same consequences for a leader that does not take

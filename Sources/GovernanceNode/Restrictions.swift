@@ -29,6 +29,8 @@ struct BoundRestrictions: Sendable {
   struct Vigil: Sendable {
     let key: CallKey
     let incidentID: String
+    /// Of what was signed: another restriction may have the same id.
+    let contentHash: Digest
     /// Whether leases name it: where they do not, no earlier one need end.
     let isListed: Bool
     var bound: [NodeID]
@@ -68,8 +70,29 @@ struct BoundRestrictions: Sendable {
     }
   }
 
-  /// What proves them to others.
-  var statements: [StatementRequest] { bound.map(\.statement) }
+  /// The largest statement, with its reason, that binds: all that a party holds must fit into its memory, and each into a
+  /// message beside what else that says.
+  static var maximumBytes: Int { 16 << 10 }
+  /// About how many bytes of them one message proves.
+  private static var provenBytes: Int { 1 << 20 }
+  /// Where the next proofs begin.
+  private var nextProof = 0
+
+  /// What proves them to others, as many as one message holds; the next call goes on after them, so that whoever asks often
+  /// enough is shown all.
+  mutating func proofs() -> [StatementRequest] {
+    var out: [StatementRequest] = []
+    var bytes = 0
+    for _ in bound.indices {
+      if nextProof >= bound.count { nextProof = 0 }
+      let statement = bound[nextProof].statement
+      bytes += statement.statement.count + statement.attachment.count
+      guard out.isEmpty || bytes <= Self.provenBytes else { break }
+      out.append(statement)
+      nextProof += 1
+    }
+    return out
+  }
 
   func contains(_ id: String) -> Bool { held(id) != nil }
   func held(_ id: String) -> ProvenRestriction? { bound.first { $0.act.incidentID == id }?.restriction }
@@ -182,7 +205,8 @@ extension GovernanceNode {
   /// its clock that keeps it from a lease with them (Decision 030). Whether it is bound by something new.
   @discardableResult
   mutating func bind(statement: [UInt8], attachment: [UInt8], into effects: inout NodeEffects) -> Bool {
-    guard let signed = try? Statements.incident(statement), signed.content.kind.isRestriction,
+    guard statement.count + attachment.count <= BoundRestrictions.maximumBytes,
+      let signed = try? Statements.incident(statement), signed.content.kind.isRestriction,
       mayBind(signed.content.incidentID), let restriction = ProvenRestriction(signed, cluster: cluster)
     else { return false }
     #if SIMULATION
@@ -233,9 +257,10 @@ extension GovernanceNode {
   ) {
     bind(statement: shown.statement, attachment: shown.attachment, into: &effects)
     guard let act = try? Statements.incident(shown.statement) else { return }
-    let id = act.content.incidentID
-    if restrictions.isDurable(act.content) || overlay.final.isRestricted(by: id) {
-      acknowledgeRestriction(id, to: sender, into: &effects)
+    if restrictions.isDurable(act.content)
+      || overlay.final.isRestricted(by: act.content.incidentID, contentHash: act.contentHash)
+    {
+      acknowledgeRestriction(act.content.incidentID, act.contentHash, to: sender, into: &effects)
     } else {
       restrictions.ask(act.content, by: sender)
     }
@@ -244,17 +269,24 @@ extension GovernanceNode {
   mutating func onRestrictionDurable(
     _ id: String, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    for peer in restrictions.durable(id) { acknowledgeRestriction(id, to: peer, into: &effects) }
-    noteBound(id, by: raft.id)
+    let waiting = restrictions.durable(id)
+    guard let hash = restrictions.held(id)?.contentHash else { return }
+    for peer in waiting { acknowledgeRestriction(id, hash, to: peer, into: &effects) }
+    noteBound(id, hash, by: raft.id)
   }
 
-  private func boundStatement(_ id: String) -> [UInt8] {
-    Array("openexec/v1/bound\n\(cluster.hex)\n\(id)".utf8)
+  /// What a party signs: the id, and which restriction of that id. Programs before said the id alone.
+  private func boundStatement(_ id: String, _ contentHash: [UInt8]) -> [UInt8] {
+    let named = contentHash.isEmpty ? "" : "\n\(Hex.encode(contentHash))"
+    return Array("openexec/v1/bound\n\(cluster.hex)\n\(id)\(named)".utf8)
   }
 
-  private func acknowledgeRestriction(_ id: String, to peer: NodeID, into effects: inout NodeEffects) {
-    let signature = identity.partyKey.sign(boundStatement(id))
-    let message = RestrictionBound(incidentID: id, signature: signature.bytes)
+  private func acknowledgeRestriction(
+    _ id: String, _ contentHash: Digest, to peer: NodeID, into effects: inout NodeEffects
+  ) {
+    let signature = identity.partyKey.sign(boundStatement(id, contentHash.bytes))
+    let message = RestrictionBound(
+      incidentID: id, signature: signature.bytes, contentHash: contentHash.bytes)
     effects.messages.append((peer, PeerMessage.restrictionBound(message)))
   }
 
@@ -264,17 +296,20 @@ extension GovernanceNode {
     // Of a party that is known by hand alone nothing can be judged yet, and nothing counts.
     guard let key = partyKey(of: sender) else { return }
     guard let signature = Signature(bound.signature),
-      key.verifies(signature, over: boundStatement(bound.incidentID))
+      bound.contentHash.isEmpty || Digest(bound.contentHash) != nil,
+      key.verifies(signature, over: boundStatement(bound.incidentID, bound.contentHash))
     else {
       effects.notices.append(.evidence("\(sender) acknowledged a restriction without its signature"))
       return
     }
-    noteBound(bound.incidentID, by: sender)
+    noteBound(bound.incidentID, Digest(bound.contentHash), by: sender)
   }
 
-  private mutating func noteBound(_ id: String, by party: NodeID) {
+  /// A party is bound by a restriction; by any of its id, where an older program does not say by which.
+  private mutating func noteBound(_ id: String, _ contentHash: Digest?, by party: NodeID) {
     for position in restrictions.vigils.indices
     where restrictions.vigils[position].incidentID == id
+      && contentHash.map({ $0 == restrictions.vigils[position].contentHash }) ?? true
       && !restrictions.vigils[position].bound.contains(party)
     {
       restrictions.vigils[position].bound.append(party)
@@ -292,9 +327,16 @@ extension GovernanceNode {
     into effects: inout NodeEffects
   ) -> Bool {
     let act = signed.content
+    guard request.statement.count + request.attachment.count <= BoundRestrictions.maximumBytes else {
+      refuse(
+        call.key, .invalidArgument,
+        "expected a restriction of at most \(BoundRestrictions.maximumBytes) bytes with its reason, found "
+          + "\(request.statement.count + request.attachment.count)", into: &effects)
+      return false
+    }
     // An operator who was not answered asks again: by now the restriction may be final, and binds through
     // the log.
-    let isFinal = overlay.final.isRestricted(by: act.incidentID)
+    let isFinal = overlay.final.isRestricted(by: act.incidentID, contentHash: signed.contentHash)
     if !isFinal, restrictions.held(act.incidentID)?.act != act {
       guard let restriction = ProvenRestriction(signed, cluster: cluster) else { return false }
       if let refusal = overlay.final.refusal(toBringing: restriction, at: now.wall) {
@@ -312,7 +354,8 @@ extension GovernanceNode {
     let own = isFinal || restrictions.isDurable(act) ? [raft.id] : []
     restrictions.vigils.append(
       BoundRestrictions.Vigil(
-        key: call.key, incidentID: act.incidentID, isListed: act.target.concernsExecutors, bound: own,
+        key: call.key, incidentID: act.incidentID, contentHash: signed.contentHash,
+        isListed: act.target.concernsExecutors, bound: own,
         since: nil))
     let shown = RestrictionShown(statement: request.statement, attachment: request.attachment)
     for peer in peers { effects.messages.append((peer, PeerMessage.restriction(shown))) }

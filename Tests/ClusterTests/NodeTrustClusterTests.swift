@@ -54,7 +54,8 @@ struct NodeTrustClusterTests {
       LogLines(cluster.log("node-2")).has("certificate_renewed")
     }
     let revoked = try cluster.claw(
-      ["revoke-certificates", "node/node-2", "--since", "\(folder)/node.crt", "--id", "old-pair", "--json"],
+      ["revoke-certificates", "node/node-2", "--since", "\(folder)/node.crt", "--id", "old-pair", "--json"]
+        + second,
       as: Self.operator1)
     #expect(revoked.code == 0, "\(revoked.output)")
     let file = "\(cluster.folder)/agents/agent-1/certificates.json"

@@ -118,10 +118,10 @@ struct NodeTrustTests {
     let parties = try ScriptedParties()
     #expect(try answering(parties, first: "node-4") == "node-4")
     let proof = try parties.refuse("node-4", 3600, as: "r1")
-    parties.play([2]) { $0.refusals = [proof] }
-    // Who keeps it back answers first; two others have to be heard before it is enough.
+    parties.play([2, 3, 4]) { $0.refusals = [proof] }
+    // Who keeps it back answers first, and as many as sign before the last: they do not say the same, and so it is heard too.
     parties.play([2]) { $0.delay = .milliseconds(300) }
-    parties.play([3]) { $0.delay = .seconds(3) }
+    parties.play([3]) { $0.delay = .milliseconds(600) }
     #expect(try answering(parties, first: "node-1") == "node-1")
     #expect(try kept(parties)["node/node-4"]?.array?.first?["incident"]?.string == "r1")
     #expect(try answering(parties, first: "node-4") != "node-4", "its certificate is refused from here on")
@@ -150,7 +150,11 @@ struct NodeTrustTests {
       #expect(!FileManager.default.fileExists(atPath: file(parties)), "\(lie)")
     }
     // What another shows counts all the same.
+    // A leaf that fewer show as a refusal than sign may be one that the state refuses.
     parties.play([3, 4]) { $0.refusals = [proof] }
+    #expect(try parties.claw(["ledger", "checkpoint"]).code == 0)
+    #expect(!FileManager.default.fileExists(atPath: file(parties)))
+    parties.play([2, 3, 4]) { $0.refusals = [proof] }
     #expect(try parties.claw(["ledger", "checkpoint"]).code == 0)
     #expect(try kept(parties)["node/node-4"] != nil)
     parties.play([1]) {
@@ -183,8 +187,12 @@ struct NodeTrustTests {
     parties.play { $0.lifts = [("r1", later)] }
     #expect(try answering(parties, first: "node-4") != "node-4")
     let liftOfLater = try parties.lift(["r2", "another"])
-    parties.play([3]) { $0.lifts = [("r2", liftOfLater)] }
-    parties.play([1, 2, 4]) { $0.lifts = [] }
+    // Node 4 is asked nothing: the other three are as many as sign.
+    parties.play([2, 3]) { $0.lifts = [("r2", liftOfLater)] }
+    parties.play([1]) { $0.lifts = [] }
+    _ = try answering(parties, first: "node-1")
+    #expect(try kept(parties)["node/node-4"]?.array?.map { $0["lifted"]?.bool ?? false } == [false, false])
+    parties.play([1]) { $0.lifts = [("r2", liftOfLater)] }
     parties.play([1, 2]) { $0.delay = .milliseconds(300) }
     _ = try answering(parties, first: "node-1")
     #expect(try kept(parties)["node/node-4"]?.array?.map { $0["lifted"]?.bool ?? false } == [false, true])

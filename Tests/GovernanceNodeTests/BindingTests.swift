@@ -131,7 +131,9 @@ struct BindingTests {
     #expect(listed(rig) == ["by-third"])
     let waiting = CallKey(connection: 5, call: 5)
     rig.node.restrictions.vigils.append(
-      BoundRestrictions.Vigil(key: waiting, incidentID: "by-third", isListed: true, bound: [], since: nil))
+      BoundRestrictions.Vigil(
+        key: waiting, incidentID: "by-third", contentHash: kill.contentHash, isListed: true, bound: [],
+        since: nil))
     enrol(EnrolmentAct(actID: "out", revoke: third, validUntil: until))
     for _ in 0..<60 { rig.step(.tick) }
     #expect(listed(rig) == [] && !rig.node.restrictions.contains("by-third"))
@@ -176,5 +178,86 @@ struct BindingTests {
     #expect(replaced()["node2"] == true)
     rig.step(.unreachable(peer))
     #expect(replaced()["node2"] == false)
+  }
+
+  @Test("another restriction under an id that is taken is refused, and no party says that it is bound by it")
+  func takenID() throws {
+    let rig = try Rig(nodes: 2, threshold: 2)
+    #expect(bind(signed(.quarantine, .tenant("globex"), id: "inc-42", by: ["pat"], rig), rig))
+    let kill = signed(.kill, .all, id: "inc-42", by: ["pat"], rig)
+    let item = Records.Attachment("reason", Self.reason).bytes
+    let request = StatementRequest(statement: Statements.bytes(.incident(kill)), attachment: item)
+    let peer = try #require(NodeID(rawValue: 2))
+    func ask(_ number: UInt64) -> Bool {
+      var isTaken = true
+      let call = ClientCall(
+        key: CallKey(connection: 5, call: number), caller: .operator("pat"), method: Method.kill.path,
+        payload: request.encode())
+      rig.perform { node, _, effects in
+        isTaken = node.onRestrict(call, request, kill, into: &effects)
+        effects.messages = []
+        node.onRestrictionShown(
+          RestrictionShown(statement: request.statement, attachment: item), from: peer, into: &effects)
+        #expect(!effects.messages.contains { $0.1.restrictionBound != nil })
+      }
+      return isTaken
+    }
+    #expect(!ask(1), "while the other waits for the log")
+  }
+
+  @Test("acknowledgements of one restriction are not counted for another of its id")
+  func acknowledgedOther() throws {
+    let rig = try Rig()
+    let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
+    let other = signed(.quarantine, .tenant("globex"), id: "k", by: ["pat"], rig)
+    rig.node.restrictions.vigils.append(
+      BoundRestrictions.Vigil(
+        key: CallKey(connection: 5, call: 1), incidentID: "k", contentHash: kill.contentHash, isListed: true,
+        bound: [], since: nil))
+    func acknowledge(_ signed: Signed<IncidentAct>) {
+      let hash = signed.contentHash
+      let statement = Array("openexec/v1/bound\n\(rig.node.cluster.hex)\nk\n\(hash.hex)".utf8)
+      rig.perform { node, _, effects in
+        let signature = node.identity.partyKey.sign(statement)
+        node.onRestrictionBound(
+          RestrictionBound(incidentID: "k", signature: signature.bytes, contentHash: hash.bytes),
+          from: node.raft.id, into: &effects)
+      }
+    }
+    acknowledge(other)
+    #expect(rig.node.restrictions.vigils.first?.bound == [])
+    acknowledge(kill)
+    #expect(rig.node.restrictions.vigils.first?.bound.count == 1)
+  }
+
+  @Test(
+    "one message proves as much as it holds, the next goes on, and what is too large for any binds nobody")
+  func proofs() throws {
+    let rig = try Rig()
+    func bind(_ id: String, reason bytes: Int) -> Bool {
+      let item = Records.Attachment.Item(
+        salt: [UInt8](repeating: 1, count: 16), value: .string(String(repeating: "x", count: bytes)))
+      let act = IncidentAct(
+        incidentID: id, kind: .kill, target: .tenant("acme"), severity: 1, reasonHash: item.hash,
+        signedAt: rig.node.now.wall, validUntil: rig.node.now.wall.advanced(by: .seconds(600)))
+      let signed = Signed.sign(act, cluster: rig.node.cluster, as: .operator("pat"), with: rig.operatorKey)
+      var isBound = false
+      rig.perform { node, _, effects in
+        isBound = node.bind(
+          statement: Statements.bytes(.incident(signed)),
+          attachment: Records.Attachment("reason", item).bytes, into: &effects)
+      }
+      return isBound
+    }
+    #expect(!bind("huge", reason: 1 << 20))
+    for number in 0..<150 { #expect(bind("k\(number)", reason: 15_000)) }
+    func shown() -> [[UInt8]] {
+      let proofs = rig.node.restrictions.proofs()
+      #expect(proofs.reduce(0) { $0 + $1.statement.count + $1.attachment.count } <= 1 << 20)
+      return proofs.map(\.statement)
+    }
+    let (first, second) = (shown(), shown())
+    let held = rig.node.restrictions.bound.map(\.statement.statement)
+    #expect(first.count < held.count && Set(first + second) == Set(held))
   }
 }

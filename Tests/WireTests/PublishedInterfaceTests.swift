@@ -221,7 +221,10 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
   ),
   ("peer", "ForwardAnswer", ForwardAnswer(id: 1099511627776, code: 3, message: "é 3", index: 1099511627776)),
   ("peer", "RestrictionShown", RestrictionShown(statement: [0, 255, 1], attachment: [0, 255, 2])),
-  ("peer", "RestrictionBound", RestrictionBound(incidentID: "é 1", signature: [0, 255, 2])),
+  (
+    "peer", "RestrictionBound",
+    RestrictionBound(incidentID: "é 1", signature: [0, 255, 2], contentHash: [3, 0])
+  ),
   ("peer", "ArtifactPush", ArtifactPush(statement: [0, 255, 1], content: [0, 255, 3])),
   ("peer", "ArtifactHeld", ArtifactHeld(tenant: "é 1", digest: "é 2")),
   ("peer", "ArtifactWanted", ArtifactWanted(tenant: "é 1", digest: "é 2")),

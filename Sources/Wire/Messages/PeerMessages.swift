@@ -104,22 +104,26 @@ public struct RestrictionShown: WireMessage {
 /// `openexec.v1.RestrictionBound`.
 public struct RestrictionBound: WireMessage {
   public var incidentID: String = ""
-  /// The party's signature over the incident id.
+  /// The party's signature over the incident's id and the content's hash.
   public var signature: [UInt8] = []
+  /// Which restriction of that id: the hash of its content. Empty from programs that acknowledge an id alone.
+  public var contentHash: [UInt8] = []
 
   public init() {}
 
   public init(
-    incidentID: String = "", signature: [UInt8] = []
+    incidentID: String = "", signature: [UInt8] = [], contentHash: [UInt8] = []
   ) {
     self.incidentID = incidentID
     self.signature = signature
+    self.contentHash = contentHash
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: incidentID = try reader.string()
     case 2: signature = try reader.bytes()
+    case 3: contentHash = try reader.bytes()
     default: break
     }
   }
@@ -127,6 +131,7 @@ public struct RestrictionBound: WireMessage {
   public func write(into writer: inout ProtobufWriter) {
     writer.string(1, incidentID)
     writer.bytes(2, signature)
+    writer.bytes(3, contentHash)
   }
 }
 
