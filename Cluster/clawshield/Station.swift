@@ -450,9 +450,12 @@ final class Station {
   }
 
   /// Tells the node of its host, from now on again and again.
+  /// Has the node say of its host what there is to say now.
+  func reportHost() { node?.host = hostLook.report(at: wall) }
+
   private func lookAtHost() {
     guard !isStopping else { return }
-    node?.host = hostLook.report(at: wall)
+    reportHost()
     do {
       _ = try loop.schedule(after: HostLook.pause) { [weak self] in self?.lookAtHost() }
     } catch {

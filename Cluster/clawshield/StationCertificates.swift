@@ -40,6 +40,7 @@ extension Station {
     peerServer?.renew(tls)
     if let clientTrust { clientServer?.renew(try TLSContext(certificates.own, trust: clientTrust)) }
     for link in links { link.renew(tls) }
+    reportHost()
     note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
   }
 }
