@@ -35,9 +35,13 @@ extension Session {
   private func followed(_ answers: [Heard]) -> Duration? {
     let good = answers.filter { $0.message != nil }
     guard good.count >= threshold else { return good.isEmpty ? nil : .seconds(1) }
-    // Where they do not show the same, the others are to say whose word it is.
-    let shown = good.compactMap { $0.message.map { ($0.refusedCertificates.count, $0.lifts.count) } }
-    if let first = shown.first, shown.contains(where: { $0 != first }) { return .seconds(1) }
+    // What is new and not shown by as many yet, the others are to say too.
+    if let pinned {
+      let said = good.compactMap { $0.message }.compactMap {
+        try? refused.read($0.refusedCertificates, lifts: $0.lifts, pinned)
+      }
+      if refused.awaits(said, threshold: threshold) { return .seconds(1) }
+    }
     return answers.contains { $0.node.name == nodes.first?.name } ? .zero : .milliseconds(250)
   }
 

@@ -119,6 +119,20 @@ struct RefusedCertificates {
     return isNew
   }
 
+  /// Whether something new is shown, by fewer than sign.
+  func awaits(_ shown: [Shown], threshold: Int) -> Bool {
+    let isShort = shown.flatMap(\.refusals).contains { entry in
+      !entries.contains { $0.incident == entry.incident }
+        && shown.count { $0.refusals.contains(entry) } < threshold
+    }
+    return isShort
+      || entries.contains { entry in
+        guard let id = entry.incident, !entry.isLifted else { return false }
+        let count = shown.count { $0.lifted.contains(id) }
+        return count > 0 && count < threshold
+      }
+  }
+
   /// The act that a proof holds.
   private func incident(_ text: String, _ key: ClusterKey, _ claim: String) throws -> IncidentAct {
     do {
