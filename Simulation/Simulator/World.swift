@@ -10,8 +10,8 @@ import Wire
 
 /// What happens in the world.
 enum WorldEvent {
-  // Boxed: a message is large, and the queue moves its events about.
-  indirect case deliver(from: NodeID, to: NodeID, PeerMessage)
+  // What is large is boxed: the queue moves its events about.
+  case deliver(from: NodeID, to: NodeID, PeerMessage)
   /// A connection broke in this direction; what was on its way is lost.
   case broken(from: NodeID, to: NodeID)
   case tick(NodeID, life: UInt64)

@@ -4,8 +4,9 @@ import Merkle
 import Records
 
 /// One cell of the governance state. Its bytes are canonical JSON, and its name says its type, so that a
-/// state can be read back from names and bytes alone.
-public enum Cell: MerkleValue, Equatable {
+/// state can be read back from names and bytes alone. Indirect, so that the trie's leaves stay small and a copy counts one
+/// reference.
+public indirect enum Cell: MerkleValue, Equatable {
   /// `log`: how far the log has been applied.
   case log(LogCell)
   /// `genesis`: the first leaf without its enrolments, which have cells of their own.
@@ -23,7 +24,7 @@ public enum Cell: MerkleValue, Equatable {
   /// `enrolment/<principal>`.
   case enrolment(EnrolmentCell)
   /// `proposal/<leaf>`.
-  case proposal(ProposalBox)
+  case proposal(ProposalCell)
   /// `incident/<id>`: a restriction or that its id was lifted.
   case incident(IncidentCell)
   /// `act/<type>/<id>`: a governed act that cannot be replayed until it has expired.
@@ -58,7 +59,7 @@ public enum Cell: MerkleValue, Equatable {
     case .shadow(let cell): cell.json
     case .shadowed(let cell): cell.json
     case .enrolment(let cell): cell.json
-    case .proposal(let box): box.cell.json
+    case .proposal(let cell): cell.json
     case .incident(let cell): cell.json
     case .act(let cell): cell.json
     case .spend(let cell): cell.json
@@ -102,7 +103,7 @@ public enum Cell: MerkleValue, Equatable {
     case "shadow": cell = .shadow(try BundleCell(from: &fields))
     case "shadowed": cell = .shadowed(try ShadowedCell(from: &fields))
     case "enrolment": cell = .enrolment(try EnrolmentCell(from: &fields))
-    case "proposal": cell = .proposal(ProposalBox(try ProposalCell(from: &fields)))
+    case "proposal": cell = .proposal(try ProposalCell(from: &fields))
     case "incident": cell = .incident(try IncidentCell(from: &fields))
     case "act": cell = .act(try ActCell(from: &fields))
     case "spend": cell = .spend(try SpendCell(from: &fields))
@@ -130,7 +131,7 @@ public enum Cell: MerkleValue, Equatable {
     case .shadow: CellName.shadow
     case .shadowed: CellName.shadowed
     case .enrolment(let cell): CellName.enrolment(cell.enrolment.principal)
-    case .proposal(let box): CellName.proposal(box.cell.index)
+    case .proposal(let cell): CellName.proposal(cell.index)
     case .incident(let cell): CellName.incident(cell.incidentID)
     case .act(let cell): CellName.act(cell.type, cell.actID)
     case .spend(let cell): CellName.spend(cell.tenantID)
@@ -170,11 +171,4 @@ enum CellName {
   static func constitution(_ version: String) -> String { "constitution/\(version)" }
   static func former(_ bundle: Digest) -> String { "former/\(bundle.hex)" }
   static func approvals(_ chunk: UInt64) -> String { "approvals/\(chunk)" }
-}
-
-/// Holds a proposal's cell by reference, so that the trie's leaves stay small.
-public final class ProposalBox: Sendable, Equatable {
-  let cell: ProposalCell
-  init(_ cell: ProposalCell) { self.cell = cell }
-  public static func == (left: ProposalBox, right: ProposalBox) -> Bool { left.cell == right.cell }
 }

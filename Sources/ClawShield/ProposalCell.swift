@@ -3,7 +3,7 @@ import Crypto
 import Records
 
 /// All that the state remembers of one proposal.
-struct ProposalCell: Equatable, Sendable {
+public struct ProposalCell: Equatable, Sendable {
   /// A vote that counts, or the one rejection.
   struct Vote: Equatable, Sendable {
     var voter: Principal
@@ -216,7 +216,8 @@ extension ProposalCell: JSONWritable {
       } ?? 0
   }
 
-  var members: [(String, JSON)] {
+  /// As canonical JSON has them.
+  public var members: [(String, JSON)] {
     present([
       ("index", .index(index)), ("leaf_hash", .digest(leafHash)), ("content", content.json),
       ("content_hash", .digest(contentHash)), ("at", .time(at)), ("owner", .string(owner)),

@@ -220,6 +220,14 @@ extension ShieldState: CustomStringConvertible {
   /// A remembered proposal, by its leaf.
   public func proposalView(at index: LeafIndex) -> ProposalView? { proposal(index).map(view) }
 
+  /// Where a remembered proposal stands, by its leaf: what its view says, at less cost.
+  public func status(at index: LeafIndex) -> ProposalStatus? { proposal(index)?.status }
+
+  /// Where a remembered proposal stands, by one of its written decisions.
+  public func status(ofDecision decision: LeafIndex) -> ProposalStatus? {
+    indexes.decisions[decision].flatMap(status(at:))
+  }
+
   /// The proposals that people are asked about, ascending.
   public func pending() -> [ProposalView] {
     var out: [ProposalView] = []

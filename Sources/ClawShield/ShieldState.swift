@@ -147,9 +147,9 @@ public struct ShieldState: Sendable {
         .constitution, .former:
         break
       case .enrolment(let cell): indexes.change(from: nil, to: cell)
-      case .proposal(let box):
-        indexes.add(box.cell)
-        indexes.change(box.cell.index, from: nil, to: ProposalFacts(box.cell))
+      case .proposal(let cell):
+        indexes.add(cell)
+        indexes.change(cell.index, from: nil, to: ProposalFacts(cell))
       case .incident(let cell): indexes.change(from: nil, to: cell)
       case .act(let cell):
         indexes.acts[ActKey(validUntil: cell.validUntil, name: CellName.act(cell.type, cell.actID))] = true
@@ -182,21 +182,21 @@ public struct ShieldState: Sendable {
   mutating func setVersion(_ cell: VersionCell) { cells[CellName.version] = .version(cell) }
 
   func proposal(_ index: LeafIndex) -> ProposalCell? {
-    guard indexes.proposals[index] != nil, case .proposal(let box) = cells[CellName.proposal(index)] else {
+    guard indexes.proposals[index] != nil, case .proposal(let cell) = cells[CellName.proposal(index)] else {
       return nil
     }
-    return box.cell
+    return cell
   }
 
   mutating func addProposal(_ cell: ProposalCell) {
     indexes.add(cell)
     indexes.change(cell.index, from: nil, to: ProposalFacts(cell))
-    cells[CellName.proposal(cell.index)] = .proposal(ProposalBox(cell))
+    cells[CellName.proposal(cell.index)] = .proposal(cell)
   }
 
   mutating func change(_ old: ProposalCell, to new: ProposalCell) {
     indexes.change(new.index, from: ProposalFacts(old), to: ProposalFacts(new))
-    cells[CellName.proposal(new.index)] = .proposal(ProposalBox(new))
+    cells[CellName.proposal(new.index)] = .proposal(new)
   }
 
   mutating func forget(_ cell: ProposalCell) {

@@ -54,6 +54,7 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
       }
     }
     precondition(code == 0, "a nonzero multiple of the base point is a point")
+    ValidPoints.know(out)
     return Element(inSubgroup: out)
   }
 
@@ -81,17 +82,24 @@ public struct Element: Hashable, Sendable, BitwiseCopyable {
   }
 
   public static func + (left: Element, right: Element) -> Element {
-    combine(left, right, crypto_core_ed25519_add)
+    combine(left, right, isDifference: false)
   }
 
   public static func - (left: Element, right: Element) -> Element {
-    combine(left, right, crypto_core_ed25519_sub)
+    combine(left, right, isDifference: true)
   }
 
-  private static func combine(
-    _ left: Element, _ right: Element,
-    _ operation: (UnsafeMutablePointer<UInt8>, UnsafePointer<UInt8>, UnsafePointer<UInt8>) -> Int32
-  ) -> Element {
+  private static func combine(_ left: Element, _ right: Element, isDifference: Bool) -> Element {
+    #if SIMULATION
+    let terms = Terms(left: left.value, right: right.value, isDifference: isDifference)
+    return sums(terms) { sum(left, right, isDifference: isDifference) }
+    #else
+    return sum(left, right, isDifference: isDifference)
+    #endif
+  }
+
+  private static func sum(_ left: Element, _ right: Element, isDifference: Bool) -> Element {
+    let operation = isDifference ? crypto_core_ed25519_sub : crypto_core_ed25519_add
     var out = Bytes32()
     let code = out.withUnsafeMutableBytes { target in
       left.value.withUnsafeBytes { left in
@@ -111,5 +119,12 @@ private struct Factors: Hashable {
   let scalar: Bytes32
 }
 
+private struct Terms: Hashable {
+  let left: Bytes32
+  let right: Bytes32
+  let isDifference: Bool
+}
+
+private let sums = Remembered<Terms, Element>(capacity: 16_384)
 private let products = Remembered<Factors, Element>(capacity: 16_384)
 #endif

@@ -274,7 +274,7 @@ extension GovernanceNode {
     finality.lastWanted = now.monotonic
     let state = overlay.final
     finality.forgetUnproven { leaf in
-      guard let status = state.proposalView(decision: leaf)?.status else { return true }
+      guard let status = state.status(ofDecision: leaf) else { return true }
       return status == .aborted || status == .unknown
     }
     guard isBehind || !finality.unproven.isEmpty else { return }

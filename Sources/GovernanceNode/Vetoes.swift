@@ -95,14 +95,14 @@ struct Vetoes: Sendable {
     var batch = WriteBatch()
     orders.removeAll { order in
       guard order.isDurable else { return false }
-      switch state.proposalView(at: order.content.proposal)?.status {
+      switch state.status(at: order.content.proposal) {
       case .pending, .approved: return false
       case .denied, .withdrawn, .completed, .failed, .aborted, .unknown, nil: break
       }
       batch.delete(.meta, Self.key(order.content.proposal))
       return true
     }
-    gathered.removeAll { state.proposalView(decision: $0.decision)?.status != .approved }
+    gathered.removeAll { state.status(ofDecision: $0.decision) != .approved }
     return batch.isEmpty ? nil : batch
   }
 

@@ -73,6 +73,10 @@ public struct ConsentLine: Hashable, Sendable {
   }
 }
 
+#if SIMULATION
+private let notes = Remembered<RememberedBytes, CheckpointNote>(capacity: 1024)
+#endif
+
 /// The one statement that the group key signs: a C2SP checkpoint with lines of our own.
 ///
 /// ```
@@ -149,6 +153,16 @@ public struct CheckpointNote: Hashable, Sendable {
   /// Reads the text of a note: exactly what `text` writes, nothing else.
   public init(parsing text: String) throws(NoteError) {
     guard text.utf8.count <= 8192 else { throw .malformed("a checkpoint longer than 8192 bytes") }
+    #if SIMULATION
+    self = try notes(RememberedBytes(Array(text.utf8))) { () throws(NoteError) in
+      try CheckpointNote(reading: text)
+    }
+    #else
+    try self.init(reading: text)
+    #endif
+  }
+
+  private init(reading text: String) throws(NoteError) {
     let lines = text.parts(separatedBy: UInt8(ascii: "\n"))
     guard lines.count >= 6, lines.count <= 8, lines.last == "" else {
       throw .malformed("expected five to seven lines, each with its newline")

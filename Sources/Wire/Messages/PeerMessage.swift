@@ -2,7 +2,7 @@
 
 /// What one governance node says to another. Where several members are set on the wire the last one counts, as in a
 /// `oneof`; one that this program does not know leaves `unknown`.
-public enum PeerMessage: WireMessage {
+public indirect enum PeerMessage: WireMessage {
   case voteCall(VoteCall)
   case voteAnswer(VoteAnswer)
   case appendCall(AppendCall)
