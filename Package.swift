@@ -172,6 +172,9 @@ for target in package.targets where target.type != .system && target.name != "CS
   target.swiftSettings = [
     .treatAllWarnings(as: .error),
     .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+    // One thread runs a whole simulated cluster, which counts its references without atomic instructions.
+    .unsafeFlags(
+      ["-Xfrontend", "-assume-single-threaded"], .when(configuration: .release, traits: ["Simulation"])),
   ]
 }
 

@@ -1,4 +1,5 @@
 import Crypto
+import Glibc
 import Records
 
 /// A text that stands in what is one agent's alone, and that is looked for in whatever anybody else gets.
@@ -74,12 +75,13 @@ struct CanaryBook: Sendable {
 
   static func contains(_ bytes: [UInt8], _ wanted: [UInt8]) -> Bool {
     guard let first = wanted.first, bytes.count >= wanted.count else { return false }
-    return bytes.withUnsafeBufferPointer { all in
-      wanted.withUnsafeBufferPointer { wanted in
-        for start in 0...(all.count - wanted.count) where all[start] == first {
-          var position = 1
-          while position < wanted.count, all[start + position] == wanted[position] { position += 1 }
-          if position == wanted.count { return true }
+    return bytes.withUnsafeBytes { all in
+      wanted.withUnsafeBytes { wanted in
+        guard var start = all.baseAddress, let word = wanted.baseAddress else { return false }
+        let end = start + (all.count - wanted.count + 1)
+        while start < end, let found = memchr(start, Int32(first), end - start) {
+          if memcmp(found, word, wanted.count) == 0 { return true }
+          start = UnsafeRawPointer(found) + 1
         }
         return false
       }

@@ -4,6 +4,8 @@ extension JSON {
   /// The canonical bytes (RFC 8785): what is hashed, signed and stored.
   public func canonicalBytes() -> [UInt8] {
     var out: [UInt8] = []
+    // Most records and cells: what grows from nothing is copied several times.
+    out.reserveCapacity(512)
     write(into: &out)
     return out
   }

@@ -38,7 +38,7 @@ extension PublicKeyPackage {
   ) throws(FROSTError) -> SchnorrSignature<Suite> {
     guard round.groupKey == groupKey else { throw .foreignKey }
     let signers = round.package.signers
-    let given = shares.map(\.party).sorted()
+    let given = shares.map { $0.party }.sorted()
     if let stranger = given.first(where: { !signers.contains($0) }) { throw .unknownParty(stranger) }
     guard given.isStrictlyAscending else {
       throw .unorderedOrShort(required: signers.count, found: given.count)

@@ -115,7 +115,7 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
 
   /// The parties whose share is awaited, ascending: whom the caller's timer is for.
   public var pending: [Identifier] {
-    parties.filter { if case .pending = $0.standing { true } else { false } }.map(\.identifier)
+    parties.filter { if case .pending = $0.standing { true } else { false } }.map { $0.identifier }
   }
 
   /// The requests whose answer is awaited, by session: to be sent again where messages get lost. A

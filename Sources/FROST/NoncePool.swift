@@ -103,8 +103,8 @@ public enum NonceDraw<Suite: CipherSuite>: ~Copyable, Sendable {
 public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
   /// Whose pool.
   public let party: Identifier
-  /// This life of the process.
-  public let boot: UInt64
+  /// This life of the process, or of the pool: nonces of another are unknown to it.
+  public private(set) var boot: UInt64
   /// The most pairs held at a time.
   public let capacity: Int
   private var secrets: SecretScalars<Suite>
@@ -223,8 +223,17 @@ public struct NoncePool<Suite: CipherSuite>: ~Copyable, Sendable {
     return counters.firstIndex(of: nonce.counter)
   }
 
-  /// Spends every pair unused, as when a new coordinator asks for fresh commitments.
+  /// Spends every pair unused.
   public mutating func discardAll() {
     for slot in slots.indices where counters[slot] != nil { empty(slot) }
+  }
+
+  /// Spends every pair unused and begins another life, as when a new coordinator asks for fresh commitments: in the same
+  /// memory, since guarded memory costs several system calls. No two lives of a party share `boot`.
+  public mutating func begin(boot: UInt64) {
+    discardAll()
+    self.boot = boot
+    nextCounter = 0
+    free = (0..<capacity).reversed()
   }
 }

@@ -28,7 +28,7 @@ public struct PublicKeyPackage<Suite: CipherSuite>: Equatable, Sendable {
   public init(
     groupKey: Suite.Element, threshold: Int, verifyingShares: [VerifyingShare<Suite>]
   ) throws(FROSTError) {
-    let parties = verifyingShares.map(\.party)
+    let parties = verifyingShares.map { $0.party }
     try validate(parties: parties, threshold: threshold)
     guard !groupKey.isIdentity, verifyingShares.allSatisfy({ !$0.element.isIdentity }) else {
       throw .identityElement
@@ -39,7 +39,7 @@ public struct PublicKeyPackage<Suite: CipherSuite>: Equatable, Sendable {
   }
 
   /// The parties, ascending.
-  public var parties: [Identifier] { verifyingShares.map(\.party) }
+  public var parties: [Identifier] { verifyingShares.map { $0.party } }
 
   /// The public share of `party`; nil where it has none.
   public func verifyingShare(of party: Identifier) -> Suite.Element? {
@@ -57,7 +57,7 @@ public struct PublicKeyPackage<Suite: CipherSuite>: Equatable, Sendable {
   /// exponent. Costs threshold multiplications for each further share. Variable time: public data.
   public var isConsistent: Bool {
     let base = Array(verifyingShares.prefix(threshold))
-    let points = base.map(\.party)
+    let points = base.map { $0.party }
     func interpolated(at x: UInt16) -> Suite.Element? {
       var sum = Suite.Element.identity
       for share in base {

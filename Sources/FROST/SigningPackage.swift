@@ -15,7 +15,7 @@ public struct SigningPackage<Suite: CipherSuite>: Equatable, Sendable {
     guard commitments.count <= FROSTLimits.parties else {
       throw .tooManyParties(limit: FROSTLimits.parties, found: commitments.count)
     }
-    guard !commitments.isEmpty, commitments.map(\.party).isStrictlyAscending else {
+    guard !commitments.isEmpty, commitments.map({ $0.party }).isStrictlyAscending else {
       throw .unorderedOrShort(required: 1, found: commitments.count)
     }
     guard message.count <= FROSTLimits.messageBytes else {
@@ -26,7 +26,7 @@ public struct SigningPackage<Suite: CipherSuite>: Equatable, Sendable {
   }
 
   /// The signers, ascending.
-  public var signers: [Identifier] { commitments.map(\.party) }
+  public var signers: [Identifier] { commitments.map { $0.party } }
 
   /// The commitment of `party`; nil where it is no signer.
   public func commitment(of party: Identifier) -> NonceCommitment<Suite>? {

@@ -58,7 +58,7 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   /// The parties that have not answered for `span`.
   func late(at now: Instant, after span: Nanoseconds) -> [PartyIdentifier] {
     let waited = coordinator.pending
-    return asked.filter { $0.at + span <= now && waited.contains($0.party) }.map(\.party)
+    return asked.filter { $0.at + span <= now && waited.contains($0.party) }.map { $0.party }
   }
 }
 
@@ -181,7 +181,7 @@ extension GovernanceNode {
           current.markAsked(party, at: now.monotonic)
           let call = SignCall(
             term: raft.currentTerm.rawValue, round: current.number, session: UInt64(session),
-            text: current.text, commitments: package.commitments.map(\.encoding),
+            text: current.text, commitments: package.commitments.map { $0.encoding },
             restrictions: current.note.lease == nil ? [] : current.restrictions.json.canonicalBytes(),
             proofs: proofs)
           if party == signer.party {

@@ -292,7 +292,7 @@ extension GovernanceNode {
     if coordinator == raft.id {
       try? book.add(fresh, from: signer.party)
     } else {
-      let batch = NonceBatch(commitments: fresh.map(\.encoding))
+      let batch = NonceBatch(commitments: fresh.map { $0.encoding })
       effects.messages.append((coordinator, PeerMessage.nonces(batch)))
     }
   }

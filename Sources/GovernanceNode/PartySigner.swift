@@ -14,22 +14,22 @@ public final class PartyShare<Suite: CipherSuite>: Sendable {
   public init(_ key: consuming KeyPackage<Suite>) { self.key = key }
 }
 
+/// A share that waits for its lock to be durable.
+struct HeldShare {
+  let ticket: UInt64
+  let coordinator: UInt64
+  let answer: SignAnswer
+  /// What the note consents to.
+  let consent: ConsentLine?
+  /// Whether the note lets anything run: by a lease, or by what it consents to.
+  let permits: Bool
+  /// How many restrictions had bound the party by then.
+  let bound: Int
+}
+
 /// One party's half of the checkpoint protocol: its share of the key in force, its nonces and its lock. A party
 /// without a share, as one that learns, gives none.
 struct PartySigner<Suite: CipherSuite>: ~Copyable {
-  /// A share that waits for its lock to be durable.
-  struct HeldShare {
-    let ticket: UInt64
-    let coordinator: UInt64
-    let answer: SignAnswer
-    /// What the note consents to.
-    let consent: ConsentLine?
-    /// Whether the note lets anything run: by a lease, or by what it consents to.
-    let permits: Bool
-    /// How many restrictions had bound the party by then.
-    let bound: Int
-  }
-
   let party: PartyIdentifier
   private(set) var share: PartyShare<Suite>?
   var pool: NoncePool<Suite>
@@ -97,7 +97,7 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
 
   /// Drops every unused nonce: a new coordinator is served with fresh ones only.
   mutating func renewPool(using random: inout some RandomNumberGenerator) {
-    pool = NoncePool(party: party, boot: random.next(), capacity: pool.capacity)
+    pool.begin(boot: random.next())
   }
 
   /// Signs with another share from here on, or with none. Nonces are of one share; answers of the old one that
