@@ -39,10 +39,17 @@ struct Report {
   var text: String
   /// The same for programs, in full.
   var json: JSON
+  /// What programs read instead, where there may be numbers in it that no double is: one JSON text.
+  var exactJSON: String?
 
   init(_ text: String, _ json: [(String, JSON)]) {
     self.text = text
     self.json = .object(json)
+  }
+
+  init(_ text: String, exactJSON: String) {
+    self.init(text, [])
+    self.exactJSON = exactJSON
   }
 }
 
@@ -84,7 +91,7 @@ struct Invocation {
 
   /// Says something on standard output.
   func say(_ report: Report) {
-    let text = wantsJSON ? report.json.canonical + "\n" : VisibleText.lines(report.text)
+    let text = wantsJSON ? (report.exactJSON ?? report.json.canonical) + "\n" : VisibleText.lines(report.text)
     Terminal.write(text.hasSuffix("\n") ? text : text + "\n", to: 1)
   }
 

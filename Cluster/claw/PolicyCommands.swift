@@ -126,8 +126,10 @@ enum PolicyCommands {
       Value.object(ObjectValue(solution.map { (.string($0.name), $0.value) })).jsonText
     }
     guard !lines.isEmpty else { throw Failure(.notFound, "undefined") }
-    let values = try lines.map { try JSON.parse($0, limits: .interchange) }
-    call.say(Report(lines.joined(separator: "\n"), [("solutions", .array(values))]))
+    // Numbers as they are: a double holds neither 1e400 nor all digits of a large whole number.
+    call.say(
+      Report(
+        lines.joined(separator: "\n"), exactJSON: "{\"solutions\":[" + lines.joined(separator: ",") + "]}"))
     return .ok
   }
 }

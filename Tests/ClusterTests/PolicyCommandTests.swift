@@ -137,6 +137,11 @@ struct PolicyCommandTests {
       #expect(
         try eval("some x in data.a.big; y = x * 2").output == "{\"x\":5,\"y\":10}\n{\"x\":7,\"y\":14}\n")
       #expect(try eval("data.a.none").code == 5)
+      // Numbers that no double is, too.
+      let far = #"json.unmarshal("[1e400, -1e1000000000, 18446744073709551617]")"#
+      let numbers = "[1e400,-1e1000000000,18446744073709551617]"
+      #expect(try eval(far).output == "{\"value\":\(numbers)}\n")
+      #expect(try claw("eval", far, "--json").output == "{\"solutions\":[{\"value\":\(numbers)}]}\n")
       let wrong = try eval("data.a.(")
       #expect(wrong.code == 2 && wrong.output.contains("query:1:"), "\(wrong.output)")
       #expect(try eval("http.send({})").code == 1)

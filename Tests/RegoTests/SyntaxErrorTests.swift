@@ -66,7 +66,7 @@ struct SyntaxErrorTests {
       ("package a\np contains 1 if true else := 2", 2, 1, "expected no 'else' with 'contains', found 'p'"),
       ("package a\ndefault p", 2, 10, "expected ':=' after a default rule's name, found the end of the text"),
       ("package a\np := $\"{1", 2, 10, "expected '}' after a template's expression"),
-      ("package a\np := 1e999999999", 2, 6, "expected a number in the range of a double"),
+      ("package a\np := 1e999999999", 2, 6, "expected a number between 2^-100000 and 2^100000"),
     ])
   func parse(text: String, line: Int, column: Int, message: String) {
     let error = fault(text)

@@ -28,6 +28,10 @@ private let vocabulary: [[[UInt8]]] = [
   0 1 -1 2.5 1e3 1e400 9223372036854775807 9223372036854775808 true false null set() {} [] {"a":1} {1,2} [1,2]
   "" "a" "b" "a,b;c" `a+` "(a|b)*c" "[^a-z]{2,4}" "\\u00e9" "\\ud83d" "2024-02-29T12:00:00Z" "%d" "%v" "%s" "%05.2f" "%x"
   "UTC" "Europe/Berlin" "2006-01-02" "10.0.0.0/8" "::1/128" "1.2.3" "1h30m" "10Ki" "{a: 1}" "- a" "eyJhIjoxfQ==" "ff"
+  0.1 1.50 3e0 1e-7 0.30000000000000000001 19.09378657975432319487574e20 18446744073709551617.5 1e330 1e-330 1e30103
+  1e-30103 1e1000000000 1e-1000000000 1e99999999999999999999 "1e400" "-1e1000000000" "[1e400]" "0.5e3"
+  "%+d" "%#x" "%-8s|" "%[2]*[1]d" "%.3g" "%e" "%q" "%c" "%U" "%t" "%08b" "%.0f" "%%" "%!" "%*d" "%1000000d" "%.400f"
+  "é" "ß" "ǅ" "Σς" "İı" "日本" "\\u0130" "\\u1e9e" "🙂" "a\\u0301" "ﬁ" "\\u2028" "\\u00a0"
   """,
   "package import default if else not some every in contains with as",
   ":= = == != < <= > >= + - * / % & | , ; : . ( ) [ ] { } $ #",
@@ -110,7 +114,10 @@ private func change(_ pieces: inout [[UInt8]], _ chance: inout Chance) {
     let forms: [(String, String)] = [
       ("(", ")"), ("[", "]"), ("{", "}"), ("{\"k\": ", "}"), ("count(", ")"), ("[z | z := ", "]"),
       ("{z | z := ", "}"), ("-", ""), ("", " + 1"), ("", ".a"), ("", "[_]"), ("", " == 1"), ("not ", ""),
-      ("", " with input as 1"),
+      ("", " with input as 1"), ("", " * 1.5"), ("", " / 3"), ("", " - 0.1e2"), ("round(", ")"),
+      ("sprintf(\"%v %d %08.3f\", [", "])"), ("upper(", ")"), ("json.unmarshal(json.marshal(", "))"),
+      ("format_int(", ", 16)"), ("to_number(", ")"), ("x := ", ""), ("some x in ", ""), ("y = ", ""),
+      ("every e in ", " { e != 0.5 }"), ("", "; x == 1"), ("some i, x in ", ""),
     ]
     let (before, after) = forms[chance.below(forms.count)]
     pieces[place] = Array(before.utf8) + pieces[place] + Array(after.utf8)

@@ -248,10 +248,8 @@ extension Value {
         set.elements.map { $0.prettyJSON(indent: indent, prefix: prefix, level: level + 1) }, "[", "]")
     case .object(let object):
       return lines(
-        object.members.map { member in
-          let key = if case .string(let text) = member.key { text } else { member.key.jsonText }
-          return
-            "\(GoJSON.escaped(Format.quoted(key))): \(member.value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
+        object.jsonMembers.map { name, value in
+          "\(GoJSON.escaped(Format.quoted(name))): \(value.prettyJSON(indent: indent, prefix: prefix, level: level + 1))"
         }, "{", "}")
     case .null, .bool, .number, .string: return GoJSON.escaped(jsonText)
     }

@@ -36,22 +36,24 @@ extension Builtins {
   ]
 }
 
-/// A semantic version (semver.org 2.0).
+/// A semantic version (semver.org 2.0), read as OPA reads it: a `v` may stand before it, and nothing behind a '-' or a '+'.
 struct SemanticVersion {
   private let numbers: [BigInteger]
   private let prerelease: [String]
 
   init?(_ text: String) {
     var rest = text
+    if rest.hasPrefix("v") { rest.removeFirst() }
     if let plus = rest.firstIndex(of: "+") {
-      guard SemanticVersion.areNames(String(rest[rest.index(after: plus)...])) else { return nil }
+      let tail = String(rest[rest.index(after: plus)...])
+      guard tail.isEmpty || SemanticVersion.areNames(tail) else { return nil }
       rest = String(rest[..<plus])
     }
     var names: [String] = []
     if let dash = rest.firstIndex(of: "-") {
       let tail = String(rest[rest.index(after: dash)...])
-      guard SemanticVersion.areNames(tail) else { return nil }
-      names = Builtins.split(tail, ".", limit: nil)
+      guard tail.isEmpty || SemanticVersion.areNames(tail) else { return nil }
+      names = tail.isEmpty ? [] : Builtins.split(tail, ".", limit: nil)
       rest = String(rest[..<dash])
     }
     let parts = Builtins.split(rest, ".", limit: nil)
@@ -59,7 +61,7 @@ struct SemanticVersion {
     var numbers: [BigInteger] = []
     for part in parts {
       guard !part.isEmpty, part.utf8.allSatisfy(Lexer.isDigit), part.utf8.count < 64,
-        let value = BigInteger(part.utf8)
+        let value = BigInteger(part.utf8), value.small != nil
       else { return nil }
       numbers.append(value)
     }

@@ -236,8 +236,7 @@ struct IPNetwork: Hashable, Sendable {
   init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let address = IPAddress(String(parts[0])),
-      parts[1].utf8.allSatisfy(Lexer.isDigit),
-      parts[1] == "0" || parts[1].first != "0", let prefix = Int(parts[1])
+      parts[1].utf8.allSatisfy(Lexer.isDigit), let prefix = Int(parts[1])
     else { return nil }
     // The text of an IPv4 address in IPv6 counts its bits from the front of all 128.
     let shift = address.isV4 && parts[0].contains(":") ? 96 : 0

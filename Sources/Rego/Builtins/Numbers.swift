@@ -21,18 +21,19 @@ extension Builtins {
     Builtin("bits.lsh", 2) { (a, meter) throws(BuiltinError) in
       let value = try integer(a, 0)
       let count = try shift(a)
-      try meter.spend(bytes: count / 8)
-      guard count / 32 < BigInteger.maximumLimbs else { throw .failed("number out of range") }
+      try meter.spend(bytes: value.isZero ? 0 : count / 8)
+      guard count / 32 < BigInteger.maximumLimbs || value.isZero else { throw .failed("number out of range") }
       return .number(Number(value.shifted(left: count)))
     },
     Builtin("bits.rsh", 2) { (a, _) throws(BuiltinError) in
       .number(Number(try integer(a, 0).shiftedDown(try shift(a))))
     },
     Builtin("numbers.range", 2) { (a, meter) throws(BuiltinError) in
-      try range(a, step: 1, &meter)
+      try range(a, step: BigInteger(1), &meter)
     },
     Builtin("numbers.range_step", 3) { (a, meter) throws(BuiltinError) in
-      guard let step = try integer(a, 2).small, step > 0 else {
+      let step = try integer(a, 2)
+      guard !step.isZero, !step.isNegative else {
         throw .failed("step must be a positive integer")
       }
       return try range(a, step: step, &meter)
@@ -84,11 +85,10 @@ extension Builtins {
   }
 
   private static func range(
-    _ a: ArraySlice<Value>, step: Int, _ meter: inout Meter
+    _ a: ArraySlice<Value>, step stride: BigInteger, _ meter: inout Meter
   ) throws(BuiltinError) -> Value {
     let from = try integer(a, 0)
     let to = try integer(a, 1)
-    let stride = BigInteger(step)
     let distance = to < from ? from - to : to - from
     guard let count = distance.divided(by: stride).quotient.small, count < 1 << 40 else {
       throw .budget("more bytes than the budget has")

@@ -9,23 +9,47 @@ extension Builtins {
     }
   }
 
+  private static func numbers(
+    _ a: ArraySlice<Value>, _ meter: inout Meter
+  ) throws(BuiltinError) -> [Number] {
+    var out: [Number] = []
+    for value in try elements(a, 0) {
+      try meter.spend(steps: 1)
+      guard case .number(let number) = value else {
+        throw .operand(
+          1, expected: "\(a.value(0).typeName) of numbers",
+          found: "\(a.value(0).typeName) containing \(value.typeName)")
+      }
+      out.append(number)
+    }
+    return out
+  }
+
+  /// Whole numbers exactly. Where one is written as a decimal all are numbers of 64 binary digits, from the first on, and
+  /// every step's result is the nearest of `bits` digits.
   private static func folds(
-    _ name: String, _ start: Number, _ work: @escaping @Sendable (Number, Number) -> Number?
+    _ name: String, _ start: Number, _ work: @escaping @Sendable (Number, Number) -> Number?, bits: Int,
+    _ near: @escaping @Sendable (BinaryFloat, BinaryFloat) -> BinaryFloat?
   ) -> Builtin {
     Builtin(name, 1) { (a, meter) throws(BuiltinError) in
-      var result = start
-      for value in try elements(a, 0) {
-        try meter.spend(steps: 1)
-        guard case .number(let number) = value else {
-          throw .operand(
-            1, expected: "\(a.value(0).typeName) of numbers",
-            found: "\(a.value(0).typeName) containing \(value.typeName)")
+      let all = try numbers(a, &meter)
+      guard all.contains(where: { $0.exact == nil }) else {
+        var result = start
+        for number in all {
+          if name == "product" { try spend(result, number, &meter) }
+          guard let next = work(result, number) else { throw .failed("number out of range") }
+          result = next
         }
-        try name == "product" ? spend(result, number, &meter) : spendDecimals(result, number, &meter)
-        guard let next = work(result, number) else { throw .failed("number out of range") }
-        result = next
+        return .number(result)
       }
-      return .number(result)
+      var result = BinaryFloat(start)
+      for number in all {
+        try spendDecimals(number, start, &meter)
+        let right = BinaryFloat(number)
+        result = result.flatMap { left in right.flatMap { near(left, $0) } }
+      }
+      guard let number = result?.number(of: bits) else { throw .failed("number out of range") }
+      return .number(number)
     }
   }
 
@@ -40,7 +64,9 @@ extension Builtins {
   }
 
   static let objects: [Builtin] = [
-    folds("sum", .small(0), +), folds("product", .small(1), *),
+    folds("sum", .small(0), +, bits: 64, +),
+    // OPA begins with a one of 53 binary digits, and Go keeps to those.
+    folds("product", .small(1), *, bits: 53) { BinaryFloat.product($0, $1, bits: 53) },
     Builtin("max", 1) { (a, _) throws(BuiltinError) in try elements(a, 0).max() },
     Builtin("min", 1) { (a, _) throws(BuiltinError) in try elements(a, 0).min() },
     Builtin("sort", 1) { (a, meter) throws(BuiltinError) in

@@ -71,7 +71,8 @@ extension Builtins {
       guard !right.isZero else { throw .failed("modulo by zero") }
       return .number(Number(left.divided(by: right).remainder))
     },
-    Builtin("abs", 1) { (a, _) throws(BuiltinError) in
+    Builtin("abs", 1) { (a, meter) throws(BuiltinError) in
+      try spendDecimals(try a.number(0), .small(0), &meter)
       guard let result = try a.number(0).magnitude else { throw .failed("number out of range") }
       return .number(result)
     },

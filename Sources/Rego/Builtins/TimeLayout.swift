@@ -178,6 +178,36 @@ struct TimeLayout {
       return nil
     }
 
+    /// A zone's name, as far as Go knows one by its look; none moves the time.
+    mutating func zoneName() -> Bool {
+      if take("UTC") || take("ChST") || take("MeST") { return true }
+      if take("GMT") {
+        _ = hours()
+        return true
+      }
+      let letters = rest.prefix(6).prefix { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }
+      switch letters.count {
+      case 0: return hours()
+      case 3: break
+      case 4, 5:
+        guard letters.last == UInt8(ascii: "T") || letters.elementsEqual("WITA".utf8) else { return false }
+      default: return false
+      }
+      rest = rest.dropFirst(letters.count)
+      return true
+    }
+
+    /// A sign and hours of a day.
+    private mutating func hours() -> Bool {
+      guard let sign = rest.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") else {
+        return false
+      }
+      let digits = rest.dropFirst().prefix(while: Lexer.isDigit)
+      guard let value = Int(String(decoding: digits, as: UTF8.self)), value < 24 else { return false }
+      rest = rest.dropFirst(1 + digits.count)
+      return true
+    }
+
     mutating func fraction() -> Int? {
       let digits = rest.prefix(while: Lexer.isDigit)
       guard !digits.isEmpty else { return nil }
@@ -222,7 +252,8 @@ struct TimeLayout {
         guard let value = reader.number(least: form == "002" ? 3 : 1, most: 3), value >= 1 else { return nil }
         yearDay = value
       case .hour(let form):
-        guard let value = reader.number(least: form == "3" ? 1 : 2, most: 2), value < (form == "15" ? 24 : 13)
+        guard let value = reader.number(least: form == "03" ? 2 : 1, most: 2),
+          value < (form == "15" ? 24 : 13)
         else { return nil }
         hour = value
       case .minute(let digits):
@@ -251,9 +282,7 @@ struct TimeLayout {
         guard let value = reader.name(of: ["AM", "PM"]) else { return nil }
         isAfternoon = value == 1
       case .zoneName:
-        let letters = reader.rest.prefix { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }
-        guard letters.count >= 3 else { return nil }
-        reader.rest = reader.rest.dropFirst(letters.count)
+        guard reader.zoneName() else { return nil }
         offset = offset ?? 0
       case .offset(let z, let colon, let pairs):
         if z, reader.take("Z") {

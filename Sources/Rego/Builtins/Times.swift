@@ -72,18 +72,22 @@ extension Builtins {
     return .int(total)
   }
 
-  /// A number, or a number and a zone.
+  /// A number, or a number and a zone, which is UTC where it is left out.
   private static func time(_ a: ArraySlice<Value>, _ position: Int) throws(BuiltinError) -> ZonedTime {
     var value = a.value(position)
     var zone = TimeZone.utc
     if case .array(let parts) = value {
-      guard parts.count >= 2 else { throw .argument(position + 1, "must be an array of a time and a zone") }
-      guard case .string(let name) = parts[1] else {
-        throw .operand(position + 1, expected: "string", found: parts[1].typeName)
+      guard let first = parts.first else {
+        throw .argument(position + 1, "must be an array of a time and a zone")
       }
-      guard let found = TimeZone(named: name) else { throw .failed("unknown time zone \(name)") }
-      value = parts[0]
-      zone = found
+      value = first
+      if parts.count > 1 {
+        guard case .string(let name) = parts[1] else {
+          throw .operand(position + 1, expected: "string", found: parts[1].typeName)
+        }
+        guard let found = TimeZone(named: name) else { throw .failed("unknown time zone \(name)") }
+        zone = found
+      }
     }
     guard case .number(let number) = value else {
       throw .operand(position + 1, expected: "one of {number, array}", found: value.typeName)

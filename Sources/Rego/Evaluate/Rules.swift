@@ -76,7 +76,8 @@ extension Machine {
           }
           throw .conflict("complete rules must not produce multiple outputs")
         }
-        result = value
+        // As the first rule writes it: 1 and 1.0 are one value.
+        result = result ?? value
       }
     }
     if result == nil, let fallback = group.fallback {

@@ -206,43 +206,17 @@ struct Lexer {
   }
 
   private mutating func escape(into bytes: inout [UInt8]) throws(RegoSyntaxError) {
-    let start = position
-    position += 1
-    guard let byte = peek() else { throw error("expected an escaped character", at: start) }
-    position += 1
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): bytes.append(byte)
-    case UInt8(ascii: "b"): bytes.append(0x08)
-    case UInt8(ascii: "f"): bytes.append(0x0C)
-    case UInt8(ascii: "n"): bytes.append(0x0A)
-    case UInt8(ascii: "r"): bytes.append(0x0D)
-    case UInt8(ascii: "t"): bytes.append(0x09)
-    case UInt8(ascii: "u"): bytes.append(contentsOf: Array(String(try unicode(start)).utf8))
-    default: throw error("expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u", at: start)
+    guard position + 1 < text.count else { throw error("expected an escaped character", at: position) }
+    guard let (scalar, end) = EscapedText.read(text, at: position) else {
+      let isUnicode = text[position + 1] == UInt8(ascii: "u")
+      throw error(
+        isUnicode
+          ? "expected four hexadecimal digits after \\u"
+          : "expected one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u",
+        at: position)
     }
-  }
-
-  private mutating func unicode(_ start: Int) throws(RegoSyntaxError) -> Character {
-    let first = try quad(start)
-    if let scalar = Unicode.Scalar(first) { return Character(scalar) }
-    // A pair of surrogates; one alone becomes the replacement character, as in Go.
-    let mark = position
-    if first < 0xDC00, text[position...].starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]) {
-      position += 2
-      let second = try quad(start)
-      let pair = 0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) &- 0xDC00)
-      if second >= 0xDC00, second < 0xE000, let scalar = Unicode.Scalar(pair) { return Character(scalar) }
-      position = mark
-    }
-    return "\u{FFFD}"
-  }
-
-  private mutating func quad(_ start: Int) throws(RegoSyntaxError) -> UInt16 {
-    guard position + 4 <= text.count,
-      let value = UInt16(String(decoding: text[position..<(position + 4)], as: UTF8.self), radix: 16)
-    else { throw error("expected four hexadecimal digits after \\u", at: start) }
-    position += 4
-    return value
+    bytes.append(contentsOf: Array(String(scalar).utf8))
+    position = end
   }
 
   /// `$"…{expression}…"` or the same in backquotes; `\{` is a brace.

@@ -156,8 +156,8 @@ extension Parser {
   }
 
   func number(_ text: String, _ token: Token) throws(RegoSyntaxError) -> Number {
-    guard let number = Number(literal: text) else {
-      throw error("expected a number in the range of a double", at: token)
+    guard let number = Number(literal: text), number.isNearEnoughForPolicies else {
+      throw error("expected a number between 2^-100000 and 2^100000, of at most 4900 digits", at: token)
     }
     return number
   }

@@ -131,7 +131,10 @@ struct BinaryFloat: Sendable {
     BinaryFloat(isNegative: !value.isNegative, mantissa: value.mantissa, exponent: value.exponent)
   }
 
-  static func * (left: BinaryFloat, right: BinaryFloat) -> BinaryFloat? {
+  static func * (left: BinaryFloat, right: BinaryFloat) -> BinaryFloat? { product(left, right, bits: 64) }
+
+  /// The nearest number of `bits` binary digits, at most 64, to a product.
+  static func product(_ left: BinaryFloat, _ right: BinaryFloat, bits: Int) -> BinaryFloat? {
     guard left.mantissa != 0, right.mantissa != 0 else {
       return BinaryFloat(isNegative: false, mantissa: 0, exponent: 0)
     }
@@ -142,9 +145,20 @@ struct BinaryFloat: Sendable {
       low <<= 1
       exponent -= 1
     }
+    let isNegative = left.isNegative != right.isNegative
+    let spare = UInt64(64 - bits)
+    guard spare > 0 else {
+      return BinaryFloat(
+        isNegative: isNegative, high, exponent: exponent,
+        up: low > 1 << 63 || low == 1 << 63 && high & 1 == 1)
+    }
+    let rest = high & (1 << spare - 1)
+    let half: UInt64 = 1 << (spare - 1)
+    let isUp = rest > half || rest == half && (low > 0 || high >> spare & 1 == 1)
+    let (head, overflow) = (high - rest).addingReportingOverflow(isUp ? 1 << spare : 0)
     return BinaryFloat(
-      isNegative: left.isNegative != right.isNegative, high, exponent: exponent,
-      up: low > 1 << 63 || low == 1 << 63 && high & 1 == 1)
+      isNegative: isNegative, overflow ? 1 << 63 : head, exponent: overflow ? exponent + 1 : exponent,
+      up: false)
   }
 
   /// `right` is not zero.
@@ -156,15 +170,20 @@ struct BinaryFloat: Sendable {
 
   var absolute: BinaryFloat { BinaryFloat(isNegative: false, mantissa: mantissa, exponent: exponent) }
 
-  /// As a number: whole ones in full, others by the fewest decimal digits that none but this is the nearest to.
-  var number: Number? {
+  /// As a number, by the decimal digits that Go chooses: the fewest that are within half of the last binary digit. What
+  /// is whole has zeros for those that are left out, so that from 2^64 on it may be another whole number: 2^65 is
+  /// 36893488147419103230.
+  var number: Number? { number(of: 64) }
+
+  /// The same for a number that has no more binary digits than `bits`.
+  func number(of bits: Int) -> Number? {
     guard mantissa != 0 else { return .small(0) }
-    if exponent >= 0 { return Number(value.shifted(left: exponent)) }
-    if exponent > -64, mantissa.trailingZeroBitCount >= -exponent {
-      return Number(value.shiftedExactly(right: -exponent))
-    }
-    return Decimal(DecimalDigits(shortestOf: mantissa, exponent: exponent).general(isNegative: isNegative))
-      .map(Number.decimal)
+    let isWhole = exponent >= 0 || exponent > -64 && mantissa.trailingZeroBitCount >= -exponent
+    // Below 2^`bits` a whole number has no shorter neighbours.
+    if isWhole, exponent <= bits - 64 { return Number(value.shiftedExactly(right: -exponent)) }
+    let digits = DecimalDigits(shortestOf: mantissa, exponent: exponent, bits: bits)
+    guard isWhole else { return Decimal(digits.general(isNegative: isNegative)).map(Number.decimal) }
+    return BigInteger(((isNegative ? "-" : "") + digits.fixed(0)).utf8).map { Number($0) }
   }
 }
 

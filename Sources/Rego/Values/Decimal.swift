@@ -15,11 +15,13 @@ public final class Decimal: Sendable {
 
   /// The most digits: more would not fit the largest integer.
   static let maximumDigits = 4_900
-  /// The farthest that the first digit stands from the point: 2^100000, as in OPA.
-  static let maximumPoint = 30_103
+  /// The farthest that the first digit stands from the point in a policy's text: 2^100000, as in OPA. In documents it
+  /// may stand 10^18 digits away, for nothing is made of a number until it is rounded or calculated with, which have
+  /// limits of their own.
+  static let maximumPointInPolicies = 30_103
 
-  /// Reads a number as JSON writes it, with a plus sign, without a digit before or behind the point too; nil for anything else
-  /// and for what has too many digits.
+  /// Reads a number as JSON writes it, with a plus sign, without a digit before or behind the point too; nil for
+  /// anything else and for what has too many digits or an exponent of more than eighteen.
   init?(_ written: String) {
     var digits: [UInt8] = []
     var exponent = 0
@@ -45,21 +47,20 @@ public final class Decimal: Sendable {
     }
     point = digits.isEmpty ? 0 : digits.count + exponent
     while digits.last == UInt8(ascii: "0") { digits.removeLast() }
-    guard hasDigit, digits.count <= Decimal.maximumDigits, point.magnitude <= Decimal.maximumPoint else {
-      return nil
-    }
+    guard hasDigit, digits.count <= Decimal.maximumDigits else { return nil }
     significand = digits
     isNegative = sign == UInt8(ascii: "-") && !digits.isEmpty
     text = Decimal.normal(written)
     double = Double(text) ?? 0
   }
 
-  /// The digits behind the 'e'; more than nine are never needed.
+  /// The digits behind the 'e': as many as an integer holds with what stands before it.
   private static func exponent(_ bytes: ArraySlice<UInt8>) -> Int? {
     let isNegative = bytes.first == UInt8(ascii: "-")
     let digits = isNegative || bytes.first == UInt8(ascii: "+") ? bytes.dropFirst() : bytes
-    guard !digits.isEmpty, digits.count < 10, digits.allSatisfy(Lexer.isDigit),
-      let size = Int(String(decoding: digits, as: UTF8.self))
+    let significant = digits.drop { $0 == UInt8(ascii: "0") }
+    guard !digits.isEmpty, significant.count < 19, digits.allSatisfy(Lexer.isDigit),
+      let size = Int(String(decoding: digits.suffix(18), as: UTF8.self))
     else { return nil }
     return isNegative ? -size : size
   }

@@ -38,18 +38,20 @@ struct DecimalDigits {
     if digits.isEmpty { point = 0 }
   }
 
-  /// The fewest digits to which none but `mantissa` × 2^`exponent` is the nearest number of 64 binary digits.
-  init(shortestOf mantissa: UInt64, exponent: Int) {
+  /// The fewest digits within half of the last of `bits` binary digits, at most 64, of `mantissa` × 2^`exponent`, found
+  /// from the left as Go's `math/big` finds them. The mantissa has no more than those digits, and its highest bit is set.
+  init(shortestOf mantissa: UInt64, exponent: Int, bits: Int = 64) {
     let twice = BigInteger(
       magnitude: [
         UInt32(truncatingIfNeeded: mantissa << 1), UInt32(truncatingIfNeeded: mantissa >> 31),
         UInt32(mantissa >> 63),
       ], isNegative: false)
     self.init(twice, exponent: exponent - 1)
-    let lower = DecimalDigits(twice - BigInteger(1), exponent: exponent - 1)
-    let upper = DecimalDigits(twice + BigInteger(1), exponent: exponent - 1)
+    let half = BigInteger(1).shifted(left: 64 - bits)
+    let lower = DecimalDigits(twice - half, exponent: exponent - 1)
+    let upper = DecimalDigits(twice + half, exponent: exponent - 1)
     // The bounds themselves are rounded to the even one.
-    let isEven = mantissa & 1 == 0
+    let isEven = mantissa >> UInt64(64 - bits) & 1 == 0
     for (position, digit) in digits.enumerated() {
       let low = lower.at(position)
       let high = upper.at(position)

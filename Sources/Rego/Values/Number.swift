@@ -66,6 +66,12 @@ public enum Number: Sendable {
     }
   }
 
+  /// Whether a policy may have it in its text, as in OPA; documents may have what is farther from one as well.
+  var isNearEnoughForPolicies: Bool {
+    guard case .decimal(let value) = self else { return true }
+    return value.point.magnitude <= Decimal.maximumPointInPolicies
+  }
+
   /// The whole number next to it; nil where it is too large to be written in full.
   func rounded(_ rule: FloatingPointRoundingRule) -> Number? {
     guard case .decimal(let value) = self else { return self }
@@ -144,10 +150,9 @@ extension Number {
     return calculated(left, right, /)
   }
 
-  /// The number without its sign.
+  /// The number without its sign; of a decimal what arithmetic makes of it, whatever its sign.
   var magnitude: Number? {
-    guard self < .small(0) else { return self }
-    if let whole = exact { return Number(-whole) }
+    if let whole = exact { return Number(whole.absolute) }
     return BinaryFloat(self)?.absolute.number
   }
 

@@ -220,7 +220,7 @@ public struct ObjectValue: Sendable {
   /// No members.
   public init() { members = [] }
 
-  /// The members; the last of two with one key stays.
+  /// The members; of two with one key the last value stays, under the key as it was first written.
   public init(_ unordered: [(Value, Value)]) {
     members = unordered.map { Member(key: $0.0, value: $0.1) }
     for position in members.indices.dropFirst()
@@ -231,8 +231,11 @@ public struct ObjectValue: Sendable {
       }
       members = []
       for (_, member) in enumerated {
-        if let last = members.last, last.key == member.key { members.removeLast() }
-        members.append(member)
+        if let last = members.last, last.key == member.key {
+          members[members.count - 1].value = member.value
+        } else {
+          members.append(member)
+        }
       }
       return
     }

@@ -23,10 +23,24 @@ extension Value {
     case .set(let set): "[" + set.elements.map(\.jsonText).joined(separator: ",") + "]"
     case .object(let object):
       "{"
-        + object.members.map { member in
-          let key = if case .string(let text) = member.key { text } else { member.key.jsonText }
-          return "\(Format.quoted(key)):\(member.value.jsonText)"
-        }.joined(separator: ",") + "}"
+        + object.jsonMembers.map { "\(Format.quoted($0.name)):\($0.value.jsonText)" }.joined(separator: ",")
+        + "}"
     }
+  }
+}
+
+extension ObjectValue {
+  /// The members as JSON has them, ascending by the bytes of their names: a key that is no string is named by its own JSON
+  /// text, and of two with one name the last stays, as in OPA.
+  var jsonMembers: [(name: String, value: Value)] {
+    let named = members.map { member -> (name: String, value: Value) in
+      if case .string(let text) = member.key {
+        (text, member.value)
+      } else {
+        (member.key.jsonText, member.value)
+      }
+    }
+    let areStrings = members.allSatisfy { if case .string = $0.key { true } else { false } }
+    return areStrings ? named : ObjectValue(named.map { (.string($0.name), $0.value) }).jsonMembers
   }
 }

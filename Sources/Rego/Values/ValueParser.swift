@@ -1,5 +1,3 @@
-import Canonical
-
 extension Value {
   /// Reads JSON text with exact numbers; nil where it is none. The last of two members with one name stays, as in Go.
   public static func parse(json text: String, maximumDepth: Int = 128) -> Value? {
@@ -97,12 +95,21 @@ private struct JSONReader {
     }
     guard peek() == UInt8(ascii: "\"") else { return nil }
     position += 1
-    guard isEscaped else { return String(validating: text[(start + 1)..<(position - 1)], as: UTF8.self) }
-    guard case .string(let value)? = try? JSON.parse(Array(text[start..<position]), limits: .interchange)
-    else {
-      return nil
+    let end = position - 1
+    guard isEscaped else { return String(validating: text[(start + 1)..<end], as: UTF8.self) }
+    var bytes: [UInt8] = []
+    var next = start + 1
+    while next < end {
+      guard text[next] == UInt8(ascii: "\\") else {
+        bytes.append(text[next])
+        next += 1
+        continue
+      }
+      guard let (scalar, after) = EscapedText.read(text, at: next) else { return nil }
+      bytes.append(contentsOf: Array(String(scalar).utf8))
+      next = after
     }
-    return value
+    return String(validating: bytes, as: UTF8.self)
   }
 
   private mutating func number() -> Value? {
