@@ -124,7 +124,11 @@ struct NodeTrustTests {
     parties.play([1, 2, 3]) { $0.restriction = .nonsense }
     func submit(_ name: String, _ proof: (String) throws -> String) throws -> (Int32, JSON) {
       let file = "\(parties.folder)/\(name).json"
-      let drafted = try parties.claw(["kill", "all", "--draft", file], as: Self.operator1)
+      let drafted = try parties.claw(
+        [
+          "revoke-certificates", "tenant/acme/agent/agent-1", "--since", "2026-01-01T00:00:00Z", "--draft",
+          file,
+        ], as: Self.operator1)
       #expect(drafted.code == 0, "\(drafted.output)")
       let text = try proof(file)
       parties.play([4]) { $0.restriction = .final(text) }
