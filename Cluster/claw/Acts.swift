@@ -100,12 +100,12 @@ enum Acts {
           [("draft", .string(path)), ("submitted", false)]))
       return .ok
     }
-    let request = Statements.request(draft.body, draft.attachment)
     if case .incident(let act) = draft.body, act.content.kind.isRestriction {
-      let binding = try session.bind(draft.method, request)
+      let binding = try session.bind(draft)
       call.say(Report("\(what): \(binding.text)", [("submitted", true)] + binding.members))
-      return .ok
+      return binding.exitCode
     }
+    let request = Statements.request(draft.body, draft.attachment)
     let answer = try session.call(draft.method, request, of: ActResponse.self)
     let acknowledged = answer.acknowledged > 0 ? ", acknowledged by \(answer.acknowledged) parties" : ""
     call.say(

@@ -14,11 +14,14 @@ enum ExitCode: Int32 {
   case unreachable = 6
   /// Failed, aborted, withdrawn, or nobody can say.
   case failed = 7
+  /// A restriction is handed in, and fewer nodes than sign say that it binds.
+  case unconfirmed = 8
 
   static let help = """
     exit codes: 0 ok, completed; 1 a fault that the message names; 2 usage; 3 denied;
                 4 pending, not decided yet; 5 not found; 6 no node could be reached;
-                7 failed, aborted, withdrawn or unknown
+                7 failed, aborted, withdrawn or unknown; 8 a restriction was handed in,
+                and fewer nodes than sign say that it binds
     """
 }
 

@@ -27,7 +27,9 @@ enum IncidentCommands {
       operands: ["INCIDENT-ID", "[INCIDENT-ID...]"],
       options: [
         CommandOption("--reason", "TEXT", "why"), CommandOption("--severity", "1-3", "default 1"),
-      ] + Acts.options + Command.session, run: lift),
+        CommandOption(
+          flag: "--unseen", "also ids that no node knows, as of a statement that was never handed in"),
+      ] + Acts.options + Command.session, details: lifting, run: lift),
     Command(
       "release", "lift every restriction that is in force on a target; at least two operators",
       operands: ["TARGET"],
@@ -46,6 +48,12 @@ enum IncidentCommands {
     Acts.cosign,
   ]
 
+  private static let lifting = """
+    What is lifted binds nobody from then on, and its id never does again. An id that as many nodes as sign do not know is
+    refused (exit code 5), since it is most likely not the one that is meant. With --unseen it is banned beforehand: for a
+    restriction that was signed, may be in others' hands and is to bind nobody when they show it.
+    """
+
   private static let erasing = """
     Every node destroys its keys of what the tenant had before this act, when the act is final: nothing brings it back.
     The records stay, and the ledger still verifies. What the tenant asked for and did not get yet is denied; what
@@ -58,7 +66,8 @@ enum IncidentCommands {
     It goes to every node at the same time, and binds every party the moment that it holds it. Success is reported when as
     many parties as sign have acknowledged it and one lease lifetime has passed: nothing that it forbids runs any more.
     Which nodes say so, and which do not and why, stands below: what a node says of the others is its own word, until as
-    many nodes as sign say the same. A node that is dead, cut off or lying neither hides it nor holds it up.
+    many nodes as sign say the same, or one proves that it is final. Until then the exit code is 8. A node that is dead, cut
+    off or lying neither hides it nor holds it up.
     """
   private static let targets =
     "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
@@ -102,7 +111,7 @@ enum IncidentCommands {
         [
           ("incident_id", .string(id)), ("kind", .string(kind.rawValue)), ("target", .string(target.text)),
         ] + binding.members))
-    return .ok
+    return binding.exitCode
   }
 
   /// Has the parties bound by a restriction, and waits until they are.
@@ -122,7 +131,7 @@ enum IncidentCommands {
       call.remark(
         "incident \(id): \(signed.content.kind.rawValue) \(signed.content.target.text), asked of all nodes")
     }
-    return try session.bind(draft.method, Statements.request(draft.body, draft.attachment))
+    return try session.bind(draft)
   }
 
   /// A restriction, signed by the caller and by whom `--sign-with` names.
@@ -148,7 +157,9 @@ enum IncidentCommands {
 
   private static func lift(_ call: Invocation) throws -> ExitCode {
     let ids = try call.parsed.operands.map { try Operand.identifier($0, "INCIDENT-ID") }
-    return try lift(ids, try Session(call.parsed), call)
+    let session = try Session(call.parsed)
+    if !call.parsed.has("--unseen") { try KnownIncidents(session, ids).require() }
+    return try lift(ids, session, call)
   }
 
   private static func release(_ call: Invocation) throws -> ExitCode {

@@ -13,21 +13,39 @@ struct Binding {
   let others: [(node: String, reason: String)]
   /// How many nodes must say so before one of them is honest.
   let threshold: Int
+  /// The leaf that holds it, proven; nil where enough nodes have said that it binds, or none has shown one.
+  let leaf: UInt64?
 
   /// What a node says of the others' being bound is its own word, and one may lie.
   var isVouchedFor: Bool { answered.count >= threshold }
+  /// Whether it is known that it binds: by the word of as many nodes as sign, or by a note of as many parties.
+  var isBinding: Bool { isVouchedFor || leaf != nil }
+  var exitCode: ExitCode { isBinding ? .ok : .unconfirmed }
 
   /// Lines for people.
   var text: String {
-    var lines = [message, "  so say \(answered.joined(separator: ", "))"]
-    if !isVouchedFor {
-      lines[1] +=
-        answered.count == 1
-        ? " alone: that others are bound is its word" : " alone: that others are bound is their word"
-      lines[1] += ", until \(threshold) nodes say so"
+    var lines = [message]
+    if !answered.isEmpty { lines.append("  so say \(answered.joined(separator: ", "))\(standing)") }
+    if let leaf {
+      lines.append("  final: leaf \(leaf) holds it, proven by a note that \(threshold) parties have signed")
     }
     lines += others.map { "  not from \($0.node): \($0.reason)" }
+    if !isBinding {
+      lines.append(
+        "NOT CONFIRMED: \(answered.count) of \(count) nodes say that it binds, and \(threshold) sign. Whoever has taken "
+          + "it is bound by it and brings it to the others: see claw status, and hand in another under another id "
+          + "where in doubt"
+      )
+    }
     return lines.joined(separator: "\n")
+  }
+
+  private var count: Int { answered.count + others.count }
+
+  private var standing: String {
+    guard !isVouchedFor else { return ": \(answered.count) of \(count) nodes" }
+    let whose = answered.count == 1 ? "its" : "their"
+    return " alone: that others are bound is \(whose) word, until \(threshold) nodes say so"
   }
 
   /// The same for programs.
@@ -35,6 +53,8 @@ struct Binding {
     [
       ("acknowledged", .integer(acknowledged)), ("message", .string(message)),
       ("answered", .array(answered.map(JSON.string))), ("vouched_for", .bool(isVouchedFor)),
+      ("binding", .bool(isBinding)), ("nodes", .integer(count)), ("threshold", .integer(threshold)),
+      ("leaf", leaf.map { .string(String($0)) } ?? .null),
       (
         "not_answered",
         .array(others.map { .object([("node", .string($0.node)), ("reason", .string($0.reason))]) })
@@ -50,27 +70,62 @@ extension Session {
 
   /// Hands a restriction to every node at the same time and waits until parties are bound by it. Any of them binds the
   /// others, so that a node that is cut off, dead or lying neither hides it nor holds it up.
-  func bind(_ method: String, _ request: StatementRequest) throws -> Binding {
+  ///
+  /// - Throws: where nobody has taken it; and where another statement has its id and fewer nodes are left than sign, as soon
+  ///   as they show that.
+  func bind(_ draft: Acts.Draft) throws -> Binding {
     let threshold = threshold
-    let answers = try everyNode(method, request, of: ActResponse.self, timeout: timeout) { answers in
+    let all = identity.nodes.count
+    let request = Statements.request(draft.body, draft.attachment)
+    let answers = try everyNode(draft.method, request, of: ActResponse.self, timeout: timeout) { answers in
       let taken = answers.count { $0.message != nil }
       // They have waited for the same, and are heard of together.
       if taken >= threshold { return .seconds(1) }
-      return taken > 0 || answers.count(where: \.isRefusal) >= threshold ? Self.patience : nil
+      let conflicts = answers.count(where: \.isConflict)
+      // It binds no more than these now. One node's word alone ends nothing: the others have time to be handed it.
+      if conflicts > 0, all - (answers.count - taken) < threshold { return .seconds(1) }
+      let isRefused = answers.count(where: \.isRefusal) >= threshold
+      return taken > 0 || conflicts > 0 || isRefused ? Self.patience : nil
     }
     let taken = answers.compactMap { answer in answer.message.map { (name: answer.node.name, said: $0) } }
       .sorted { $0.said.acknowledged > $1.said.acknowledged }
+    let leaf = taken.count < threshold ? provenLeaf(answers, of: draft.body) : nil
+    if leaf == nil, taken.count < threshold {
+      let conflicts = answers.filter(\.isConflict)
+      if !conflicts.isEmpty { throw refusal(conflicts) }
+      // Who has the call and has not answered may be bound by it.
+      let isOpen = !taken.isEmpty || answers.contains(where: \.isOverdue)
+      guard isOpen, answers.count(where: \.isRefusal) < threshold else { throw refusal(answers) }
+    }
     // One that exaggerates is no measure, as long as enough others answer.
-    guard !taken.isEmpty else { throw refusal(answers) }
-    let measure = taken[min(threshold, taken.count) - 1].said
+    let measure = taken.isEmpty ? nil : taken[min(threshold, taken.count) - 1].said
     let names = taken.map(\.name)
     return Binding(
-      acknowledged: Int(measure.acknowledged), message: measure.message,
+      acknowledged: Int(measure?.acknowledged ?? 0),
+      message: measure?.message ?? "no node says that \(threshold) parties are bound",
       answered: identity.nodes.map(\.name).filter(names.contains),
       others: answers.compactMap { answer in
         guard case .failure(let status) = answer.result else { return nil }
         return (answer.node.name, "\(status)")
-      }, threshold: threshold)
+      }, threshold: threshold, leaf: leaf)
+  }
+
+  /// The leaf that holds the restriction, by a proof that one of the nodes has shown; nil where none has. It need not
+  /// be believed: as many parties as sign have signed the note over it, and list it in every lease since.
+  private func provenLeaf(_ answers: [NodeAnswer<ActResponse>], of body: RecordBody) -> UInt64? {
+    let shown = answers.compactMap { answer in
+      answer.message.flatMap { $0.proof.isEmpty ? nil : (answer.node, $0.proof) }
+    }
+    guard case .incident(let signed) = body, !shown.isEmpty, let key = try? cluster() else { return nil }
+    for (node, text) in shown {
+      if let proof = try? LedgerProof(parsing: text), let record = try? key.chain.verify(proof).record,
+        case .incident(let held) = record.body, held.contentHash == signed.contentHash
+      {
+        return proof.index.value
+      }
+      distrust(node, "it shows this restriction in a ledger that does not have it")
+    }
+    return nil
   }
 
   /// Why nobody took it: what most of those say who give a reason.
@@ -91,6 +146,16 @@ extension Session {
 }
 
 extension NodeAnswer {
+  /// Whether the node says that the id is another statement's, or that another goes further.
+  var isConflict: Bool {
+    if case .failure(let status) = result { status.code == .alreadyExists } else { false }
+  }
+
+  /// Whether the node was called and has said nothing.
+  var isOverdue: Bool {
+    if case .failure(let status) = result { status.code == .deadlineExceeded } else { false }
+  }
+
   /// Whether the node has answered, and not with what was asked for.
   var isRefusal: Bool {
     guard case .failure(let status) = result else { return false }

@@ -64,17 +64,16 @@ enum SeverityCommands {
     var lifts: [String] = []
     log.take("kill", call) {
       lifts.append("\(id)-kill")
-      return try IncidentCommands.bind(.kill, target, id: "\(id)-kill", severity: 1, session, key, call)
-        .message
+      return try confirmed(
+        IncidentCommands.bind(.kill, target, id: "\(id)-kill", severity: 1, session, key, call))
     }
     let home = tenant(of: target)
     log.take("quarantine", call) {
       lifts.append("\(id)-quarantine")
       return "\(home.text): "
-        + (try IncidentCommands.bind(
-          .quarantine, home, id: "\(id)-quarantine", severity: 1, session, key, call
-        )
-        .message)
+        + (try confirmed(
+          IncidentCommands.bind(
+            .quarantine, home, id: "\(id)-quarantine", severity: 1, session, key, call)))
     }
     if call.parsed.has("--keep-key") {
       log.note("rotate", true, "left out, as --keep-key says", call)
@@ -94,6 +93,12 @@ enum SeverityCommands {
           ("restrictions", .array(lifts.map(JSON.string))), ("complete", .bool(log.isWhole)),
         ]))
     return log.isWhole ? .ok : .failed
+  }
+
+  /// What a restriction has come to, where it is known that it binds.
+  private static func confirmed(_ binding: Binding) throws -> String {
+    guard binding.isBinding else { throw Failure(binding.exitCode, binding.text) }
+    return binding.message
   }
 
   /// What is frozen with a target: an agent's tenant, or the target itself.

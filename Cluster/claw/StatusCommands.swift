@@ -91,6 +91,10 @@ enum StatusCommands {
       lines.append("readiness \(name) says of itself: \(isCompliant ? "COMPLIANT" : "NON-COMPLIANT")")
       lines += off.map { "          off: \($0)" }
     }
+    for id in (value["unreadable_restrictions"]?.array ?? []).compactMap(\.string) {
+      lines.append(
+        "SEV-1     gives no share: it cannot read the restriction \(id), which it may have acknowledged")
+    }
     let listed = restrictions.compactMap { $0["incident_id"]?.string }
     let older = (value["in_force"]?.array ?? []).filter { !listed.contains($0["incident_id"]?.string ?? "") }
     for entry in restrictions + older {

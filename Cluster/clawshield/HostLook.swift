@@ -1,30 +1,25 @@
 import EventLoop
 import GovernanceNode
 import Glibc
-import Host
 import Network
 import Records
 
-/// Looks at the node's host for those who look after it: how long its certificate holds, and its disk.
+/// Looks at the node's host for those who look after it: how long the certificate holds that it uses, and its disk.
 struct HostLook {
   /// How often.
   static let pause = Duration.seconds(60)
 
-  private let certificate: String
   private let folder: String
   private var forecast = DiskForecast()
 
-  init(certificate: String, folder: String) {
-    self.certificate = certificate
-    self.folder = folder
-  }
+  /// `folder`: where the node's data lie.
+  init(folder: String) { self.folder = folder }
 
-  /// What there is to say now; what cannot be read is left out.
-  mutating func report(at wall: Timestamp) -> HostReport {
+  /// What there is to say now; what cannot be read is left out. Of the certificate it is what the node uses, as `own`
+  /// is, and not what lies in its file: that may be one that was not taken up.
+  mutating func report(at wall: Timestamp, own: OwnCertificate) -> HostReport {
     var report = HostReport()
-    if let pem = try? Files.read(certificate, limit: 1 << 20),
-      let leaf = (try? Certificate.read(pem: pem))?.first
-    {
+    if let leaf = own.chain.first {
       report.certificateBegins = Self.time(leaf.validFrom)
       report.certificateEnds = Self.time(leaf.validUntil)
     }

@@ -24,6 +24,15 @@ final class NoticeLog {
     write(LogLine(.warning, "peer_message_unreadable", [("peer", .string(peer))]), key: "unreadable \(peer)")
   }
 
+  /// A message to a peer was not sent since no frame holds it.
+  func tooLarge(_ kind: String, to peer: String, bytes: Int) {
+    write(
+      LogLine(
+        .error, "peer_message_too_large",
+        [("peer", .string(peer)), ("kind", .string(kind)), ("bytes", .integer(bytes))]),
+      key: "too large \(kind) \(peer)")
+  }
+
   private func write(_ line: LogLine, key: String) {
     let now = Duration.nanoseconds(Int64(clamping: station.loop.now.nanoseconds))
     guard let leftOut = filter.admit(key, at: now) else { return }

@@ -82,8 +82,12 @@ final class PeerLink {
   }
 
   func send(_ message: PeerMessage) {
-    // A message that finds no room is lost, as the protocol above expects.
-    _ = client?.oneWay(Self.method, message.encode())
+    let payload = message.encode()
+    switch client?.oneWay(Self.method, payload) {
+    case .tooLarge: station.couldNotSend(message.kind, to: peer.name, bytes: payload.count)
+    // One that finds no room is lost, as the protocol above expects.
+    case .queued, .full, .dropped, nil: break
+    }
   }
 
   func close() {

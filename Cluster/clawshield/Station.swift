@@ -46,7 +46,8 @@ final class Station {
   private var responders: [CallKey: Responder] = [:]
   private var nextCall: UInt64 = 1
   private var timer: TimerID?
-  private lazy var hostLook = HostLook(certificate: configuration.certificate, folder: configuration.data)
+  private lazy var hostLook = HostLook(folder: configuration.data)
+  private var oversized = OversizedMessages()
   private var effects = NodeEffects()
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
@@ -277,6 +278,14 @@ final class Station {
         ("clients", .string(clientServer?.address.map { "\($0)" } ?? "")),
         ("peers", .string(peerServer?.address.map { "\($0)" } ?? "")),
       ])
+    for id in node?.unreadableRestrictions ?? [] {
+      note(
+        .error, "restriction_unreadable",
+        [
+          ("incident_id", .string(id)),
+          ("reason", .string("the store does not give it back as it was written: this party gives no share")),
+        ])
+    }
     for link in links where link.isConnected { step(.connected(link.id)) }
     step(.tick)
   }
@@ -449,10 +458,21 @@ final class Station {
     }
   }
 
-  /// Tells the node of its host, from now on again and again.
   /// Has the node say of its host what there is to say now.
-  func reportHost() { node?.host = hostLook.report(at: wall) }
+  func reportHost() {
+    node?.host = hostLook.report(at: wall, own: certificates.own)
+    node?.host.certificateRefused = certificates.complaint
+    node?.host.oversized = oversized
+  }
 
+  /// A message to a peer was not sent since no frame holds it.
+  func couldNotSend(_ kind: String, to peer: String, bytes: Int) {
+    oversized.note(kind, to: peer, bytes: bytes)
+    node?.host.oversized = oversized
+    notices.tooLarge(kind, to: peer, bytes: bytes)
+  }
+
+  /// Tells the node of its host, from now on again and again.
   private func lookAtHost() {
     guard !isStopping else { return }
     reportHost()

@@ -27,7 +27,9 @@ extension Station {
       switch certificates.look(now: wall.nanoseconds / 1_000_000_000) {
       case .nothing: break
       case .renewed: try renew()
-      case .refused(let reason): note(.error, "certificate_refused", [("reason", .string(reason))])
+      case .refused(let reason):
+        note(.error, "certificate_refused", [("reason", .string(reason))])
+        reportHost()
       }
       _ = try loop.schedule(after: CertificateWatch.pause) { [weak self] in self?.lookAtCertificate() }
     } catch {

@@ -149,7 +149,16 @@ extension ShieldState: CustomStringConvertible {
 
   /// The same of one restriction: another, or a breaker's, may have the id.
   public func isRestricted(by incidentID: String, contentHash: Digest) -> Bool {
-    incident(incidentID).map { $0.liftedBy == nil && $0.origin == .signed(contentHash) } ?? false
+    leaf(ofRestriction: incidentID, contentHash: contentHash) != nil
+  }
+
+  /// The leaf that holds one restriction; nil where the log does not have it, has another of its id, or where it was
+  /// lifted.
+  public func leaf(ofRestriction incidentID: String, contentHash: Digest) -> LeafIndex? {
+    guard let cell = incident(incidentID), cell.liftedBy == nil, cell.origin == .signed(contentHash) else {
+      return nil
+    }
+    return cell.leaf
   }
 
   /// The restrictions in force, also those that leases do not name any more: what stops something first, then what is

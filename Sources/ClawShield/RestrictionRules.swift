@@ -16,6 +16,9 @@ public struct ProvenRestriction: Sendable {
   public let contentHash: Digest
   let lines: [StatementSignature]
 
+  /// Whether any of its signatures verifies.
+  public var isSigned: Bool { !lines.isEmpty }
+
   /// Checks the signatures; nil where the act restricts nothing.
   public init?(_ signed: Signed<IncidentAct>, cluster: Digest) {
     guard signed.content.kind.isRestriction else { return nil }
@@ -137,7 +140,7 @@ extension ShieldState {
     throw Refusal(
       known.origin == .unseen ? .failedPrecondition : .alreadyExists,
       known.liftedBy == nil
-        ? "\(id) is taken by leaf \(known.leaf.value)"
+        ? "the id \(id) is in use by another statement, at leaf \(known.leaf.value)"
         : "\(id) was lifted, and a lifted id never binds again")
   }
 

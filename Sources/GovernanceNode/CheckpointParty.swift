@@ -100,6 +100,10 @@ extension GovernanceNode {
     else { return .refuse("the text is not a checkpoint") }
     guard note.cluster == cluster else { return .refuse("the checkpoint is of another cluster") }
     guard signer.share != nil else { return .refuse("this party holds no share of the key in force") }
+    if let id = unreadableRestrictions.first {
+      return .refuse(
+        "the restriction \(id), which this party may have acknowledged, cannot be read from its store")
+    }
     if let objection = signer.lock.objection(to: note) { return .refuse(objection) }
     guard note.size >= epoch.firstSize else {
       return .refuse(

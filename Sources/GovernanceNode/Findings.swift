@@ -1,5 +1,6 @@
 import Canonical
 import Records
+import Wire
 
 /// Something that somebody should look at.
 public struct Finding: Equatable, Sendable {
@@ -128,7 +129,25 @@ public struct FindingReader: Sendable {
           : "\(whose)'s certificates from before \(before) are refused, and \(name) has no connection with a newer one"
       )
     }
+    if let id = status["unreadable_restrictions"]?.array?.first?.string {
+      add(
+        1, "restriction_unreadable", name,
+        "\(name) gives no share: its store does not give back the restriction \(id), which it may have acknowledged. "
+          + "Sign it anew under its id, or two people lift it: claw lift \(id) --unseen")
+    }
     let host = status["host"]
+    for row in host?["oversized"]?.array ?? [] {
+      let (kind, peer) = (row["kind"]?.string ?? "?", row["peer"]?.string ?? "?")
+      add(
+        2, "message_too_large", "\(name) \(kind) \(peer)",
+        "\(name) could not send \(row["count"]?.string ?? "?") messages of kind \(kind) to \(peer): the last has "
+          + "\(row["bytes"]?.string ?? "?") bytes, and a message at most \(PeerMessage.maximumCount)")
+    }
+    if let reason = host?["certificate_refused"]?.string {
+      add(
+        2, "certificate_not_taken", name,
+        "\(name) does not take up the certificate in its file, and goes on with its old one: \(reason)")
+    }
     expires("certificate", name, host?["certificate_ends"]?.string.flatMap(Timestamp.init(text:)))
     if let full = host?["disk_full"]?.string.flatMap(Timestamp.init(text:)),
       full <= now.advanced(by: Self.horizon)

@@ -3,13 +3,17 @@ import Records
 
 /// What a node's host says of itself, for people who look after it. It decides nothing.
 public struct HostReport: Sendable, Equatable {
-  /// Since when the node's own certificate is valid, and when it ends.
+  /// Since when the certificate that the node uses is valid, and when it ends.
   public var certificateBegins: Timestamp?
   public var certificateEnds: Timestamp?
+  /// Why the one in its file was not taken up; nil where it was.
+  public var certificateRefused: String?
   /// Room on the disk of its data, in bytes.
   public var diskFree: UInt64?
   /// When that is used up, if it goes on as it has.
   public var diskFull: Timestamp?
+  /// What it could not send.
+  public var oversized = OversizedMessages()
 
   /// A report.
   public init(
@@ -27,7 +31,9 @@ public struct HostReport: Sendable, Equatable {
       [
         ("certificate_begins", certificateBegins.map(JSON.time)),
         ("certificate_ends", certificateEnds.map(JSON.time)),
+        ("certificate_refused", certificateRefused.map(JSON.string)),
         ("disk_free", diskFree.map { .string(String($0)) }), ("disk_full", diskFull.map(JSON.time)),
+        ("oversized", oversized.rows.isEmpty ? nil : oversized.json),
       ].compactMap { name, value in value.map { (name, $0) } })
   }
 }

@@ -115,6 +115,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     } catch {
       throw .state("the key in force: \(error)")
     }
+    let bound = try BoundRestrictions(ledger: recovered.ledger, cluster: start.cluster)
     self.newestSemantics = newestSemantics
     recovered.ledger.begin(configuration: start.state.configurationPoint)
     // A crash may have come between an erasure that was durable and the end of its keys.
@@ -138,7 +139,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
-    restrictions = BoundRestrictions(ledger: recovered.ledger, cluster: start.cluster)
+    restrictions = bound
     vetoes = Vetoes(ledger: recovered.ledger, policy: localPolicy)
     rulings = Rulings(ledger: recovered.ledger)
     conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {

@@ -33,6 +33,7 @@ extension GovernanceNode {
       ("policy_bundle_hash", .string(overlay.final.bundle.hash.hex)),
       ("halted", .bool(restrictions.list(with: overlay.final).isHalted)),
       ("restrictions", restrictions.list(with: overlay.final).json),
+      ("unreadable_restrictions", .texts(unreadableRestrictions)),
       ("executors", .array(executors.declared.map { .string($0.executor.path) })),
       (
         "readiness",
@@ -67,6 +68,16 @@ extension GovernanceNode {
             Self.expiring))
       ),
     ]
+    guard request.incidents.count <= StatusRequest.maximumIncidents else {
+      refuse(
+        call.key, .invalidArgument,
+        "expected at most \(StatusRequest.maximumIncidents) incidents, found \(request.incidents.count)",
+        into: &effects)
+      return
+    }
+    if !request.incidents.isEmpty {
+      value.append(("incidents", .array(request.incidents.map { incidentStatus($0) })))
+    }
     if !request.principal.isEmpty {
       guard let principal = Principal(path: request.principal),
         let enrolment = overlay.final.enrolment(of: principal)
@@ -78,6 +89,21 @@ extension GovernanceNode {
     }
     effects.answers.append(
       .respond(call.key, .ok, payload: StatusResponse(json: JSON.object(value).canonicalBytes()).encode()))
+  }
+
+  /// What this node knows of an incident, by its id.
+  private func incidentStatus(_ id: String) -> JSON {
+    let state =
+      if overlay.final.isLifted(id) || overlay.head.isLifted(id) {
+        "lifted"
+      } else if overlay.final.hasIncident(id) || overlay.head.hasIncident(id) {
+        "in_force"
+      } else if restrictions.contains(id) || restrictions.unreadable.contains(id) {
+        "binding"
+      } else {
+        "unknown"
+      }
+    return .object([("incident_id", .string(id)), ("state", .string(state))])
   }
 
   /// The bundle in force, as far as people have to do with it.

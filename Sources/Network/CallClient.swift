@@ -198,10 +198,12 @@ public final class CallClient {
     connection.cancel(call.call)
   }
 
-  /// Sends a message that has no answer. `.dropped` where there is no connection; a message that was
+  /// Sends a message that has no answer. `.tooLarge`, connected or not, where the payload is above
+  /// `Frame.maximumPayloadCount`. `.dropped` where there is no connection; a message that was
   /// queued may still be lost with its connection, as its sender's protocol must expect.
   @discardableResult
   public func oneWay(_ method: String, _ payload: [UInt8]) -> SendOutcome {
+    guard payload.count <= Frame.maximumPayloadCount else { return .tooLarge }
     guard let connection else { return .dropped }
     return connection.channel.send(Frame(.oneWay(OneWay(method: method, payload: payload))))
   }

@@ -21,7 +21,8 @@ public struct CertificateWatch: Sendable {
   private let key: Reading
   private let authorities: [Certificate]
   private let domain: TrustDomain
-  private var complaint: String?
+  /// Why the pair in the files is not the one in use; nil where it is, as far as the last look has seen.
+  public private(set) var complaint: String?
 
   /// Reads the pair.
   ///

@@ -121,7 +121,7 @@ public final class Channel {
     case .connecting, .handshaking, .open: break
     case .lingering, .overflowing, .closed: return .dropped
     }
-    guard pending.appending({ FrameLayout.append(frame, to: &$0) }) else { return .dropped }
+    guard pending.appending({ FrameLayout.append(frame, to: &$0) }) else { return .tooLarge }
     guard queuedCount <= limits.hardCap else {
       // Not from within `send`: its caller may be in the middle of a list of channels.
       phase = .overflowing

@@ -84,8 +84,10 @@ public enum SendOutcome: Equatable, Sendable {
   case queued
   /// Queued, and the queue is above its high-water mark: send no more until `channelWritable`.
   case full
-  /// Not sent: the channel has ended, or the frame was too large for it.
+  /// Not sent: the channel has ended, or its queue is over its cap.
   case dropped
+  /// Not sent: no frame holds that much.
+  case tooLarge
 }
 
 /// Who listens to a channel. Called on the loop; never from within `send`.

@@ -41,7 +41,10 @@ final class ClientConnection: ChannelDelegate {
       {
       case .refused(let status): return .failure(status)
       case .send(let id, let frame):
-        guard channel.send(frame) != .dropped else {
+        switch channel.send(frame) {
+        case .queued, .full: break
+        // A request that is too large was no call.
+        case .dropped, .tooLarge:
           _ = calls.cancel(id)
           return .failure(CallStatus(.unavailable, "the connection is closing"))
         }

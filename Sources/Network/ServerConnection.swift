@@ -151,7 +151,8 @@ final class ServerConnection: ChannelDelegate {
     case .full:
       holdBack(after: frame)
       return .full
-    case .dropped: return .dropped
+    // An answer that is too large was refused before it became a frame.
+    case .dropped, .tooLarge: return .dropped
     }
   }
 

@@ -132,6 +132,27 @@ struct RestrictionRuleTests {
     #expect(isVoid(rotated.state.standing(of: restriction)))
   }
 
+  @Test(
+    "who has been enrolled no more for a day of log time restricts nothing, whatever time they say they signed at"
+  )
+  func dayAfter() throws {
+    let world = try Governed()
+    var ended = world
+    let end = world.now.advanced(by: .seconds(60))
+    #expect(try ended.enrol(Governed.enrolment(.operator("new"), owner: "new", expiresAt: end)) == .effective)
+    let own = try proven(ended.incident(.kill, .all, id: "n", by: ["new"]), ended)
+    let others = try proven(ended.incident(.kill, .all, id: "p"), ended)
+    // An enrolment that ends at a time has ended then: at a day exactly it has been over for a day.
+    for (nanoseconds, isBinding) in [(-1, true), (0, false), (1, false)] as [(Int64, Bool)] {
+      var later = ended
+      later.now = end.advanced(by: Interval(nanoseconds: 86_400_000_000_000 + nanoseconds))
+      try later.append(.tick)
+      #expect(later.state.logTime == later.now)
+      #expect(isVoid(later.state.standing(of: own)) == !isBinding, "a day and \(nanoseconds) ns")
+      #expect(later.state.standing(of: others) == .binding, "whose signer is enrolled still")
+    }
+  }
+
   private func isVoid(_ standing: RestrictionStanding) -> Bool {
     if case .void = standing { true } else { false }
   }

@@ -33,9 +33,11 @@ struct NodeTrustTests {
     parties.play([2]) { $0.restriction = .nonsense }
     #expect(try parties.claw(["status"], as: "agents/agent-1").code == 0, "three of four answer")
     let killed = try kill(parties)
-    #expect(killed.code == 0, "\(killed.answer.canonical)")
+    #expect(killed.code == 8, "\(killed.answer.canonical)")
     #expect(names(killed.answer, "answered") == ["node-3", "node-4"])
     #expect(killed.answer["vouched_for"]?.bool == false, "three sign, and two have said so")
+    #expect(killed.answer["binding"]?.bool == false)
+    #expect(killed.answer["nodes"]?.integer == 4 && killed.answer["threshold"]?.integer == 3)
     let others = killed.answer["not_answered"]?.array ?? []
     #expect(names(killed.answer, "not_answered") == ["node-1", "node-2"])
     #expect(others[0]["reason"]?.string?.contains("handshake in time") == true, "\(others)")
@@ -47,7 +49,10 @@ struct NodeTrustTests {
     #expect(
       text.output.contains(
         "so say node-3, node-4 alone: that others are bound is their word, until 3 nodes say so")
-        && text.output.contains("not from node-1: "), "\(text.output)")
+        && text.output.contains("not from node-1: ")
+        && text.output.contains("NOT CONFIRMED: 2 of 4 nodes say that it binds, and 3 sign"), "\(text.output)"
+    )
+    #expect(text.code == 8)
   }
 
   @Test(
@@ -58,8 +63,10 @@ struct NodeTrustTests {
     let killed = try kill(parties)
     #expect(killed.code == 0 && killed.answer["acknowledged"]?.integer == 3, "\(killed.answer.canonical)")
     #expect(names(killed.answer, "answered") == ScriptedParties.names)
-    #expect(killed.answer["vouched_for"]?.bool == true)
-    for node in 1...4 { #expect(parties.heard(by: node).restrictions.count == 1) }
+    #expect(killed.answer["vouched_for"]?.bool == true && killed.answer["binding"]?.bool == true)
+    let text = try parties.claw(["kill", "tenant/acme"], as: Self.operator1)
+    #expect(text.output.contains("so say node-1, node-2, node-3, node-4: 4 of 4 nodes"), "\(text.output)")
+    for node in 1...4 { #expect(parties.heard(by: node).restrictions.count == 2) }
     // A silent one is not waited for once as many as sign have spoken.
     parties.play([2]) { $0.restriction = .silent }
     let second = try kill(parties)
@@ -79,7 +86,7 @@ struct NodeTrustTests {
     try pinned.canonical.write(
       toFile: "\(parties.folder)/\(Self.operator1)/cluster.json", atomically: true, encoding: .utf8)
     let killed = try kill(parties)
-    #expect(killed.code == 0 && names(killed.answer, "answered") == ["node-3"], "\(killed.answer.canonical)")
+    #expect(killed.code == 8 && names(killed.answer, "answered") == ["node-3"], "\(killed.answer.canonical)")
     #expect(killed.answer["vouched_for"]?.bool == false && killed.took < .seconds(10))
     let text = try parties.claw(["kill", "all"], as: Self.operator1)
     #expect(text.output.contains("so say node-3 alone: that others are bound is its word"), "\(text.output)")
@@ -89,6 +96,108 @@ struct NodeTrustTests {
     #expect(refused.answer["error"]?.string?.contains("node-3 answered PERMISSION_DENIED") == true)
     parties.play { $0.restriction = .nonsense }
     #expect(try kill(parties).code == 6)
+  }
+
+  @Test("nodes that have taken it and say nothing may be bound: it is not confirmed, and they are named")
+  func nobodySays() throws {
+    let parties = try ScriptedParties()
+    #expect(try parties.claw(["ledger", "checkpoint"], as: Self.operator1).code == 0)
+    parties.play { $0.restriction = .silent }
+    let killed = try kill(parties, ["--timeout", "2"])
+    #expect(killed.code == 8 && names(killed.answer, "answered") == [], "\(killed.answer.canonical)")
+    #expect(names(killed.answer, "not_answered") == ScriptedParties.names)
+    #expect(killed.answer["message"]?.string == "no node says that 3 parties are bound")
+    // Two who refuse it, and one who says it binds, decide nothing either.
+    parties.play([1, 2]) { $0.restriction = .refused }
+    parties.play([3]) { $0.restriction = .bound(3) }
+    let split = try kill(parties, ["--timeout", "2"])
+    #expect(split.code == 8 && names(split.answer, "answered") == ["node-3"], "\(split.answer.canonical)")
+    // As many as sign who refuse it do, whoever says otherwise.
+    parties.play([4]) { $0.restriction = .refused }
+    #expect(try kill(parties, ["--timeout", "2"]).code == 3)
+  }
+
+  @Test("what one node proves to be final binds, however few answer; a proof of another statement is none")
+  func final() throws {
+    let parties = try ScriptedParties()
+    #expect(try parties.claw(["ledger", "checkpoint"], as: "operators/operator-2").code == 0)
+    parties.play([1, 2, 3]) { $0.restriction = .nonsense }
+    func submit(_ name: String, _ proof: (String) throws -> String) throws -> (Int32, JSON) {
+      let file = "\(parties.folder)/\(name).json"
+      let drafted = try parties.claw(
+        [
+          "revoke-certificates", "tenant/acme/agent/agent-1", "--since", "2026-01-01T00:00:00Z", "--draft",
+          file,
+        ], as: Self.operator1)
+      #expect(drafted.code == 0, "\(drafted.output)")
+      let text = try proof(file)
+      parties.play([4]) { $0.restriction = .final(text) }
+      let outcome = try parties.claw(["cosign", file, "--submit", "--json"], as: "operators/operator-2")
+      let line = outcome.output.split(separator: "\n").last { $0.hasPrefix("{") }
+      return (outcome.code, try JSON.parse(String(line ?? "")))
+    }
+    let (code, answer) = try submit("proven") { try parties.prove(draft: $0) }
+    #expect(code == 0 && answer["binding"]?.bool == true, "\(answer.canonical)")
+    #expect(answer["leaf"]?.string != nil && answer["vouched_for"]?.bool == false)
+    let others = try parties.refuse("node-4", -3600, as: "other")
+    for lie in [others, "nothing"] {
+      let (code, answer) = try submit("unproven") { _ in lie }
+      #expect(code == 8 && answer["leaf"] == .null, "\(answer.canonical)")
+    }
+  }
+
+  @Test(
+    "an id that another statement has is said as soon as fewer nodes are left than sign; one liar ends nothing"
+  )
+  func idInUse() throws {
+    let parties = try ScriptedParties()
+    #expect(try parties.claw(["ledger", "checkpoint"], as: Self.operator1).code == 0)
+    parties.play([1, 2]) { $0.restriction = .silent }
+    parties.play([3, 4]) { $0.restriction = .inUse }
+    let begin = MonotonicInstant.now
+    let outcome = try parties.claw(["kill", "all", "--id", "inc-42"], as: Self.operator1)
+    #expect(MonotonicInstant.now.since(begin) < .seconds(8), "and not at the deadline")
+    #expect(outcome.code == 1, "\(outcome.output)")
+    #expect(
+      outcome.output.contains(
+        "node-3, node-4 answered ALREADY_EXISTS: the id inc-42 is in use by another statement"),
+      "\(outcome.output)")
+    for node in 1...2 { #expect(parties.heard(by: node).restrictions.count == 1, "it was handed to all") }
+    parties.play([1, 2, 3]) { $0.restriction = .bound(3) }
+    let liar = try kill(parties)
+    #expect(liar.code == 0 && names(liar.answer, "not_answered") == ["node-4"], "\(liar.answer.canonical)")
+  }
+
+  // MARK: Lifts
+
+  @Test("a lift of what as many nodes as sign do not know is refused, unless it is to be banned beforehand")
+  func unknownLift() throws {
+    let parties = try ScriptedParties()
+    func lift(_ ids: [String], _ more: [String] = []) throws -> Outcome {
+      try parties.claw(
+        ["lift"] + ids + more + ["--sign-with", "\(parties.folder)/operators/operator-2"], as: Self.operator1)
+    }
+    func lifts() -> Int { (1...4).reduce(0) { $0 + parties.heard(by: $1).lifts } }
+    parties.play { $0.incidents = ["known"] }
+    let wrong = try lift(["known", "knwon"])
+    #expect(
+      wrong.code == 5
+        && wrong.output.contains("no such restriction: knwon (so say node-1, node-2, node-3, node-4)"),
+      "\(wrong.output)")
+    #expect(lifts() == 0)
+    let file = "\(parties.folder)/lift.json"
+    #expect(try lift(["knwon"], ["--draft", file]).code == 5)
+    #expect(!FileManager.default.fileExists(atPath: file))
+    #expect(try lift(["known"]).code == 0 && lifts() == 1)
+    #expect(try lift(["knwon"], ["--unseen"]).code == 0 && lifts() == 2)
+    // One that has not heard of it yet, or lies.
+    parties.play([1]) { $0.incidents = [] }
+    #expect(try lift(["known"]).code == 0)
+    // Fewer than sign say that they do not know it: the others are of an earlier program, and cannot say.
+    parties.play([3, 4]) { $0.incidents = nil }
+    #expect(try lift(["knwon"]).code == 0)
+    parties.play([3]) { $0.incidents = [] }
+    #expect(try lift(["knwon"]).code == 5)
   }
 
   // MARK: Refused certificates

@@ -17,6 +17,10 @@ final class ScriptedParties {
     enum Restriction: Sendable {
       case bound(UInt32)
       case refused
+      /// Another statement has its id.
+      case inUse
+      /// It is final, with a proof.
+      case final(String)
       case nonsense
       /// It takes the call and never answers.
       case silent
@@ -26,6 +30,8 @@ final class ScriptedParties {
     /// Proofs that it shows whoever asks, and those that it shows to who holds what they lift.
     var refusals: [String] = []
     var lifts: [(incident: String, proof: String)] = []
+    /// The incidents that it knows; nil of a program that cannot say.
+    var incidents: [String]?
     /// How long it takes for a checkpoint.
     var delay = Duration.zero
     /// How far its clock is ahead of this host's.
@@ -35,6 +41,7 @@ final class ScriptedParties {
   /// What a node was sent.
   struct Heard: Sendable {
     var restrictions: [[UInt8]] = []
+    var lifts = 0
     var held: [[String]] = []
   }
 
@@ -66,7 +73,7 @@ final class ScriptedParties {
     for number in 1...4 {
       let place =
         absent.contains(number) ? "127.0.0.1:1" : stopped.contains(number) ? try listen() : try serve(number)
-      for identity in ["agents/agent-1", "operators/operator-1"] {
+      for identity in ["agents/agent-1", "operators/operator-1", "operators/operator-2"] {
         let file = "\(folder)/\(identity)/client.json"
         let text = try String(contentsOfFile: file, encoding: .utf8)
         try text.replacingOccurrences(of: "127.0.0.1:\(7100 + number)", with: place)
@@ -130,6 +137,17 @@ final class ScriptedParties {
     return try prove(id, .revoke, .certificates(of: .node(node), before: before))
   }
 
+  /// Puts what a draft file holds into the ledger; its proof.
+  func prove(draft: String) throws -> String {
+    let file = try JSON.parse(String(contentsOfFile: draft, encoding: .utf8))
+    var object = try #require(file["statement"]?.object)
+    object["type"] = "incident"
+    object["at"] = .string(SampleLedger.at.text)
+    let leaf = ledger.append(try Record(.object(object)).body)
+    try show()
+    return try ledger.proof(of: leaf).encoded
+  }
+
   func lift(_ ids: [String]) throws -> String { try prove("lift-\(ids[0])", .lift, .all, lifts: ids) }
 
   // MARK: Nodes
@@ -163,10 +181,27 @@ final class ScriptedParties {
       answer.lifts = part.lifts.filter { held.contains($0.incident) }.map(\.proof)
       _ = try? loop.schedule(after: part.delay) { responder.respond(answer.encode()) }
     }
-    server.handle("/openexec.v1.Admin/Status") { _, responder in
-      let time = Timestamp.now.advanced(by: stage.part.withLock { $0.clock })
-      responder.respond(
-        StatusResponse(json: JSON.object([("time", .string(time.text))]).canonicalBytes()).encode())
+    server.handle("/openexec.v1.Admin/Status") { call, responder in
+      let part = stage.part.withLock { $0 }
+      let asked = ((try? StatusRequest(decoding: call.payload)) ?? StatusRequest()).incidents
+      var status: [(String, JSON)] = [("time", .string(Timestamp.now.advanced(by: part.clock).text))]
+      if let known = part.incidents {
+        status.append(
+          (
+            "incidents",
+            .array(
+              asked.map { id in
+                .object([
+                  ("incident_id", .string(id)), ("state", known.contains(id) ? "in_force" : "unknown"),
+                ])
+              })
+          ))
+      }
+      responder.respond(StatusResponse(json: JSON.object(status).canonicalBytes()).encode())
+    }
+    server.handle("/openexec.v1.Admin/Lift") { _, responder in
+      stage.heard.withLock { $0.lifts += 1 }
+      responder.respond(ActResponse(index: 7, finalSize: 8, message: "final").encode())
     }
     var unanswered: [Responder] = []
     for method in ["Kill", "Quarantine", "Revoke"] {
@@ -181,6 +216,11 @@ final class ScriptedParties {
             .encode())
         case .refused:
           responder.fail(CallStatus(.permissionDenied, "expected a restriction of somebody else"))
+        case .inUse:
+          responder.fail(CallStatus(.alreadyExists, "the id inc-42 is in use by another statement"))
+        case .final(let proof):
+          responder.respond(
+            ActResponse(acknowledged: 3, message: "bound by 3 parties", proof: proof).encode())
         case .nonsense: responder.respond([0xFF])
         case .silent: unanswered.append(responder)
         }

@@ -203,6 +203,56 @@ struct BindingTests {
       return isTaken
     }
     #expect(!ask(1), "while the other waits for the log")
+    func refusals(_ number: UInt64) -> [CallStatus] {
+      rig.answers.compactMap { answer in
+        if case .respond(CallKey(connection: 5, call: number), let status, _) = answer { status } else { nil }
+      }
+    }
+    #expect(refusals(1).map(\.code) == [.alreadyExists], "which is no want of room")
+    #expect(refusals(1).first?.message.contains("the id inc-42 is in use by another statement") == true)
+  }
+
+  @Test(
+    "what is final binds whoever has acknowledged it: who waits is answered after a lease's time, with the proof"
+  )
+  func finalMeanwhile() throws {
+    let rig = try Rig()
+    let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
+    let other = signed(.quarantine, .tenant("acme"), id: "k", by: ["pat"], rig)
+    rig.perform { node, _, effects in
+      node.submit(
+        Submission(
+          body: .incident(kill), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
+        into: &effects)
+    }
+    for _ in 0..<20 { rig.step(.tick) }
+    #expect(rig.node.overlay.final.isRestricted(by: "k"))
+    let keys = [CallKey(connection: 5, call: 1), CallKey(connection: 5, call: 2)]
+    for (key, signed) in zip(keys, [kill, other]) {
+      rig.node.restrictions.vigils.append(
+        BoundRestrictions.Vigil(
+          key: key, incidentID: "k", contentHash: signed.contentHash, isListed: true, bound: [], since: nil))
+    }
+    let begin = rig.node.now.monotonic
+    func answer() throws -> ActResponse? {
+      for case .respond(keys[0], let status, let payload) in rig.answers {
+        #expect(status.code == .ok)
+        return try ActResponse(decoding: payload)
+      }
+      return nil
+    }
+    rig.answers = []
+    while try answer() == nil, begin + .seconds(20) > rig.node.now.monotonic { rig.step(.tick) }
+    let response = try #require(try answer())
+    #expect(rig.node.now.monotonic >= begin + .seconds(10), "leases from before it have ended")
+    #expect(response.acknowledged == 1, "as many as sign")
+    let proof = try LedgerProof(parsing: response.proof)
+    let (record, _) = try proof.verify(
+      cluster: rig.node.cluster, groupKey: rig.node.overlay.final.membership.groupKey)
+    #expect(proof.index.value == response.index && response.index > 0)
+    guard case .incident(let held) = record.body else { return #expect(Bool(false), "an incident") }
+    #expect(held.contentHash == kill.contentHash)
+    #expect(rig.node.restrictions.vigils.map(\.key) == [keys[1]], "another of its id is not final by that")
   }
 
   @Test("acknowledgements of one restriction are not counted for another of its id")

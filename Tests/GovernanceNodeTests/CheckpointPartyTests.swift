@@ -76,6 +76,16 @@ final class Rig {
       at: Rig.moment(time), using: &random)
   }
 
+  /// Puts something on the disk behind the node's back, as damage does.
+  func spoil(_ column: Column, _ key: [UInt8], _ value: [UInt8]) {
+    var batch = WriteBatch()
+    batch.put(column, key, value)
+    disk.sync(batch)
+  }
+
+  /// What the disk has.
+  func stored(_ column: Column, _ key: [UInt8]) throws -> [UInt8]? { try disk.get(column, key) }
+
   /// The process ends, and starts again from its disk.
   func restart() throws {
     let lock = disk.lock.flatMap { SigningLock(parsing: $0) } ?? .none

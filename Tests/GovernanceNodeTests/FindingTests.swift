@@ -77,7 +77,13 @@ struct FindingTests {
       (
         "refused_certificates", [["node": "n2", "before": "x", "replaced": false, "own": false]],
         "2 certificate_refused n2", [["node": "n2", "before": "x", "replaced": true, "own": false]]
-      ), ("in_force_left_out", 1, "2 restrictions_left_out all", 0),
+      ),
+      ("unreadable_restrictions", ["k"], "1 restriction_unreadable n1", []),
+      (
+        "host", ["oversized": [["kind": "signCall", "peer": "n2", "count": "3", "bytes": "5000000"]]],
+        "2 message_too_large n1 signCall n2", ["oversized": []]
+      ), ("host", ["certificate_refused": "x"], "2 certificate_not_taken n1", [:]),
+      ("in_force_left_out", 1, "2 restrictions_left_out all", 0),
       (
         "in_force", [["incident_id": "i", "target": "all", "at": "x", "derived": .null]],
         "1 restriction i",

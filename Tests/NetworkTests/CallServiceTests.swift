@@ -129,6 +129,21 @@ struct CallServiceTests {
     #expect(client.oneWay("/test.T/Tell", [1]) == .dropped)
   }
 
+  @Test(
+    "a one-way message that no frame holds is said to be too large, connected or not; the largest one arrives"
+  )
+  func oneWayTooLarge() throws {
+    let world = try World()
+    let client = try world.client()
+    let largest = [UInt8](repeating: 7, count: Frame.maximumPayloadCount)
+    #expect(client.oneWay("/test.T/Tell", largest + [7]) == .tooLarge)
+    #expect(client.oneWay("/test.T/Tell", largest) != .tooLarge)
+    try turn(world.loop) { world.server.statistics.messages == 1 }
+    #expect(world.messages.map(\.count) == [largest.count], "the other ended nothing")
+    client.close()
+    #expect(client.oneWay("/test.T/Tell", largest + [7]) == .tooLarge)
+  }
+
   @Test("a second answer is a bug that is counted and goes no further")
   func misuse() throws {
     let world = try World()

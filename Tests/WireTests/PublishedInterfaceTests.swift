@@ -115,12 +115,13 @@ private let examples: [(file: String, type: String, message: any WireMessage)] =
     "artifact", "ArtifactListResponse",
     ArtifactListResponse(items: [ArtifactStat(digest: "é 1"), ArtifactStat(name: "é 2")], more: true)
   ),
-  ("admin", "StatusRequest", StatusRequest(principal: "é 1")),
+  ("admin", "StatusRequest", StatusRequest(principal: "é 1", incidents: ["é 2", "é 3"])),
   ("admin", "StatusResponse", StatusResponse(json: [0, 255, 1])),
   (
     "admin", "ActResponse",
     ActResponse(
-      index: 1099511627776, finalSize: 18446744073709551615, acknowledged: 4294967295, message: "é 4")
+      index: 1099511627776, finalSize: 18446744073709551615, acknowledged: 4294967295, message: "é 4",
+      proof: "é 5")
   ),
   ("admin", "TransferRequest", TransferRequest(node: 5)),
   ("admin", "TransferResponse", TransferResponse(leader: 5, term: 1099511627776)),

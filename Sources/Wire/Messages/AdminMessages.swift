@@ -4,19 +4,31 @@
 public struct StatusRequest: WireMessage {
   /// Also how this principal is enrolled; empty for nobody.
   public var principal: String = ""
+  /// Also what the node knows of these incidents, by their ids; at most `maximumIncidents`.
+  public var incidents: [String] = []
+
+  /// Most incidents that one request asks after.
+  public static let maximumIncidents = 64
 
   public init() {}
 
-  public init(principal: String) { self.principal = principal }
+  public init(principal: String = "", incidents: [String] = []) {
+    self.principal = principal
+    self.incidents = incidents
+  }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
     switch field {
     case 1: principal = try reader.string()
+    case 2: incidents.append(try reader.string())
     default: break
     }
   }
 
-  public func write(into writer: inout ProtobufWriter) { writer.string(1, principal) }
+  public func write(into writer: inout ProtobufWriter) {
+    writer.string(1, principal)
+    writer.strings(2, incidents)
+  }
 }
 
 /// Canonical JSON, described in Docs/Operations.md.
@@ -50,16 +62,20 @@ public struct ActResponse: WireMessage {
   /// Parties that acknowledged a restriction with their signatures.
   public var acknowledged: UInt32 = 0
   public var message: String = ""
+  /// Of a restriction that is final: the proof (C2SP tlog-proof) of the leaf that holds it.
+  public var proof: String = ""
 
   public init() {}
 
   public init(
-    index: UInt64 = 0, finalSize: UInt64 = 0, acknowledged: UInt32 = 0, message: String = ""
+    index: UInt64 = 0, finalSize: UInt64 = 0, acknowledged: UInt32 = 0, message: String = "",
+    proof: String = ""
   ) {
     self.index = index
     self.finalSize = finalSize
     self.acknowledged = acknowledged
     self.message = message
+    self.proof = proof
   }
 
   public mutating func read(field: UInt32, from reader: inout ProtobufReader) throws(ProtobufError) {
@@ -68,6 +84,7 @@ public struct ActResponse: WireMessage {
     case 2: finalSize = try reader.uint64()
     case 3: acknowledged = try reader.uint32()
     case 4: message = try reader.string()
+    case 5: proof = try reader.string()
     default: break
     }
   }
@@ -77,6 +94,7 @@ public struct ActResponse: WireMessage {
     writer.uint64(2, finalSize)
     writer.uint32(3, acknowledged)
     writer.string(4, message)
+    writer.string(5, proof)
   }
 }
 

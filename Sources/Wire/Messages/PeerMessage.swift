@@ -150,6 +150,17 @@ public indirect enum PeerMessage: WireMessage {
   }
 }
 
+extension PeerMessage {
+  /// Bytes of the largest message that a frame holds; what is longer is never sent. Whoever builds a message that
+  /// grows with what others bring keeps it below that: entries and history go in pieces of a mebibyte or one entry,
+  /// artifacts have three, a call for a share proves a mebibyte of restrictions beside a list of at most 6,145
+  /// entries, and each of these has at most 512 bytes.
+  public static var maximumCount: Int { Frame.maximumPayloadCount }
+
+  /// The name of its kind, such as `signCall`, for logs.
+  public var kind: String { Mirror(reflecting: self).children.first?.label ?? "unknown" }
+}
+
 // What it is, for those who ask about one kind alone.
 extension PeerMessage {
   public var voteCall: VoteCall? { if case .voteCall(let part) = self { part } else { nil } }
