@@ -55,6 +55,8 @@ struct BoundRestrictions: Sendable {
   var lastBrought = Instant(nanoseconds: 0)
 
   private static let prefix = Array("restriction/".utf8)
+  private static let stored = StoredRows(
+    what: "the restrictions that this party has acknowledged", prefix: prefix)
   static var maximumBound: Int { RestrictionList.maximumEntries }
 
   /// Nothing but what cannot be read.
@@ -64,22 +66,9 @@ struct BoundRestrictions: Sendable {
   /// any more is `unreadable`; a store that gives none back, or one under no id, is a fault: nobody can say then what
   /// this party has acknowledged.
   init(ledger: Ledger, cluster: Digest) throws(NodeFault) {
-    let rows: [(key: [UInt8], value: [UInt8])]
-    do throws(StoreFailure) {
-      rows = try ledger.store.scan(.meta, from: Self.prefix, limit: .max)
-    } catch {
-      throw .state(
-        "expected the restrictions that this party has acknowledged, found \(error): nobody can say what binds it, "
-          + "and it must be replaced (claw members replace)")
-    }
-    for row in rows {
-      guard row.key.starts(with: Self.prefix) else { break }
-      guard let id = String(validating: row.key.dropFirst(Self.prefix.count), as: UTF8.self),
-        Identifier.isValid(id)
-      else {
-        throw .state(
-          "expected the restrictions that this party has acknowledged, found a row of key \(Hex.encode(row.key)): "
-            + "nobody can say what binds it, and it must be replaced (claw members replace)")
+    for row in try Self.stored.read(ledger) {
+      guard let id = String(validating: row.name, as: UTF8.self), Identifier.isValid(id) else {
+        throw Self.stored.damaged(row.name)
       }
       guard let (restriction, statement) = Self.read(row.value, of: id, cluster: cluster) else {
         unreadable.append(id)

@@ -21,6 +21,16 @@ public struct Conflict: Equatable, Sendable {
 
   static let key = Array("conflict".utf8)
 
+  /// What has halted this party, over a restart; nil where nothing has.
+  static func stored(in ledger: Ledger) throws(NodeFault) -> Conflict? {
+    let stored = StoredRows(what: "what has halted this party", prefix: key)
+    guard let row = try stored.read(ledger).first else { return nil }
+    guard row.name.isEmpty, let conflict = Conflict(parsing: row.value) else {
+      throw stored.damaged(row.name)
+    }
+    return conflict
+  }
+
   var bytes: [UInt8] {
     JSON.object([
       ("size", .string(String(size))), ("reason", .string(reason)), ("first", .string(first)),
@@ -52,16 +62,15 @@ struct Rulings: Sendable {
   private(set) var rulings: [Ruling] = []
 
   private static let prefix = Array("ruling/".utf8)
+  private static let stored = StoredRows(what: "what operators have said to stand", prefix: prefix)
   private static var maximum: Int { 1024 }
 
-  init(ledger: Ledger) {
-    guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: Self.maximum) else { return }
-    for row in rows {
-      guard row.key.starts(with: Self.prefix) else { break }
+  init(ledger: Ledger) throws(NodeFault) {
+    for row in try Self.stored.read(ledger) {
       guard let json = try? JSON.parse(row.value), let size = json["size"]?.string.flatMap({ UInt64($0) }),
         let root = json["root"]?.string.flatMap(Digest.init(hex:)),
         let stateRoot = json["state_root"]?.string.flatMap(Digest.init(hex:))
-      else { continue }
+      else { throw Self.stored.damaged(row.name) }
       rulings.append(Ruling(size: size, root: root, stateRoot: stateRoot))
     }
   }

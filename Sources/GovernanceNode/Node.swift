@@ -115,7 +115,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     } catch {
       throw .state("the key in force: \(error)")
     }
-    let bound = try BoundRestrictions(ledger: recovered.ledger, cluster: start.cluster)
+    let restrictions = try BoundRestrictions(ledger: recovered.ledger, cluster: start.cluster)
+    let vetoes = try Vetoes(ledger: recovered.ledger, policy: localPolicy)
+    let rulings = try Rulings(ledger: recovered.ledger)
+    let conflict = try Conflict.stored(in: recovered.ledger)
     self.newestSemantics = newestSemantics
     recovered.ledger.begin(configuration: start.state.configurationPoint)
     // A crash may have come between an erasure that was durable and the end of its keys.
@@ -139,12 +142,10 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     finality = Finality(size: recovered.finalSize, note: recovered.lastNote)
     remembersLoss = recovered.lost != nil
-    restrictions = bound
-    vetoes = Vetoes(ledger: recovered.ledger, policy: localPolicy)
-    rulings = Rulings(ledger: recovered.ledger)
-    conflict = ((try? recovered.ledger.store.get(.meta, Conflict.key)) ?? nil).flatMap {
-      Conflict(parsing: $0)
-    }
+    self.restrictions = restrictions
+    self.vetoes = vetoes
+    self.rulings = rulings
+    self.conflict = conflict
     raft = RaftInstance(
       id: identity.id, configuration: start.state.configurationPoint.configuration,
       hardState: recovered.hardState, log: recovered.ledger,

@@ -32,18 +32,19 @@ struct Vetoes: Sendable {
   var lastShown = Instant(nanoseconds: 0)
 
   private static let prefix = Array("veto/".utf8)
+  private static let stored = StoredRows(what: "the vetoes that this party was told of", prefix: prefix)
   static var maximumOrders: Int { 1024 }
   private static var maximumAsked: Int { 4096 }
   private static var maximumGathered: Int { 1024 }
   static var interval: Nanoseconds { .seconds(1) }
 
   /// The vetoes that stood when this party stopped.
-  init(ledger: Ledger, policy: LocalPolicy?) {
+  init(ledger: Ledger, policy: LocalPolicy?) throws(NodeFault) {
     self.policy = policy
-    guard let rows = try? ledger.store.scan(.meta, from: Self.prefix, limit: .max) else { return }
-    for row in rows {
-      guard row.key.starts(with: Self.prefix) else { break }
-      guard let signed = try? PartySigned<VetoOrder>(parsing: row.value) else { continue }
+    for row in try Self.stored.read(ledger) {
+      guard let signed = try? PartySigned<VetoOrder>(parsing: row.value) else {
+        throw Self.stored.damaged(row.name)
+      }
       orders.append(Order(content: signed.content, isDurable: true, asking: []))
     }
   }

@@ -122,11 +122,11 @@ struct VetoTests {
       ("local.rego", "package openexec\n\nwithhold contains \"x\" if false\n")
     ]
     )
-    var vetoes = Vetoes(ledger: rig.node.raft.log, policy: policy)
+    var vetoes = try Vetoes(ledger: rig.node.raft.log, policy: policy)
     #expect(vetoes.objection(to: decision) == "the local policy could not be asked")
     vetoes.note(nil, of: decision)
     #expect(vetoes.objection(to: decision) == nil)
-    #expect(Vetoes(ledger: rig.node.raft.log, policy: nil).objection(to: decision) == nil)
+    #expect(try Vetoes(ledger: rig.node.raft.log, policy: nil).objection(to: decision) == nil)
   }
 
   @Test("a share that waits for its lock when a veto comes is not given")
