@@ -21,8 +21,8 @@ struct RestrictionShadow: Sendable {
   /// What liars have shown of one operator alone, or of nobody: no honest party is bound by it.
   var forged: [String] = []
 
-  /// A party has told somebody that it is bound. From `passesAt` on no token is left that it forbids, and what a log holds, final
-  /// or not yet, leases need not name. What is wrong with that, or nil.
+  /// A party has told somebody that it is bound. From `passesAt` on no token need be left that it forbids, and what a log
+  /// holds, final or not yet, leases need not name. What is wrong with that, or nil.
   mutating func binds(_ party: NodeID, _ id: String, passesAt: UInt64) -> String? {
     if bound[party]?.contains(where: { $0.id == id }) != true {
       bound[party, default: []].append((id, passesAt))
@@ -76,7 +76,7 @@ extension World {
   func watchRestrictions(of party: NodeID, _ message: PeerMessage, to peer: NodeID) {
     if let told = message.restrictionBound {
       let what = restrictions.binds(
-        party, told.incidentID, passesAt: passes(told.incidentID, after: time))
+        party, told.incidentID, passesAt: passes(told.incidentID))
       if !restrictions.forged.isEmpty, isHonest(party) {
         oracles.lockedOut(byOne: what != nil, "node \(party.rawValue) \(what ?? "")", at: time)
       }
@@ -100,16 +100,20 @@ extension World {
     }
   }
 
-  /// When no token is left that a restriction forbids which binds from `time` on; never of what leases name until it is lifted.
-  private func passes(_ id: String, after time: UInt64) -> UInt64 {
+  /// When no token is left that a restriction forbids which a log has held from the beginning, and leases need not name it:
+  /// it is in one since it was signed at the earliest, however late a party hears of it or says so. Never of what leases
+  /// name until it is lifted.
+  private func passes(_ id: String) -> UInt64 {
     let acts = signedRestrictions.compactMap { try? JSON.parse($0.statement)["content"] }
     guard let act = acts.first(where: { $0["incident_id"]?.string == id }),
-      let target = act["target"]?.string.flatMap(IncidentTarget.init(text:))
+      let target = act["target"]?.string.flatMap(IncidentTarget.init(text:)),
+      let signedAt = act["signed_at"]?.string.flatMap(Timestamp.init(text:))
     else { return .max }
     switch target {
     case .all, .certificates(of: .node, before: _): return .max
     // No token lives longer than fifteen minutes.
-    case .tenant, .principal, .token, .certificates: return time + 900_000_000_000
+    case .tenant, .principal, .token, .certificates:
+      return UInt64(max(0, signedAt.nanoseconds - simulatedEpoch)) + 900_000_000_000
     }
   }
 
