@@ -71,8 +71,9 @@ extension Session {
   /// Hands a restriction to every node at the same time and waits until parties are bound by it. Any of them binds the
   /// others, so that a node that is cut off, dead or lying neither hides it nor holds it up.
   ///
-  /// - Throws: where nobody has taken it; and where another statement has its id and fewer nodes are left than sign, as soon
-  ///   as they show that.
+  /// It ends as soon as nodes show that another statement has its id and fewer are left than sign.
+  ///
+  /// - Throws: where nobody has taken it, or as many nodes refuse it as sign.
   func bind(_ draft: Acts.Draft) throws -> Binding {
     let threshold = threshold
     let all = identity.nodes.count
@@ -82,21 +83,21 @@ extension Session {
       // They have waited for the same, and are heard of together.
       if taken >= threshold { return .seconds(1) }
       let conflicts = answers.count(where: \.isConflict)
-      // It binds no more than these now. One node's word alone ends nothing: the others have time to be handed it.
+      // It binds no more than these now.
       if conflicts > 0, all - (answers.count - taken) < threshold { return .seconds(1) }
       let isRefused = answers.count(where: \.isRefusal) >= threshold
       return taken > 0 || conflicts > 0 || isRefused ? Self.patience : nil
     }
     let taken = answers.compactMap { answer in answer.message.map { (name: answer.node.name, said: $0) } }
       .sorted { $0.said.acknowledged > $1.said.acknowledged }
-    let leaf = taken.count < threshold ? provenLeaf(answers, of: draft.body) : nil
-    if leaf == nil, taken.count < threshold {
-      let conflicts = answers.filter(\.isConflict)
-      if !conflicts.isEmpty { throw refusal(conflicts) }
-      // Who has the call and has not answered may be bound by it.
-      let isOpen = !taken.isEmpty || answers.contains(where: \.isOverdue)
-      guard isOpen, answers.count(where: \.isRefusal) < threshold else { throw refusal(answers) }
+    // What as many refuse as sign binds nobody, whatever leaf another shows: it may be of what was lifted.
+    guard taken.count >= threshold || answers.count(where: \.isRefusal) < threshold else {
+      throw refusal(answers)
     }
+    let leaf = taken.count < threshold ? provenLeaf(answers, of: draft.body) : nil
+    // Who has the call and has not answered may be bound by it, and brings it to the others.
+    let isOpen = !taken.isEmpty || answers.contains(where: \.isOverdue)
+    guard isOpen || leaf != nil else { throw refusal(answers) }
     // One that exaggerates is no measure, as long as enough others answer.
     let measure = taken.isEmpty ? nil : taken[min(threshold, taken.count) - 1].said
     let names = taken.map(\.name)

@@ -54,6 +54,10 @@ enum SeverityCommands {
     let target = try IncidentCommands.target(call.parsed.operand(0) ?? "")
     // Its id is all that is signed: nobody need be asked for more before the kill is on its way.
     let key = try session.cluster(isFollowed: false)
+    guard call.parsed.value("--draft") == nil else {
+      throw Failure(
+        .usage, "sev1 acts at once, in several steps, and writes no draft: claw kill and the others do")
+    }
     let id = "sev1-\(Environment.freshID().prefix(12))"
     var log = Log()
     log.take("detect", call) {

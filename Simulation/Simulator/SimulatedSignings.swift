@@ -6,22 +6,24 @@ import Wire
 
 /// An operator who is enrolled to sign one restriction, and removed when it is handed in.
 final class Leaver {
-  let principal: Principal
+  let name: String
   let key: SigningKey
   let entry: RestrictionList.Entry
   let kind: IncidentKind
   let length: UInt64
 
   init(
-    principal: Principal, key: consuming SigningKey, entry: RestrictionList.Entry, kind: IncidentKind,
+    name: String, key: consuming SigningKey, entry: RestrictionList.Entry, kind: IncidentKind,
     length: UInt64
   ) {
-    self.principal = principal
+    self.name = name
     self.key = key
     self.entry = entry
     self.kind = kind
     self.length = length
   }
+
+  var principal: Principal { .operator(name) }
 }
 
 /// What operators have signed of restrictions, as far as leases need not name it: what is about certificates that
@@ -127,16 +129,23 @@ extension SimulatedOperators {
   private func hire(
     for entry: RestrictionList.Entry, _ kind: IncidentKind, length: UInt64, number: Int, wall: Timestamp
   ) {
-    let leaver = Leaver(
-      principal: .operator("leaver\(number)"), key: SigningKey.generate(using: &random), entry: entry,
-      kind: kind, length: length)
+    hire(
+      Leaver(
+        name: "leaver\(number)", key: SigningKey.generate(using: &random), entry: entry,
+        kind: kind, length: length), wall: wall)
+  }
+
+  /// By a statement that they sign anew where all hosts sleep for longer than it is valid.
+  private func hire(_ leaver: Leaver, wall: Timestamp) {
     nextAct += 1
     let enrolment = Enrolment(
-      principal: leaver.principal, key: leaver.key.publicKey, owner: "leaver\(number)",
+      principal: leaver.principal, key: leaver.key.publicKey, owner: leaver.name,
       expiresAt: .distantFuture)
     let act = EnrolmentAct(
       actID: "act-\(nextAct)", enrol: enrolment, validUntil: wall.advanced(by: .seconds(80_000)))
-    add(.hire(leaver), .enrol, statement(signed(act), Attachment()))
+    add(.hire(leaver), .enrol, statement(signed(act), Attachment()), at: wall) { [unowned self] in
+      hire(leaver, wall: $0)
+    }
   }
 
   /// Hands in what the leaver has signed, and removes it.
@@ -146,10 +155,16 @@ extension SimulatedOperators {
     let (act, attachment) = incident(leaver.kind, leaver.entry, valid: 3_600_000_000_000, wall: wall)
     let signed = Signed.sign(act, cluster: first.cluster, as: leaver.principal, with: leaver.key)
     add(.restrict(leaver.entry, length: leaver.length), leaver.kind.method, statement(signed, attachment))
+    remove(leaver.principal, wall: wall)
+  }
+
+  private func remove(_ leaver: Principal, wall: Timestamp) {
     nextAct += 1
     let removal = EnrolmentAct(
-      actID: "act-\(nextAct)", revoke: leaver.principal, validUntil: wall.advanced(by: .seconds(80_000)))
-    add(.dismiss, .enrol, statement(self.signed(removal), Attachment()))
+      actID: "act-\(nextAct)", revoke: leaver, validUntil: wall.advanced(by: .seconds(80_000)))
+    add(.dismiss, .enrol, statement(signed(removal), Attachment()), at: wall) { [unowned self] in
+      remove(leaver, wall: $0)
+    }
   }
 }
 

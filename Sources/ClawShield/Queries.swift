@@ -161,6 +161,12 @@ extension ShieldState: CustomStringConvertible {
     return cell.leaf
   }
 
+  /// Whether the log has the id for another statement, or for what was lifted: a restriction of that content binds nobody
+  /// once this is final.
+  public func isDisplaced(_ incidentID: String, contentHash: Digest) -> Bool {
+    hasIncident(incidentID) && leaf(ofRestriction: incidentID, contentHash: contentHash) == nil
+  }
+
   /// The restrictions in force, also those that leases do not name any more: what stops something first, then what is
   /// refused of certificates, each ascending by target; and how many are left out beyond `limit`. One on a token is over
   /// when no token from before it can be left: token ids are not given twice.

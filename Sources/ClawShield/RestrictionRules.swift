@@ -64,6 +64,10 @@ extension ShieldState {
       try requirePeople(restriction, at: time)
       try requireValidity(restriction.act.validUntil, at: time)
       _ = try knownRestriction(restriction.act.incidentID, restriction.contentHash)
+      if isLifted(restriction.act.incidentID) {
+        throw Refusal(
+          .failedPrecondition, "\(restriction.act.incidentID) was lifted, and a lifted id never binds again")
+      }
       if let refusal = voids(restriction) ?? notYet(restriction.act, at: time) { throw refusal }
       try requireIncidentRoom(for: restriction.act.target, among: capacity.incidents)
       return nil

@@ -9,6 +9,22 @@ import Wire
 import Mutants
 #endif
 
+/// A row with its own hash, since signatures do not cover all of it: a member of the message with a number that no program reads,
+/// so that one from before reads the row as well. A row without it is of such a program.
+enum Checked {
+  /// Member 15, 32 bytes.
+  private static let mark: [UInt8] = [0x7A, 32]
+
+  static func row(_ content: [UInt8]) -> [UInt8] { content + mark + SHA256.hash(content).bytes }
+
+  /// What was written; nil where the row is not that.
+  static func content(_ row: [UInt8]) -> [UInt8]? {
+    let content = Array(row.dropLast(mark.count + 32))
+    guard row.count > mark.count + 32, row.dropFirst(content.count).starts(with: mark) else { return row }
+    return row == Checked.row(content) ? content : nil
+  }
+}
+
 /// The restrictions that bind this party at once: kill, quarantine and revoke, validly signed, from the
 /// moment they are shown, whatever the leader does. Which of them bind is the state's to say (`standing`), so that no two
 /// parties that hold the same ones list different ones.
@@ -82,10 +98,10 @@ struct BoundRestrictions: Sendable {
   }
 
   /// What a row holds; nil where that is not what was written.
-  private static func read(_ row: [UInt8], of id: String, cluster: Digest) -> (
+  static func read(_ row: [UInt8], of id: String, cluster: Digest) -> (
     ProvenRestriction, StatementRequest
   )? {
-    guard let statement = try? StatementRequest(decoding: row),
+    guard let written = Checked.content(row), let statement = try? StatementRequest(decoding: written),
       let act = try? Statements.incident(statement.statement), act.content.incidentID == id,
       let restriction = ProvenRestriction(act, cluster: cluster), restriction.isSigned,
       let attachment = try? Attachment(parsing: statement.attachment),
@@ -156,7 +172,7 @@ struct BoundRestrictions: Sendable {
     taken += 1
     unreadable.removeAll { $0 == restriction.act.incidentID }
     var batch = WriteBatch()
-    batch.put(.meta, Self.prefix + Array(restriction.act.incidentID.utf8), statement.encode())
+    batch.put(.meta, Self.prefix + Array(restriction.act.incidentID.utf8), Checked.row(statement.encode()))
     return batch
   }
 

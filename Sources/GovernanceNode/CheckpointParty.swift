@@ -75,7 +75,7 @@ extension GovernanceNode {
       answer.restrictions = restrictions.proofs()
     case .refuse(let reason):
       answer.declined = "other"
-      effects.notices.append(.warning("no share for round \(waiting.call.round): \(reason)"))
+      effects.notices.append(.warning("no share: \(reason)"))
     }
     waitingCall = nil
     answer.signature = identity.partyKey.sign(declineStatement(answer)).bytes
@@ -100,10 +100,6 @@ extension GovernanceNode {
     else { return .refuse("the text is not a checkpoint") }
     guard note.cluster == cluster else { return .refuse("the checkpoint is of another cluster") }
     guard signer.share != nil else { return .refuse("this party holds no share of the key in force") }
-    if let id = unreadableRestrictions.first {
-      return .refuse(
-        "the restriction \(id), which this party may have acknowledged, cannot be read from its store")
-    }
     if let objection = signer.lock.objection(to: note) { return .refuse(objection) }
     guard note.size >= epoch.firstSize else {
       return .refuse(
@@ -139,6 +135,11 @@ extension GovernanceNode {
       return .refuse("this party signed another root for size \(lock.size), and no note covers that yet")
     }
     guard let state = overlay.state(at: note.size) else { return .wait }
+    // Once the log has its id the state says what holds, and a lease names it where it does.
+    if let id = restrictions.unreadable.first(where: { !state.hasIncident($0) }) {
+      return .refuse(
+        "the restriction \(id), which this party may have acknowledged, cannot be read from its store")
+    }
     #if SIMULATION
     let isDerived = state.stateRoot == note.stateRoot || Mutant.divergenceIgnored.isActive
     #else

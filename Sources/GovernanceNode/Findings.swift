@@ -129,9 +129,9 @@ public struct FindingReader: Sendable {
           : "\(whose)'s certificates from before \(before) are refused, and \(name) has no connection with a newer one"
       )
     }
-    if let id = status["unreadable_restrictions"]?.array?.first?.string {
+    for id in status["unreadable_restrictions"]?.array?.compactMap(\.string) ?? [] {
       add(
-        1, "restriction_unreadable", name,
+        1, "restriction_unreadable", "\(name) \(id)",
         "\(name) gives no share: its store does not give back the restriction \(id), which it may have acknowledged. "
           + "Sign it anew under its id, or two people lift it: claw lift \(id) --unseen")
     }

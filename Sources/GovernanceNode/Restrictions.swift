@@ -200,7 +200,10 @@ extension GovernanceNode {
     for var vigil in restrictions.vigils {
       let leaf = overlay.final.leaf(ofRestriction: vigil.incidentID, contentHash: vigil.contentHash)
       if leaf != nil, vigil.since == nil { vigil.since = now.monotonic }
-      guard let since = vigil.since, since + (vigil.isListed ? lifetime : .zero) <= now.monotonic else {
+      // What the log has under its id and is not final yet may end it: nobody says before that it binds.
+      guard let since = vigil.since, since + (vigil.isListed ? lifetime : .zero) <= now.monotonic,
+        !overlay.head.isDisplaced(vigil.incidentID, contentHash: vigil.contentHash)
+      else {
         open.append(vigil)
         continue
       }

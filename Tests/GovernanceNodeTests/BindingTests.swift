@@ -15,11 +15,12 @@ struct BindingTests {
 
   private func signed(
     _ kind: IncidentKind, _ target: IncidentTarget, id: String, by people: [String], _ rig: Rig,
-    valid seconds: Int64 = 600
+    valid seconds: Int64 = 600, lifts: [String] = []
   ) -> Signed<IncidentAct> {
     let act = IncidentAct(
       incidentID: id, kind: kind, target: target, severity: 1, reasonHash: Self.reason.hash,
-      signedAt: rig.node.now.wall, validUntil: rig.node.now.wall.advanced(by: .seconds(seconds)))
+      lifts: lifts, signedAt: rig.node.now.wall, validUntil: rig.node.now.wall.advanced(by: .seconds(seconds))
+    )
     var out = Signed<IncidentAct>(content: act, signatures: [])
     for name in people {
       out =
@@ -210,6 +211,59 @@ struct BindingTests {
     }
     #expect(refusals(1).map(\.code) == [.alreadyExists], "which is no want of room")
     #expect(refusals(1).first?.message.contains("the id inc-42 is in use by another statement") == true)
+  }
+
+  @Test(
+    "nobody is told that a restriction binds while the log has its id for something else that is not final")
+  func displaced() throws {
+    let rig = try Rig()
+    // It gives no share, so that what the log has does not become final.
+    rig.node.restrictions = BoundRestrictions(unreadable: ["lost"])
+    let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
+    let other = signed(.quarantine, .tenant("acme"), id: "k", by: ["pat"], rig)
+    func answers(_ number: UInt64) -> Int {
+      rig.answers.count {
+        if case .respond(CallKey(connection: 5, call: number), _, _) = $0 { true } else { false }
+      }
+    }
+    func wait(_ number: UInt64) {
+      rig.node.restrictions.vigils.append(
+        BoundRestrictions.Vigil(
+          key: CallKey(connection: 5, call: number), incidentID: "k", contentHash: kill.contentHash,
+          isListed: true,
+          bound: [rig.node.raft.id], since: rig.node.now.monotonic))
+      let begin = rig.node.now.monotonic
+      while begin + .seconds(12) > rig.node.now.monotonic { rig.step(.tick) }
+    }
+    wait(1)
+    #expect(answers(1) == 1, "the control")
+    rig.perform { node, _, effects in
+      _ = node.append(.incident(other), Records.Attachment("reason", Self.reason), into: &effects)
+    }
+    #expect(rig.node.overlay.head.isDisplaced("k", contentHash: kill.contentHash))
+    wait(2)
+    #expect(answers(2) == 0)
+  }
+
+  @Test("who brings what was lifted is told that it was lifted")
+  func broughtAgain() throws {
+    let rig = try Rig()
+    let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
+    let lift = signed(.lift, .all, id: "l", by: ["pat", "sam"], rig, lifts: ["k"])
+    for statement in [kill, lift] {
+      rig.perform { node, _, effects in
+        node.submit(
+          Submission(
+            body: .incident(statement), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
+          into: &effects)
+      }
+      for _ in 0..<20 { rig.step(.tick) }
+    }
+    #expect(rig.node.overlay.final.isLifted("k"))
+    let restriction = try #require(ProvenRestriction(kill, cluster: rig.node.cluster))
+    let refusal = rig.node.overlay.final.refusal(toBringing: restriction, at: rig.node.now.wall)
+    #expect(
+      refusal?.code == .failedPrecondition && refusal?.message.contains("a lifted id never binds") == true)
   }
 
   @Test(

@@ -78,7 +78,7 @@ struct FindingTests {
         "refused_certificates", [["node": "n2", "before": "x", "replaced": false, "own": false]],
         "2 certificate_refused n2", [["node": "n2", "before": "x", "replaced": true, "own": false]]
       ),
-      ("unreadable_restrictions", ["k"], "1 restriction_unreadable n1", []),
+      ("unreadable_restrictions", ["k"], "1 restriction_unreadable n1 k", []),
       (
         "host", ["oversized": [["kind": "signCall", "peer": "n2", "count": "3", "bytes": "5000000"]]],
         "2 message_too_large n1 signCall n2", ["oversized": []]

@@ -139,13 +139,42 @@ struct UnreadableRestrictionTests {
     #expect(rig.node.restrictions.unreadable.isEmpty)
   }
 
-  @Test("in a cluster the others go on without its share; a lift of the id gives it back, restriction or not")
-  func lifted() throws {
+  @Test("a row says of itself whether it is what was written: wherever one bit of it is another")
+  func everyBit() throws {
+    let rig = try Rig()
+    let request = kill("k", rig)
+    show(request, rig)
+    let row = try #require(try rig.stored(.meta, Self.row("k")))
+    func reads(_ row: [UInt8]) -> Bool {
+      BoundRestrictions.read(row, of: "k", cluster: rig.node.cluster)?.1 == request
+    }
+    #expect(reads(row) && row != request.encode())
+    #expect(reads(request.encode()), "of a program before")
+    for position in request.encode().indices {
+      var damaged = row
+      damaged[position] ^= 1 << UInt8(position % 8)
+      #expect(
+        BoundRestrictions.read(damaged, of: "k", cluster: rig.node.cluster) == nil, "byte \(position)")
+    }
+    for position in row.indices.dropFirst(request.encode().count) {
+      var damaged = row
+      damaged[position] ^= 1 << UInt8(position % 8)
+      let read = BoundRestrictions.read(damaged, of: "k", cluster: rig.node.cluster)
+      #expect(read == nil || read?.1 == request, "byte \(position)")
+    }
+  }
+
+  @Test(
+    "in a cluster the others go on without its share; a lift of the id gives it back, restriction or not, also where all lack it",
+    arguments: [false, true])
+  func lifted(_ isEverywhere: Bool) throws {
     let world = try World(seed: 5, nodes: 4, threshold: 3, faults: .none)
     let second: UInt64 = 1_000_000_000
     world.run(until: 2 * second)
     let host = try #require(world.hosts.first { $0.view?.role != .leader })
-    host.node?.restrictions.forget("k")
+    for other in world.hosts where isEverywhere || other.id == host.id {
+      other.node?.restrictions.forget("k")
+    }
     let sizes = world.hosts.map { $0.view?.finalSize ?? 0 }
     let lift = IncidentAct(
       incidentID: "l", kind: .lift, target: .all, severity: 1, reasonHash: Self.reason.hash, lifts: ["k"],
