@@ -112,20 +112,35 @@ enum PolicyCommands {
       throw UsageError("--time: expected a time as 2026-01-31T23:59:59Z, found \(time)")
     }
     let solutions: [[(name: String, value: Value)]]
+    var fault: String?
     do {
       let policy = try Policy(bundle?.modules ?? [])
       let query = try Query(call.parsed.operand(0) ?? "", of: policy, naming: "value")
-      solutions = try Evaluation(
-        policy, data: bundle?.data ?? .object(ObjectValue()), input: input,
-        meter: Meter(steps: budget.steps, bytes: budget.bytes, depth: budget.depth, now: Int(now.nanoseconds))
-      ).solutions(of: query)
+      func evaluation(isStrict: Bool) -> Evaluation {
+        Evaluation(
+          policy, data: bundle?.data ?? .object(ObjectValue()), input: input,
+          meter: Meter(
+            steps: budget.steps, bytes: budget.bytes, depth: budget.depth, now: Int(now.nanoseconds)),
+          isStrict: isStrict)
+      }
+      solutions = try evaluation(isStrict: false).solutions(of: query)
+      // A builtin that fails gives nothing, and says why only where it is asked to.
+      if solutions.isEmpty {
+        do {
+          _ = try evaluation(isStrict: true).solutions(of: query)
+        } catch {
+          fault = "\(error)"
+        }
+      }
     } catch let error as RegoSyntaxError {
       throw Failure(.usage, error.description)
     }
     let lines = solutions.map { solution in
       Value.object(ObjectValue(solution.map { (.string($0.name), $0.value) })).jsonText
     }
-    guard !lines.isEmpty else { throw Failure(.notFound, "undefined") }
+    guard !lines.isEmpty else {
+      throw Failure(.notFound, "undefined" + (fault.map { ", since a builtin failed: \($0)" } ?? ""))
+    }
     // Numbers as they are: a double holds neither 1e400 nor all digits of a large whole number.
     call.say(
       Report(

@@ -129,11 +129,13 @@ enum RenewalCommands {
   }
 
   private static func say(_ principal: Principal, _ certificate: String, _ call: Invocation) {
+    // Of a node's certificates two people say that they are refused.
+    let cosigner = if case .node = principal { " --sign-with DIR" } else { "" }
     call.say(
       Report(
         """
         \(certificate): another key and certificate for \(principal.path)
-        when it is in use: claw revoke-certificates \(principal.path) --since \(certificate)
+        when it is in use: claw revoke-certificates \(principal.path) --since \(certificate)\(cosigner)
         """,
         [("principal", .string(principal.path)), ("certificate", .string(certificate))]))
   }
@@ -155,7 +157,13 @@ enum RenewalCommands {
   {
     var seconds = Timestamp(text: text).map { $0.nanoseconds / 1_000_000_000 }
     if seconds == nil {
-      let leaf = try Certificate.read(pem: try Files.read(text, limit: 1 << 20))[0]
+      let leaf: Certificate
+      do {
+        leaf = try Certificate.read(pem: try Files.read(text, limit: 1 << 20))[0]
+      } catch {
+        throw UsageError(
+          "--since: expected a certificate's file or a time (RFC 3339, UTC), found \"\(text)\": \(error)")
+      }
       let whose = try leaf.identity(in: domain)
       guard whose.path == "/\(principal.path)" else {
         throw Failure(.other, "\(text): expected a certificate of \(principal.path), found one of \(whose)")

@@ -49,6 +49,19 @@ enum SeverityCommands {
     }
   }
 
+  /// Each kind once, in the order in which they come, with how often it comes.
+  private static func counted(_ kinds: [String]) -> String {
+    var counts: [(kind: String, count: Int)] = []
+    for kind in kinds {
+      if let position = counts.firstIndex(where: { $0.kind == kind }) {
+        counts[position].count += 1
+      } else {
+        counts.append((kind, 1))
+      }
+    }
+    return counts.map { $0.count == 1 ? $0.kind : "\($0.count) \($0.kind)" }.joined(separator: ", ")
+  }
+
   private static func run(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let target = try IncidentCommands.target(call.parsed.operand(0) ?? "")
@@ -63,7 +76,7 @@ enum SeverityCommands {
     log.take("detect", call) {
       let findings = try AlertCommands.look(session)
       return "\(id) is about \(target.text); \(findings.count) findings before: "
-        + (findings.isEmpty ? "none" : findings.prefix(8).map(\.kind).joined(separator: ", "))
+        + (findings.isEmpty ? "none" : counted(findings.map(\.kind)))
     }
     var lifts: [String] = []
     log.take("kill", call) {

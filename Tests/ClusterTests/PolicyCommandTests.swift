@@ -137,6 +137,11 @@ struct PolicyCommandTests {
       #expect(
         try eval("some x in data.a.big; y = x * 2").output == "{\"x\":5,\"y\":10}\n{\"x\":7,\"y\":14}\n")
       #expect(try eval("data.a.none").code == 5)
+      let failed = try eval(#"regex.match("(", "a")"#)
+      #expect(
+        failed.code == 5 && failed.output.contains("since a builtin failed: eval_builtin_error: regex.match: "),
+        "\(failed.output)")
+      #expect(try !eval("data.a.none").output.contains("builtin"))
       // Numbers that no double is, too.
       let far = #"json.unmarshal("[1e400, -1e1000000000, 18446744073709551617]")"#
       let numbers = "[1e400,-1e1000000000,18446744073709551617]"
