@@ -90,10 +90,10 @@ extension Session {
     }
     let taken = answers.compactMap { answer in answer.message.map { (name: answer.node.name, said: $0) } }
       .sorted { $0.said.acknowledged > $1.said.acknowledged }
-    // What as many refuse as sign binds nobody, whatever leaf another shows: it may be of what was lifted.
-    guard taken.count >= threshold || answers.count(where: \.isRefusal) < threshold else {
-      throw refusal(answers)
-    }
+    // What as many refuse as sign binds nobody, whatever leaf another shows: it may be of what was lifted. Those that hold
+    // another statement of its id do not know what the log takes, where one has taken this.
+    let refusals = answers.count { $0.isRefusal && (taken.isEmpty || !$0.isConflict) }
+    guard taken.count >= threshold || refusals < threshold else { throw refusal(answers) }
     let leaf = taken.count < threshold ? provenLeaf(answers, of: draft.body) : nil
     // Who has the call and has not answered may be bound by it, and brings it to the others.
     let isOpen = !taken.isEmpty || answers.contains(where: \.isOverdue)
