@@ -55,7 +55,7 @@ enum ComplianceCommands {
     _ session: Session, _ executors: [String]
   ) throws -> [String: DeclarationCheck.Enrolled] {
     var said: [String: [DeclarationCheck.Enrolled]] = [:]
-    for node in session.identity.nodes {
+    for node in session.members {
       for executor in executors {
         guard
           let answer = try? session.ask(

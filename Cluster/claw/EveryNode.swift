@@ -15,7 +15,7 @@ struct NodeAnswer<Message: WireMessage> {
 }
 
 extension Session {
-  /// Calls a method of every node that the identity knows, at the same time: none waits for another, and what one of them does
+  /// Calls a method of every member that the identity knows, at the same time: none waits for another, and what one of them does
   /// costs no more than `timeout`.
   ///
   /// - Parameter patience: as in `BlockingRound.call`, of those that have answered so far.
@@ -24,7 +24,7 @@ extension Session {
     _ method: String, _ request: some WireMessage, of _: Answer.Type = Answer.self, timeout: Duration,
     patience: ([NodeAnswer<Answer>]) -> Duration? = { _ in nil }
   ) throws -> [NodeAnswer<Answer>] {
-    let all = identity.nodes
+    let all = members
     func read(_ node: NodeAddress, _ answer: BlockingRound.Answer) -> NodeAnswer<Answer> {
       let result = answer.result.flatMap { payload in
         Result { () throws(CallStatus) in
@@ -53,7 +53,7 @@ extension Session {
             node: node, result: .failure(CallStatus(.deadlineExceeded, "no answer in time")),
             heardAt: Environment.now)
       }
-      takeOver(round, heard.map { $0.message != nil })
+      takeOver(round, all, heard.map { $0.message != nil })
       return heard
     } catch {
       throw Failure(error, node: "this host")

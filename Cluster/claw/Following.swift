@@ -64,7 +64,9 @@ extension Session {
     return Failure(
       .unreachable,
       "the cluster's id is not known yet: it takes \(threshold) nodes that say the same. "
-        + heard.joined(separator: "; "))
+        + heard.joined(separator: "; ")
+        + ". Where that many do not answer: \(ClusterKey.file) of any identity that has reached this cluster says it; "
+        + "copied into \(identity.folder) it is believed")
   }
 
   /// Takes all keys that follow `key`, whoever shows them: each is proven, so that nobody need be believed, and who keeps one
@@ -84,8 +86,13 @@ extension Session {
         distrust(node, "\(error)")
       }
     }
-    if hasNewKey { try key.write(folder: identity.folder) }
+    let before = members
     pinned = key
+    if hasNewKey {
+      try key.write(folder: identity.folder)
+      sayWho(from: before)
+    }
+    try dropFormer()
     var said: [RefusedCertificates.Shown] = []
     for (node, message) in shown {
       do {
@@ -100,6 +107,25 @@ extension Session {
     if hasNewRefusal { drop() }
     return key
   }
+}
+
+extension Session {
+  /// Names, once, whom a new key leaves out, and whom it brings that the identity does not know.
+  private func sayWho(from before: [NodeAddress]) {
+    let known = members.map(\.name)
+    let gone = before.map(\.name).filter { !known.contains($0) }
+    let strangers = (pinned?.chain.parties ?? []).map(\.name).filter { !known.contains($0) }
+    if !gone.isEmpty {
+      say("\(gone.joined(separator: ", ")): not asked any more, as no member of the newest key")
+    }
+    if !strangers.isEmpty {
+      say(
+        "\(strangers.joined(separator: ", ")): of the newest key's members, and not known to \(identity.folder); "
+          + "claw identity nodes --invitation FILE adds them")
+    }
+  }
+
+  private func say(_ line: String) { Terminal.write(VisibleText.lines("claw: \(line)") + "\n", to: 2) }
 }
 
 extension ClusterKey {

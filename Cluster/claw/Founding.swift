@@ -12,6 +12,7 @@ enum Founding {
       options: [
         CommandOption("--nodes", "N", "governance nodes, one a party; default 5"),
         CommandOption("--threshold", "T", "parties that must sign; default 4, or a safe majority of N"),
+        CommandOption(flag: "--crash-only", "also where one lying party could then fork the ledger"),
         CommandOption("--executors", "N", "executors; default 2"),
         CommandOption("--dir", "DIR", "where; default .openexec"),
         CommandOption(
@@ -40,6 +41,18 @@ enum Founding {
     nodes == 5 ? 4 : min(nodes, max(nodes / 2 + 1, (nodes + 3) / 2))
   }
 
+  /// Fails where one lying party could fork the ledger, and nobody has said that this is meant. A party alone has no other
+  /// choice.
+  private static func requireSafety(_ threshold: Int, of nodes: Int, _ parsed: ParsedCommand) throws {
+    guard threshold > nodes / 2, threshold <= nodes else {
+      throw UsageError("--threshold: expected a majority of \(nodes), at most all; found \(threshold)")
+    }
+    guard nodes > 1, 2 * threshold - nodes - 1 < 1, !parsed.has("--crash-only") else { return }
+    throw UsageError(
+      "--threshold: with \(threshold) of \(nodes) one lying party could fork the ledger. Choose another, or say --crash-only"
+    )
+  }
+
   /// What is to be founded.
   private struct Plan {
     let nodes: Int
@@ -66,6 +79,7 @@ enum Founding {
     init(_ parsed: ParsedCommand) throws {
       nodes = try parsed.integer("--nodes", in: 1...64, default: 5)
       threshold = try parsed.integer("--threshold", in: 1...64, default: Founding.safeThreshold(of: nodes))
+      try Founding.requireSafety(threshold, of: nodes, parsed)
       executors = try parsed.integer("--executors", in: 0...64, default: 2)
       basePort = try parsed.integer("--base-port", in: 1...65_300, default: 7100)
       tenant = try Operand.identifier(parsed.value("--tenant") ?? "acme", "--tenant")
@@ -112,6 +126,10 @@ enum Founding {
     let plan = try Plan(call.parsed)
     // Made whole beside its place, then moved there: what fails leaves nothing that looks like a cluster.
     let temporary = "\(folder).new-\(Environment.freshID().prefix(8))"
+    if plan.nodes > 8 {
+      call.remark(
+        "making the keys of \(plan.nodes) parties in \(temporary), which becomes \(folder) at the end")
+    }
     let ceremony: Ceremony
     do {
       ceremony = try found(plan, in: temporary)

@@ -31,6 +31,7 @@ enum IdentityCommands {
         CommandOption("--directory", "FILE", "directory.json, which claw party join and claw init write"),
         CommandOption("--images", "DIR", "executors: where images lie; default images"),
       ], run: connect),
+    IdentityNodes.command,
   ]
 
   private static func create(_ call: Invocation) throws -> ExitCode {

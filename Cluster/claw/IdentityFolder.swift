@@ -18,18 +18,18 @@ struct ClusterDirectory {
 
   /// Writes every node's authority below `folder`; what stands in `nodes` of a client's file.
   func writeNodes(in folder: String) throws -> JSON {
+    .array(try parties.map { try Self.writeNode($0, in: folder) })
+  }
+
+  /// Writes one node's authority; its row.
+  static func writeNode(_ party: Invitation, in folder: String) throws -> JSON {
     try Files.createFolder("\(folder)/nodes")
-    var rows: [JSON] = []
-    for party in parties {
-      let file = "nodes/\(party.name).crt"
-      try Files.write(party.authority, to: "\(folder)/\(file)")
-      rows.append(
-        .object([
-          ("name", .string(party.name)), ("address", .string(party.clientsAddress)),
-          ("authority", .string(file)), ("pin", .string("\(try party.pin())")),
-        ]))
-    }
-    return .array(rows)
+    let file = "nodes/\(party.name).crt"
+    try Files.write(party.authority, to: "\(folder)/\(file)")
+    return .object([
+      ("name", .string(party.name)), ("address", .string(party.clientsAddress)),
+      ("authority", .string(file)), ("pin", .string("\(try party.pin())")),
+    ])
   }
 }
 

@@ -189,7 +189,11 @@ enum IncidentCommands {
   }
 
   private static func erase(_ call: Invocation) throws -> ExitCode {
-    let tenant = try Operand.identifier(call.parsed.operand(0) ?? "", "TENANT")
+    let text = call.parsed.operand(0) ?? ""
+    guard text != "all" else {
+      throw UsageError("TENANT: one at a time; where a tenant's name is all, say tenant/all")
+    }
+    let tenant = try Operand.identifier(text.rest(after: "tenant/") ?? text, "TENANT")
     let session = try Session(call.parsed)
     let key = try session.cluster()
     let reason = Statements.salted(.string(call.parsed.value("--reason") ?? ""))

@@ -32,7 +32,7 @@ struct PolicyCheck {
     }
     let own = files.filter { !$0.path.hasSuffix("_test.rego") }
     guard faults.isEmpty, own.contains(where: { $0.path == PolicyBundle.registryPath }) else {
-      if faults.isEmpty { warnings.append("there is no \(PolicyBundle.registryPath): this is no bundle yet") }
+      if faults.isEmpty { missRegistry(own.map(\.path)) }
       return
     }
     do {
@@ -50,6 +50,18 @@ struct PolicyCheck {
     }
   }
 
+  /// Says that there is no registry, and where one is that should stand at the top.
+  private mutating func missRegistry(_ paths: [String]) {
+    let below = paths.filter { $0.hasSuffix("/\(PolicyBundle.registryPath)") }
+    guard let first = below.first else {
+      warnings.append("there is no \(PolicyBundle.registryPath): this is no bundle yet")
+      return
+    }
+    faults.append(
+      "expected \(PolicyBundle.registryPath) at the top, found \(first): a bundle is what is in that folder, without the "
+        + "folder (tar -C)")
+  }
+
   /// The invariants of which the policy asks for nothing that could demand more.
   private var left: [FloorInvariant] {
     guard let policy else { return FloorInvariant.all }
@@ -60,7 +72,9 @@ struct PolicyCheck {
   func report(_ folder: String) -> Report {
     var lines = faults + warnings.map { "warning: \($0)" }
     if faults.isEmpty {
-      lines.append("\(folder): \(modules.count) modules, no fault, \(warnings.count) warnings")
+      lines.append(
+        "\(folder): \(modules.count) module\(modules.count == 1 ? "" : "s"), no fault, "
+          + "\(warnings.count) warning\(warnings.count == 1 ? "" : "s")")
       if let hash { lines.append("bundle hash \(hash)") }
       if let author { lines.append(author) }
       if let constitution {
@@ -70,7 +84,7 @@ struct PolicyCheck {
       if !left.isEmpty { lines.append("left to the floor, or to the registry:") }
       lines += left.map { "  \($0.id)  \($0.floor)" }
     } else {
-      lines.append("\(folder): \(faults.count) faults")
+      lines.append("\(folder): \(faults.count) fault\(faults.count == 1 ? "" : "s")")
     }
     return Report(
       lines.joined(separator: "\n"),

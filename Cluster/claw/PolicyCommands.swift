@@ -104,8 +104,11 @@ enum PolicyCommands {
     let budget = try folder.map(budget) ?? .standard
     var input: Value?
     if let path = call.parsed.value("--input") {
-      input = Value.parse(json: try Files.readText(path, limit: 4 << 20))
-      guard input != nil else { throw Failure(.usage, "\(path): expected JSON") }
+      let text = try Files.readText(path, limit: 4 << 20)
+      input = Value.parse(json: text)
+      guard input != nil else {
+        throw Failure(.usage, "\(path): expected JSON, which ends at \(Value.endOfJSON(in: text))")
+      }
     }
     let time = call.parsed.value("--time") ?? "1970-01-01T00:00:00Z"
     guard let now = Timestamp(text: time) else {

@@ -61,7 +61,7 @@ enum ProposalCommands {
   private static func propose(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     guard case .agent(let tenant, _) = session.identity.principal else {
-      throw Failure(.usage, "only agents propose; this identity is \(session.identity.principal.path)")
+      throw Failure(.denied, "only agents propose; this identity is \(session.identity.principal.path)")
     }
     let action = try Operand.identifier(call.parsed.operand(0) ?? "", "ACTION")
     let parameters = Statements.salted(try Operand.json(call.parsed.value("--params") ?? "{}", "--params"))

@@ -76,7 +76,8 @@ extension Session {
   /// - Throws: where nobody has taken it, or as many nodes refuse it as sign.
   func bind(_ draft: Acts.Draft) throws -> Binding {
     let threshold = threshold
-    let all = identity.nodes.count
+    let members = members
+    let all = members.count
     let request = Statements.request(draft.body, draft.attachment)
     let answers = try everyNode(draft.method, request, of: ActResponse.self, timeout: timeout) { answers in
       let taken = answers.count { $0.message != nil }
@@ -104,7 +105,7 @@ extension Session {
     return Binding(
       acknowledged: Int(measure?.acknowledged ?? 0),
       message: measure?.message ?? "no node says that \(threshold) parties are bound",
-      answered: identity.nodes.map(\.name).filter(names.contains),
+      answered: members.map(\.name).filter(names.contains),
       others: answers.compactMap { answer in
         guard case .failure(let status) = answer.result else { return nil }
         return (answer.node.name, "\(status)")

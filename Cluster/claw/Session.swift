@@ -17,10 +17,12 @@ final class Session {
   private let isFresh: Bool
   /// Streams end by themselves: people may take days.
   private let streamTimeout: Duration?
-  /// Whom calls go to, in this order.
+  /// Whom calls go to, in this order: members, and whom the caller has chosen.
   private(set) var nodes: [NodeAddress]
   /// Whether the first of them is asked first because the caller said so.
   private let isFirstChosen: Bool
+  /// The node that the caller has chosen, a member or not.
+  private let chosen: String?
   private var client: BlockingClient?
   /// The node that answered last.
   private(set) var answering = ""
@@ -43,7 +45,8 @@ final class Session {
     streamTimeout = parsed.has("--timeout") ? timeout : nil
     nodes = identity.nodes
     pinned = try ClusterKey(folder: identity.folder)
-    isFirstChosen = only != nil || parsed.has("--node")
+    chosen = only ?? parsed.value("--node")
+    isFirstChosen = chosen != nil
     if let only {
       nodes.removeAll { $0.name != only }
       guard !nodes.isEmpty else {
@@ -57,6 +60,30 @@ final class Session {
         throw UsageError("--node: there is no \(name); the identity knows \(known)")
       }
       nodes.insert(nodes.remove(at: position), at: 0)
+    }
+    try dropFormer()
+  }
+
+  // MARK: Members
+
+  /// The nodes that are asked together and counted: those of the identity that take part in the newest key that is proven. Until
+  /// there is one after the genesis's, all that it names.
+  var members: [NodeAddress] { identity.nodes.filter { isMember($0.name) } }
+
+  private func isMember(_ name: String) -> Bool {
+    pinned?.chain.parties?.contains { $0.name == name } ?? true
+  }
+
+  /// Asks nodes no more that are members no more, as the newest key says; a caller may still choose one.
+  func dropFormer() throws {
+    nodes.removeAll { !isMember($0.name) && $0.name != chosen }
+    if !isMember(answering), answering != chosen { drop() }
+    guard !nodes.isEmpty, !members.isEmpty else {
+      let parties = (pinned?.chain.parties ?? []).map(\.name).joined(separator: ", ")
+      throw Failure(
+        .unreachable,
+        "\(identity.folder) knows no node of the cluster's members, which are \(parties): give it theirs with claw "
+          + "identity nodes")
     }
   }
 
@@ -180,15 +207,15 @@ final class Session {
   // MARK: Order
 
   /// Goes on with the connection of a round to the node that would be asked next. Who has not answered is asked after the others,
-  /// unless the caller has chosen it. `answered`: of the identity's nodes, in their order.
-  func takeOver(_ round: BlockingRound, _ answered: [Bool]) {
-    let names = zip(identity.nodes, answered).filter(\.1).map(\.0.name)
+  /// unless the caller has chosen it. `asked` and `answered` are in the round's order.
+  func takeOver(_ round: BlockingRound, _ asked: [NodeAddress], _ answered: [Bool]) {
+    let names = zip(asked, answered).filter(\.1).map(\.0.name)
     if !isFirstChosen {
       nodes = nodes.filter { names.contains($0.name) } + nodes.filter { !names.contains($0.name) }
     }
     // A connection that is kept has not been asked how fresh the node's state is.
     guard client == nil, !isFresh, let first = nodes.first, names.contains(first.name),
-      let index = identity.nodes.firstIndex(where: { $0.name == first.name })
+      let index = asked.firstIndex(where: { $0.name == first.name })
     else { return }
     client = round.keep(index)
     if client != nil { answering = first.name }

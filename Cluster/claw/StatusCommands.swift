@@ -49,7 +49,7 @@ enum StatusCommands {
     let text = findings.map { "SEV-\($0.severity)  \($0.kind): \($0.message)" }.joined(separator: "\n")
     call.say(
       Report(
-        findings.isEmpty ? "nothing is wrong at \(session.identity.nodes.count) nodes" : text,
+        findings.isEmpty ? "nothing is wrong at \(session.members.count) nodes" : text,
         [("findings", .array(findings.map(\.json))), ("healthy", .bool(findings.isEmpty))]))
     return findings.isEmpty ? .ok : .failed
   }

@@ -1,5 +1,5 @@
 /// Why a text is not the JSON that was asked for, and at which byte.
-public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct JSONError: Error, Sendable, CustomStringConvertible {
   /// What is wrong.
   public enum Reason: Equatable, Sendable {
     case tooLong(limit: Int)
@@ -19,11 +19,26 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   public let reason: Reason
   /// Offset into the text, in bytes.
   public let offset: Int
+  /// Where that is in a text of several lines: both counted from 1, the column in bytes. Nil in a text of one line.
+  public private(set) var place: (line: Int, column: Int)?
 
   /// An error for `reason` at byte `offset`.
   public init(reason: Reason, offset: Int) {
     self.reason = reason
     self.offset = offset
+  }
+
+  /// The same error, with its place where `text` has several lines.
+  func placed(in text: [UInt8]) -> JSONError {
+    let newline = UInt8(ascii: "\n")
+    guard text.contains(newline) else { return self }
+    let before = text.prefix(offset)
+    var out = self
+    out.place = (
+      line: 1 + before.count { $0 == newline },
+      column: before.count - (before.lastIndex(of: newline).map { $0 + 1 } ?? 0) + 1
+    )
+    return out
   }
 
   public var description: String {
@@ -41,7 +56,14 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
         "number changes its value in canonical form (\(form)): send it as a string"
       case .trailingBytes: "expected the end of the text"
       }
-    return "JSON: \(what), at byte \(offset)"
+    guard let place else { return "JSON: \(what), at byte \(offset)" }
+    return "JSON: \(what), at line \(place.line), column \(place.column)"
+  }
+}
+
+extension JSONError: Equatable {
+  public static func == (left: JSONError, right: JSONError) -> Bool {
+    left.reason == right.reason && left.offset == right.offset
   }
 }
 
@@ -79,11 +101,15 @@ extension JSON {
         reason: .tooLong(limit: limits.maximumBytes), offset: limits.maximumBytes)
     }
     var parser = Parser(text: text, limits: limits)
-    parser.skipSpace()
-    let value = try parser.value(depth: 0)
-    parser.skipSpace()
-    guard parser.position == text.count else { throw parser.error(.trailingBytes) }
-    return value
+    do throws(JSONError) {
+      parser.skipSpace()
+      let value = try parser.value(depth: 0)
+      parser.skipSpace()
+      guard parser.position == text.count else { throw parser.error(.trailingBytes) }
+      return value
+    } catch {
+      throw error.placed(in: text)
+    }
   }
 
   /// Reads one JSON text given as a string.

@@ -98,6 +98,33 @@ extension ShieldState: CustomStringConvertible {
 
   // MARK: Restrictions
 
+  /// Whether a target names somebody, or a token, that this state knows or remembers: a restriction of what nobody has
+  /// binds all the same, and is most likely not the one that was meant.
+  public func knows(_ target: IncidentTarget) -> Bool {
+    switch target {
+    case .all, .certificates: true
+    case .token(let id): indexes.tokens[id] != nil
+    case .principal(.node(let name)): parties.contains { $0.name == name }
+    case .principal(let principal): enrolmentCell(of: principal) != nil
+    case .tenant(let name): hasTenant(name)
+    }
+  }
+
+  private func hasTenant(_ name: String) -> Bool {
+    var found = false
+    indexes.tenantDecisions.forEach(from: TenantLeaf(tenant: name, leaf: LeafIndex(0))) { key, _ in
+      found = key.tenant == name
+      return false
+    }
+    guard !found else { return true }
+    indexes.keys.forEach { _, principal in
+      found =
+        Self.tenant(of: principal) == name || enrolmentCell(of: principal)?.enrolment.tenantID == name
+      return !found
+    }
+    return found
+  }
+
   /// How long an entry stays on the list after its record: as long as the longest-lived token.
   static let restrictionListing = Interval.seconds(Int64(Floor.maximumTokenSeconds))
 

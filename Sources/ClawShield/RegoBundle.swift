@@ -61,7 +61,9 @@ public struct RegoBundle: Sendable {
   private mutating func add(_ text: String, _ path: String, under parts: ArraySlice<String>)
     throws(ShieldError)
   {
-    guard let read = Value.parse(json: text) else { throw .bundle("\(path): expected JSON") }
+    guard let read = Value.parse(json: text) else {
+      throw .bundle("\(path): expected JSON, which ends at \(Value.endOfJSON(in: text))")
+    }
     var value = read
     if parts.isEmpty, value.typeName != "object" { throw .bundle("\(path): expected an object") }
     for part in parts.reversed() { value = .object(ObjectValue([(.string(part), value)])) }

@@ -47,8 +47,9 @@ struct BoundRestrictions: Sendable {
     let incidentID: String
     /// Of what was signed: another restriction may have the same id.
     let contentHash: Digest
+    let target: IncidentTarget
     /// Whether leases name it: where they do not, no earlier one need end.
-    let isListed: Bool
+    var isListed: Bool { target.concernsExecutors }
     var bound: [NodeID]
     /// When *t* parties were bound.
     var since: Instant?
@@ -182,9 +183,13 @@ struct BoundRestrictions: Sendable {
     }
   }
 
-  /// The write is on disk: who waits to hear of it.
-  mutating func durable(_ id: String) -> [NodeID] {
-    guard let position = bound.firstIndex(where: { $0.act.incidentID == id }) else { return [] }
+  /// The write is on disk: who waits to hear of it; nil where it is held no more, or another of its id is.
+  mutating func durable(_ id: String, _ contentHash: Digest) -> [NodeID]? {
+    guard
+      let position = bound.firstIndex(where: {
+        $0.act.incidentID == id && $0.restriction.contentHash == contentHash
+      })
+    else { return nil }
     bound[position].isDurable = true
     let asking = bound[position].asking
     bound[position].asking = []

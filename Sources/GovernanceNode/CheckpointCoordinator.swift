@@ -62,6 +62,25 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   }
 }
 
+/// How long no round is begun, after rounds that more parties have declined than can be spared and that taught nothing: the
+/// next would be declined for the same.
+struct RoundPause: Sendable {
+  private static let longest = Nanoseconds.seconds(1)
+  private var length = Nanoseconds.zero
+  private var ends = Instant(nanoseconds: 0)
+
+  func isOver(at now: Instant) -> Bool { ends <= now }
+
+  /// Twice as long as the last, from 125 milliseconds to a second.
+  mutating func lengthen(at now: Instant) {
+    length = min(max(length + length, .milliseconds(125)), Self.longest)
+    ends = now + length
+  }
+
+  /// A round has ended well, or others are led.
+  mutating func end() { self = RoundPause() }
+}
+
 extension GovernanceNode {
   /// A party that has not answered for this long is passed over for another.
   static var shareDeadline: Nanoseconds { .milliseconds(150) }
@@ -83,7 +102,7 @@ extension GovernanceNode {
   private mutating func beginRound(
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard raft.role == .leader, raft.mayPropose else { return }
+    guard raft.role == .leader, raft.mayPropose, roundPause.isOver(at: now.monotonic) else { return }
     #if SIMULATION
     let needed = Mutant.allPartiesNeeded.isActive ? epoch.parties.count : epoch.threshold
     let acknowledged =
@@ -279,6 +298,7 @@ extension GovernanceNode {
     if current.declines.count > epoch.parties.count - epoch.threshold {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
+      if !current.isTaught { roundPause.lengthen(at: now.monotonic) }
       // This party's own answer comes at once, and would be the same, and so would all where nobody said what to do
       // otherwise, such as those of parties that hold the time for false: the next round waits for the pulse.
       if sender == raft.id || !current.isTaught { return }
@@ -315,6 +335,7 @@ extension GovernanceNode {
           executor: $0.executor.path, incarnation: UInt32($0.incarnation), challenge: $0.bytes)
       },
       restrictions: round.note.lease == nil ? [] : round.restrictions.json.canonicalBytes())
+    roundPause.end()
     for peer in peers { effects.messages.append((peer, PeerMessage.note(shown))) }
     if round.note.lease != nil { executors.leased(round.challenges, at: now.monotonic) }
     onNoteShown(shown, using: &random, into: &effects)

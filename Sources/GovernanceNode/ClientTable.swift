@@ -190,7 +190,9 @@ extension GovernanceNode {
       switch purpose {
       case .outcome(let key): answerOutcome(key, record.body, at: waiter.index, into: &effects)
       case .act(let key):
-        let response = ActResponse(index: waiter.index.value, finalSize: finality.size, message: "final")
+        var message = "final"
+        if case .incident(let act) = record.body { message += remark(on: act.content.target) }
+        let response = ActResponse(index: waiter.index.value, finalSize: finality.size, message: message)
         effects.answers.append(.respond(key, .ok, payload: response.encode()))
       case .report(let key):
         let proof = proof(of: waiter.index)?.encoded ?? ""

@@ -46,6 +46,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var book: CommitmentBook<Suite>
   var round: CheckpointRound<Suite>?
   var nextRound: UInt64 = 1
+  var roundPause = RoundPause()
   var finality: Finality
   var restrictions: BoundRestrictions
   var connectedPeers = ConnectedPeers()
@@ -313,6 +314,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   /// A new leader opens its term with a `term` record, and writes down what its predecessors owed.
   private mutating func openTerm(into effects: inout NodeEffects) -> Bool {
     round = nil
+    roundPause.end()
     book = CommitmentBook(parties: epoch.publicKeys.parties)
     let body = RecordBody.term(number: raft.currentTerm.rawValue, leader: Int(raft.id.rawValue))
     let record = Record(at: max(now.wall, raft.log.logTime), body: body)
@@ -358,7 +360,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       raft.log.persisted(ticket: ticket)
       stepRaft(.persisted(ticket: ticket), using: &random, into: &effects)
     case .note, .artifactsRemoved: break
-    case .restriction(let id): onRestrictionDurable(id, using: &random, into: &effects)
+    case .restriction(let id, let hash):
+      onRestrictionDurable(id, hash, using: &random, into: &effects)
     case .veto(let proposal): onVetoDurable(proposal, into: &effects)
     case .share(let session):
       onShareDurable(session, using: &random, into: &effects)

@@ -53,8 +53,8 @@ public enum WriteName: Hashable, Sendable {
   case log(ticket: UInt64)
   /// A note and the state under it.
   case note(size: UInt64)
-  /// A restriction that binds this party at once.
-  case restriction(id: String)
+  /// A restriction that binds this party at once; another may come under the same id before it is written.
+  case restriction(id: String, contentHash: Digest)
   /// A veto of this party's own.
   case veto(proposal: UInt64)
   /// This party's share of a key that is being made.

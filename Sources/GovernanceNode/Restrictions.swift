@@ -48,7 +48,8 @@ extension GovernanceNode {
     guard let batch = restrictions.bind(restriction, request, by: state, at: now.monotonic) else {
       return false
     }
-    effects.writes.append((.restriction(id: restriction.act.incidentID), batch))
+    effects.writes.append(
+      (.restriction(id: restriction.act.incidentID, contentHash: restriction.contentHash), batch))
     effects.notices.append(
       .warning(
         "bound by \(restriction.act.kind.rawValue) \(restriction.act.incidentID) of \(restriction.act.target.text)"
@@ -89,10 +90,10 @@ extension GovernanceNode {
   }
 
   mutating func onRestrictionDurable(
-    _ id: String, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+    _ id: String, _ hash: Digest, using random: inout some RandomNumberGenerator,
+    into effects: inout NodeEffects
   ) {
-    let waiting = restrictions.durable(id)
-    guard let hash = restrictions.held(id)?.contentHash else { return }
+    guard let waiting = restrictions.durable(id, hash) else { return }
     for peer in waiting { acknowledgeRestriction(id, hash, to: peer, into: &effects) }
     noteBound(id, hash, by: raft.id)
   }
@@ -185,8 +186,7 @@ extension GovernanceNode {
     restrictions.vigils.append(
       BoundRestrictions.Vigil(
         key: call.key, incidentID: act.incidentID, contentHash: signed.contentHash,
-        isListed: act.target.concernsExecutors, bound: own,
-        since: nil))
+        target: act.target, bound: own, since: nil))
     let shown = RestrictionShown(statement: request.statement, attachment: request.attachment)
     for peer in peers { effects.messages.append((peer, PeerMessage.restriction(shown))) }
     return true
@@ -211,11 +211,18 @@ extension GovernanceNode {
       let response = ActResponse(
         index: leaf?.value ?? 0, finalSize: finality.size, acknowledged: UInt32(count),
         message: "bound by \(count) parties"
-          + (vigil.isListed ? "; leases given before have ended" : ""),
+          + (vigil.isListed ? "; leases given before have ended" : "")
+          + remark(on: vigil.target),
         proof: leaf.flatMap { proof(of: $0)?.encoded } ?? "")
       effects.answers.append(.respond(vigil.key, .ok, payload: response.encode()))
     }
     restrictions.vigils = open
+  }
+
+  /// Says that what is restricted or erased is nobody's, which a typing error alone makes it.
+  func remark(on target: IncidentTarget) -> String {
+    overlay.final.knows(target)
+      ? "" : "; NOTE: this cluster knows no \(target.text), and has never let it do anything"
   }
 
   /// What is final may settle or void what binds this party: it lets go of both, and says so of what binds nobody any more,

@@ -23,12 +23,14 @@ public struct CertificateWatch: Sendable {
   private let domain: TrustDomain
   /// Why the pair in the files is not the one in use; nil where it is, as far as the last look has seen.
   public private(set) var complaint: String?
+  /// What the last look found of the key beside the certificate in use, where they do not fit.
+  private var misfit: String?
 
   /// Reads the pair.
   ///
   /// - Parameters:
   ///   - certificate: the file's text, PEM.
-  ///   - key: that of the key's file; read where the certificate is another.
+  ///   - key: that of the key's file.
   ///   - authorities: of this side's own party, where they are known: another pair must come from one of them.
   public init(
     domain: TrustDomain, authorities: [Certificate] = [], certificate: @escaping Reading,
@@ -42,15 +44,30 @@ public struct CertificateWatch: Sendable {
   }
 
   /// Looks at the files. `now` is in seconds since 1970.
+  ///
+  /// A key that does not fit the certificate in use is complained of when two looks in a row find it: who puts a pair in
+  /// place begins with the key, and what stands between the two is nothing wrong.
   public mutating func look(now: Int64) -> Finding {
     do {
       let chain = try certificate()
       // `read` gives at least one.
-      guard try Certificate.read(pem: chain)[0].fingerprint != own.fingerprint else {
+      let isOwn = try Certificate.read(pem: chain)[0].fingerprint == own.fingerprint
+      let next: OwnCertificate
+      do {
+        next = try OwnCertificate(chainPEM: chain, keyPEM: try key(), domain: domain)
+      } catch  where isOwn {
+        let reason = "\(error)"
+        guard misfit == reason else {
+          misfit = reason
+          return .nothing
+        }
+        return complain(reason)
+      }
+      misfit = nil
+      guard !isOwn else {
         complaint = nil
         return .nothing
       }
-      let next = try OwnCertificate(chainPEM: chain, keyPEM: try key(), domain: domain)
       if let objection = own.objection(to: next, authorities: authorities, now: now) {
         return complain(objection)
       }
@@ -58,6 +75,7 @@ public struct CertificateWatch: Sendable {
       complaint = nil
       return .renewed
     } catch {
+      misfit = nil
       return complain("\(error)")
     }
   }

@@ -48,6 +48,8 @@ public struct KeyChain: Equatable, Sendable {
   public private(set) var epochs: [Epoch]
   /// How many parties sign with the newest key, as its record says; nil while that is the genesis's, or not known.
   public private(set) var threshold: Int?
+  /// Who they are, ascending by id, as the same record says: nobody else is a member from then on.
+  public private(set) var parties: [Party]?
 
   /// The chain of a cluster whose key is still the one of its genesis.
   public init(cluster: Digest, genesisKey: PublicKey) {
@@ -90,6 +92,7 @@ public struct KeyChain: Equatable, Sendable {
     if let party = record.unsigned(cluster: cluster) { throw .unapproved(party: party.id) }
     epochs.append(Epoch(key: record.content.groupKey, firstSize: first))
     threshold = record.content.threshold
+    parties = record.content.parties
     return true
   }
 

@@ -128,6 +128,22 @@ struct ParserTests {
     }
   }
 
+  @Test("of a text of several lines the place is a line and a column, counted in bytes")
+  func places() {
+    func said(_ text: String) -> String {
+      do throws(JSONError) {
+        _ = try JSON.parse(text)
+        return "no error"
+      } catch {
+        return error.description
+      }
+    }
+    #expect(said("{\n  \"é\": tru\n}") == "JSON: expected true, at line 2, column 9")
+    #expect(said("{\n\n") == "JSON: expected a name in quotes, at line 3, column 1")
+    #expect(said("\n1 2") == "JSON: expected the end of the text, at line 2, column 3")
+    #expect(said("[1,]") == "JSON: expected a value, at byte 3")
+  }
+
   @Test(
     "invalid UTF-8 is refused",
     arguments: [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80]] as [[UInt8]])

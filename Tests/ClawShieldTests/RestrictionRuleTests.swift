@@ -52,6 +52,22 @@ struct RestrictionRuleTests {
 
   // MARK: Names
 
+  @Test("a target is known that names who is or was enrolled, a member, or whose tenant has anybody")
+  func known() throws {
+    let world = try Governed()
+    let known: [IncidentTarget] = [
+      .all, .tenant("acme"), .principal(Governed.agent), .principal(Governed.executor),
+      .principal(.node("p1")),
+      .principal(.operator("pat")),
+    ]
+    for target in known { #expect(world.state.knows(target), "\(target.text)") }
+    let unknown: [IncidentTarget] = [
+      .tenant("nobody"), .tenant("acm"), .tenant("acme2"), .principal(.agent(tenant: "acme", name: "nobody")),
+      .principal(.node("p9")), .principal(.operator("pat2")), .token("t"),
+    ]
+    for target in unknown { #expect(!world.state.knows(target), "\(target.text)") }
+  }
+
   @Test("names of nobody are no target; who was is one for as long as the state remembers it")
   func names() throws {
     var world = try Governed()

@@ -86,6 +86,9 @@ struct BadDayClusterTests {
       return listed.output.contains("number 2") && !listed.output.contains("waits for")
     }
 
+    let drafted = try cluster.claw(["sev1", agent, "--draft", "\(cluster.folder)/d"], as: operator1)
+    #expect(drafted.code == 2 && drafted.output.contains("writes no draft"), "\(drafted.output)")
+    #expect(try !cluster.claw(["status"], as: operator1).output.contains("forbidden"), "it did nothing")
     let without = try cluster.claw(["sev1", agent], as: operator1)
     #expect(without.code == 7, "\(without.output)")
     #expect(without.output.contains("4 rotate: NOT DONE") && without.output.contains("5 export: NOT DONE"))

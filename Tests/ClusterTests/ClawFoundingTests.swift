@@ -150,13 +150,15 @@ struct ClawFoundingTests {
     #expect(!folder.files.contains { $0.hasPrefix("c") }, "\(folder.files)")
   }
 
-  @Test("a cluster whose ledger one liar could fork says so")
+  @Test("a cluster whose ledger one liar could fork is founded where that is meant, and says so")
   func crashOnly() throws {
     let folder = try Folder()
-    let outcome = try claw([
-      "init", "--nodes", "3", "--threshold", "2", "--dir", "\(folder.path)/c", "--json",
-    ])
-    #expect(outcome.output.contains("\"crash_only\":true"))
+    let founding = ["init", "--nodes", "3", "--threshold", "2", "--dir", "\(folder.path)/c", "--json"]
+    let refused = try claw(founding)
+    #expect(refused.code == 2 && refused.output.contains("one lying party could fork"), "\(refused.output)")
+    #expect(folder.files == [])
+    let outcome = try claw(founding + ["--crash-only"])
+    #expect(outcome.output.contains("\"crash_only\":true"), "\(outcome.output)")
   }
 
   @Test("the digests of built images take the place of placeholders, and only of those")

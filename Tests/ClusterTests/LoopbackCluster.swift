@@ -94,6 +94,7 @@ final class LoopbackCluster: @unchecked Sendable {
       "init", "--nodes", "\(count)", "--threshold", "\(threshold)", "--executors", "\(executors)",
       "--dir", folder, "--base-port", "\(port)",
     ]
+    if 2 * threshold - count < 2 { arguments.append("--crash-only") }
     if let images { arguments += ["--images", images] }
     arguments += options
     if let semantics { arguments += ["--semantics", "\(semantics)"] }

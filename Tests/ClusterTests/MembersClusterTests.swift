@@ -37,6 +37,7 @@ struct MembersClusterTests {
     #expect(four["keys"]?.integer == 3)
     _ = cluster.stop(node: 2)
     try run("after", on: cluster)
+    try expectFollowed(cluster)
 
     // A restart finds the share of the key in force, and the founding one is gone.
     for node in [1, 3, 4, 5] {
@@ -94,6 +95,48 @@ struct MembersClusterTests {
   }
 
   // MARK: Steps
+
+  /// Who has left is asked and counted no more, and who came is made known to an identity by its bundle.
+  private func expectFollowed(_ cluster: LoopbackCluster) throws {
+    let operator1 = "operators/operator-1"
+    let told = try cluster.claw(["ledger", "checkpoint"], as: operator1)
+    #expect(
+      told.code == 0
+        && told.output.contains("claw: node-2: not asked any more, as no member of the newest key"),
+      "\(told.output)")
+    #expect(
+      told.output.contains("claw: node-5: of the newest key's members, and not known to "), "\(told.output)")
+    #expect(try !cluster.claw(["ledger", "checkpoint"], as: operator1).output.contains("claw:"), "said once")
+    // An identity that has not heard of it yet hears of it before it asks all.
+    let auditor = try cluster.claw(["alerts"], as: "auditors/auditor-1")
+    #expect(auditor.code == 0 && !auditor.output.contains("\"subject\":\"node-2\""), "\(auditor.output)")
+    func nodes(_ arguments: [String]) throws -> Outcome {
+      try Programs.run("claw", ["identity", "nodes", "--dir", "\(cluster.folder)/\(operator1)"] + arguments)
+    }
+    let stranger = try nodes(["--invitation", try invitation(2, on: cluster)])
+    #expect(
+      stranger.code == 1
+        && stranger.output.contains("is no party of the newest key, which is of node-1, node-3"),
+      "\(stranger.output)")
+    let added = try nodes(["--invitation", "\(cluster.folder)/node-5.invitation.json", "--without", "node-2"])
+    #expect(
+      added.code == 0 && added.output.contains("names node-1, node-3, node-4, node-5"), "\(added.output)")
+    #expect(added.output.contains("node-5 has the key "), "\(added.output)")
+    #expect(try nodes(["--without", "node-2"]).code == 2)
+    #expect(try nodes([]).code == 2)
+    let all = (["node-1", "node-3", "node-4", "node-5"]).flatMap { ["--without", $0] }
+    #expect(try nodes(all).output.contains("knows at least one node"))
+    let fifth = try cluster.claw(["ledger", "checkpoint", "--node", "node-5"], as: operator1)
+    #expect(fifth.code == 0 && fifth.output.contains("by node-5"), "\(fifth.output)")
+    let killed = try cluster.claw(["kill", "tenant/nobody", "--json"], as: operator1)
+    let answer = try JSON.parse(killed.output)
+    #expect(killed.code == 0 && answer["nodes"]?.integer == 4, "\(killed.output)")
+    #expect(
+      answer["message"]?.string?.contains("NOTE: this cluster knows no tenant/nobody") == true,
+      "\(killed.output)")
+    let known = try cluster.claw(["quarantine", "approver/approver-2", "--json"], as: operator1)
+    #expect(known.code == 0 && !known.output.contains("NOTE"), "\(known.output)")
+  }
 
   /// An action, from proposal to receipt.
   private func run(_ text: String, on cluster: LoopbackCluster) throws {

@@ -171,6 +171,10 @@ struct NodeTrustTests {
       nowhere.code == 1
         && nowhere.output.contains("node-1, node-2, node-3, node-4 answered ALREADY_EXISTS: the id inc-42"),
       "\(nowhere.output)")
+    // One that has taken it, while the others hold another of its id: what the log takes nobody knows.
+    parties.play([1]) { $0.restriction = .bound(3) }
+    let taken = try kill(parties)
+    #expect(taken.code == 8 && names(taken.answer, "answered") == ["node-1"], "\(taken.answer.canonical)")
     parties.play([1, 2, 3]) { $0.restriction = .bound(3) }
     let liar = try kill(parties)
     #expect(liar.code == 0 && names(liar.answer, "not_answered") == ["node-4"], "\(liar.answer.canonical)")
@@ -206,6 +210,29 @@ struct NodeTrustTests {
     #expect(try lift(["knwon"]).code == 0)
     parties.play([3]) { $0.incidents = [] }
     #expect(try lift(["knwon"]).code == 5)
+  }
+
+  @Test("a lift is not handed in where fewer nodes answer than sign and none of them knows the id")
+  func unknownToFew() throws {
+    let parties = try ScriptedParties(absent: [1, 2, 4])
+    func lift(_ id: String) throws -> Outcome {
+      try parties.claw(
+        ["lift", id, "--sign-with", "\(parties.folder)/operators/operator-2"], as: Self.operator1)
+    }
+    parties.play { $0.incidents = ["known"] }
+    let typo = try lift("knwon")
+    #expect(typo.code == 6 && typo.output.contains("node-3 alone answered, and 3 sign"), "\(typo.output)")
+    let deaf = try ScriptedParties(absent: [1, 2, 3, 4])
+    let none = try deaf.claw(
+      ["lift", "known", "--sign-with", "\(deaf.folder)/operators/operator-2"], as: Self.operator1)
+    #expect(none.code == 6 && none.output.contains("no node answered, and 3 sign"), "\(none.output)")
+    // What it does know is handed in, as far as anybody is there to take it: whose cluster it is nobody can say here.
+    let known = try lift("known")
+    #expect(
+      known.code == 6
+        && known.output.contains("copied into \(parties.folder)/\(Self.operator1) it is believed"),
+      "\(known.output)")
+    #expect(parties.heard(by: 3).lifts == 0)
   }
 
   // MARK: Refused certificates

@@ -75,6 +75,14 @@ struct PolicyCommandTests {
       let check = try claw("check", made, "--strict")
       #expect(check.code == 0 && check.output.contains("2 modules, no fault, 0 warnings"), "\(check.output)")
       #expect(try claw("test", made).output.contains("22 of 22 passed"))
+      // The folder itself, packed with what is in it, is no bundle.
+      #expect(try tar(["-C", "\(standard)/..", "policy"]) == 0)
+      let nested = try claw("check", made)
+      #expect(
+        nested.code == 1
+          && nested.output.contains(
+            "expected registry.json at the top, found policy/registry.json: a bundle is what is in")
+          && nested.output.contains(": 1 fault\n"), "\(nested.output)")
       try FileManager.default.createSymbolicLink(atPath: "\(root)/p.rego", withDestinationPath: "/etc/passwd")
       #expect(try tar(["-C", root, "p.rego"]) == 0)
       let link = try claw("check", made)
@@ -96,6 +104,11 @@ struct PolicyCommandTests {
         said.output.contains("b/c.rego:3:6: rego_parse_error: expected a number without leading zeros"),
         "\(said.output)")
       #expect(said.output.contains("q := 01\n"), "\(said.output)")
+    }
+    let registry = try String(contentsOfFile: standard + "/registry.json", encoding: .utf8)
+    try folder(["registry.json": registry.replacing("\"actions\": [", with: "\"actions\": [,")]) { root in
+      let said = try claw("check", root)
+      #expect(said.code == 1 && said.output.contains("JSON: expected a value, at line "), "\(said.output)")
     }
     try folder(["a.rego": "package a\nimport data.b\np := 1\n"]) { root in
       let said = try claw("check", root)
@@ -150,6 +163,17 @@ struct PolicyCommandTests {
       let wrong = try eval("data.a.(")
       #expect(wrong.code == 2 && wrong.output.contains("query:1:"), "\(wrong.output)")
       #expect(try eval("http.send({})").code == 1)
+      try "{\n  \"a\": 1,\n  \"b\": tru\n}\n".write(
+        toFile: "\(root)/input.json", atomically: true, encoding: .utf8)
+      let input = try eval("input.a")
+      #expect(
+        input.code == 2 && input.output.contains("input.json: expected JSON, which ends at line 3, column 8"),
+        "\(input.output)")
+      try "{\n  \"a\": 1,\n}".write(toFile: "\(root)/p/data.json", atomically: true, encoding: .utf8)
+      let data = try claw("eval", "data.a", "--policy", "\(root)/p")
+      #expect(
+        data.code == 1 && data.output.contains("data.json: expected JSON, which ends at line 3, column 1"),
+        "\(data.output)")
     }
   }
 

@@ -11,7 +11,8 @@ struct VaultCommandTests {
   /// An executor's configuration with a vault.
   private func configuration() throws -> String {
     let founded = try Programs.run(
-      "claw", ["init", "--nodes", "3", "--threshold", "2", "--executors", "1", "--dir", folder])
+      "claw",
+      ["init", "--nodes", "3", "--threshold", "2", "--crash-only", "--executors", "1", "--dir", folder])
     try #require(founded.code == 0, "\(founded.output)")
     let path = "\(folder)/executors/executor-1/executor.json"
     var members = try JSON.parse(String(contentsOfFile: path, encoding: .utf8)).object?.members ?? []

@@ -133,7 +133,7 @@ struct BindingTests {
     let waiting = CallKey(connection: 5, call: 5)
     rig.node.restrictions.vigils.append(
       BoundRestrictions.Vigil(
-        key: waiting, incidentID: "by-third", contentHash: kill.contentHash, isListed: true, bound: [],
+        key: waiting, incidentID: "by-third", contentHash: kill.contentHash, target: .all, bound: [],
         since: nil))
     enrol(EnrolmentAct(actID: "out", revoke: third, validUntil: until))
     for _ in 0..<60 { rig.step(.tick) }
@@ -230,7 +230,7 @@ struct BindingTests {
       rig.node.restrictions.vigils.append(
         BoundRestrictions.Vigil(
           key: CallKey(connection: 5, call: number), incidentID: "k", contentHash: kill.contentHash,
-          isListed: true,
+          target: .all,
           bound: [rig.node.raft.id], since: rig.node.now.monotonic))
       let begin = rig.node.now.monotonic
       while begin + .seconds(12) > rig.node.now.monotonic { rig.step(.tick) }
@@ -285,7 +285,7 @@ struct BindingTests {
     for (key, signed) in zip(keys, [kill, other]) {
       rig.node.restrictions.vigils.append(
         BoundRestrictions.Vigil(
-          key: key, incidentID: "k", contentHash: signed.contentHash, isListed: true, bound: [], since: nil))
+          key: key, incidentID: "k", contentHash: signed.contentHash, target: .all, bound: [], since: nil))
     }
     let begin = rig.node.now.monotonic
     func answer() throws -> ActResponse? {
@@ -309,6 +309,24 @@ struct BindingTests {
     #expect(rig.node.restrictions.vigils.map(\.key) == [keys[1]], "another of its id is not final by that")
   }
 
+  @Test("that another of its id is on disk makes a restriction no durable one")
+  func durableOther() throws {
+    let rig = try Rig()
+    let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
+    let other = signed(.quarantine, .tenant("acme"), id: "k", by: ["pat"], rig)
+    #expect(bind(kill, rig))
+    let restriction = try #require(rig.node.restrictions.held("k"))
+    let request = StatementRequest(
+      statement: Statements.bytes(.incident(other)),
+      attachment: Records.Attachment("reason", Self.reason).bytes)
+    var held = BoundRestrictions(unreadable: [])
+    let state = rig.node.overlay.final
+    #expect(held.bind(restriction, request, by: state, at: rig.node.now.monotonic) != nil)
+    held.ask(restriction.act, by: rig.node.raft.id)
+    #expect(held.durable("k", other.contentHash) == nil && !held.isDurable(restriction.act))
+    #expect(held.durable("k", kill.contentHash) == [rig.node.raft.id] && held.isDurable(restriction.act))
+  }
+
   @Test("acknowledgements of one restriction are not counted for another of its id")
   func acknowledgedOther() throws {
     let rig = try Rig()
@@ -316,7 +334,7 @@ struct BindingTests {
     let other = signed(.quarantine, .tenant("globex"), id: "k", by: ["pat"], rig)
     rig.node.restrictions.vigils.append(
       BoundRestrictions.Vigil(
-        key: CallKey(connection: 5, call: 1), incidentID: "k", contentHash: kill.contentHash, isListed: true,
+        key: CallKey(connection: 5, call: 1), incidentID: "k", contentHash: kill.contentHash, target: .all,
         bound: [], since: nil))
     func acknowledge(_ signed: Signed<IncidentAct>) {
       let hash = signed.contentHash

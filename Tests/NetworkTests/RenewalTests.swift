@@ -185,6 +185,39 @@ struct RenewalTests {
     #expect(unknowing.look(now: Self.now) == .nothing)
   }
 
+  @Test(
+    "a key that does not fit the certificate in use is said at the second look, and taken back when it fits")
+  func keyAlone() throws {
+    let (realm, files) = (try Realm(), Files())
+    let first = try realm.authority.issue(to: node, options: Self.old)
+    var watch = try watch(first, in: files, realm)
+    let key = files.key
+    files.key = Array("no key".utf8)
+    #expect(watch.look(now: Self.now) == .nothing, "a pair may be on its way")
+    #expect(watch.complaint == nil)
+    #expect(isRefused(watch.look(now: Self.now), "reading a private key"), "\(watch.complaint ?? "")")
+    #expect(watch.look(now: Self.now) == .nothing, "the same is not said again")
+    #expect(watch.complaint != nil)
+    files.key = key
+    #expect(watch.look(now: Self.now) == .nothing)
+    #expect(watch.complaint == nil)
+    // The key of a pair whose certificate comes a look later.
+    let second = try realm.authority.issue(to: node, options: Self.new)
+    files.key = try second.key.pem()
+    #expect(watch.look(now: Self.now) == .nothing)
+    files.certificate = try second.certificate.pem()
+    #expect(watch.look(now: Self.now) == .renewed)
+    #expect(watch.complaint == nil)
+    // Two lone looks at it are not two in a row.
+    files.key = Array("no key".utf8)
+    #expect(watch.look(now: Self.now) == .nothing)
+    files.key = try second.key.pem()
+    #expect(watch.look(now: Self.now) == .nothing)
+    files.key = Array("no key".utf8)
+    #expect(watch.look(now: Self.now) == .nothing)
+    #expect(watch.complaint == nil)
+  }
+
   private func isRefused(_ finding: CertificateWatch.Finding, _ reason: String) -> Bool {
     if case .refused(let text) = finding { text.contains(reason) } else { false }
   }

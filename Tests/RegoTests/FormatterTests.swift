@@ -49,7 +49,8 @@ struct FormatterTests {
   @Test("texts whose every space is in doubt stay what they are")
   func hostile() throws {
     for line in [
-      "p:=1-1", "p := 1 -1", "p := [-1, - 1]", "p := {-1,2}", "p if x:=-1", "p := input . x",
+      "p:=1-1", "p := 1 -1", "p := [-1, - 1]", "p := {-1,2}", "p if x:=-1", "p := .5", "p:=.5+ .5",
+      "p := [.5,-.5, - .5]", "p if x==.5", "p := input . x",
       "p := a[\"b\"] [0]",
       "p if not f(x) # why", "p := $\"a {1+ 1} b\"", "p := {1|true}", "p := {x |x:=1 }",
       "p := {\"a\" :1 , \"b\":2}",

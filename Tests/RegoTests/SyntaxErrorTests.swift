@@ -66,6 +66,12 @@ struct SyntaxErrorTests {
       ("package a\np contains 1 if true else := 2", 2, 1, "expected no 'else' with 'contains', found 'p'"),
       ("package a\ndefault p", 2, 10, "expected ':=' after a default rule's name, found the end of the text"),
       ("package a\np := $\"{1", 2, 10, "expected '}' after a template's expression"),
+      ("package a\nif := 1", 2, 1, "expected a rule's name, found 'if'"),
+      ("package a\nevery contains 1 if true", 2, 1, "expected a rule's name, found 'every'"),
+      ("package a\np := in", 2, 6, "expected a term, found 'in'"),
+      ("package a\np := . 5", 2, 6, "expected a term, found '.'"),
+      ("package a\np := .5.5", 2, 6, "expected a term, found '.'"),
+      ("package a\np := - x", 2, 8, "expected a number after '-', found 'x'"),
       ("package a\np := 1e999999999", 2, 6, "expected a number between 2^-100000 and 2^100000"),
     ])
   func parse(text: String, line: Int, column: Int, message: String) {

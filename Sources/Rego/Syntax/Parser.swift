@@ -24,7 +24,7 @@ struct Parser {
     "null", "package", "some", "true", "with",
   ]
   /// Names that may not be variables; `data` and `input` are roots.
-  static let reserved = keywords.subtracting(["data", "input", "contains", "every", "if", "in"])
+  static let reserved = keywords.subtracting(["data", "input", "contains"])
 
   init(_ tokens: [Token], file: String, source: SourceLines) {
     self.tokens = tokens

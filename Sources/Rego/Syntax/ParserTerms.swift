@@ -139,11 +139,18 @@ extension Parser {
     case .name(let name): return try named(name)
     case .mark("-"):
       position += 1
-      guard case .number(let text) = token.kind, token.follows == .nothing else {
+      let point = take(".") ? "0." : ""
+      guard case .number(let text) = token.kind, point.isEmpty || !text.contains(".") else {
         throw error("expected a number after '-'")
       }
       position += 1
-      return .value(.number(try number("-" + text, start)))
+      return .value(.number(try number("-" + point + text, start)))
+    case .mark("."):
+      guard case .number(let text) = next.kind, next.follows == .nothing, !text.contains(".") else {
+        throw error("expected a term")
+      }
+      position += 2
+      return .value(.number(try number("0." + text, start)))
     case .mark("("):
       position += 1
       let term = try infix(inList: false)

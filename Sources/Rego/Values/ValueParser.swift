@@ -7,6 +7,14 @@ extension Value {
     reader.skipSpace()
     return reader.isAtEnd ? value : nil
   }
+
+  /// Where a text stops being JSON, for messages: `line 3, column 7`, in bytes, counted from 1. Of a text that is JSON, its end.
+  public static func endOfJSON(in text: String, maximumDepth: Int = 128) -> String {
+    var reader = JSONReader(text: Array(text.utf8), maximumDepth: maximumDepth)
+    reader.skipSpace()
+    if reader.value(depth: 0) != nil { reader.skipSpace() }
+    return reader.place
+  }
 }
 
 /// JSON with numbers of any size, for data and for `json.unmarshal`.
@@ -21,6 +29,13 @@ private struct JSONReader {
   }
 
   var isAtEnd: Bool { position == text.count }
+  /// Where it stands.
+  var place: String {
+    let before = text.prefix(position)
+    let newline = UInt8(ascii: "\n")
+    let begin = before.lastIndex(of: newline).map { $0 + 1 } ?? 0
+    return "line \(1 + before.count { $0 == newline }), column \(before.count - begin + 1)"
+  }
   private func peek() -> UInt8? { position < text.count ? text[position] : nil }
 
   mutating func skipSpace() {

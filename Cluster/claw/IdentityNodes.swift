@@ -1,0 +1,78 @@
+import Canonical
+import Host
+import Records
+
+/// The nodes that an identity knows, changed as parties come, go and move.
+enum IdentityNodes {
+  static let command = Command(
+    "identity nodes", "tell an identity of new nodes, of new addresses, and whom to forget",
+    options: [
+      CommandOption("--dir", "DIR", "the identity's folder"),
+      CommandOption("--invitation", "FILE", "a party's public bundle", isRepeated: true),
+      CommandOption("--without", "NAME", "a node to forget", isRepeated: true),
+    ],
+    details: """
+      Where the folder's cluster.json holds a key after the first, a bundle must be of one of that key's parties. Where it
+      does not, compare the keys that are shown with those of claw members list. An executor takes it up when it is
+      started again.
+      """, run: nodes)
+
+  private static func nodes(_ call: Invocation) throws -> ExitCode {
+    let folder = try call.parsed.required("--dir")
+    let invitations = try call.parsed.all("--invitation").map { try Invitation(file: $0) }
+    let without = call.parsed.all("--without")
+    guard !invitations.isEmpty || !without.isEmpty else {
+      throw UsageError("expected --invitation or --without")
+    }
+    let files = [ClientIdentity.file, "executor.json"].map { "\(folder)/\($0)" }.filter(Files.exists)
+    guard let path = files.first else {
+      throw Failure(.usage, "\(folder) is no identity that is connected: see claw identity connect")
+    }
+    guard case .object(var object) = try JSON.parse(try Files.read(path, limit: 1 << 20)),
+      let domain = object["trust_domain"]?.string, let rows = object["nodes"]?.array
+    else { throw Failure(.other, "\(path): expected trust_domain and nodes") }
+    try check(invitations, domain: domain, try ClusterKey(folder: folder))
+    for name in without where !rows.contains(where: { $0["name"]?.string == name }) {
+      throw UsageError("--without: there is no \(name); the identity knows \(names(rows))")
+    }
+    let replaced = invitations.map(\.name) + without
+    let kept = rows.filter { row in !replaced.contains { $0 == row["name"]?.string } }
+    let added = try invitations.sorted { $0.id < $1.id }.map {
+      try ClusterDirectory.writeNode($0, in: folder)
+    }
+    guard !(kept + added).isEmpty else { throw UsageError("--without: an identity knows at least one node") }
+    object["nodes"] = .array(kept + added)
+    try Files.write(JSON.object(object).indented, to: path)
+    let keys = invitations.map { "\n\($0.name) has the key \($0.key.hex)" }.joined()
+    call.say(
+      Report(
+        "\(path) names \(names(kept + added))\(keys)",
+        [("nodes", .array((kept + added).compactMap { $0["name"] }))]))
+    return .ok
+  }
+
+  private static func names(_ rows: [JSON]) -> String {
+    rows.compactMap { $0["name"]?.string }.joined(separator: ", ")
+  }
+
+  /// Refuses bundles of another trust domain, of one name twice, and of parties that the newest key is not of.
+  private static func check(_ invitations: [Invitation], domain: String, _ key: ClusterKey?) throws {
+    for (position, invitation) in invitations.enumerated() {
+      let name = invitation.name
+      guard invitation.domain.name == domain else {
+        throw Failure(
+          .other, "\(name) is of trust domain \(invitation.domain.name); this identity is of \(domain)")
+      }
+      guard !invitations[..<position].contains(where: { $0.name == name }) else {
+        throw UsageError("--invitation: \(name) twice")
+      }
+      guard let parties = key?.chain.parties else { continue }
+      guard parties.contains(where: { $0.name == name && $0.key == invitation.key }) else {
+        throw Failure(
+          .other,
+          "\(name) with the key \(invitation.key.hex) is no party of the newest key, which is of "
+            + parties.map(\.name).joined(separator: ", "))
+      }
+    }
+  }
+}
