@@ -118,6 +118,19 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
     parties.filter { if case .pending = $0.standing { true } else { false } }.map { $0.identifier }
   }
 
+  /// Whether one party's share for this session is awaited.
+  public func awaits(_ identifier: Identifier, session number: SessionNumber) -> Bool {
+    index(of: identifier).map { parties[$0].standing == .pending(number) } ?? false
+  }
+
+  /// Whether any party's share but this one's is awaited that is not late.
+  public func awaitsOthers(than identifier: Identifier) -> Bool {
+    parties.contains { party in
+      guard case .pending = party.standing else { return false }
+      return party.identifier != identifier && !party.isLate
+    }
+  }
+
   /// The requests whose answer is awaited, by session: to be sent again where messages get lost. A
   /// party whose answer was the thing lost says `nonceSpent`.
   public var pendingRequests: [Effect] {

@@ -49,7 +49,7 @@ extension GovernanceNode {
         if !forward.isWitnessed, waited + delay <= now.monotonic { mayStand = true }
       }
       if let stalled = stalledSince, stalled <= now.monotonic {
-        reason = "makes nothing final"
+        reason = raft.log.size > finality.size ? "makes nothing final" : "gives no lease"
         if stalled + standingDelay(after: leader) <= now.monotonic { mayStand = true }
       }
     }
@@ -66,13 +66,25 @@ extension GovernanceNode {
     takeUp(using: &random, into: &effects)
   }
 
-  /// Since when this leader has been given up that takes records and gets nothing of them final: as one does that
-  /// told different stories to different nodes. Nil where all is final. Each leader without success is given
-  /// twice as long as the one before, since it may not be the leader that is to blame.
+  /// Since when this leader has been given up that takes records and gets nothing of them final, as one does that
+  /// told different stories to different nodes; or that gets executors no lease, as one does whose clock the others take for
+  /// wrong. Nil where all is final and nobody waits for a lease. Each leader without success is given twice as long as the one
+  /// before, since it may not be the leader that is to blame.
   private var stalledSince: Instant? {
-    guard raft.log.size > finality.size else { return nil }
+    guard let owed = noteOwedSince else { return nil }
     let patience = Nanoseconds.seconds(10 << UInt64(min(finality.fruitlessLeaders, 4)))
-    return max(finality.lastAdvance, leaderSince) + patience
+    return max(owed, leaderSince) + patience
+  }
+
+  /// Since when something waits for a note: records, or executors for a lease.
+  var noteOwedSince: Instant? {
+    if raft.log.size > finality.size { return finality.lastAdvance }
+    return executors.presentSince(at: now.monotonic).map { max($0, finality.lastNote) }
+  }
+
+  /// Whether executors wait for longer than two leases are apart.
+  var isLeaseOverdue: Bool {
+    noteOwedSince.map { $0 + Self.leaseInterval + Self.leaseInterval <= now.monotonic } ?? false
   }
 
   /// All find out at once; they stand one after another.

@@ -31,6 +31,9 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   private var coordinator: Coordinator<Suite>
   /// What the coordinator wants done and nobody has taken up yet.
   var pending: [Coordinator<Suite>.Effect] = []
+  /// What the coordinating party is to sign itself, once the others who are not late have given their shares: what it alone
+  /// would sign, such as a time that its clock alone believes, then binds it to nothing.
+  var own: SignCall?
   private var asked: [(party: PartyIdentifier, at: Instant)] = []
 
   init(
@@ -54,6 +57,14 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
     asked.removeAll { $0.party == party }
     asked.append((party, now))
   }
+
+  /// Whether a party's answer to this call is awaited still.
+  func awaits(_ party: PartyIdentifier, _ call: SignCall) -> Bool {
+    coordinator.awaits(party, session: Int(truncatingIfNeeded: call.session))
+  }
+
+  /// Whether others than `party` are to answer first.
+  func awaitsOthers(than party: PartyIdentifier) -> Bool { coordinator.awaitsOthers(than: party) }
 
   /// The parties that have not answered for `span`.
   func late(at now: Instant, after span: Nanoseconds) -> [PartyIdentifier] {
@@ -192,20 +203,20 @@ extension GovernanceNode {
     while let pending = round?.pending, !pending.isEmpty, var current = round {
       current.pending.removeAll()
       var signature: SchnorrSignature<Suite>?
-      var own: SignCall?
+      var isOwnNew = false
       let proofs = current.note.lease == nil ? [] : restrictions.proofs()
       for effect in pending {
         switch effect {
         case .request(let party, let session, let package):
-          current.markAsked(party, at: now.monotonic)
           let call = SignCall(
             term: raft.currentTerm.rawValue, round: current.number, session: UInt64(session),
             text: current.text, commitments: package.commitments.map { $0.encoding },
             restrictions: current.note.lease == nil ? [] : current.restrictions.json.canonicalBytes(),
             proofs: proofs)
           if party == signer.party {
-            own = call
+            (current.own, isOwnNew) = (call, true)
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
+            current.markAsked(party, at: now.monotonic)
             effects.messages.append((peer, PeerMessage.signCall(call)))
           }
         case .needCommitments(let party):
@@ -230,11 +241,30 @@ extension GovernanceNode {
         return
       }
       round = current
-      if let own {
-        waitingCall = WaitingCall(call: own, coordinator: raft.id, since: now.monotonic)
-        retryWaitingCall(using: &random, into: &effects)
+      if isOwnNew { signOwn(isNew: true, using: &random, into: &effects) }
+    }
+    signOwn(isNew: false, using: &random, into: &effects)
+  }
+
+  /// Gives this party's own share when it is the last that is awaited, or says that it gives none: that at once, so that
+  /// another is asked instead.
+  private mutating func signOwn(
+    isNew: Bool, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    guard let current = round, let call = current.own else { return }
+    let isAwaited = current.awaits(signer.party, call)
+    if isAwaited, current.awaitsOthers(than: signer.party) {
+      guard isNew else { return }
+      switch judge(call) {
+      case .sign, .wait: return
+      case .declineConsent, .declineLease, .refuse: break
       }
     }
+    round?.own = nil
+    guard isAwaited else { return }
+    round?.markAsked(signer.party, at: now.monotonic)
+    waitingCall = WaitingCall(call: call, coordinator: raft.id, since: now.monotonic)
+    retryWaitingCall(using: &random, into: &effects)
   }
 
   mutating func onSignAnswer(

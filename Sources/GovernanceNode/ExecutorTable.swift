@@ -52,6 +52,8 @@ struct ExecutorTable: Sendable {
   /// Ascending by executor.
   private var known: [Known] = []
   private var lastLease: Instant?
+  /// When the first came of those that are here, or were last.
+  private var cameAt = Instant(nanoseconds: 0)
   var enlisting: [Enlisting] = []
   var streams: [Stream] = []
 
@@ -60,6 +62,12 @@ struct ExecutorTable: Sendable {
   static var absence: Nanoseconds { .seconds(15) }
 
   var isServing: Bool { !known.isEmpty }
+
+  /// Since when some executor has been here all the time; nil where none is.
+  func presentSince(at now: Instant) -> Instant? {
+    known.contains { $0.isPresent(at: now) } ? cameAt : nil
+  }
+
   var challenges: [Challenge] { known.flatMap { $0.told.map(\.challenge) } }
   /// Those that are enlisted, ascending, with what each says of itself.
   var declared:
@@ -73,6 +81,7 @@ struct ExecutorTable: Sendable {
     _ challenge: Challenge, from source: NodeID, isFirstHand: Bool, readiness: DeclaredReadiness,
     offering: Set<IsolationClass>, declaration: PartySigned<HostDeclaration>?, at now: Instant
   ) {
+    if presentSince(at: now) == nil { cameAt = now }
     for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
     known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
     let told = Told(source: source, challenge: challenge, seenAt: now, isLeased: false)

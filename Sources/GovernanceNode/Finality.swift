@@ -31,7 +31,9 @@ struct Finality: Sendable {
   var lastWanted = Instant(nanoseconds: 0)
   /// When more became final last.
   var lastAdvance = Instant(nanoseconds: 0)
-  /// Leaders that came since, while something waited to be final.
+  /// When a note came last, of whatever size.
+  var lastNote = Instant(nanoseconds: 0)
+  /// Leaders that came since, while something waited for a note.
   var fruitlessLeaders = 0
   /// Leaves that some party declined; excepted for a while that doubles each time, so that neither one party's
   /// objection nor one party's lie delays what the others consent to for good.
@@ -336,10 +338,10 @@ extension GovernanceNode {
       Set(finality.unproven + wereUnconsented + approvals).filter(consent.covers).sorted()
     }
     finality.accept(note, checkpoint, approvals: approvals)
-    if isLarger {
-      finality.lastAdvance = now.monotonic
-      finality.fruitlessLeaders = 0
-    }
+    finality.lastNote = now.monotonic
+    if isLarger { finality.lastAdvance = now.monotonic }
+    // Leases alone, while records wait to be final, are no success.
+    if isLarger || raft.log.size == checkpoint.size { finality.fruitlessLeaders = 0 }
     // What came beside the note is signed through the note alone.
     if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
       SHA256.hash(shown.restrictions) == line.restrictionsHash

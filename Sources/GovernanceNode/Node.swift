@@ -300,7 +300,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       if let leader, lastLed.map({ $0 != (term, leader) }) ?? true {
         lastLed = (term, leader)
         leaderSince = now.monotonic
-        if raft.log.size > finality.size { finality.fruitlessLeaders += 1 }
+        if raft.log.size > finality.size || isLeaseOverdue { finality.fruitlessLeaders += 1 }
       }
     case .steppedDown(let term, let reason):
       effects.notices.append(.role("stepped down in \(term): \(reason)"))

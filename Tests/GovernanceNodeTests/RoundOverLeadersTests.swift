@@ -66,4 +66,25 @@ struct RoundOverLeadersTests {
     let newest = world.hosts.compactMap { $0.node?.newestCheckpoint?.time.nanoseconds }.max()
     #expect(try #require(newest) > simulatedEpoch + 8_000_000_000)
   }
+
+  @Test(
+    "a leader whose clock stays wrong is voted out where executors wait for leases, though nobody asks for anything"
+  )
+  func wrongClock() throws {
+    let world = try World(Schedule(Conditions(seed: 2), []))
+    world.run(until: 2_000_000_000)
+    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    leader.clock.offset = 3_600_000_000_000
+    world.run(until: 25_000_000_000)
+    let next = try #require(world.hosts.first { $0.view?.role == .leader })
+    #expect(next.id != leader.id)
+    let newest = world.hosts.compactMap { $0.node?.newestCheckpoint?.time.nanoseconds }.max()
+    #expect(try #require(newest) > simulatedEpoch + 20_000_000_000)
+    #expect(try #require(newest) < simulatedEpoch + 26_000_000_000)
+    // Who leads well is led by for as long as it does.
+    let term = next.view?.term
+    world.run(until: 60_000_000_000)
+    #expect(world.hosts.first { $0.view?.role == .leader }?.view?.term == term)
+    #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
+  }
 }
