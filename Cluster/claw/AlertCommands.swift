@@ -31,7 +31,7 @@ enum AlertCommands {
     var refusal: Failure?
     // Whoever is a member no more is not asked; where nobody says so, those that the identity knows are.
     session.hasFollowed = false
-    if session.pinned != nil { _ = try? session.cluster() }
+    _ = try? session.cluster()
     for heard in try session.everyNode(
       "Admin/Status", StatusRequest(), of: StatusResponse.self, timeout: .seconds(5))
     {
