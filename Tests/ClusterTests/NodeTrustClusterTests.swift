@@ -161,6 +161,20 @@ struct NodeTrustClusterTests {
     }
     #expect(try host()?["certificate_begins"]?.string == before, "what it uses")
     #expect(try findings().contains("certificate_not_taken node-3"))
+    // It looks at its host once a minute; of its files it says so by the next answer, also when they are right again.
+    try old.write(to: URL(fileURLWithPath: "\(own)/node.crt"))
+    try cluster.waitUntil("nothing is wrong in the files", seconds: 10) {
+      try !findings().contains("certificate_not_taken node-3")
+    }
+    let key = try Data(contentsOf: URL(fileURLWithPath: "\(own)/node.key"))
+    try Data("no key".utf8).write(to: URL(fileURLWithPath: "\(own)/node.key"))
+    try cluster.waitUntil("the key is missed beside the same certificate", seconds: 10) {
+      try findings().contains("certificate_not_taken node-3")
+    }
+    try key.write(to: URL(fileURLWithPath: "\(own)/node.key"))
+    try cluster.waitUntil("and not any more", seconds: 10) {
+      try !findings().contains("certificate_not_taken node-3")
+    }
     // Its own earlier ones are refused from now on: what lies in the file is newer, and what it uses is not.
     let time = try #require(Timestamp(text: before)).advanced(by: .seconds(1))
     let revoked = try cluster.claw(
@@ -169,12 +183,10 @@ struct NodeTrustClusterTests {
     try cluster.waitUntil("it is said of node-3", seconds: 30) {
       try findings().contains("certificate_refused node-3")
     }
-    try old.write(to: URL(fileURLWithPath: "\(own)/node.crt"))
     #expect(try cluster.claw(["party", "renew", "--dir", own]).code == 0)
     try cluster.waitUntil("node-3 takes it up", seconds: 30) {
       LogLines(cluster.log("node-3")).has("certificate_renewed")
     }
-    // It looks at its host once a minute; of another certificate it says so by the next answer.
     let after = try #require(try host()?["certificate_begins"]?.string)
     #expect(after > before, "\(before), \(after)")
     try cluster.waitUntil("nothing is said of it any more", seconds: 30) {

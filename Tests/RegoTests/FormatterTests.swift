@@ -68,6 +68,12 @@ struct FormatterTests {
     try expectSame(text)
   }
 
+  @Test("a number without a digit before its point stands apart from an operator, and by its sign")
+  func points() throws {
+    let text = try Formatter.format("package a\np:=.5\nq:=[.5,-.5,1-.5]\nr if x==.5\n", file: "a")
+    #expect(text == "package a\np := .5\nq := [.5, -.5, 1 - .5]\nr if x == .5\n")
+  }
+
   @Test("indentation follows what is open, one space stands where one belongs, and no two lines are empty")
   func layout() throws {
     let text = """

@@ -38,7 +38,7 @@ struct LanguageTests {
       (##"default f(_) := 7\##nf(x) := 1 if x == 1\##np := [f(1), f(2)]"##, ##"[1, 7]"##),
       (##"p := x if { x := 1; y := 2; x != y }"##, ##"1"##),
       (##"p := [- 1, .5, -.5, - .5, 1 - .5, 1 -1]"##, ##"[-1, 0.5, -0.5, -0.5, 0.5, 0]"##),
-      (##"p := x if x := [input.if, input.every] with input as {"if": 1, "every": 2, "in": 3}"##, ##"[1, 2]"##),
+      (##"p := x if x := [input.if, input.in] with input as {"if": 1, "in": 2}"##, ##"[1, 2]"##),
       (##"p := [x | some x in [3, 1, 2]; x > 1]"##, ##"[3, 2]"##),
       (##"p := {x: y | some x, y in ["a", "b"]}"##, ##"{0: "a", 1: "b"}"##),
       (##"p if every x in [1, 2, 3] { x > 0 }"##, ##"true"##),
