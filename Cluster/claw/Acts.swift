@@ -7,9 +7,10 @@ import Wire
 /// Acts of operators, and how the signatures under them are gathered: on one host by naming several
 /// identities, or from host to host in a file.
 enum Acts {
+  static let cosigners = CommandOption(
+    "--sign-with", "DIR", "another operator's identity folder that signs as well", isRepeated: true)
   static let signing = [
-    CommandOption(
-      "--sign-with", "DIR", "another operator's identity folder that signs as well", isRepeated: true),
+    cosigners,
     CommandOption(
       "--draft", "FILE", "write what is signed so far, for claw cosign, instead of submitting it"),
   ]
@@ -106,7 +107,15 @@ enum Acts {
       return binding.exitCode
     }
     let request = Statements.request(draft.body, draft.attachment)
-    let answer = try session.call(draft.method, request, of: ActResponse.self)
+    let answer: ActResponse
+    do {
+      answer = try session.call(draft.method, request)
+    } catch let failure as Failure where failure.isOverdue {
+      throw Failure(
+        .unconfirmed,
+        "\(what): handed in, and not final yet: \(failure.description). It takes effect once enough nodes are there to "
+          + "make it final; claw status says how they are")
+    }
     let acknowledged = answer.acknowledged > 0 ? ", acknowledged by \(answer.acknowledged) parties" : ""
     call.say(
       Report(

@@ -14,14 +14,15 @@ enum ExitCode: Int32 {
   case unreachable = 6
   /// Failed, aborted, withdrawn, or nobody can say.
   case failed = 7
-  /// A restriction is handed in, and fewer nodes than sign say that it binds.
+  /// Handed in, and not known to hold: fewer nodes than sign say that a restriction binds, or an act was not final in time.
   case unconfirmed = 8
 
   static let help = """
     exit codes: 0 ok, completed; 1 a fault that the message names; 2 usage; 3 denied;
                 4 pending, not decided yet; 5 not found; 6 no node could be reached;
-                7 failed, aborted, withdrawn or unknown; 8 a restriction was handed in,
-                and fewer nodes than sign say that it binds
+                7 failed, aborted, withdrawn or unknown; 8 handed in, and not confirmed:
+                fewer nodes than sign say that a restriction binds, or an operators' act
+                was not final in time
     """
 }
 
@@ -29,10 +30,13 @@ enum ExitCode: Int32 {
 struct Failure: Error, CustomStringConvertible {
   let code: ExitCode
   let description: String
+  /// Whether a node has the call, and the time for its answer is over.
+  let isOverdue: Bool
 
-  init(_ code: ExitCode = .other, _ description: String) {
+  init(_ code: ExitCode = .other, _ description: String, isOverdue: Bool = false) {
     self.code = code
     self.description = description
+    self.isOverdue = isOverdue
   }
 }
 

@@ -243,6 +243,6 @@ extension Failure {
         .unimplemented, .internal:
         .other
       }
-    self.init(code, "\(node) answered \(status)")
+    self.init(code, "\(node) answered \(status)", isOverdue: status.code == .deadlineExceeded)
   }
 }

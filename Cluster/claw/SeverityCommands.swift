@@ -15,7 +15,7 @@ enum SeverityCommands {
         CommandOption("--auditor", "DIR", "an auditor's identity folder, for the export"),
         CommandOption("--out", "FILE", "with --auditor: where the ledger goes; default sev1-<id>.export"),
         CommandOption(flag: "--keep-key", "do not make another key of the cluster"),
-      ] + Acts.options + Command.session,
+      ] + [Acts.cosigners, Statements.validityOption] + Command.session,
       details: """
         TARGET is all, tenant/<t>, or a principal. What kills and quarantines needs one operator; another key
         two (--sign-with DIR): without the second that step is left to do, and the command says so. A step that
@@ -67,10 +67,6 @@ enum SeverityCommands {
     let target = try IncidentCommands.target(call.parsed.operand(0) ?? "")
     // Its id is all that is signed: nobody need be asked for more before the kill is on its way.
     let key = try session.cluster(isFollowed: false)
-    guard call.parsed.value("--draft") == nil else {
-      throw Failure(
-        .usage, "sev1 acts at once, in several steps, and writes no draft: claw kill and the others do")
-    }
     let id = "sev1-\(Environment.freshID().prefix(12))"
     var log = Log()
     log.take("detect", call) {

@@ -198,6 +198,10 @@ extension GovernanceNode {
     let lifetime = Nanoseconds.seconds(UInt64(LeaseLine.standardSeconds))
     var open: [BoundRestrictions.Vigil] = []
     for var vigil in restrictions.vigils {
+      if overlay.final.isDisplaced(vigil.incidentID, contentHash: vigil.contentHash) {
+        answerDisplaced(vigil, into: &effects)
+        continue
+      }
       let leaf = overlay.final.leaf(ofRestriction: vigil.incidentID, contentHash: vigil.contentHash)
       if leaf != nil, vigil.since == nil { vigil.since = now.monotonic }
       // What the log has under its id and is not final yet may end it: nobody says before that it binds.
@@ -217,6 +221,20 @@ extension GovernanceNode {
       effects.answers.append(.respond(vigil.key, .ok, payload: response.encode()))
     }
     restrictions.vigils = open
+  }
+
+  /// What somebody waits for to bind never will: its id was lifted meanwhile, or is another statement's.
+  private func answerDisplaced(_ vigil: BoundRestrictions.Vigil, into effects: inout NodeEffects) {
+    if overlay.final.isLifted(vigil.incidentID) {
+      refuse(
+        vigil.key, .failedPrecondition, "\(vigil.incidentID) was lifted meanwhile: it binds nobody any more",
+        into: &effects)
+    } else {
+      refuse(
+        vigil.key, .alreadyExists,
+        "the log has another statement under the id \(vigil.incidentID): sign this one under another id",
+        into: &effects)
+    }
   }
 
   /// Says that what is restricted or erased is nobody's, which a typing error alone makes it.

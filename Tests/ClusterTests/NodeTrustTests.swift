@@ -210,6 +210,10 @@ struct NodeTrustTests {
     #expect(try lift(["knwon"]).code == 0)
     parties.play([3]) { $0.incidents = [] }
     #expect(try lift(["knwon"]).code == 5)
+    // One that is not final in time may take effect later.
+    parties.play { $0.restriction = .silent }
+    let late = try lift(["known"], ["--timeout", "2"])
+    #expect(late.code == 8 && late.output.contains("handed in, and not final yet"), "\(late.output)")
   }
 
   @Test("a lift is not handed in where fewer nodes answer than sign and none of them knows the id")

@@ -199,11 +199,12 @@ final class ScriptedParties {
       }
       responder.respond(StatusResponse(json: JSON.object(status).canonicalBytes()).encode())
     }
+    var unanswered: [Responder] = []
     server.handle("/openexec.v1.Admin/Lift") { _, responder in
       stage.heard.withLock { $0.lifts += 1 }
+      if case .silent = stage.part.withLock({ $0.restriction }) { return unanswered.append(responder) }
       responder.respond(ActResponse(index: 7, finalSize: 8, message: "final").encode())
     }
-    var unanswered: [Responder] = []
     for method in ["Kill", "Quarantine", "Revoke"] {
       server.handle("/openexec.v1.Admin/\(method)") { call, responder in
         stage.heard.withLock { $0.restrictions.append(call.payload) }
