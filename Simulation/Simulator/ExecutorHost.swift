@@ -99,6 +99,9 @@ final class ExecutorHost {
 
   // MARK: Process
 
+  /// Nothing happens for so long: what is under way takes as much longer.
+  func sleep(_ length: UInt64) { diskFree += length }
+
   /// Starts the process from its journal; where that is lost or damaged, it waits for a new incarnation.
   func start(at time: UInt64, oracles: inout Oracles) {
     precondition(instance == nil, "one process at a time")

@@ -101,6 +101,13 @@ final class NodeHost<Suite: CipherSuite> {
     }
   }
 
+  /// Nothing happens for so long: what is under way takes as much longer.
+  func sleep(_ length: UInt64) {
+    clock.correction -= Int64(length) / 1_000_000 * clock.drift
+    diskFree += length
+    for position in diskFaults.indices { diskFaults[position].until += length }
+  }
+
   /// The process dies. Returns how many writes were lost.
   @discardableResult
   func crash(keeping kept: UInt64 = 0) -> Int {

@@ -41,7 +41,8 @@ final class SimulatedDisk: LogStore {
   /// A write reaches stable storage; nil where a crash took it.
   func finish(_ number: UInt64) -> Write? {
     guard let position = pending.firstIndex(where: { $0.number == number }) else { return nil }
-    let write = pending.remove(at: position).write
+    precondition(position == 0, "writes reach the disk in order")
+    let write = pending.removeFirst().write
     keep(write)
     return write
   }

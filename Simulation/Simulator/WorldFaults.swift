@@ -292,7 +292,8 @@ extension World {
   /// Everybody sleeps. Clocks that drift are set right when they wake, as a host's are that asks others for the time.
   func sleep(_ length: UInt64) {
     oracles.count(fault: "all asleep")
-    for host in hosts { host.clock.correction -= Int64(length) / 1_000_000 * host.clock.drift }
+    for host in hosts { host.sleep(length) }
+    for executor in executors { executor.sleep(length) }
     time += length
     slept += length
     queue.postpone(by: length)
