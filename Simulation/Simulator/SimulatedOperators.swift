@@ -14,7 +14,8 @@ final class SimulatedOperators: SimulatedClient {
     /// By one of them alone what takes two.
     case restrictAlone(String)
     case hire(Leaver)
-    case dismiss
+    /// `isAgain`: signed anew, after a statement whose answer they have not heard.
+    case dismiss(isAgain: Bool)
     case lift(String)
     case members(String)
     case version(Int)
@@ -321,6 +322,13 @@ final class SimulatedOperators: SimulatedClient {
     if case .liftAlone(let id) = open[position].purpose, !liars.contains(open[position].node) {
       guard status.code == .ok || status.code == .permissionDenied else { return }
       oracles.relaxed(byOne: status.code == .ok, "one operator alone lifted \(id)", at: time)
+      open.remove(at: position)
+      return
+    }
+    if case .dismiss(isAgain: true) = open[position].purpose, status.code == .notFound,
+      !liars.contains(open[position].node)
+    {
+      // What they signed before has done it.
       open.remove(at: position)
       return
     }

@@ -158,12 +158,12 @@ extension SimulatedOperators {
     remove(leaver.principal, wall: wall)
   }
 
-  private func remove(_ leaver: Principal, wall: Timestamp) {
+  private func remove(_ leaver: Principal, wall: Timestamp, isAgain: Bool = false) {
     nextAct += 1
     let removal = EnrolmentAct(
       actID: "act-\(nextAct)", revoke: leaver, validUntil: wall.advanced(by: .seconds(80_000)))
-    add(.dismiss, .enrol, statement(signed(removal), Attachment()), at: wall) { [unowned self] in
-      remove(leaver, wall: $0)
+    add(.dismiss(isAgain: isAgain), .enrol, statement(signed(removal), Attachment()), at: wall) {
+      [unowned self] in remove(leaver, wall: $0, isAgain: true)
     }
   }
 }

@@ -79,7 +79,8 @@ extension GovernanceNode {
   /// Since when something waits for a note: records, or executors for a lease.
   var noteOwedSince: Instant? {
     if raft.log.size > finality.size { return finality.lastAdvance }
-    return executors.presentSince(at: now.monotonic).map { max($0, finality.lastNote) }
+    let leased = finality.lease?.leasedChallenges ?? []
+    return executors.waitingSince(beyond: leased, at: now.monotonic).map { max($0, finality.lastNote) }
   }
 
   /// Whether executors wait for longer than two leases are apart.

@@ -64,8 +64,17 @@ struct ExecutorTable: Sendable {
   var isServing: Bool { !known.isEmpty }
 
   /// Since when some executor has been here all the time; nil where none is.
-  func presentSince(at now: Instant) -> Instant? {
+  private func presentSince(at now: Instant) -> Instant? {
     known.contains { $0.isPresent(at: now) } ? cameAt : nil
+  }
+
+  /// Since when some executor has been here all the time, where one has a challenge that is not in the newest lease; nil where
+  /// none waits, as of those that are gone since their last one.
+  func waitingSince(beyond leased: [Challenge], at now: Instant) -> Instant? {
+    let isWaiting = known.contains { executor in
+      executor.isPresent(at: now) && executor.told.contains { !leased.contains($0.challenge) }
+    }
+    return isWaiting ? presentSince(at: now) : nil
   }
 
   var challenges: [Challenge] { known.flatMap { $0.told.map(\.challenge) } }

@@ -87,4 +87,19 @@ struct RoundOverLeadersTests {
     #expect(world.hosts.first { $0.view?.role == .leader }?.view?.term == term)
     #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
   }
+
+  @Test("no leader is voted out for leases that nobody waits for, as of executors that are gone")
+  func executorsGone() throws {
+    let world = try World(Schedule(Conditions(seed: 2), []))
+    world.run(until: 5_000_000_000)
+    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let term = try #require(leader.view?.term)
+    for executor in world.executors {
+      _ = executor.crash(
+        ExecutorCrash(isBetweenEffects: false, kept: 0, journal: .kept), oracles: &world.oracles)
+    }
+    world.run(until: 60_000_000_000)
+    #expect(world.executors.allSatisfy { !$0.isUp })
+    #expect(world.hosts.allSatisfy { $0.view?.term == term }, "\(world.hosts.map { $0.view?.term as Any })")
+  }
 }
