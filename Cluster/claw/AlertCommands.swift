@@ -49,6 +49,10 @@ enum AlertCommands {
       nodes.append(
         NodeStatus(name: heard.node.name, status: status, reason: reason, heardAt: heard.heardAt))
     }
+    for name in session.strangers {
+      nodes.append(
+        NodeStatus(name: name, status: nil, reason: session.strangeness, heardAt: Environment.now))
+    }
     // Who may not ask is told so by all; what one node refuses is a finding about it.
     if let refusal, nodes.allSatisfy({ $0.status == nil }) { throw refusal }
     var reader = FindingReader(now: Environment.now)

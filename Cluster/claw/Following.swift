@@ -114,7 +114,6 @@ extension Session {
   private func sayWho(from before: [NodeAddress]) {
     let known = members.map(\.name)
     let gone = before.map(\.name).filter { !known.contains($0) }
-    let strangers = (pinned?.chain.parties ?? []).map(\.name).filter { !known.contains($0) }
     if !gone.isEmpty {
       say("\(gone.joined(separator: ", ")): not asked any more, as no member of the newest key")
     }

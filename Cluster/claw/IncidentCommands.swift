@@ -70,16 +70,30 @@ enum IncidentCommands {
     off or lying neither hides it nor holds it up.
     """
   private static let targets =
-    "TARGET is all, tenant/<t>, or a principal such as tenant/<t>/agent/<a> or executor/<e>.\n" + binding
+    """
+    TARGET is all, tenant/<t>, tenant/<t>/agent/<a>, executor/<e> or approver/<a>. Operators, auditors and nodes are not
+    restricted by one person: claw revoke ends an enrolment, claw revoke-certificates keeps them out at once, and claw
+    members remove takes a party out.
+
+    """ + binding
 
   static func target(_ text: String) throws -> IncidentTarget {
     if text == "all" { return .all }
-    if let principal = Principal(path: text) { return .principal(principal) }
+    if let principal = Principal(path: text) {
+      guard principal.isRestrictable else {
+        throw UsageError(
+          "TARGET: a restriction of \(text) would stop nothing: claw revoke ends an enrolment, claw revoke-certificates "
+            + "keeps someone out at once, and claw members remove takes a party out; two operators sign each")
+      }
+      return .principal(principal)
+    }
     if text.hasPrefix("tenant/") {
       let name = String(text.dropFirst(7))
       if Identifier.isValid(name) { return .tenant(name) }
     }
-    throw UsageError("TARGET: expected all, tenant/<t> or a principal, found \"\(text)\"")
+    throw UsageError(
+      "TARGET: expected all, tenant/<t>, tenant/<t>/agent/<a>, executor/<e> or approver/<a>, found \"\(text)\""
+    )
   }
 
   private static func restrict(_ kind: IncidentKind, _ call: Invocation) throws -> ExitCode {

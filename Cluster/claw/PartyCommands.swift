@@ -41,6 +41,10 @@ enum PartyCommands {
         CommandOption("--dir", "DIR", "the party's folder"), CommandOption("--plan", "FILE", "the plan"),
         CommandOption("--cluster", "ID", "instead of --plan: a cluster that there is, by its id"),
         CommandOption("--invitation", "FILE", "another party's bundle", isRepeated: true),
+        CommandOption(
+          "--client-authority", "FILE",
+          "one more authority whose clients the node admits, such as DIR/clients/ca.crt of claw init",
+          isRepeated: true),
         CommandOption("--expect", "FINGERPRINT", "refuse where it comes out otherwise"),
       ],
       details: """
@@ -219,7 +223,7 @@ enum PartyCommands {
     }
     try ceremony.write(to: "\(folder.path)/ceremony.json")
     // Any party's authority may admit clients; what they may do is enrolled in the ledger.
-    let authorities = (others + [own]).map { (file: "\($0.name).crt", pem: $0.authority) }
+    let authorities = try clientAuthorities(others + [own], parsed)
     try folder.writeNode(
       others: others, clientAuthorities: authorities, beginning: .ceremony("ceremony.json"))
     try IdentityCommands.writeDirectory(
@@ -243,6 +247,21 @@ enum PartyCommands {
     return .ok
   }
 
+  /// Whose clients a node admits: the parties' authorities, and those that the caller names.
+  private static func clientAuthorities(_ parties: [Invitation], _ parsed: ParsedCommand) throws -> [(
+    file: String, pem: String
+  )] {
+    var out = parties.map { (file: "\($0.name).crt", pem: $0.authority) }
+    for (number, path) in parsed.all("--client-authority").enumerated() {
+      let pem = try Files.readText(path, limit: 1 << 20)
+      guard try Certificate.read(pem: Array(pem.utf8)).count == 1 else {
+        throw Failure(.other, "\(path): expected one certificate")
+      }
+      out.append((file: "clients-\(number + 1).crt", pem: pem))
+    }
+    return out
+  }
+
   /// A party of a cluster that there is: its node asks the others for the genesis, and learns the rest from them.
   private static func enter(
     _ cluster: String, _ folder: PartyFolder, _ others: [Invitation], _ call: Invocation
@@ -251,7 +270,7 @@ enum PartyCommands {
       throw UsageError("--cluster: expected a cluster's id, 64 hexadecimal characters, found \"\(cluster)\"")
     }
     guard !others.isEmpty else { throw UsageError("expected --invitation of the parties of now") }
-    let authorities = (others + [folder.invitation]).map { (file: "\($0.name).crt", pem: $0.authority) }
+    let authorities = try clientAuthorities(others + [folder.invitation], call.parsed)
     try folder.writeNode(others: others, clientAuthorities: authorities, beginning: .joins(id))
     call.say(
       Report(

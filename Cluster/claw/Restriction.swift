@@ -109,7 +109,7 @@ extension Session {
       others: answers.compactMap { answer in
         guard case .failure(let status) = answer.result else { return nil }
         return (answer.node.name, "\(status)")
-      }, threshold: threshold, leaf: leaf)
+      } + strangers.map { ($0, strangeness) }, threshold: threshold, leaf: leaf)
   }
 
   /// The leaf that holds the restriction, by a proof that one of the nodes has shown; nil where none has. It need not

@@ -70,6 +70,16 @@ final class Session {
   /// there is one after the genesis's, all that it names.
   var members: [NodeAddress] { identity.nodes.filter { isMember($0.name) } }
 
+  /// The members of the newest key that the identity does not know.
+  var strangers: [String] {
+    (pinned?.chain.parties ?? []).map(\.name).filter { name in !identity.nodes.contains { $0.name == name } }
+  }
+
+  /// Why one of them is not asked.
+  var strangeness: String {
+    "\(identity.folder) does not know where it is: claw identity nodes --invitation FILE adds it"
+  }
+
   private func isMember(_ name: String) -> Bool {
     pinned?.chain.parties?.contains { $0.name == name } ?? true
   }

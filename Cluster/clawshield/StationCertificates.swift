@@ -24,10 +24,11 @@ extension Station {
   func lookAtCertificate() {
     guard !isStopping else { return }
     do {
-      let complaint = certificates.complaint
       switch certificates.look(now: wall.nanoseconds / 1_000_000_000) {
-      // What was wrong in the files may be right again.
-      case .nothing: if certificates.complaint != complaint { reportHost() }
+      case .nothing: break
+      case .restored:
+        note(.info, "certificate_restored", [])
+        reportHost()
       case .renewed: try renew()
       case .refused(let reason):
         note(.error, "certificate_refused", [("reason", .string(reason))])

@@ -238,6 +238,7 @@ final class ExecutorStation {
         let tls = try TLSContext(certificates.own, trust: trust)
         for link in links { link.renew(tls) }
         note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
+      case .restored: note(.info, "certificate_restored", [])
       case .refused(let reason): note(.error, "certificate_refused", [("reason", .string(reason))])
       }
       _ = try loop.schedule(after: CertificateWatch.pause) { [weak self] in self?.lookAtCertificate() }

@@ -146,7 +146,8 @@ public struct FindingReader: Sendable {
     if let reason = host?["certificate_refused"]?.string {
       add(
         2, "certificate_not_taken", name,
-        "\(name) does not take up the certificate in its file, and goes on with its old one: \(reason)")
+        "\(name) does not take up what lies in its certificate's files, and goes on with what it has: \(reason)"
+      )
     }
     expires("certificate", name, host?["certificate_ends"]?.string.flatMap(Timestamp.init(text:)))
     if let full = host?["disk_full"]?.string.flatMap(Timestamp.init(text:)),

@@ -157,6 +157,13 @@ extension GovernanceNode {
           + "\(request.statement.count + request.attachment.count)", into: &effects)
       return false
     }
+    if case .principal(let principal) = act.target, !principal.isRestrictable {
+      refuse(
+        call.key, .invalidArgument,
+        "expected all, a tenant, an agent, an executor or an approver as target; a restriction of \(principal.path) "
+          + "would stop nothing", into: &effects)
+      return false
+    }
     // An operator who was not answered asks again: by now the restriction may be final, and binds through
     // the log.
     let isFinal = overlay.final.isRestricted(by: act.incidentID, contentHash: signed.contentHash)

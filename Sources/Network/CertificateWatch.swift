@@ -10,6 +10,8 @@ public struct CertificateWatch: Sendable {
     case renewed
     /// The files hold what cannot take its place; the same is not said twice in a row.
     case refused(String)
+    /// They held what could not, and hold the pair in use again.
+    case restored
   }
 
   /// How often to look.
@@ -65,8 +67,8 @@ public struct CertificateWatch: Sendable {
       }
       misfit = nil
       guard !isOwn else {
-        complaint = nil
-        return .nothing
+        defer { complaint = nil }
+        return complaint == nil ? .nothing : .restored
       }
       if let objection = own.objection(to: next, authorities: authorities, now: now) {
         return complain(objection)

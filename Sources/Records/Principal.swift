@@ -7,6 +7,15 @@ public enum Principal: Hashable, Comparable, Sendable {
   case `operator`(String)
   case auditor(String)
 
+  /// Whether a kill or a quarantine of it stops anything: what it asks for, votes on or runs. Operators' acts pass while all
+  /// is halted, so that nobody is locked out, and auditors and nodes do nothing that it would stop.
+  public var isRestrictable: Bool {
+    switch self {
+    case .agent, .approver, .executor: true
+    case .node, .operator, .auditor: false
+    }
+  }
+
   /// Reads `node/<n>`, `executor/<e>`, `tenant/<t>/agent/<a>`, `approver/<a>`, `operator/<o>` or
   /// `auditor/<a>`, each name being a `Identifier`; nil for anything else.
   public init?(path: String) {

@@ -199,6 +199,7 @@ struct RenewalTests {
     #expect(watch.look(now: Self.now) == .nothing, "the same is not said again")
     #expect(watch.complaint != nil)
     files.key = key
+    #expect(watch.look(now: Self.now) == .restored)
     #expect(watch.look(now: Self.now) == .nothing)
     #expect(watch.complaint == nil)
     // The key of a pair whose certificate comes a look later.
