@@ -106,16 +106,7 @@ enum Acts {
       call.say(Report("\(what): \(binding.text)", [("submitted", true)] + binding.members))
       return binding.exitCode
     }
-    let request = Statements.request(draft.body, draft.attachment)
-    let answer: ActResponse
-    do {
-      answer = try session.call(draft.method, request)
-    } catch let failure as Failure where failure.isOverdue {
-      throw Failure(
-        .unconfirmed,
-        "\(what): handed in, and not final yet: \(failure.description). It takes effect once enough nodes are there to "
-          + "make it final; claw status says how they are")
-    }
+    let answer = try session.handIn(draft, what: what)
     let acknowledged = answer.acknowledged > 0 ? ", acknowledged by \(answer.acknowledged) parties" : ""
     call.say(
       Report(

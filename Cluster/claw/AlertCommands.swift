@@ -32,6 +32,7 @@ enum AlertCommands {
     // Whoever is a member no more is not asked; where nobody says so, those that the identity knows are.
     session.hasFollowed = false
     _ = try? session.cluster()
+    try session.dropFormer()
     for heard in try session.everyNode(
       "Admin/Status", StatusRequest(), of: StatusResponse.self, timeout: .seconds(5))
     {

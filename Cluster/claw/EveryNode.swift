@@ -25,6 +25,7 @@ extension Session {
     patience: ([NodeAnswer<Answer>]) -> Duration? = { _ in nil }
   ) throws -> [NodeAnswer<Answer>] {
     let all = members
+    if all.isEmpty { try dropFormer() }
     func read(_ node: NodeAddress, _ answer: BlockingRound.Answer) -> NodeAnswer<Answer> {
       let result = answer.result.flatMap { payload in
         Result { () throws(CallStatus) in

@@ -182,11 +182,40 @@ enum IncidentCommands {
       throw UsageError("TARGET: expected all, tenant/<t>, token/<id> or a principal, found \"\(text)\"")
     }
     let session = try Session(call.parsed)
-    let answer = try session.call("Admin/Status", StatusRequest(), of: StatusResponse.self)
-    let entries = (try JSON.parse(answer.json))["in_force"]?.array ?? []
-    let ids = entries.filter { $0["target"]?.string == target.text }.compactMap { $0["incident_id"]?.string }
-    guard !ids.isEmpty else { throw Failure(.notFound, "no restriction is in force on \(target.text)") }
+    let ids = try inForce(on: target, session)
+    call.remark("\(target.text): lifts \(ids.joined(separator: ", "))")
     return try lift(ids, session, call)
+  }
+
+  /// The restrictions of which as many nodes as sign say that they are in force on a target: one alone might name another's, and
+  /// two people would lift that.
+  private static func inForce(on target: IncidentTarget, _ session: Session) throws -> [String] {
+    // Who the members are, and how many sign, is the newest key's to say.
+    _ = try session.cluster()
+    let threshold = session.threshold
+    let answers = try session.everyNode(
+      "Admin/Status", StatusRequest(), of: StatusResponse.self, timeout: .seconds(5)
+    ) { answers in answers.count { $0.message != nil } >= threshold ? .seconds(1) : nil }
+    let said = answers.compactMap { answer in
+      (answer.message.flatMap { try? JSON.parse($0.json) }?["in_force"]?.array).map { entries in
+        entries.filter { $0["target"]?.string == target.text }.compactMap { $0["incident_id"]?.string }
+      }
+    }
+    guard said.count >= threshold else {
+      throw Failure(
+        .unreachable,
+        "what is in force on \(target.text): it takes \(threshold) nodes that say the same, and \(said.count) answer"
+      )
+    }
+    var ids: [String] = []
+    for id in said.joined() where !ids.contains(id) && said.count(where: { $0.contains(id) }) >= threshold {
+      ids.append(id)
+    }
+    guard !ids.isEmpty else {
+      throw Failure(
+        .notFound, "no restriction is in force on \(target.text), as far as \(threshold) nodes say the same")
+    }
+    return ids
   }
 
   private static func lift(_ ids: [String], _ session: Session, _ call: Invocation) throws -> ExitCode {

@@ -47,25 +47,41 @@ enum MembersCommands {
       "members cancel", "take back a change that has not got its key yet", options: options, run: cancel),
   ]
 
-  /// What a node says of the parties of now.
-  struct Standing {
+  /// Who the parties of now are: what operators sign goes on from that, and so as many nodes say it as sign.
+  struct Standing: Equatable {
     let threshold: Int
     let seats: [PartySeat]
+    /// Whether a change is on its way.
+    let isChanging: Bool
+    /// All that one of those nodes says.
     let json: JSON
 
     init(_ session: Session) throws {
-      let answer = try session.call("Admin/Keys", KeysRequest(), of: KeysResponse.self)
+      self = try session.agreed("Admin/Keys", KeysRequest(), of: KeysResponse.self, on: "who the parties are")
+      {
+        try Standing($0)
+      }
+    }
+
+    private init?(_ answer: KeysResponse) throws {
       json = try JSON.parse(answer.json)
       guard let threshold = json["threshold"]?.integer, let parties = json["parties"]?.array else {
-        throw Failure(.other, "\(session.answering) does not say who the parties are")
+        return nil
       }
       self.threshold = threshold
-      seats = try parties.map { party in
+      isChanging = json["members"]?["change"] != nil
+      var seats: [PartySeat] = []
+      for party in parties {
         guard let id = party["id"]?.integer, let name = party["name"]?.string,
           let key = party["key"]?.string.flatMap(PublicKey.init(hex:))
-        else { throw Failure(.other, "\(session.answering) does not say who the parties are") }
-        return PartySeat(id: id, name: name, key: key)
+        else { return nil }
+        seats.append(PartySeat(id: id, name: name, key: key))
       }
+      self.seats = seats
+    }
+
+    static func == (left: Standing, right: Standing) -> Bool {
+      left.threshold == right.threshold && left.seats == right.seats && left.isChanging == right.isChanging
     }
 
     func seat(_ name: String) throws -> PartySeat {
@@ -158,7 +174,7 @@ enum MembersCommands {
     while true {
       let standing = try? Standing(session)
       let members = standing?.json["members"]
-      if let standing, standing.seats.map(\.id) == ids, members?["change"] == nil {
+      if let standing, standing.seats.map(\.id) == ids, !standing.isChanging {
         call.remark("the change is over")
         return .ok
       }
@@ -190,7 +206,7 @@ enum MembersCommands {
     for seat in standing.seats { table.add([seat.name, "\(seat.id)", seat.key.hex]) }
     let text =
       "\(standing.threshold) of \(standing.seats.count) sign\n" + table.text + summary(members) + "\n"
-    call.say(Report(text, [("keys", standing.json), ("answered_by", .string(session.answering))]))
+    call.say(Report(text, [("keys", standing.json)]))
     return .ok
   }
 

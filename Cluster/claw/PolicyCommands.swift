@@ -107,7 +107,8 @@ enum PolicyCommands {
       let text = try Files.readText(path, limit: 4 << 20)
       input = Value.parse(json: text)
       guard input != nil else {
-        throw Failure(.usage, "\(path): expected JSON, which ends at \(Value.endOfJSON(in: text))")
+        throw Failure(
+          .usage, "\(path): expected JSON at most 128 deep, which ends at \(Value.endOfJSON(in: text))")
       }
     }
     let time = call.parsed.value("--time") ?? "1970-01-01T00:00:00Z"

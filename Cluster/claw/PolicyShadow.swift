@@ -38,17 +38,33 @@ enum PolicyShadow {
     return shadow
   }
 
+  /// The bundle in shadow, as it is signed to be asked no more.
+  private struct Shadow: Equatable {
+    let hash: Digest
+    let version: String
+    let constitution: String
+
+    init?(_ json: JSON?) {
+      guard let hash = json?["policy_bundle_hash"]?.string.flatMap(Digest.init(hex:)),
+        let version = json?["bundle_version"]?.string
+      else { return nil }
+      (self.hash, self.version) = (hash, version)
+      constitution = json?["constitution_version"]?.string ?? ""
+    }
+  }
+
   private static func unshadow(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let key = try session.cluster()
-    let shadow = try status(session)
-    guard let hash = shadow["policy_bundle_hash"]?.string.flatMap(Digest.init(hex:)),
-      let version = shadow["bundle_version"]?.string
-    else { throw Failure(.other, "\(session.answering) does not say which bundle is asked") }
+    _ = try status(session)
+    let shadow = try session.agreed(
+      "Admin/Status", StatusRequest(), of: StatusResponse.self,
+      on: "which bundle is asked beside the one in force"
+    ) { try Shadow(JSON.parse($0.json)["shadow"]) }
+    let (hash, version) = (shadow.hash, shadow.version)
     let act = PolicyAct(
       actID: "policy-\(Environment.freshID())", policyBundleHash: hash, bundleHash: hash,
-      bundleVersion: version,
-      constitutionVersion: shadow["constitution_version"]?.string ?? "", killRunning: false, mode: .unshadow,
+      bundleVersion: version, constitutionVersion: shadow.constitution, killRunning: false, mode: .unshadow,
       validUntil: try Statements.validity(call.parsed))
     let draft = Acts.Draft(
       method: "Admin/Policy", body: .policy(try Acts.sign(act, session, key, call.parsed)))

@@ -30,14 +30,13 @@ enum RotationCommands {
       kind: parsed.operand(0) ?? "", name: parsed.operand(1) ?? "", tenant: parsed.value("--tenant"))
     let session = try Session(parsed)
     let cluster = try session.cluster()
-    let answer = try session.call(
-      "Admin/Status", StatusRequest(principal: principal.path), of: StatusResponse.self)
-    guard let value = (try JSON.parse(answer.json))["enrolment"] else {
-      throw Failure(.other, "\(session.answering) does not say how \(principal.path) is enrolled")
-    }
-    var enrolment = try Enrolment(value)
-    guard enrolment.principal == principal else {
-      throw Failure(.other, "\(session.answering) shows the enrolment of \(enrolment.principal.path)")
+    // All of it is signed again.
+    var enrolment = try session.agreed(
+      "Admin/Status", StatusRequest(principal: principal.path), of: StatusResponse.self,
+      on: "how \(principal.path) is enrolled"
+    ) { answer in
+      let shown = try (try JSON.parse(answer.json))["enrolment"].map { try Enrolment($0) }
+      return shown?.principal == principal ? shown : nil
     }
     let old = enrolment.key
     enrolment.key = try EnrolmentCommands.publicKey(try parsed.required("--key"))

@@ -80,7 +80,7 @@ final class Session {
     "\(identity.folder) does not know where it is: claw identity nodes --invitation FILE adds it"
   }
 
-  private func isMember(_ name: String) -> Bool {
+  func isMember(_ name: String) -> Bool {
     pinned?.chain.parties?.contains { $0.name == name } ?? true
   }
 

@@ -130,7 +130,7 @@ enum SeverityCommands {
       threshold: standing.threshold, rotate: true, validUntil: try Statements.validity(call.parsed))
     let signed = try Acts.sign(act, session, key, call.parsed)
     let body = RecordBody.members(signed, MemberList(voters: act.parties.map(\.id)))
-    let answer = try session.call("Admin/Members", Statements.request(body), of: ActResponse.self)
+    let answer = try session.handIn(Acts.Draft(method: "Admin/Members", body: body), what: act.actID)
     return "the parties make another key: \(answer.message); claw members list says when it is there"
   }
 

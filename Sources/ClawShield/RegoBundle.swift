@@ -62,7 +62,7 @@ public struct RegoBundle: Sendable {
     throws(ShieldError)
   {
     guard let read = Value.parse(json: text) else {
-      throw .bundle("\(path): expected JSON, which ends at \(Value.endOfJSON(in: text))")
+      throw .bundle("\(path): expected JSON at most 128 deep, which ends at \(Value.endOfJSON(in: text))")
     }
     var value = read
     if parts.isEmpty, value.typeName != "object" { throw .bundle("\(path): expected an object") }

@@ -192,7 +192,9 @@ extension GovernanceNode {
       case .act(let key):
         var message = "final"
         if case .incident(let act) = record.body { message += remark(on: act.content.target) }
-        let response = ActResponse(index: waiter.index.value, finalSize: finality.size, message: message)
+        let response = ActResponse(
+          index: waiter.index.value, finalSize: finality.size, message: message,
+          proof: proof(of: waiter.index)?.encoded ?? "")
         effects.answers.append(.respond(key, .ok, payload: response.encode()))
       case .report(let key):
         let proof = proof(of: waiter.index)?.encoded ?? ""

@@ -167,12 +167,12 @@ struct PolicyCommandTests {
         toFile: "\(root)/input.json", atomically: true, encoding: .utf8)
       let input = try eval("input.a")
       #expect(
-        input.code == 2 && input.output.contains("input.json: expected JSON, which ends at line 3, column 8"),
+        input.code == 2 && input.output.contains("input.json: expected JSON at most 128 deep, which ends at line 3, column 8"),
         "\(input.output)")
       try "{\n  \"a\": 1,\n}".write(toFile: "\(root)/p/data.json", atomically: true, encoding: .utf8)
       let data = try claw("eval", "data.a", "--policy", "\(root)/p")
       #expect(
-        data.code == 1 && data.output.contains("data.json: expected JSON, which ends at line 3, column 1"),
+        data.code == 1 && data.output.contains("data.json: expected JSON at most 128 deep, which ends at line 3, column 1"),
         "\(data.output)")
     }
   }

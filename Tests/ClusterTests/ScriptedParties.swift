@@ -36,23 +36,48 @@ final class ScriptedParties {
     var delay = Duration.zero
     /// How far its clock is ahead of this host's.
     var clock = Interval.seconds(0)
+    /// Whether it puts operators' acts into the ledger and proves it; where not, it says that they are final.
+    var provesActs = true
+    /// What it says of the parties, of one enrolment and of what is in force.
+    var keys = JSON.object([])
+    var enrolment: JSON?
+    var inForce: [(id: String, target: String)] = []
   }
 
   /// What a node was sent.
   struct Heard: Sendable {
     var restrictions: [[UInt8]] = []
-    var lifts = 0
+    /// Methods by which operators' acts came.
+    var acts: [String] = []
+    var lifts: Int { acts.count { $0 == "Lift" } }
     var held: [[String]] = []
   }
 
   static let names = (1...4).map { "node-\($0)" }
 
   let folder: String
-  private(set) var ledger: SampleLedger
+  private let book: Book
+  var ledger: SampleLedger { book.ledger.withLock { $0 } }
   private let parts: [Stage]
   private var threads: [LoopThread] = []
   /// Ports that take connections and say nothing, in place of nodes that are stopped.
   private var deaf: [Int32] = []
+
+  /// The ledger that all of them show.
+  private final class Book: Sendable {
+    let ledger: Mutex<SampleLedger>
+
+    init(_ ledger: SampleLedger) { self.ledger = Mutex(ledger) }
+
+    /// Puts an act in; its leaf, and its proof under a new note.
+    func prove(_ body: RecordBody) throws -> (leaf: LeafIndex, proof: String) {
+      try ledger.withLock { ledger in
+        let leaf = ledger.append(body)
+        try ledger.sign()
+        return (leaf, try ledger.proof(of: leaf).encoded)
+      }
+    }
+  }
 
   /// One node's part, and what it was sent.
   private final class Stage: Sendable {
@@ -68,7 +93,7 @@ final class ScriptedParties {
     let founded = try Programs.run(
       "claw", ["init", "--nodes", "4", "--threshold", "3", "--executors", "0", "--dir", folder])
     try #require(founded.code == 0, "\(founded.output)")
-    ledger = try SampleLedger(enrolments: SampleLedger.enrolments())
+    book = Book(try SampleLedger(enrolments: SampleLedger.enrolments()))
     parts = Self.names.map { _ in Stage() }
     for number in 1...4 {
       let place =
@@ -104,7 +129,7 @@ final class ScriptedParties {
 
   /// The answer to a checkpoint is of the ledger as it is.
   private func show() throws {
-    let note = try ledger.sign()
+    let note = try book.ledger.withLock { try $0.sign() }
     for stage in parts {
       stage.checkpoint.withLock {
         $0 = CheckpointResponse(
@@ -125,9 +150,9 @@ final class ScriptedParties {
     let signed = Signed.sign(
       act, cluster: ledger.cluster, as: try SampleLedger.principal("operator/o"),
       with: try SampleLedger.key(9))
-    let leaf = ledger.append(.incident(signed))
+    let proof = try book.prove(.incident(signed)).proof
     try show()
-    return try ledger.proof(of: leaf).encoded
+    return proof
   }
 
   /// A refusal of a node's certificates from before so many seconds from now.
@@ -143,9 +168,9 @@ final class ScriptedParties {
     var object = try #require(file["statement"]?.object)
     object["type"] = "incident"
     object["at"] = .string(SampleLedger.at.text)
-    let leaf = ledger.append(try Record(.object(object)).body)
+    let proof = try book.prove(try Record(.object(object)).body).proof
     try show()
-    return try ledger.proof(of: leaf).encoded
+    return proof
   }
 
   func lift(_ ids: [String]) throws -> String { try prove("lift-\(ids[0])", .lift, .all, lifts: ids) }
@@ -154,7 +179,7 @@ final class ScriptedParties {
 
   private func serve(_ number: Int) throws -> String {
     let ready = DispatchSemaphore(value: 0)
-    let stage = parts[number - 1]
+    let (stage, book) = (parts[number - 1], book)
     let path = folder
     threads.append(
       try LoopThread(name: "party-\(number)") { loop in
@@ -165,13 +190,13 @@ final class ScriptedParties {
           authorityFiles: ["\(path)/clients/ca.crt"], domain: LoopbackCluster.domain, nodePins: [:])
         let server = try CallServer(loop: loop, tls: tls, address: .loopback())
         stage.address.withLock { $0 = server.address }
-        Self.answer(on: server, loop, stage)
+        Self.answer(on: server, loop, stage, book)
       })
     ready.wait()
     return "\(try #require(stage.address.withLock { $0 }))"
   }
 
-  private static func answer(on server: CallServer, _ loop: EventLoop, _ stage: Stage) {
+  private static func answer(on server: CallServer, _ loop: EventLoop, _ stage: Stage, _ book: Book) {
     server.handle("/openexec.v1.Ledger/Checkpoint") { call, responder in
       let held = ((try? CheckpointRequest(decoding: call.payload)) ?? CheckpointRequest()).held
       stage.heard.withLock { $0.held.append(held) }
@@ -197,13 +222,35 @@ final class ScriptedParties {
               })
           ))
       }
+      if let enrolment = part.enrolment { status.append(("enrolment", enrolment)) }
+      status.append(
+        (
+          "in_force",
+          .array(
+            part.inForce.map {
+              .object([("incident_id", .string($0.id)), ("target", .string($0.target))])
+            })
+        ))
       responder.respond(StatusResponse(json: JSON.object(status).canonicalBytes()).encode())
     }
     var unanswered: [Responder] = []
-    server.handle("/openexec.v1.Admin/Lift") { _, responder in
-      stage.heard.withLock { $0.lifts += 1 }
-      if case .silent = stage.part.withLock({ $0.restriction }) { return unanswered.append(responder) }
-      responder.respond(ActResponse(index: 7, finalSize: 8, message: "final").encode())
+    for (method, type) in [("Lift", RecordType.incident), ("Enrol", .enrol), ("Members", .members)] {
+      server.handle("/openexec.v1.Admin/\(method)") { call, responder in
+        stage.heard.withLock { $0.acts.append(method) }
+        let part = stage.part.withLock { $0 }
+        if case .silent = part.restriction { return unanswered.append(responder) }
+        guard part.provesActs, let body = act(call.payload, type), let (leaf, proof) = try? book.prove(body)
+        else {
+          responder.respond(ActResponse(index: 7, finalSize: 8, message: "final").encode())
+          return
+        }
+        responder.respond(
+          ActResponse(index: leaf.value, finalSize: leaf.value + 1, message: "final", proof: proof).encode())
+      }
+    }
+    server.handle("/openexec.v1.Admin/Keys") { _, responder in
+      let keys = stage.part.withLock { $0.keys }
+      responder.respond(KeysResponse(json: keys.canonicalBytes(), links: []).encode())
     }
     for method in ["Kill", "Quarantine", "Revoke"] {
       server.handle("/openexec.v1.Admin/\(method)") { call, responder in
@@ -229,6 +276,17 @@ final class ScriptedParties {
     }
     // The loop holds what its timers hold.
     _ = try? loop.schedule(after: .seconds(36_000)) { server.close() }
+  }
+
+  /// The act that a statement is.
+  private static func act(_ payload: [UInt8], _ type: RecordType) -> RecordBody? {
+    guard let request = try? StatementRequest(decoding: payload),
+      case .object(var object)? = try? JSON.parse(request.statement)
+    else { return nil }
+    object["type"] = .string(type.rawValue)
+    object["at"] = .string(SampleLedger.at.text)
+    if type == .members { object["configuration"] = MemberList(voters: [1, 2, 3, 4]).json }
+    return try? Record(.object(object)).body
   }
 
   private func listen() throws -> String {
