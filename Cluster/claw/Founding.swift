@@ -252,7 +252,7 @@ enum Founding {
       ceremony fingerprint \(ceremony.fingerprint.hex)
 
       start each node      clawshield run --config \(folder)/nodes/node-1/node.json
-      start each executor  openexec run --config \(folder)/executors/executor-1/executor.json
+      start each executor  openexec run --config \(folder)/executors/executor-N/executor.json
       then                 claw status --as \(folder)/operators/operator-1
                            claw propose echo --params '{"text":"hello"}' --wait --as \(folder)/agents/agent-1
 

@@ -172,7 +172,11 @@ enum IncidentCommands {
   private static func lift(_ call: Invocation) throws -> ExitCode {
     let ids = try call.parsed.operands.map { try Operand.identifier($0, "INCIDENT-ID") }
     let session = try Session(call.parsed)
-    if !call.parsed.has("--unseen") { try KnownIncidents(session, ids).require() }
+    if !call.parsed.has("--unseen") {
+      // Whose word it is, and of how many, is the newest key's to say, where anybody shows it.
+      _ = try? session.cluster()
+      try KnownIncidents(session, ids).require()
+    }
     return try lift(ids, session, call)
   }
 

@@ -172,6 +172,9 @@ enum MembersCommands {
     let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
     let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
     while true {
+      // Whose word it is changes on the way.
+      session.hasFollowed = false
+      _ = try? session.cluster()
       let standing = try? Standing(session)
       let members = standing?.json["members"]
       if let standing, standing.seats.map(\.id) == ids, !standing.isChanging {

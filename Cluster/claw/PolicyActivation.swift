@@ -81,7 +81,11 @@ enum PolicyActivation {
     }
     guard let wanted else {
       let known = bundles.map { "  \($0.hash.hex)  version \($0.bundleVersion)" }.joined(separator: "\n")
-      throw Failure(.notFound, "\(path): there is no such bundle; it has\n\(known)")
+      let what =
+        call.parsed.value("--to") == nil
+        ? "it has no bundle before its last, which is the one in force unless the export is older: name one with --to"
+        : "there is no such bundle"
+      throw Failure(.notFound, "\(path): \(what); it has\n\(known)")
     }
     // To an earlier constitution leads an amendment (IR-7).
     let isAmendment = wanted.constitution != bundles.last?.constitution

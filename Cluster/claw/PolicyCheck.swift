@@ -32,7 +32,13 @@ struct PolicyCheck {
     }
     let own = files.filter { !$0.path.hasSuffix("_test.rego") }
     guard faults.isEmpty, own.contains(where: { $0.path == PolicyBundle.registryPath }) else {
-      if faults.isEmpty { missRegistry(own.map(\.path)) }
+      guard faults.isEmpty else { return }
+      missRegistry(own.map(\.path))
+      do throws(ShieldError) {
+        _ = try RegoBundle(own)
+      } catch {
+        faults.append("\(error)")
+      }
       return
     }
     do {

@@ -9,7 +9,7 @@ enum PolicyCommands {
   static let all: [Command] = [
     Command(
       "policy check", "whether a policy compiles, and what it leaves to the floor", operands: ["BUNDLE"],
-      options: [CommandOption(flag: "--strict", "warnings are faults")],
+      options: [CommandOption(flag: "--strict", "warnings are faults"), PolicyFolder.imagesOption],
       details: """
         Reads a folder, or a .tar.gz of one, as a bundle: registry.json, .manifest, data.json and .rego files, of folders below
         it too. Each fault is shown with its file, line and column. Exit code 1 where there is one.
@@ -89,7 +89,7 @@ enum PolicyCommands {
 
   private static func check(_ call: Invocation) throws -> ExitCode {
     let folder = call.parsed.operand(0) ?? ""
-    let files = try PolicyFolder.files(of: folder, isForTests: true)
+    let files = try PolicyFolder.files(of: folder, isForTests: true, images: call.parsed.value("--images"))
     let checked = PolicyCheck(files)
     let isFaulty = !checked.faults.isEmpty || call.parsed.has("--strict") && !checked.warnings.isEmpty
     call.say(checked.report(folder))

@@ -31,10 +31,7 @@ enum PolicyFolder {
   ///   writes; its digests take the place of placeholders. An action takes the digest under its own name,
   ///   else the one under `actions`.
   static func read(_ folder: String, images: String?) throws -> PolicyBundle {
-    var files = try self.files(of: folder)
-    for position in files.indices where files[position].path == PolicyBundle.registryPath {
-      if let images { files[position].text = try fill(files[position].text, from: images) }
-    }
+    let files = try self.files(of: folder, images: images)
     do {
       let bundle = try PolicyBundle(files: files)
       try bundle.requireEnforceable()
@@ -47,7 +44,20 @@ enum PolicyFolder {
   /// The files that a bundle has, in a folder or in a `.tar.gz`, ascending by path. Tests (`*_test.rego`) are no part of
   /// a bundle.
   ///
-  /// - Parameter isForTests: with those too.
+  /// - Parameters:
+  ///   - isForTests: with those too.
+  ///   - images: as for `read`.
+  static func files(of folder: String, isForTests: Bool = false, images: String?) throws -> [(
+    path: String, text: String
+  )] {
+    var files = try files(of: folder, isForTests: isForTests)
+    for position in files.indices where files[position].path == PolicyBundle.registryPath {
+      if let images { files[position].text = try fill(files[position].text, from: images) }
+    }
+    return files
+  }
+
+  /// The same, as they are.
   static func files(of folder: String, isForTests: Bool = false) throws -> [(path: String, text: String)] {
     guard Files.isFolder(folder) || !Files.exists(folder) else {
       return try PolicyArchive.files(of: folder) { isPart($0.description, $0.name, isForTests: isForTests) }

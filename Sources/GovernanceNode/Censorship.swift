@@ -29,6 +29,7 @@ extension GovernanceNode {
   ) {
     guard lastLook + .milliseconds(500) <= now.monotonic else { return }
     lastLook = now.monotonic
+    executors.prune(at: now.monotonic)
     #if SIMULATION
     if Mutant.censorTolerated.isActive { return }
     #endif
@@ -80,7 +81,7 @@ extension GovernanceNode {
   var noteOwedSince: Instant? {
     if raft.log.size > finality.size { return finality.lastAdvance }
     let leased = finality.lease?.leasedChallenges ?? []
-    return executors.waitingSince(beyond: leased, at: now.monotonic).map { max($0, finality.lastNote) }
+    return executors.unservedSince(beyond: leased, at: now.monotonic).map { max($0, finality.lastNote) }
   }
 
   /// Whether executors wait for longer than two leases are apart.

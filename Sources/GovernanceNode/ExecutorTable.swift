@@ -52,8 +52,13 @@ struct ExecutorTable: Sendable {
   /// Ascending by executor.
   private var known: [Known] = []
   private var lastLease: Instant?
-  /// When the first came of those that are here, or were last.
-  private var cameAt = Instant(nanoseconds: 0)
+  /// What executors ask this node in vain: what peers say that others ask may be made up.
+  private struct Unserved: Sendable {
+    let since: Instant
+    var askedAt: Instant
+    var challenge: Challenge
+  }
+  private var unserved: Unserved?
   var enlisting: [Enlisting] = []
   var streams: [Stream] = []
 
@@ -63,18 +68,30 @@ struct ExecutorTable: Sendable {
 
   var isServing: Bool { !known.isEmpty }
 
-  /// Since when some executor has been here all the time; nil where none is.
-  private func presentSince(at now: Instant) -> Instant? {
-    known.contains { $0.isPresent(at: now) } ? cameAt : nil
+  /// An executor asks each node in turn, and again.
+  private static var round: Nanoseconds { .seconds(30) }
+
+  /// An executor has asked here for a lease that commits to this challenge.
+  mutating func asked(_ challenge: Challenge, at now: Instant) {
+    if let unserved, unserved.askedAt + Self.round > now {
+      self.unserved = Unserved(since: unserved.since, askedAt: now, challenge: challenge)
+    } else {
+      unserved = Unserved(since: now, askedAt: now, challenge: challenge)
+    }
   }
 
-  /// Since when some executor has been here all the time, where one has a challenge that is not in the newest lease; nil where
-  /// none waits, as of those that are gone since their last one.
-  func waitingSince(beyond leased: [Challenge], at now: Instant) -> Instant? {
-    let isWaiting = known.contains { executor in
-      executor.isPresent(at: now) && executor.told.contains { !leased.contains($0.challenge) }
+  /// Since when executors have asked here in vain; nil where none has for a while, or the newest lease is for the last that did.
+  func unservedSince(beyond leased: [Challenge], at now: Instant) -> Instant? {
+    guard let unserved, unserved.askedAt + Self.round > now, !leased.contains(unserved.challenge) else {
+      return nil
     }
-    return isWaiting ? presentSince(at: now) : nil
+    return unserved.since
+  }
+
+  /// Forgets executors of which nobody has said anything for a while.
+  mutating func prune(at now: Instant, but kept: Principal? = nil) {
+    for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
+    known.removeAll { $0.told.isEmpty && $0.executor != kept }
   }
 
   var challenges: [Challenge] { known.flatMap { $0.told.map(\.challenge) } }
@@ -90,9 +107,7 @@ struct ExecutorTable: Sendable {
     _ challenge: Challenge, from source: NodeID, isFirstHand: Bool, readiness: DeclaredReadiness,
     offering: Set<IsolationClass>, declaration: PartySigned<HostDeclaration>?, at now: Instant
   ) {
-    if presentSince(at: now) == nil { cameAt = now }
-    for position in known.indices { known[position].told.removeAll { $0.seenAt + Self.absence <= now } }
-    known.removeAll { $0.told.isEmpty && $0.executor != challenge.executor }
+    prune(at: now, but: challenge.executor)
     let told = Told(source: source, challenge: challenge, seenAt: now, isLeased: false)
     guard let position = known.firstIndex(where: { $0.executor == challenge.executor }) else {
       guard known.count < Self.maximumExecutors else { return }
@@ -139,6 +154,7 @@ struct ExecutorTable: Sendable {
 
   mutating func leased(_ challenges: [Challenge], at now: Instant) {
     lastLease = now
+    if let unserved, challenges.contains(unserved.challenge) { self.unserved = nil }
     for position in known.indices {
       for place in known[position].told.indices
       where challenges.contains(known[position].told[place].challenge) {
@@ -238,6 +254,7 @@ extension GovernanceNode {
     executors.challenge(
       challenge, from: raft.id, isFirstHand: true, readiness: declaration == nil ? .silent : readiness,
       offering: Self.classes(declaration), declaration: declaration, at: now.monotonic)
+    executors.asked(challenge, at: now.monotonic)
     for peer in peers {
       let note = ChallengeNote(
         executor: call.caller.path, incarnation: request.incarnation, challenge: request.challenge,

@@ -244,10 +244,15 @@ extension GovernanceNode {
     }
   }
 
-  /// Says that what is restricted or erased is nobody's, which a typing error alone makes it.
+  /// Says that what is restricted or erased is nobody's, as a typing error makes it, or is remembered no more.
   func remark(on target: IncidentTarget) -> String {
-    overlay.final.knows(target)
-      ? "" : "; NOTE: this cluster knows no \(target.text), and has never let it do anything"
+    guard !overlay.final.knows(target) else { return "" }
+    return switch target {
+    case .all, .certificates: ""
+    case .tenant: "; NOTE: nobody is enrolled in \(target.text), and nothing is remembered of it"
+    case .principal: "; NOTE: nobody is enrolled as \(target.text)"
+    case .token(let id): "; NOTE: no token \(id) is remembered"
+    }
   }
 
   /// What is final may settle or void what binds this party: it lets go of both, and says so of what binds nobody any more,

@@ -110,6 +110,11 @@ struct PolicyCommandTests {
       let said = try claw("check", root)
       #expect(said.code == 1 && said.output.contains("JSON: expected a value, at line "), "\(said.output)")
     }
+    try folder(["a.rego": "package a\np := 1\n", "data.json": "{\n\"a\": }"]) { root in
+      let said = try claw("check", root)
+      #expect(
+        said.code == 1 && said.output.contains("data.json: expected JSON at most 128 deep"), "\(said.output)")
+    }
     try folder(["a.rego": "package a\nimport data.b\np := 1\n"]) { root in
       let said = try claw("check", root)
       #expect(said.code == 0 && said.output.contains("warning: a.rego:2:1: import data.b is not used"))
@@ -160,6 +165,9 @@ struct PolicyCommandTests {
       let numbers = "[1e400,-1e1000000000,18446744073709551617]"
       #expect(try eval(far).output == "{\"value\":\(numbers)}\n")
       #expect(try claw("eval", far, "--json").output == "{\"solutions\":[{\"value\":\(numbers)}]}\n")
+      // A call that says itself what its result is.
+      #expect(try eval("plus(1, 2, x)").output == "{\"x\":3}\n")
+      #expect(try eval("walk({\"a\": 1}, [[\"a\"], v])").output == "{\"v\":1}\n")
       let wrong = try eval("data.a.(")
       #expect(wrong.code == 2 && wrong.output.contains("query:1:"), "\(wrong.output)")
       #expect(try eval("http.send({})").code == 1)
@@ -167,12 +175,15 @@ struct PolicyCommandTests {
         toFile: "\(root)/input.json", atomically: true, encoding: .utf8)
       let input = try eval("input.a")
       #expect(
-        input.code == 2 && input.output.contains("input.json: expected JSON at most 128 deep, which ends at line 3, column 8"),
+        input.code == 2
+          && input.output.contains(
+            "input.json: expected JSON at most 128 deep, which ends at line 3, column 8"),
         "\(input.output)")
       try "{\n  \"a\": 1,\n}".write(toFile: "\(root)/p/data.json", atomically: true, encoding: .utf8)
       let data = try claw("eval", "data.a", "--policy", "\(root)/p")
       #expect(
-        data.code == 1 && data.output.contains("data.json: expected JSON at most 128 deep, which ends at line 3, column 1"),
+        data.code == 1
+          && data.output.contains("data.json: expected JSON at most 128 deep, which ends at line 3, column 1"),
         "\(data.output)")
     }
   }

@@ -102,4 +102,30 @@ struct RoundOverLeadersTests {
     #expect(world.executors.allSatisfy { !$0.isUp })
     #expect(world.hosts.allSatisfy { $0.view?.term == term }, "\(world.hosts.map { $0.view?.term as Any })")
   }
+
+  @Test("what a peer says that executors ask moves nobody: it may be made up")
+  func madeUp() throws {
+    let world = try World(Schedule(Conditions(seed: 2), []))
+    world.run(until: 5_000_000_000)
+    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let term = try #require(leader.view?.term)
+    let liar = try #require(world.hosts.first { $0.id != leader.id })
+    let executor = try #require(world.executors.first).principal
+    for executor in world.executors {
+      _ = executor.crash(
+        ExecutorCrash(isBetweenEffects: false, kept: 0, journal: .kept), oracles: &world.oracles)
+    }
+    for second in 6..<60 {
+      world.run(until: UInt64(second) * 1_000_000_000)
+      let note = ChallengeNote(
+        executor: executor.path, incarnation: 1, challenge: [UInt8](repeating: UInt8(second), count: 32))
+      for host in world.hosts where host.id != leader.id && host.id != liar.id {
+        world.step(host.id, .peer(from: liar.id, .challenge(note)))
+      }
+    }
+    #expect(world.hosts.allSatisfy { $0.view?.term == term }, "\(world.hosts.map { $0.view?.term as Any })")
+    // It is in nobody's list for longer than it is said.
+    world.run(until: 80_000_000_000)
+    #expect(world.hosts.allSatisfy { $0.node?.executors.isServing == false })
+  }
 }

@@ -70,7 +70,7 @@ struct SyntaxErrorTests {
       ("package a\nevery contains 1 if true", 2, 1, "expected a rule's name, found 'every'"),
       ("package a\np := in", 2, 6, "expected a term, found 'in'"),
       ("package a\np := . 5", 2, 6, "expected a term, found '.'"),
-      ("package a\np := .5.5", 2, 6, "expected a term, found '.'"),
+      ("package a\np := .5.5", 2, 8, "expected a new line before the next rule, found '.'"),
       ("package a\np := - x", 2, 8, "expected a number after '-', found 'x'"),
       ("package a\np := 1e999999999", 2, 6, "expected a number between 2^-100000 and 2^100000"),
     ])

@@ -14,7 +14,8 @@ public struct Query: Sendable {
     var lexer = Lexer(bytes, file: file)
     let source = SourceLines(bytes)
     var parser = Parser(try lexer.tokens(), file: file, source: source)
-    var body = try parser.query()
+    let written = try parser.query()
+    var body = written
     if let name, body.expressions.count == 1, case .term(let term) = body.expressions[0].kind {
       let only = body.expressions[0]
       body = Body(expressions: [
@@ -23,7 +24,14 @@ public struct Query: Sendable {
       ])
     }
     var resolver = Resolver(world: policy.names, module: nil)
-    let expressions = try resolver.body(body)
+    let expressions: [ResolvedExpression]
+    do throws(RegoSyntaxError) {
+      expressions = try resolver.body(body)
+    } catch {
+      // A call that says itself what its result is, such as `plus(1, 2, x)`, has no value to be named.
+      resolver = Resolver(world: policy.names, module: nil)
+      expressions = try resolver.body(written)
+    }
     var planner = Planner(
       slots: resolver.slots, source: source, groups: policy.numbers, inputPaths: policy.inputPaths,
       mayNumber: false)

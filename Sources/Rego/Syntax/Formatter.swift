@@ -118,10 +118,8 @@ public struct Formatter {
     if left.isMark(",", ";") { return true }
     if left.isMark(":") { return true }
     if right.isMark(":") { return false }
-    if left.isMark("-"), !endsTerm(position - 2) { return right.gap != .nothing }
-    // What begins with a point after an operator is a number.
-    if right.isMark("."), Self.isOperator(left) { return true }
     if left.isMark(".") || right.isMark(".") { return right.gap != .nothing }
+    if left.isMark("-"), !endsTerm(position - 2) { return right.gap != .nothing }
     if Self.isOperator(left) || Self.isOperator(right) { return true }
     if right.isMark("[", "(") { return right.gap != .nothing }
     return true

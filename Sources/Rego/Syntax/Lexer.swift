@@ -61,6 +61,7 @@ struct Lexer {
   private mutating func kind(_ byte: UInt8, level: Int) throws(RegoSyntaxError) -> Token.Kind {
     if Self.isNameStart(byte) { return .name(name()) }
     if Self.isDigit(byte) { return .number(try number()) }
+    if byte == UInt8(ascii: "."), beginsNumber { return .number(try number()) }
     switch byte {
     case UInt8(ascii: "\""): return .string(try quoted())
     case UInt8(ascii: "`"): return .string(try raw())
@@ -119,9 +120,24 @@ struct Lexer {
     return position - start
   }
 
+  /// Whether the point here begins a number, and stands after nothing that a reference goes on from.
+  private var beginsNumber: Bool {
+    guard position + 1 < text.count, Self.isDigit(text[position + 1]) else { return false }
+    guard position > 0 else { return true }
+    let before = text[position - 1]
+    return !Self.isNameStart(before) && !Self.isDigit(before) && before < 0x80
+      && ![
+        UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"), UInt8(ascii: "\""), UInt8(ascii: "`"),
+        UInt8(ascii: "."),
+      ]
+      .contains(before)
+  }
+
   private mutating func number() throws(RegoSyntaxError) -> String {
     let start = position
-    if peek() == UInt8(ascii: "0") {
+    if peek() == UInt8(ascii: ".") {
+      // Its digits come below.
+    } else if peek() == UInt8(ascii: "0") {
       position += 1
       if let byte = peek(), Self.isDigit(byte) {
         throw error("expected a number without leading zeros", at: start)

@@ -139,18 +139,9 @@ extension Parser {
     case .name(let name): return try named(name)
     case .mark("-"):
       position += 1
-      let point = take(".") ? "0." : ""
-      guard case .number(let text) = token.kind, point.isEmpty || !text.contains(".") else {
-        throw error("expected a number after '-'")
-      }
+      guard case .number(let text) = token.kind else { throw error("expected a number after '-'") }
       position += 1
-      return .value(.number(try number("-" + point + text, start)))
-    case .mark("."):
-      guard case .number(let text) = next.kind, next.follows == .nothing, !text.contains(".") else {
-        throw error("expected a term")
-      }
-      position += 2
-      return .value(.number(try number("0." + text, start)))
+      return .value(.number(try number(text, start, isNegative: true)))
     case .mark("("):
       position += 1
       let term = try infix(inList: false)
@@ -162,8 +153,10 @@ extension Parser {
     }
   }
 
-  func number(_ text: String, _ token: Token) throws(RegoSyntaxError) -> Number {
-    guard let number = Number(literal: text), number.isNearEnoughForPolicies else {
+  func number(_ text: String, _ token: Token, isNegative: Bool = false) throws(RegoSyntaxError) -> Number {
+    let whole = text.hasPrefix(".") ? "0" + text : text
+    guard let number = Number(literal: isNegative ? "-" + whole : whole), number.isNearEnoughForPolicies
+    else {
       throw error("expected a number between 2^-100000 and 2^100000, of at most 4900 digits", at: token)
     }
     return number
