@@ -38,10 +38,10 @@ final class SimulatedDisk: LogStore {
     return nextNumber
   }
 
-  /// A write reaches stable storage; nil where a crash took it.
-  func finish(_ number: UInt64) -> Write? {
-    guard let position = pending.firstIndex(where: { $0.number == number }) else { return nil }
-    precondition(position == 0, "writes reach the disk in order")
+  /// The oldest write reaches stable storage, where it is this one or came before it; nil where there is none, since a crash
+  /// took it or a later one's end was its end as well: writes reach the disk in order.
+  func finish(through number: UInt64) -> Write? {
+    guard let first = pending.first, first.number <= number else { return nil }
     let write = pending.removeFirst().write
     keep(write)
     return write

@@ -269,10 +269,11 @@ extension World {
       return
     }
     mix(.synced, id.rawValue, number)
-    switch host.disk.finish(number) {
-    case .batch(let name, _): step(id, .written(name))
-    case .lock(let ticket, _): step(id, .locked(ticket: ticket))
-    case nil: break
+    while host.isUp, host.life == life, let write = host.disk.finish(through: number) {
+      switch write {
+      case .batch(let name, _): step(id, .written(name))
+      case .lock(let ticket, _): step(id, .locked(ticket: ticket))
+      }
     }
   }
 
