@@ -17,6 +17,9 @@ extension Session {
     _ method: String, _ request: some WireMessage, of _: Answer.Type, on what: String,
     _ read: (Answer) throws -> Value?
   ) throws -> Value {
+    // As many as signed with an older key may be former members and liars by now.
+    hasFollowed = false
+    _ = try cluster(fromAll: true)
     let threshold = threshold
     func value(_ answer: NodeAnswer<Answer>) -> Value? { answer.message.flatMap { try? read($0) } }
     func common(_ answers: [NodeAnswer<Answer>]) -> Value? {
@@ -36,8 +39,10 @@ extension Session {
       guard answers.count(where: { $0.message != nil }) >= threshold else { break }
     }
     let refusals = answers.filter(\.isRefusal)
-    if refusals.count >= threshold, case .failure(let status) = refusals[0].result {
-      throw Failure(status, node: refusals.map(\.node.name).joined(separator: ", "))
+    if refusals.count >= threshold { throw refusal(answers) }
+    func words(_ said: Value?) -> String {
+      guard let said else { return "says nothing of it" }
+      return "says what \(answers.count { value($0) == said }) of them say"
     }
     let heard = answers.map { answer in
       switch answer.result {
@@ -52,35 +57,56 @@ extension Session {
         + (heard + strangers.map { "\($0): \(strangeness)" }).joined(separator: "; "))
   }
 
-  /// Hands an act of operators in, to one node after the other until one proves that it is in the ledger. What is signed names
-  /// itself, so that it does nothing twice.
+  /// Hands an act of operators in, to one node after the other until one proves that it is in the ledger: one that refuses it,
+  /// or says that it is final without a proof, may lie. What is signed names itself, so that it does nothing twice.
   ///
-  /// A recovery is what operators say where the parties' signatures decide nothing: no proof is asked of it.
+  /// A recovery is what operators say where the parties' signatures decide nothing: no proof is asked of it, and the first
+  /// answer is the answer.
   func handIn(_ draft: Acts.Draft, what: String) throws -> ActResponse {
     let request = Statements.request(draft.body, draft.attachment)
+    if case .recovery = draft.body { return try call(draft.method, request) }
+    var refusals: [Failure] = []
     var unbelieved: [String] = []
-    while true {
-      let answer: ActResponse
-      do {
-        answer = try call(draft.method, request)
-      } catch let failure as Failure where failure.isOverdue {
-        throw Failure(
-          .unconfirmed,
-          "\(what): handed in, and not final yet: \(failure.description). It takes effect once enough nodes are there to "
-            + "make it final; claw status says how they are")
+    // Who has it and has not said what became of it, and who could not be reached.
+    var open: [Failure] = []
+    var silent: [String] = []
+    for node in nodes {
+      do throws(CallStatus) {
+        _ = try connection(to: node)
+      } catch {
+        silent.append("\(node.name): \(error.message)")
+        continue
       }
-      if case .recovery = draft.body { return answer }
-      if isProven(draft.body, by: answer) { return answer }
-      guard let node = nodes.first(where: { $0.name == answering }) else { return answer }
-      unbelieved.append(node.name)
-      distrust(node, "it says that an act is final, and does not prove it")
-      guard nodes.contains(where: { !unbelieved.contains($0.name) }) else {
-        throw Failure(
-          .unconfirmed,
-          "\(what): handed in, and nobody has proven that it is in the ledger: \(unbelieved.joined(separator: ", ")) said so"
-        )
+      do {
+        // Who comes after one that has not answered in time is asked whether it knows better.
+        let answer = try ask(
+          node, draft.method, request, of: ActResponse.self,
+          timeout: open.isEmpty ? timeout : min(timeout, .seconds(5)))
+        if isProven(draft.body, by: answer) { return answer }
+        unbelieved.append(node.name)
+        distrust(node, "it says that an act is final, and does not prove it")
+      } catch let failure as Failure {
+        if failure.isOverdue || failure.code == .unreachable {
+          open.append(failure)
+        } else {
+          refusals.append(failure)
+        }
+        if refusals.count >= threshold { break }
       }
     }
+    func supporters(_ failure: Failure) -> Int { refusals.count { $0.status == failure.status } }
+    let most = refusals.max { supporters($0) < supporters($1) }
+    if let most, open.isEmpty && unbelieved.isEmpty || refusals.count >= threshold { throw most }
+    guard open.isEmpty, unbelieved.isEmpty else {
+      let said =
+        open.map(\.description) + refusals.map(\.description)
+        + unbelieved.map { "\($0) says that it is final, and does not prove it" }
+      throw Failure(
+        .unconfirmed,
+        "\(what): handed in, and nobody has proven that it is in the ledger: \(said.joined(separator: "; ")). It may take effect "
+          + "until its statement ends: claw status says how the nodes are")
+    }
+    throw Failure(.unreachable, "no node answered: \(silent.joined(separator: "; "))")
   }
 
   /// Whether an answer proves that the ledger has an act. The act may itself have brought another key.

@@ -1,6 +1,7 @@
 import Canonical
 import Glibc
 import Host
+import Wire
 
 /// How the program ended, for scripts.
 enum ExitCode: Int32 {
@@ -30,13 +31,16 @@ enum ExitCode: Int32 {
 struct Failure: Error, CustomStringConvertible {
   let code: ExitCode
   let description: String
-  /// Whether a node has the call, and the time for its answer is over.
-  let isOverdue: Bool
+  /// What a node answered; nil where it is no node's.
+  let status: CallStatus?
 
-  init(_ code: ExitCode = .other, _ description: String, isOverdue: Bool = false) {
+  /// Whether a node has the call, and the time for its answer is over.
+  var isOverdue: Bool { status?.code == .deadlineExceeded }
+
+  init(_ code: ExitCode = .other, _ description: String, status: CallStatus? = nil) {
     self.code = code
     self.description = description
-    self.isOverdue = isOverdue
+    self.status = status
   }
 }
 

@@ -8,12 +8,14 @@ import Wire
 extension Session {
   /// The cluster's id and key: pinned, or believed because as many parties as sign say the same.
   ///
-  /// - Parameter isFollowed: with the keys that have come since and the certificates that are refused since, as the nodes show
-  ///   them. Whoever needs the id alone does without, and asks nobody.
-  func cluster(isFollowed: Bool = true) throws -> ClusterKey {
+  /// - Parameters:
+  ///   - isFollowed: with the keys that have come since and the certificates that are refused since, as the nodes show
+  ///     them. Whoever needs the id alone does without, and asks nobody.
+  ///   - fromAll: waits for every node: as many as signed with the key that is known may be former members and liars by now.
+  func cluster(isFollowed: Bool = true, fromAll: Bool = false) throws -> ClusterKey {
     if let pinned {
       guard isFollowed, !hasFollowed else { return pinned }
-      let answers = try checkpoints { [self] answers in followed(answers) }
+      let answers = try checkpoints { [self] answers in fromAll ? nil : followed(answers) }
       return try follow(answers, from: pinned)
     }
     let answers = try checkpoints { [self] answers in agreed(answers) == nil ? nil : .zero }

@@ -215,11 +215,19 @@ enum IncidentCommands {
     for id in said.joined() where !ids.contains(id) && said.count(where: { $0.contains(id) }) >= threshold {
       ids.append(id)
     }
-    guard !ids.isEmpty else {
-      throw Failure(
-        .notFound, "no restriction is in force on \(target.text), as far as \(threshold) nodes say the same")
+    guard ids.isEmpty else { return ids }
+    for id in said.joined() {
+      let count = said.count { $0.contains(id) }
+      // Neither that it is nor that it is not.
+      guard said.count - count >= threshold else {
+        throw Failure(
+          .unreachable,
+          "\(target.text): \(count) of \(said.count) nodes say that \(id) is in force on it, and it takes \(threshold) that "
+            + "say the same. claw status --node NAME says what each holds")
+      }
     }
-    return ids
+    throw Failure(
+      .notFound, "no restriction is in force on \(target.text), as far as \(threshold) nodes say the same")
   }
 
   private static func lift(_ ids: [String], _ session: Session, _ call: Invocation) throws -> ExitCode {

@@ -61,6 +61,12 @@ enum MembersCommands {
       {
         try Standing($0)
       }
+      guard threshold == session.threshold else {
+        throw Failure(
+          .other,
+          "the nodes say that \(threshold) sign, and the newest key that is proven, or \(session.identity.folder) where that is "
+            + "the founding one, that \(session.threshold) do")
+      }
     }
 
     private init?(_ answer: KeysResponse) throws {

@@ -34,6 +34,7 @@ struct PolicyCheck {
     guard faults.isEmpty, own.contains(where: { $0.path == PolicyBundle.registryPath }) else {
       guard faults.isEmpty else { return }
       missRegistry(own.map(\.path))
+      guard faults.isEmpty else { return }
       do throws(ShieldError) {
         _ = try RegoBundle(own)
       } catch {

@@ -56,11 +56,13 @@ enum PolicyShadow {
   private static func unshadow(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let key = try session.cluster()
-    _ = try status(session)
-    let shadow = try session.agreed(
+    let agreed: Shadow? = try session.agreed(
       "Admin/Status", StatusRequest(), of: StatusResponse.self,
       on: "which bundle is asked beside the one in force"
-    ) { try Shadow(JSON.parse($0.json)["shadow"]) }
+    ) { .some(try Shadow(JSON.parse($0.json)["shadow"])) }
+    guard let shadow = agreed else {
+      throw Failure(.notFound, "no bundle is asked beside the one in force")
+    }
     let (hash, version) = (shadow.hash, shadow.version)
     let act = PolicyAct(
       actID: "policy-\(Environment.freshID())", policyBundleHash: hash, bundleHash: hash,

@@ -78,7 +78,8 @@ extension Session {
     let request = Statements.request(draft.body, draft.attachment)
     let answers = try handToAll(draft.method, request)
     // The newest key says who of them counts, and how many sign. It is asked for now that the restriction is on its way.
-    if !hasFollowed { _ = try? cluster() }
+    if !hasFollowed { _ = try? cluster(fromAll: true) }
+    try dropFormer()
     return try judge(answers.filter { isMember($0.node.name) }, of: draft)
   }
 
@@ -140,8 +141,8 @@ extension Session {
     return nil
   }
 
-  /// Why nobody took it: what most of those say who give a reason.
-  private func refusal(_ answers: [NodeAnswer<ActResponse>]) -> Failure {
+  /// Why nobody took it, or says what was asked for: what most of those say who give a reason.
+  func refusal<Answer: WireMessage>(_ answers: [NodeAnswer<Answer>]) -> Failure {
     let reasons = answers.compactMap { answer in
       if case .failure(let status) = answer.result { (answer, status) } else { nil }
     }

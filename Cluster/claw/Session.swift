@@ -112,11 +112,12 @@ final class Session {
 
   /// Calls a method of this node and no other; what keeps it from answering is `unreachable`.
   func ask<Answer: WireMessage>(
-    _ node: NodeAddress, _ method: String, _ request: some WireMessage, of _: Answer.Type = Answer.self
+    _ node: NodeAddress, _ method: String, _ request: some WireMessage, of _: Answer.Type = Answer.self,
+    timeout: Duration = .seconds(5)
   ) throws -> Answer {
     do throws(CallStatus) {
       let payload = try connection(to: node).call(
-        "/openexec.v1.\(method)", request.encode(), timeout: .seconds(5))
+        "/openexec.v1.\(method)", request.encode(), timeout: timeout)
       do {
         return try Answer(decoding: payload)
       } catch {
@@ -173,7 +174,7 @@ final class Session {
     throw Failure(.unreachable, "no node answered: \(reasons.joined(separator: "; "))")
   }
 
-  private func connection(to node: NodeAddress) throws(CallStatus) -> BlockingClient {
+  func connection(to node: NodeAddress) throws(CallStatus) -> BlockingClient {
     if let client, answering == node.name { return client }
     let addresses = SocketAddress.resolve(node.address)
     guard !addresses.isEmpty else { throw CallStatus(.unavailable, "\(node.address) names no address") }
@@ -253,6 +254,6 @@ extension Failure {
         .unimplemented, .internal:
         .other
       }
-    self.init(code, "\(node) answered \(status)", isOverdue: status.code == .deadlineExceeded)
+    self.init(code, "\(node) answered \(status)", status: status)
   }
 }

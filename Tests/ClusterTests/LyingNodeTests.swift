@@ -99,7 +99,10 @@ struct LyingNodeTests {
     #expect(try draft(["release", "tenant/acme"], parties).1?["lifts"]?.array == ["a"])
     #expect(try draft(["release", "tenant/initech"], parties).0.code == 5)
     parties.play([2]) { $0.inForce = [] }
-    #expect(try draft(["release", "tenant/acme"], parties).0.code == 5)
+    let split = try draft(["release", "tenant/acme"], parties).0
+    #expect(
+      split.code == 6 && split.output.contains("2 of 4 nodes say that a is in force on it"), "\(split.output)"
+    )
   }
 
   // MARK: What is said of it
@@ -129,5 +132,39 @@ struct LyingNodeTests {
     parties.play { $0.provesActs = true }
     #expect(
       try parties.claw(["revoke", "approver", "approver-2"] + second(parties), as: Self.operator1).code == 0)
+    // One that refuses what it may have handed on decides nothing; as many as sign do.
+    parties.play([1]) { $0.refusesActs = true }
+    let refused = try parties.claw(["lift", "k", "--node", "node-1"] + second(parties), as: Self.operator1)
+    #expect(refused.code == 0, "\(refused.output)")
+    parties.play([2, 3]) { $0.refusesActs = true }
+    #expect(
+      try parties.claw(["lift", "k", "--node", "node-1"] + second(parties), as: Self.operator1).code == 3)
+    // One that says nothing keeps it from nobody.
+    parties.play { $0.refusesActs = false }
+    parties.play([1]) { $0.restriction = .silent }
+    let late = try parties.claw(
+      ["lift", "k", "--node", "node-1", "--timeout", "2"] + second(parties), as: Self.operator1)
+    #expect(late.code == 0, "\(late.output)")
+  }
+
+  @Test("a liar that alone can be reached is asked once")
+  func alone() throws {
+    let parties = try ScriptedParties(absent: [2, 3, 4])
+    parties.play {
+      $0.incidents = ["k"]
+      $0.provesActs = false
+    }
+    let pinned = JSON.object([
+      ("cluster", .string(parties.ledger.cluster.hex)), ("group_key", .string(parties.ledger.groupKey.hex)),
+    ])
+    try pinned.canonical.write(
+      toFile: "\(parties.folder)/\(Self.operator1)/cluster.json", atomically: true, encoding: .utf8)
+    let lifted = try parties.claw(["lift", "k"] + second(parties), as: Self.operator1)
+    #expect(
+      lifted.code == 8 && lifted.output.contains("nobody has proven that it is in the ledger"),
+      "\(lifted.output)")
+    #expect(parties.heard(by: 1).lifts == 1)
+    parties.play { $0.refusesActs = true }
+    #expect(try parties.claw(["lift", "k"] + second(parties), as: Self.operator1).code == 3)
   }
 }

@@ -213,7 +213,9 @@ struct NodeTrustTests {
     // One that is not final in time may take effect later.
     parties.play { $0.restriction = .silent }
     let late = try lift(["known"], ["--timeout", "2"])
-    #expect(late.code == 8 && late.output.contains("handed in, and not final yet"), "\(late.output)")
+    #expect(
+      late.code == 8 && late.output.contains("handed in, and nobody has proven that it is in the ledger"),
+      "\(late.output)")
   }
 
   @Test("a lift is not handed in where fewer nodes answer than sign and none of them knows the id")

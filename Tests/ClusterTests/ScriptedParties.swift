@@ -38,6 +38,7 @@ final class ScriptedParties {
     var clock = Interval.seconds(0)
     /// Whether it puts operators' acts into the ledger and proves it; where not, it says that they are final.
     var provesActs = true
+    var refusesActs = false
     /// What it says of the parties, of one enrolment and of what is in force.
     var keys = JSON.object([])
     var enrolment: JSON?
@@ -239,6 +240,10 @@ final class ScriptedParties {
         stage.heard.withLock { $0.acts.append(method) }
         let part = stage.part.withLock { $0 }
         if case .silent = part.restriction { return unanswered.append(responder) }
+        if part.refusesActs {
+          responder.fail(CallStatus(.permissionDenied, "expected two operators"))
+          return
+        }
         guard part.provesActs, let body = act(call.payload, type), let (leaf, proof) = try? book.prove(body)
         else {
           responder.respond(ActResponse(index: 7, finalSize: 8, message: "final").encode())
