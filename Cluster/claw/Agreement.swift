@@ -47,7 +47,7 @@ extension Session {
     let heard = answers.map { answer in
       switch answer.result {
       case .success:
-        "\(answer.node.name): \(value(answer) == nil ? "says nothing of it" : "says what too few say")"
+        "\(answer.node.name): \(words(value(answer)))"
       case .failure(let status): "\(answer.node.name): \(status)"
       }
     }
