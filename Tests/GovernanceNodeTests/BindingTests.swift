@@ -43,6 +43,16 @@ struct BindingTests {
     return isBound
   }
 
+  /// Brings it into the log, as its party does.
+  private func submit(_ signed: Signed<IncidentAct>, _ rig: Rig) {
+    rig.perform { node, _, effects in
+      node.submit(
+        Submission(
+          body: .incident(signed), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
+        into: &effects)
+    }
+  }
+
   private func certificates(of principal: Principal) throws -> IncidentTarget {
     .certificates(
       of: principal,
@@ -258,12 +268,7 @@ struct BindingTests {
     let lift = signed(.lift, .all, id: "l", by: ["pat", "sam"], rig, lifts: ["k"])
     let key = CallKey(connection: 5, call: 1)
     for statement in [kill, lift] {
-      rig.perform { node, _, effects in
-        node.submit(
-          Submission(
-            body: .incident(statement), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
-          into: &effects)
-      }
+      submit(statement, rig)
       if statement == kill {
         rig.node.restrictions.vigils.append(
           BoundRestrictions.Vigil(
@@ -281,12 +286,7 @@ struct BindingTests {
     let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
     let lift = signed(.lift, .all, id: "l", by: ["pat", "sam"], rig, lifts: ["k"])
     for statement in [kill, lift] {
-      rig.perform { node, _, effects in
-        node.submit(
-          Submission(
-            body: .incident(statement), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
-          into: &effects)
-      }
+      submit(statement, rig)
       for _ in 0..<20 { rig.step(.tick) }
     }
     #expect(rig.node.overlay.final.isLifted("k"))
@@ -303,12 +303,7 @@ struct BindingTests {
     let rig = try Rig()
     let kill = signed(.kill, .all, id: "k", by: ["pat"], rig)
     let other = signed(.quarantine, .tenant("acme"), id: "k", by: ["pat"], rig)
-    rig.perform { node, _, effects in
-      node.submit(
-        Submission(
-          body: .incident(kill), attachment: Records.Attachment("reason", Self.reason), purpose: nil),
-        into: &effects)
-    }
+    submit(kill, rig)
     for _ in 0..<20 { rig.step(.tick) }
     #expect(rig.node.overlay.final.isRestricted(by: "k"))
     let keys = [CallKey(connection: 5, call: 1), CallKey(connection: 5, call: 2)]

@@ -41,14 +41,30 @@ struct RoundOverLeadersTests {
       !named.isEmpty && named.allSatisfy { $0.contains("party \(liar.rawValue)") }, "\(named.prefix(4))")
   }
 
+  /// A world in which nobody asks for anything but executors for leases, after so many seconds, and who leads it.
+  private func led(for seconds: UInt64) throws -> (World, NodeHost) {
+    let world = try World(Schedule(Conditions(seed: 2), []))
+    world.run(until: seconds * 1_000_000_000)
+    return (world, try #require(world.hosts.first { $0.view?.role == .leader }))
+  }
+
+  private func endExecutors(of world: World) {
+    for executor in world.executors {
+      _ = executor.crash(
+        ExecutorCrash(isBetweenEffects: false, kept: 0, journal: .kept), oracles: &world.oracles)
+    }
+  }
+
+  /// Its time.
+  private func newestNote(in world: World) -> Int64? {
+    world.hosts.compactMap { $0.node?.newestCheckpoint?.time.nanoseconds }.max()
+  }
+
   @Test(
     "a round that all decline without saying what to do otherwise is followed by ever later ones, up to a second apart"
   )
   func untaught() throws {
-    // Nobody asks for anything but executors for leases.
-    let world = try World(Schedule(Conditions(seed: 2), []))
-    world.run(until: 2_000_000_000)
-    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let (world, leader) = try led(for: 2)
     // Nobody signs a note of a time that is an hour ahead, and nobody can say what to do about it.
     leader.clock.offset = 3_600_000_000_000
     var asked = 0
@@ -63,7 +79,7 @@ struct RoundOverLeadersTests {
     // A round that can be signed is not kept waiting for longer, and those after it not at all.
     leader.clock.offset = 0
     world.run(until: world.time + 1_500_000_000)
-    let newest = world.hosts.compactMap { $0.node?.newestCheckpoint?.time.nanoseconds }.max()
+    let newest = newestNote(in: world)
     #expect(try #require(newest) > simulatedEpoch + 8_000_000_000)
   }
 
@@ -71,14 +87,12 @@ struct RoundOverLeadersTests {
     "a leader whose clock stays wrong is voted out where executors wait for leases, though nobody asks for anything"
   )
   func wrongClock() throws {
-    let world = try World(Schedule(Conditions(seed: 2), []))
-    world.run(until: 2_000_000_000)
-    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let (world, leader) = try led(for: 2)
     leader.clock.offset = 3_600_000_000_000
     world.run(until: 25_000_000_000)
     let next = try #require(world.hosts.first { $0.view?.role == .leader })
     #expect(next.id != leader.id)
-    let newest = world.hosts.compactMap { $0.node?.newestCheckpoint?.time.nanoseconds }.max()
+    let newest = newestNote(in: world)
     #expect(try #require(newest) > simulatedEpoch + 20_000_000_000)
     #expect(try #require(newest) < simulatedEpoch + 26_000_000_000)
     // Who leads well is led by for as long as it does.
@@ -90,14 +104,9 @@ struct RoundOverLeadersTests {
 
   @Test("no leader is voted out for leases that nobody waits for, as of executors that are gone")
   func executorsGone() throws {
-    let world = try World(Schedule(Conditions(seed: 2), []))
-    world.run(until: 5_000_000_000)
-    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let (world, leader) = try led(for: 5)
     let term = try #require(leader.view?.term)
-    for executor in world.executors {
-      _ = executor.crash(
-        ExecutorCrash(isBetweenEffects: false, kept: 0, journal: .kept), oracles: &world.oracles)
-    }
+    endExecutors(of: world)
     world.run(until: 60_000_000_000)
     #expect(world.executors.allSatisfy { !$0.isUp })
     #expect(world.hosts.allSatisfy { $0.view?.term == term }, "\(world.hosts.map { $0.view?.term as Any })")
@@ -105,16 +114,11 @@ struct RoundOverLeadersTests {
 
   @Test("what a peer says that executors ask moves nobody: it may be made up")
   func madeUp() throws {
-    let world = try World(Schedule(Conditions(seed: 2), []))
-    world.run(until: 5_000_000_000)
-    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    let (world, leader) = try led(for: 5)
     let term = try #require(leader.view?.term)
     let liar = try #require(world.hosts.first { $0.id != leader.id })
     let executor = try #require(world.executors.first).principal
-    for executor in world.executors {
-      _ = executor.crash(
-        ExecutorCrash(isBetweenEffects: false, kept: 0, journal: .kept), oracles: &world.oracles)
-    }
+    endExecutors(of: world)
     for second in 6..<60 {
       world.run(until: UInt64(second) * 1_000_000_000)
       let note = ChallengeNote(
