@@ -4,7 +4,7 @@ import Records
 
 /// For how long files must be kept, and when they must be gone, as it follows from the leaves apart from ClawShield
 /// (Docs/Decisions/027-retention.md): a day in these worlds, since a file's last record, or since the last proposal that
-/// named it and was not denied at once.
+/// named it and that policy did not deny at once.
 struct RetentionModel: Sendable {
   private struct File: Sendable {
     let tenant: String
@@ -15,9 +15,10 @@ struct RetentionModel: Sendable {
   }
 
   private var files: [File] = []
-  /// Log times at which proposals were over: answered, taken back or denied. Those whose outcome is unknown are not.
+  /// Log times at which proposals were over: taken back, denied or reported on. An executor's report that it does not
+  /// know the outcome is its last word as well.
   private var ends: [UInt64: Timestamp] = [:]
-  /// Proposals whose first decision denied them.
+  /// Proposals that policy denied as they came. Those for which no executor was there had been approved before.
   private var deniedAtOnce: [UInt64] = []
   private var approvals: [UInt64: UInt64] = [:]
   /// Records that say that a file is kept no longer, by their leaves.
@@ -53,7 +54,10 @@ struct RetentionModel: Sendable {
       if decision.decisionType == .approve { approvals[index] = proposal }
       guard decision.decisionType == .deny else { return }
       ends[proposal] = record.at
-      if decision.cause.value == proposal { deniedAtOnce.append(proposal) }
+      let lacksExecutor = decision.rulesFired.contains {
+        $0.rule == "execution.no_executor" && $0.effect == .deny
+      }
+      if decision.cause.value == proposal, !lacksExecutor { deniedAtOnce.append(proposal) }
     case .receipt(let signed):
       if let proposal = approvals[signed.content.decision.value] { ends[proposal] = record.at }
     case .derivedIncident(let incident) where incident.kind == .retentionEnded: said[index] = incident
@@ -85,12 +89,15 @@ struct RetentionModel: Sendable {
         if dropped.at.since(last) < Self.rule {
           return "\(name) is kept no longer at \(dropped.at.text), and was spoken of at \(last.text)"
         }
-        if let reader = words.compactMap(\.proposal).first(where: { isRead(by: $0, at: dropped.at, state) }) {
+        guard let record = dropped.record, let incident = said[record.value],
+          incident.about == dropped.artifact.leaf
+        else {
+          return "\(name) is kept no longer, and no leaf says so"
+        }
+        let before = words.compactMap(\.proposal).filter { $0 < incident.cause.value }
+        if let reader = before.first(where: { isRead(by: $0, at: dropped.at, state) }) {
           return
             "\(name) is kept no longer, and nobody knows yet what became of the proposal at leaf \(reader), which reads it"
-        }
-        guard let record = dropped.record, said[record.value]?.about == dropped.artifact.leaf else {
-          return "\(name) is kept no longer, and no leaf says so"
         }
         if holds(file.tenant, file.digest) { return "\(name) is kept no longer, and its content is there" }
         continue
@@ -111,8 +118,8 @@ struct RetentionModel: Sendable {
   /// Whether a proposal was not over at a time: the state says of those that no leaf ends whether anybody still waits.
   private func isRead(by proposal: UInt64, at time: Timestamp, _ state: ShieldState) -> Bool {
     switch state.proposalView(at: LeafIndex(proposal))?.status {
-    case .unknown: true
-    case .pending, .approved: ends[proposal].map { $0 > time } ?? true
+    case .pending, .approved: true
+    case .unknown: ends[proposal].map { $0 > time } ?? true
     case .denied, .withdrawn, .aborted, .completed, .failed, nil: ends[proposal].map { $0 > time } ?? false
     }
   }

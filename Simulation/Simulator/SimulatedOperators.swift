@@ -39,6 +39,7 @@ final class SimulatedOperators: SimulatedClient {
     /// Whether they have signed it again: then the first may have been taken.
     var isAgain = false
     var call: UInt64
+    /// The node that was asked last; 0 for none yet.
     var node: UInt64
     /// When it was asked for first, and last; 0 for not yet.
     var askedAt: UInt64 = 0
@@ -222,7 +223,9 @@ final class SimulatedOperators: SimulatedClient {
     where open[position].sentAt == 0 || open[position].sentAt + wait(position) < time {
       nextCall += 1
       open[position].call = nextCall
-      open[position].node = 1 + random.below(nodes)
+      // Like `claw`, they ask the next node where one has not helped.
+      let last = open[position].node
+      open[position].node = last == 0 ? 1 + random.below(nodes) : 1 + last % nodes
       if case .veto(let order) = open[position].purpose { open[position].node = UInt64(order.party) }
       if open[position].askedAt == 0 { open[position].askedAt = time }
       open[position].sentAt = time

@@ -76,7 +76,7 @@ enum MutantsCommand {
   private static func killer(_ task: Task) -> String {
     switch task {
     case .seed(let seed): "seed \(seed)"
-    case .scenario(let path), .paced(_, let path):
+    case .scenario(let path), .varied(_, let path):
       String(path.split(separator: "/").last?.split(separator: ".").first ?? "")
     case .mutated(_, let task): killer(task)
     }

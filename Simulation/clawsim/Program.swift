@@ -8,7 +8,7 @@ struct Program {
     usage: clawsim run --seed N [--suite real|tiny] [--check-determinism] [--quiet]
            clawsim campaign --seeds A..B [--jobs J] [--suite real|tiny] [--resume FILE] [--lenient]
            clawsim replay FILE [--check-determinism] [--quiet]
-           clawsim scenario NAME...|all [--folder F] [--jobs J] [--audit [--paced]]
+           clawsim scenario NAME...|all [--folder F] [--jobs J] [--audit [--paced] [--reseeded]]
            clawsim shrink --seed N | FILE [--suite real|tiny] [--mutant M] [-o FILE] [--budget RUNS]
            clawsim mutants [NAME...] [--list] [--seeds A..B] [--jobs J] [--folder F] [--suite real|tiny]
            clawsim report --seed N | FILE -o out.html [--suite real|tiny]

@@ -4,17 +4,20 @@ import Simulator
 enum ScenarioAudit {
   /// Paces, in thousandths, at which a mutant is tried as well: they show whether an exact moment is needed.
   static let paces: [UInt64] = [900, 950, 1_050, 1_100]
+  /// Seeds with which it is tried as well: they show whether it dies by luck.
+  static let seeds: [UInt64] = Array(1...10)
 
-  /// Runs each scenario as it is and with every mutant that it names; with `paced` also earlier and later.
+  /// Runs each scenario as it is and with every mutant that it names; with `isPaced` also earlier and later, with
+  /// `isReseeded` with other seeds.
   /// A scenario is proven where it is green without and a general oracle or liveness fails with each.
   static func run(
-    _ chosen: [(path: String, scenario: Scenario)], jobs: Int, isPaced: Bool
+    _ chosen: [(path: String, scenario: Scenario)], jobs: Int, isPaced: Bool, isReseeded: Bool
   ) throws -> Int32 {
     #if SIMULATION
     let ready = chosen.filter { $0.scenario.pending == nil }
     let width = ready.map(\.scenario.name.count).max() ?? 0
     let mutantWidth = ready.flatMap(\.scenario.redWith).map(\.count).max() ?? 0
-    var table = Findings(isPaced: isPaced)
+    var table = Findings(isPaced: isPaced, isReseeded: isReseeded)
     let tasks = ready.flatMap { table.tasks($0.path, $0.scenario) }
     var next = 0
     var red = 0
@@ -67,15 +70,17 @@ private struct Findings {
     let text: String
   }
 
-  let isPaced: Bool
+  private let paces: [Variation]
+  private let seeds: [Variation]
   private var reports: [Task: (report: Report, milliseconds: UInt64)] = [:]
 
-  init(isPaced: Bool) { self.isPaced = isPaced }
-
-  private var paces: [UInt64] { isPaced ? ScenarioAudit.paces : [] }
+  init(isPaced: Bool, isReseeded: Bool) {
+    paces = isPaced ? ScenarioAudit.paces.map(Variation.pace) : []
+    seeds = isReseeded ? ScenarioAudit.seeds.map(Variation.seed) : []
+  }
 
   func tasks(_ path: String, _ scenario: Scenario) -> [Task] {
-    let own = [Task.scenario(path)] + paces.map { Task.paced($0, path) }
+    let own = [Task.scenario(path)] + (paces + seeds).map { Task.varied($0, path) }
     return own + scenario.redWith.flatMap { mutant in own.map { Task.mutated(mutant, $0) } }
   }
 
@@ -108,13 +113,16 @@ private struct Findings {
       return Row(mutant: mutant, isProven: false, text: what)
     }
     var text = "\(report.failure), \(milliseconds) ms"
-    if isPaced {
-      let kills = paces.filter {
-        isGreen(.paced($0, path)) && reports[.mutated(mutant, .paced($0, path))]?.report.isKill == true
-      }
-      text += ", and at \(kills.count) of \(paces.count) other paces"
-    }
+    if !paces.isEmpty { text += ", and at \(kills(mutant, path, paces)) of \(paces.count) other paces" }
+    if !seeds.isEmpty { text += ", and by \(kills(mutant, path, seeds)) of \(seeds.count) seeds" }
     return Row(mutant: mutant, isProven: true, text: text)
+  }
+
+  /// With how many of the variations the scenario is green, and the mutant dies.
+  private func kills(_ mutant: String, _ path: String, _ variations: [Variation]) -> Int {
+    variations.count {
+      isGreen(.varied($0, path)) && reports[.mutated(mutant, .varied($0, path))]?.report.isKill == true
+    }
   }
 }
 #endif

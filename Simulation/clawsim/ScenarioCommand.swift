@@ -6,7 +6,8 @@ enum ScenarioCommand {
   static let usualFolder = "Simulation/Scenarios"
 
   static func run(_ arguments: [String]) throws -> Int32 {
-    let options = try Options(arguments, values: ["--folder", "--jobs"], flags: ["--audit", "--paced"])
+    let options = try Options(
+      arguments, values: ["--folder", "--jobs"], flags: ["--audit", "--paced", "--reseeded"])
     guard !options.rest.isEmpty else { throw UsageError(message: "expected a scenario's name, or all") }
     let folder = options.value("--folder") ?? usualFolder
     let known = try library(folder)
@@ -22,7 +23,9 @@ enum ScenarioCommand {
       }
     }
     if options.has("--audit") {
-      return try ScenarioAudit.run(chosen, jobs: try options.jobs(), isPaced: options.has("--paced"))
+      return try ScenarioAudit.run(
+        chosen, jobs: try options.jobs(), isPaced: options.has("--paced"),
+        isReseeded: options.has("--reseeded"))
     }
     return try runAll(chosen, jobs: try options.jobs())
   }

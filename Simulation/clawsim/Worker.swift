@@ -6,8 +6,8 @@ indirect enum Task: Hashable {
   case seed(UInt64)
   /// The file of a scenario.
   case scenario(String)
-  /// A scenario whose times are so many thousandths of what they say: whoever needs an exact moment misses it.
-  case paced(UInt64, String)
+  /// The file of a scenario that is to run otherwise than it says.
+  case varied(Variation, String)
   /// Another task, with a mutant in the program.
   case mutated(String, Task)
 
@@ -15,7 +15,7 @@ indirect enum Task: Hashable {
     switch self {
     case .seed(let seed): "seed \(seed)"
     case .scenario(let path): "scenario \(path)"
-    case .paced(let pace, let path): "paced \(pace) \(path)"
+    case .varied(let variation, let path): "\(variation.words) \(path)"
     case .mutated(let mutant, let task): "mutated \(mutant) \(task.line)"
     }
   }
@@ -28,17 +28,39 @@ indirect enum Task: Hashable {
       guard let seed = UInt64(parts[1]) else { return nil }
       self = .seed(seed)
     case "scenario": self = .scenario(parts[1])
-    case "paced", "mutated":
+    case "paced", "seeded", "mutated":
       let rest = parts[1].split(separator: " ", maxSplits: 1).map(String.init)
       guard rest.count == 2 else { return nil }
-      if parts[0] == "paced" {
-        guard let pace = UInt64(rest[0]) else { return nil }
-        self = .paced(pace, rest[1])
-      } else {
+      if parts[0] == "mutated" {
         guard let task = Task(line: rest[1]) else { return nil }
         self = .mutated(rest[0], task)
+      } else {
+        guard let number = UInt64(rest[0]) else { return nil }
+        self = .varied(parts[0] == "paced" ? .pace(number) : .seed(number), rest[1])
       }
     default: return nil
+    }
+  }
+}
+
+/// How a scenario runs otherwise than it says: what it shows should hang on neither.
+enum Variation: Hashable {
+  /// Its times are so many thousandths of what they say: whoever needs an exact moment misses it.
+  case pace(UInt64)
+  /// With another seed: whoever needs luck misses it.
+  case seed(UInt64)
+
+  var words: String {
+    switch self {
+    case .pace(let thousandths): "paced \(thousandths)"
+    case .seed(let seed): "seeded \(seed)"
+    }
+  }
+
+  func applied(to scenario: Scenario) -> Scenario {
+    switch self {
+    case .pace(let thousandths): scenario.paced(thousandths)
+    case .seed(let seed): scenario.seeded(seed)
     }
   }
 }
@@ -142,9 +164,9 @@ enum Worker {
       case .seed(let seed): return Report(try Campaign.run(Schedule.drawn(seed: seed, suite: suite)))
       case .scenario(let path):
         return try report(try ScenarioParser.parse(try contents(of: path), file: path))
-      case .paced(let pace, let path):
+      case .varied(let variation, let path):
         let scenario = try ScenarioParser.parse(try contents(of: path), file: path)
-        return try report(scenario.paced(pace))
+        return try report(variation.applied(to: scenario))
       case .mutated(let mutant, let task):
         try MutantSwitch.turnOn(mutant)
         defer { MutantSwitch.turnOff() }

@@ -113,6 +113,9 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
   /// The sessions that wait for someone.
   public var openSessions: Int { sessions.count }
 
+  /// Whether nothing more can be begun for now, as `stuck` has said.
+  public var isStuck: Bool { lastStuck != nil }
+
   /// The parties whose share is awaited, ascending: whom the caller's timer is for.
   public var pending: [Identifier] {
     parties.filter { if case .pending = $0.standing { true } else { false } }.map { $0.identifier }

@@ -63,6 +63,9 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
     coordinator.awaits(party, session: Int(truncatingIfNeeded: call.session))
   }
 
+  /// Whether it waits for commitments, or for parties to become free.
+  var lacksCommitments: Bool { coordinator.isStuck }
+
   /// Whether others than `party` are to answer first.
   func awaitsOthers(than party: PartyIdentifier) -> Bool { coordinator.awaitsOthers(than: party) }
 
@@ -71,6 +74,24 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
     let waited = coordinator.pending
     return asked.filter { $0.at + span <= now && waited.contains($0.party) }.map { $0.party }
   }
+}
+
+/// Whom a coordinator has asked for commitments, and when. Who is asked twice publishes twice.
+struct NonceRequests: Sendable {
+  /// For how long an answer may be on its way.
+  private static let patience = Nanoseconds.milliseconds(150)
+  private var open: [(peer: NodeID, at: Instant)] = []
+
+  /// Whether `peer` is to be asked; then it has been.
+  mutating func mayAsk(_ peer: NodeID, at now: Instant) -> Bool {
+    open.removeAll { $0.at + Self.patience <= now }
+    guard !open.contains(where: { $0.peer == peer }) else { return false }
+    open.append((peer, now))
+    return true
+  }
+
+  /// Its commitments have come, or it is another life of its process: what was asked is answered.
+  mutating func answered(by peer: NodeID) { open.removeAll { $0.peer == peer } }
 }
 
 /// How long no round is begun, after rounds that more parties have declined than can be spared and that taught nothing: the
@@ -224,7 +245,7 @@ extension GovernanceNode {
             refillOwnNonces(using: &random, into: &effects)
             current.step(.commitmentsAvailable, book: &book)
           } else if let peer = NodeID(rawValue: UInt64(party.value)) {
-            effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
+            wantNonces(of: peer, into: &effects)
           }
         case .culprit(let culprit):
           effects.notices.append(.evidence("party \(culprit.party): \(culprit.misbehaviour)"))
@@ -301,7 +322,7 @@ extension GovernanceNode {
       if sender == raft.id {
         refillOwnNonces(using: &random, into: &effects)
       } else {
-        effects.messages.append((sender, PeerMessage.nonces(NonceBatch(wanted: true))))
+        wantNonces(of: sender, into: &effects)
       }
       current.step(.nonceSpent(party, session: session), book: &book)
     default:
@@ -349,6 +370,8 @@ extension GovernanceNode {
     for party in current.late(at: now.monotonic, after: Self.shareDeadline) {
       current.step(.passOver(party), book: &book)
     }
+    // What was asked for may be lost.
+    if current.lacksCommitments { current.step(.commitmentsAvailable, book: &book) }
     round = current
     performRound(using: &random, into: &effects)
   }

@@ -302,6 +302,20 @@ extension GovernanceNode {
     }
   }
 
+  /// Publishes to the coordinator that leads: unasked once it is followed, since its first round waits for that.
+  mutating func serveNonces(
+    to leader: NodeID, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
+    signer.serve(leader.rawValue, term: raft.currentTerm.rawValue, using: &random)
+    sendNonces(to: leader, using: &random, into: &effects)
+  }
+
+  /// As coordinator: asks a party for commitments, not again while the answer may be on its way.
+  mutating func wantNonces(of peer: NodeID, into effects: inout NodeEffects) {
+    guard nonceRequests.mayAsk(peer, at: now.monotonic) else { return }
+    effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
+  }
+
   /// Sees to it that this coordinator has commitments of its own party. What the pool has published before
   /// went to a book that is gone, so a full pool starts over.
   mutating func refillOwnNonces(
@@ -317,11 +331,7 @@ extension GovernanceNode {
     _ batch: NonceBatch, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    if batch.wanted, raft.leader == sender {
-      // A new coordinator knows none of what was published to others: start over.
-      signer.renewPool(using: &random)
-      sendNonces(to: sender, using: &random, into: &effects)
-    }
+    if batch.wanted, raft.leader == sender { serveNonces(to: sender, using: &random, into: &effects) }
     guard !batch.commitments.isEmpty, epoch.parties.contains(sender),
       let party = PartyIdentifier(UInt16(truncatingIfNeeded: sender.rawValue))
     else { return }
@@ -330,6 +340,7 @@ extension GovernanceNode {
       guard let commitment = try? NonceCommitment<Suite>(encoding: bytes) else { return }
       commitments.append(commitment)
     }
+    nonceRequests.answered(by: sender)
     do {
       try book.add(commitments, from: party)
     } catch {

@@ -46,6 +46,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var book: CommitmentBook<Suite>
   var round: CheckpointRound<Suite>?
   var nextRound: UInt64 = 1
+  var nonceRequests = NonceRequests()
   var roundPause = RoundPause()
   var finality: Finality
   var restrictions: BoundRestrictions
@@ -272,7 +273,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       }
       var opened = false
       for change in raised.roleChanges {
-        onRoleChange(change, into: &effects)
+        onRoleChange(change, using: &random, into: &effects)
         if case .becameLeader = change { opened = openTerm(into: &effects) || opened }
       }
       for outcome in raised.reads { onReadOutcome(outcome, into: &effects) }
@@ -289,13 +290,18 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     settleFreshReads(into: &effects)
   }
 
-  private mutating func onRoleChange(_ change: RoleChange, into effects: inout NodeEffects) {
+  private mutating func onRoleChange(
+    _ change: RoleChange, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
+  ) {
     switch change {
     case .becameLeader(let term):
       effects.notices.append(.role("leader of \(term)"))
     case .follower(let term, let leader):
       effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
       round = nil
+      if let leader, !signer.isServing(leader.rawValue, term: term.rawValue) {
+        serveNonces(to: leader, using: &random, into: &effects)
+      }
       // Who stood in vain and comes back to the leader that it had has no new one.
       if let leader, lastLed.map({ $0 != (term, leader) }) ?? true {
         lastLed = (term, leader)
@@ -315,7 +321,9 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   private mutating func openTerm(into effects: inout NodeEffects) -> Bool {
     round = nil
     roundPause.end()
+    // Who follows brings fresh commitments: those that an earlier leader has are of no use to this one.
     book = CommitmentBook(parties: epoch.publicKeys.parties)
+    nonceRequests = NonceRequests()
     let body = RecordBody.term(number: raft.currentTerm.rawValue, leader: Int(raft.id.rawValue))
     let record = Record(at: max(now.wall, raft.log.logTime), body: body)
     let payload = EntryPayload(record: record.bytes, attachment: [])
@@ -324,10 +332,6 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     }
     for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
     writeOwed(into: &effects)
-    // Fresh commitments: those of an earlier leader are of no use to this one.
-    for peer in peers {
-      effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
-    }
     return true
   }
 

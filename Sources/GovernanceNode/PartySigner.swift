@@ -39,6 +39,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   private var held: [HeldShare] = []
   /// What the last shares that were given consent to, newest last; a share that was given may be used at any time.
   private var given: [ConsentLine] = []
+  /// Who was served with commitments last.
+  private var served: (coordinator: UInt64, term: UInt64)?
 
   init(party: PartyIdentifier, share: PartyShare<Suite>?, boot: UInt64, lock: SigningLock) {
     pool = NoncePool(party: party, boot: boot, capacity: Self.spare)
@@ -95,7 +97,19 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     return pool.publish(min(Self.batch, pool.capacity - pool.available), for: share.key, using: &random)
   }
 
-  /// Drops every unused nonce: a new coordinator is served with fresh ones only.
+  /// Makes ready to publish to a coordinator. One of another term gets nothing that an earlier one may hold. One that asks
+  /// again keeps what is on its way to it, until as much is out as may be: then that is lost.
+  mutating func serve(_ coordinator: UInt64, term: UInt64, using random: inout some RandomNumberGenerator) {
+    if !isServing(coordinator, term: term) || pool.available == pool.capacity { renewPool(using: &random) }
+    served = (coordinator, term)
+  }
+
+  /// Whether this coordinator was served in this term.
+  func isServing(_ coordinator: UInt64, term: UInt64) -> Bool {
+    served.map { $0 == (coordinator, term) } ?? false
+  }
+
+  /// Drops every unused nonce: what was published of it is worth nothing.
   mutating func renewPool(using random: inout some RandomNumberGenerator) {
     pool.begin(boot: random.next())
   }

@@ -12,9 +12,8 @@ extension GovernanceNode {
       let durable = DurableLog(term: last.term.rawValue, size: last.size, root: root.bytes)
       effects.messages.append((peer, PeerMessage.durable(durable)))
     }
-    if raft.role == .leader {
-      effects.messages.append((peer, PeerMessage.nonces(NonceBatch(wanted: true))))
-    }
+    nonceRequests.answered(by: peer)
+    if raft.role == .leader { wantNonces(of: peer, into: &effects) }
     effects.messages.append((peer, PeerMessage.noteWanted(NoteWanted(size: finality.size))))
     restrictions.showAll(to: peer, into: &effects)
     showMembers(to: peer, into: &effects)

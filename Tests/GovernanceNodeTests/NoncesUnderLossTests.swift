@@ -70,4 +70,32 @@ struct NoncesUnderLossTests {
     #expect(size(world) > stuck + 5)
     #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
   }
+
+  @Test(
+    "a leader that follows one that died signs at once, with no party to spare: each brings commitments as it follows",
+    arguments: 1...6 as ClosedRange<UInt64>)
+  func justEnough(_ seed: UInt64) throws {
+    let world = try World(seed: seed, nodes: 5, threshold: 3, faults: .none)
+    world.run(until: 2 * Self.second)
+    let leader = try #require(world.hosts.first { $0.view?.role == .leader })
+    // Long enough without a lease that the next leader's first round is one, before its term's record is there.
+    for host in [leader] + world.hosts.filter({ $0.id != leader.id }).prefix(1) {
+      host.crash()
+      world.oracles.forget(host.id)
+      host.downUntil = .max
+    }
+    world.isIgnored = { _, message in message.voteCall != nil }
+    world.run(until: world.time + 4 * Self.second)
+    world.isIgnored = nil
+    let before = size(world)
+    while !world.hosts.contains(where: { $0.view?.role == .leader }), world.time < 30 * Self.second {
+      world.run(until: world.time + 1_000_000)
+    }
+    let led = world.time
+    while size(world) == before, world.time < led + 5 * Self.second {
+      world.run(until: world.time + 1_000_000)
+    }
+    #expect(world.time < led + 100_000_000, "it took \((world.time - led) / 1_000_000) ms")
+    #expect(world.oracles.violation == nil, "\(world.oracles.violation ?? "")")
+  }
 }

@@ -78,4 +78,13 @@ extension Scenario {
     other.schedule = schedule.with(schedule.items.map { $0.at($0.at / 1_000 * thousandths) })
     return other
   }
+
+  /// The same with other chance.
+  public func seeded(_ seed: UInt64) -> Scenario {
+    var conditions = schedule.conditions
+    conditions.seed = seed
+    var other = self
+    other.schedule = Schedule(conditions, schedule.items)
+    return other
+  }
 }
