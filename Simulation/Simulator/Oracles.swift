@@ -17,7 +17,7 @@ public struct Oracles: Sendable {
     "a veto binds its party's share", "access tokens stay within their grant", "acknowledged outcomes",
     "acknowledged restrictions hold",
     "attachments belong to their leaves", "backups are whole", "byte-equal state", "canonical final history",
-    "committed history", "consent stops at restrictions",
+    "committed becomes final", "committed history", "consent stops at restrictions",
     "contamination canaries", "egress stays within its grant", "election safety", "every run has an outcome",
     "executed as proposed",
     "erased is gone", "files are kept as the bundle says", "fresh reads are fresh",

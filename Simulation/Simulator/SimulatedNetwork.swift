@@ -47,6 +47,9 @@ struct SimulatedNetwork {
   /// Whether anything goes from one to the other.
   func isOpen(_ from: NodeID, _ to: NodeID) -> Bool { links[position(from, to)].cuts == 0 }
 
+  /// Whether no fault of the schedule touches what goes from one to the other.
+  func isFaultless(_ from: NodeID, _ to: NodeID) -> Bool { links[position(from, to)].faults.isEmpty }
+
   mutating func cut(_ from: NodeID, _ to: NodeID) { links[position(from, to)].cuts += 1 }
 
   /// Ends one cut; true where the link is open again.

@@ -64,6 +64,8 @@ public final class World<Suite: CipherSuite> {
   var liars: [Liar] = []
   public internal(set) var oracles = Oracles()
   var leadership = LeadershipShadow()
+  var finality = FinalityShadow()
+  let isHeldToFinality: Bool
   var nonces = NonceShadow()
   var restrictions = RestrictionShadow()
   var vetoes = VetoShadow()
@@ -106,6 +108,7 @@ public final class World<Suite: CipherSuite> {
   public init(_ schedule: Schedule, log: DeterminismLog? = nil, timeline: Timeline? = nil) throws {
     let conditions = schedule.conditions
     self.schedule = schedule
+    isHeldToFinality = Self.isHeldToFinality(schedule)
     self.log = log
     self.timeline = timeline
     func random(_ purpose: SeededRandom.Purpose, _ name: UInt64 = 0) -> SeededRandom {
@@ -291,6 +294,7 @@ public final class World<Suite: CipherSuite> {
     if let view = host.view {
       oracles.observe(host, view, at: time)
       observeLeadership(host, view)
+      observeFinality(host, view)
     }
     learnKeys(from: host)
     if let reason = host.fatal { stopped(host, reason) }

@@ -84,6 +84,9 @@ struct NonceRequests: Sendable {
 
   /// Whether `peer` is to be asked; then it has been.
   mutating func mayAsk(_ peer: NodeID, at now: Instant) -> Bool {
+    #if SIMULATION
+    if Mutant.commitmentsOnRequest.isActive { return true }
+    #endif
     open.removeAll { $0.at + Self.patience <= now }
     guard !open.contains(where: { $0.peer == peer }) else { return false }
     open.append((peer, now))
@@ -371,7 +374,12 @@ extension GovernanceNode {
       current.step(.passOver(party), book: &book)
     }
     // What was asked for may be lost.
-    if current.lacksCommitments { current.step(.commitmentsAvailable, book: &book) }
+    #if SIMULATION
+    let asksAgain = !Mutant.commitmentsOnRequest.isActive
+    #else
+    let asksAgain = true
+    #endif
+    if asksAgain, current.lacksCommitments { current.step(.commitmentsAvailable, book: &book) }
     round = current
     performRound(using: &random, into: &effects)
   }

@@ -7,6 +7,10 @@ import Raft
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// One governance node, as a value: Raft, the ledger, the governance state, threshold signing, leases,
 /// restrictions and the calls of clients. No I/O, clock, randomness or thread of its own.
 ///
@@ -299,7 +303,12 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .follower(let term, let leader):
       effects.notices.append(.role("follower in \(term) of \(leader.map { "\($0)" } ?? "nobody yet")"))
       round = nil
-      if let leader, !signer.isServing(leader.rawValue, term: term.rawValue) {
+      #if SIMULATION
+      let isUnasked = !Mutant.commitmentsOnRequest.isActive
+      #else
+      let isUnasked = true
+      #endif
+      if isUnasked, let leader, !signer.isServing(leader.rawValue, term: term.rawValue) {
         serveNonces(to: leader, using: &random, into: &effects)
       }
       // Who stood in vain and comes back to the leader that it had has no new one.

@@ -3,6 +3,10 @@ import FROST
 import Records
 import Wire
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// A party as FROST knows it: a nonzero scalar. Records have identifiers of another kind.
 typealias PartyIdentifier = FROST.Identifier
 
@@ -100,7 +104,14 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// Makes ready to publish to a coordinator. One of another term gets nothing that an earlier one may hold. One that asks
   /// again keeps what is on its way to it, until as much is out as may be: then that is lost.
   mutating func serve(_ coordinator: UInt64, term: UInt64, using random: inout some RandomNumberGenerator) {
-    if !isServing(coordinator, term: term) || pool.available == pool.capacity { renewPool(using: &random) }
+    #if SIMULATION
+    let isVoid = Mutant.commitmentsOnRequest.isActive
+    #else
+    let isVoid = false
+    #endif
+    if isVoid || !isServing(coordinator, term: term) || pool.available == pool.capacity {
+      renewPool(using: &random)
+    }
     served = (coordinator, term)
   }
 

@@ -114,6 +114,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case wordNotCounted = "without-retention-word"
   case droppedWhileRead = "without-reading-check"
   case droppedContentKept = "without-dropped-removal"
+  case commitmentsOnRequest = "without-unasked-commitments"
   case oneExecutorAgrees = "without-distinct-executors"
 
   /// The one that is active; nil for none. Set between runs, never during one.

@@ -1,0 +1,102 @@
+import GovernanceNode
+import Raft
+
+/// Whether what is committed becomes final as soon as it can: within 1.3 seconds in which one leader, and with it as many
+/// parties as sign, are free of every fault. That is below the 1.5 s after which a round is given up: one that leads nowhere
+/// is late even if the next does not. Where a fault has met the leader's rounds before, their 1.5 s are given first.
+///
+/// Liveness alone would not see a cluster that always gets there, and always late.
+struct FinalityShadow: Sendable {
+  /// The leader that was looked at last.
+  private var leader: (id: NodeID, life: UInt64)?
+  /// From when on it is held to anything: from its first look, if it was free then; else a round after it became free.
+  private var heldFrom: UInt64 = 0
+  /// What was committed there and not final, and since when.
+  private var waiting: (size: UInt64, since: UInt64)?
+  private var lookedAt: UInt64 = 0
+
+  private static let limit: UInt64 = 1_300_000_000
+  private static let round: UInt64 = 1_500_000_000
+  /// How often it is looked, and how long a leader that takes no step has stood still.
+  private static let interval: UInt64 = 50_000_000
+  private static let pause: UInt64 = 500_000_000
+
+  /// Whether it is time to look again.
+  func isDue(at time: UInt64) -> Bool { lookedAt + Self.interval <= time }
+
+  /// Looks at a leader; why it is late, or nil. `isFree` says that no fault touches it, nor enough others.
+  mutating func observe(
+    _ id: NodeID, life: UInt64, isFree: Bool, committed: UInt64, final: UInt64, at time: UInt64
+  ) -> String? {
+    let isSame = leader.map { $0 == (id, life) } ?? false
+    if !isSame {
+      leader = (id, life)
+      heldFrom = time
+      waiting = nil
+    }
+    if !isFree || (isSame && lookedAt + Self.pause < time) {
+      heldFrom = time + Self.round
+      waiting = nil
+    }
+    lookedAt = time
+    guard isFree else { return nil }
+    if let waited = waiting, final >= waited.size { waiting = nil }
+    guard committed > final else { return nil }
+    let waited = waiting ?? (committed, time)
+    waiting = waited
+    guard max(waited.since, heldFrom) + Self.limit < time else { return nil }
+    return
+      "\(id) leads, and \(waited.size) entries are committed and only \(final) final, for \((time - waited.since) / 1_000_000) ms"
+  }
+}
+
+extension World {
+  private static var finality: String { "committed becomes final" }
+
+  /// Whether nothing in this run makes signing late by right: parties that lie, forget, change or have other clocks or
+  /// programs.
+  static func isHeldToFinality(_ schedule: Schedule) -> Bool {
+    guard schedule.liars.isEmpty, schedule.damaged.isEmpty, schedule.conditions.left?.fault != .lying else {
+      return false
+    }
+    return !schedule.items.contains { item in
+      switch item.act {
+      case .members, .replace, .program, .activate, .backup: true
+      case .clock(_, .drift): false
+      case .clock: true
+      default: false
+      }
+    }
+  }
+
+  /// Holds a leader to making final what it has committed.
+  func observeFinality(_ host: NodeHost<Suite>, _ view: NodeView) {
+    guard isHeldToFinality, view.role == .leader, finality.isDue(at: time) else { return }
+    // What a test takes away is a fault as well.
+    let isFree = isIgnored == nil && tamper == nil && isFree(host) && hasEnoughFree(host)
+    if isFree { oracles.evaluated(Self.finality) }
+    if let objection = finality.observe(
+      host.id, life: host.life, isFree: isFree, committed: view.commitSize, final: view.finalSize, at: time)
+    {
+      oracles.fail(Self.finality, objection, at: time)
+    }
+  }
+
+  private func isFree(_ host: NodeHost<Suite>) -> Bool {
+    host.isUp && host.pausedUntil <= time && host.diskFaults.isEmpty && host.diskFree <= time + 100_000_000
+  }
+
+  private func isFree(_ a: NodeHost<Suite>, _ b: NodeHost<Suite>) -> Bool {
+    canTalk(a.id, b.id) && canTalk(b.id, a.id) && network.isFaultless(a.id, b.id)
+      && network.isFaultless(b.id, a.id)
+  }
+
+  /// Whether with this leader so many parties are free that they commit and sign, each with each.
+  private func hasEnoughFree(_ leader: NodeHost<Suite>) -> Bool {
+    var free = [leader]
+    for host in hosts where host.id != leader.id && isFree(host) {
+      if free.allSatisfy({ isFree($0, host) }) { free.append(host) }
+    }
+    return free.count >= max(conditions.threshold, hosts.count / 2 + 1)
+  }
+}

@@ -1,0 +1,72 @@
+import Raft
+import Testing
+
+@testable import Simulator
+
+/// How long a leader that is free of faults may have something committed that is not final.
+struct FinalityShadowTests {
+  private static let millisecond: UInt64 = 1_000_000
+  private let leader: NodeID
+  private let other: NodeID
+
+  init() throws {
+    leader = try #require(NodeID(rawValue: 1))
+    other = try #require(NodeID(rawValue: 2))
+  }
+
+  /// Looks every 50 ms from `first` to `last`, in milliseconds; the first objection, and when.
+  private func watch(
+    _ shadow: inout FinalityShadow, _ id: NodeID, life: UInt64 = 1, isFree: Bool = true, from first: UInt64,
+    to last: UInt64, committed: UInt64 = 9, final: UInt64 = 7
+  ) -> (why: String, at: UInt64)? {
+    for time in stride(from: first, through: last, by: 50) where shadow.isDue(at: time * Self.millisecond) {
+      let why = shadow.observe(
+        id, life: life, isFree: isFree, committed: committed, final: final, at: time * Self.millisecond)
+      if let why { return (why, time) }
+    }
+    return nil
+  }
+
+  @Test("what waits for 1.3 seconds waits too long, whenever it began")
+  func late() {
+    var shadow = FinalityShadow()
+    #expect(watch(&shadow, leader, from: 100, to: 5_000, final: 9) == nil)
+    let objection = watch(&shadow, leader, from: 5_050, to: 9_000)
+    #expect(objection?.at == 6_400)
+    #expect(objection?.why == "node 1 leads, and 9 entries are committed and only 7 final, for 1350 ms")
+    var new = FinalityShadow()
+    #expect(watch(&new, leader, from: 100, to: 9_000)?.at == 1_450)
+  }
+
+  @Test("more that is committed does not begin the wait anew, and what became final ends it")
+  func moving() {
+    var shadow = FinalityShadow()
+    #expect(watch(&shadow, leader, from: 100, to: 1_000) == nil)
+    #expect(watch(&shadow, leader, from: 1_050, to: 1_400, committed: 20, final: 8) == nil)
+    #expect(watch(&shadow, leader, from: 1_450, to: 1_450, committed: 20, final: 8)?.at == 1_450)
+    var other = FinalityShadow()
+    #expect(watch(&other, leader, from: 100, to: 1_000) == nil)
+    #expect(watch(&other, leader, from: 1_050, to: 2_300, committed: 20, final: 9) == nil)
+  }
+
+  @Test("another leader and another life begin it anew")
+  func anew() {
+    var shadow = FinalityShadow()
+    #expect(watch(&shadow, leader, from: 100, to: 1_400) == nil)
+    #expect(watch(&shadow, other, from: 1_450, to: 2_750) == nil)
+    #expect(watch(&shadow, other, life: 2, from: 2_800, to: 4_100) == nil)
+    #expect(watch(&shadow, other, life: 2, from: 4_150, to: 4_150)?.at == 4_150)
+  }
+
+  @Test("after a fault and after a pause the rounds that it met have their 1.5 seconds first")
+  func faults() {
+    var shadow = FinalityShadow()
+    #expect(watch(&shadow, leader, isFree: false, from: 100, to: 3_000) == nil)
+    #expect(watch(&shadow, leader, from: 3_050, to: 5_800) == nil)
+    #expect(watch(&shadow, leader, from: 5_850, to: 5_850)?.at == 5_850)
+    var paused = FinalityShadow()
+    #expect(watch(&paused, leader, from: 100, to: 1_000) == nil)
+    #expect(watch(&paused, leader, from: 2_000, to: 4_800) == nil)
+    #expect(watch(&paused, leader, from: 4_850, to: 4_850)?.at == 4_850)
+  }
+}
