@@ -39,7 +39,15 @@ enum BackupCommands {
     let plan = RestorePlan(export)
     let size = UInt64(export.records.count)
     if Files.exists(path) {
-      let earlier = try? UInt64(verified(file: path, cluster: key.cluster).records.count)
+      let earlier: UInt64
+      do {
+        earlier = UInt64(try verified(file: path, cluster: key.cluster).records.count)
+      } catch {
+        throw Failure(
+          .failed,
+          "\(path) is not replaced: it is there, and no backup of this cluster that verifies (\(error)); take another "
+            + "folder, or move it away")
+      }
       if let objection = BackupLayout.objection(replacing: earlier, by: size) {
         throw Failure(
           .failed, "\(path): \(objection), as \(session.answering) has it; ask another with --node")

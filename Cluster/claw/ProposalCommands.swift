@@ -69,6 +69,39 @@ enum ProposalCommands {
     let proposal = try content(call.parsed, session, action, tenant, parameters.hash)
     let signed = try session.identity.sign(proposal, cluster: key.cluster)
     let request = Statements.request(.proposal(signed), Attachment("parameters", parameters))
+    return try unlessUnknown(proposal.requestID) {
+      try submit(request, proposal, session, key, call)
+    }
+  }
+
+  /// What is not known of a request that a node may have: it is said under which id it can be asked for.
+  private static func unlessUnknown(_ id: String, _ body: () throws -> ExitCode) throws -> ExitCode {
+    do {
+      return try body()
+    } catch let failure as Failure where failure.status.map(isOpen) ?? (failure.code == .unreachable) {
+      let isTaken = failure.status != nil
+      throw Failure(
+        isTaken ? .unconfirmed : failure.code,
+        "\(failure.description)\n\(isTaken ? "request \(id) was handed in" : "a node may have request \(id) all the same"), "
+          + "and what becomes of it is not known here: claw get \(id) says; a call with --request-id \(id) cannot "
+          + "have it run twice", status: failure.status)
+    }
+  }
+
+  /// Whether a status leaves open whether the node has taken what it was given.
+  private static func isOpen(_ status: CallStatus) -> Bool {
+    switch status.code {
+    case .deadlineExceeded, .aborted, .unavailable, .cancelled, .unknown, .internal, .dataLoss: true
+    case .ok, .invalidArgument, .notFound, .alreadyExists, .permissionDenied, .resourceExhausted,
+      .failedPrecondition, .outOfRange, .unimplemented, .unauthenticated:
+      false
+    }
+  }
+
+  private static func submit(
+    _ request: StatementRequest, _ proposal: Proposal, _ session: Session, _ key: ClusterKey,
+    _ call: Invocation
+  ) throws -> ExitCode {
     let outcome = try session.call("Governance/Submit", request, of: Outcome.self)
     var checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
     if call.parsed.has("--wait"), !checked.isSettled {
@@ -197,11 +230,23 @@ enum ProposalCommands {
     isEnough: (CheckedOutcome) -> Bool = \.isSettled, onChange: (CheckedOutcome) -> Void
   ) throws -> CheckedOutcome {
     var last: CheckedOutcome?
-    try session.stream("Governance/Watch", request, of: Outcome.self) { outcome in
-      let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
-      last = checked
-      onChange(checked)
-      return !isEnough(checked)
+    var breaks = 0
+    while true {
+      do {
+        try session.stream("Governance/Watch", request, of: Outcome.self) { outcome in
+          let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
+          last = checked
+          onChange(checked)
+          return !isEnough(checked)
+        }
+        break
+      } catch let failure as Failure
+        where (failure.code == .unreachable || failure.status?.code == .aborted) && last != nil && breaks < 20
+      {
+        // A watch begins with where things stand: any node may go on with it.
+        breaks += 1
+        Environment.pause(milliseconds: 500)
+      }
     }
     guard let last else { throw Failure(.other, "the node ended the watch without a word") }
     return last

@@ -2,6 +2,7 @@ import EventLoop
 import Glibc
 import Host
 import Records
+import Synchronization
 
 /// The governance node.
 @main
@@ -20,7 +21,7 @@ struct Program {
 
     The node generates its share of the cluster's key with its peers before anything else, where its
     store is empty. Logs go to standard error, a line of JSON an event.
-    exit codes: 0 stopped as asked, 1 a fault (see the last line), 2 usage or configuration
+    exit codes: 0 stopped as asked, 1 a fault (see the line "fatal"), 2 usage or configuration
     """
 
   static func main() {
@@ -63,12 +64,16 @@ struct Program {
     }
     do {
       try SignalSet.termination.block()
+      let hasFailed = Mutex(false)
       let thread = try LoopThread(name: "clawshield") { loop in
         let station = try Station(configuration: configuration, loop: loop)
+        station.onFailure = { hasFailed.withLock { $0 = true } }
         try loop.onSignals(.termination) { _ in station.stop() }
         try station.start()
       }
       try thread.join()
+      // The log has said why.
+      if hasFailed.withLock({ $0 }) { exit(1) }
     } catch {
       fail("\(error)", code: 1)
     }

@@ -18,6 +18,8 @@ final class Station {
 
   let configuration: NodeConfiguration
   let loop: EventLoop
+  /// Hears that the node stops by itself, for a reason that the log has.
+  var onFailure: () -> Void = {}
   let log: StructuredLog
   let store: RocksStore
   /// Finds peers that are named and not addressed.
@@ -292,11 +294,9 @@ final class Station {
 
   func fail(_ reason: String) {
     note(.error, "fatal", [("reason", .string(reason))])
+    onFailure()
     stop()
-    failure = reason
   }
-
-  private(set) var failure: String?
 
   /// Whom a party that comes later was told of by hand.
   private var contacts: [NodeID] {

@@ -14,6 +14,8 @@ struct FinalityShadow: Sendable {
   /// What was committed there and not final, and since when.
   private var waiting: (size: UInt64, since: UInt64)?
   private var lookedAt: UInt64 = 0
+  /// The parties that were free then, where they were enough.
+  private var free: [NodeID] = []
 
   private static let limit: UInt64 = 1_300_000_000
   private static let round: UInt64 = 1_500_000_000
@@ -23,6 +25,12 @@ struct FinalityShadow: Sendable {
 
   /// Whether it is time to look again.
   func isDue(at time: UInt64) -> Bool { lookedAt + Self.interval <= time }
+
+  /// Whether `parties` are enough, and those of the last look are among them: one that went may have been asked.
+  mutating func isFree(_ parties: [NodeID]) -> Bool {
+    defer { free = parties }
+    return !parties.isEmpty && free.allSatisfy(parties.contains)
+  }
 
   /// Looks at a leader; why it is late, or nil. `isFree` says that no fault touches it, nor enough others.
   mutating func observe(
@@ -73,7 +81,8 @@ extension World {
   func observeFinality(_ host: NodeHost<Suite>, _ view: NodeView) {
     guard isHeldToFinality, view.role == .leader, finality.isDue(at: time) else { return }
     // What a test takes away is a fault as well.
-    let isFree = isIgnored == nil && tamper == nil && isFree(host) && hasEnoughFree(host)
+    let free = isIgnored == nil && tamper == nil && isFree(host) ? freeParties(beside: host) : []
+    let isFree = finality.isFree(free.count >= neededParties ? free : [])
     if isFree { oracles.evaluated(Self.finality) }
     if let objection = finality.observe(
       host.id, life: host.life, isFree: isFree, committed: view.commitSize, final: view.finalSize, at: time)
@@ -83,7 +92,7 @@ extension World {
   }
 
   private func isFree(_ host: NodeHost<Suite>) -> Bool {
-    host.isUp && host.pausedUntil <= time && host.diskFaults.isEmpty && host.diskFree <= time + 100_000_000
+    host.isUp && host.catchesUpUntil <= time && host.diskFaults.isEmpty && host.diskFree <= time + 100_000_000
   }
 
   private func isFree(_ a: NodeHost<Suite>, _ b: NodeHost<Suite>) -> Bool {
@@ -91,12 +100,15 @@ extension World {
       && network.isFaultless(b.id, a.id)
   }
 
-  /// Whether with this leader so many parties are free that they commit and sign, each with each.
-  private func hasEnoughFree(_ leader: NodeHost<Suite>) -> Bool {
-    var free = [leader]
-    for host in hosts where host.id != leader.id && isFree(host) {
+  /// How many parties decide and sign.
+  var neededParties: Int { max(conditions.threshold, hosts.count / 2 + 1) }
+
+  /// Parties that no fault touches, each with each, and with a leader where there is one.
+  func freeParties(beside leader: NodeHost<Suite>?) -> [NodeID] {
+    var free = leader.map { [$0] } ?? []
+    for host in hosts where host.id != leader?.id && isFree(host) {
       if free.allSatisfy({ isFree($0, host) }) { free.append(host) }
     }
-    return free.count >= max(conditions.threshold, hosts.count / 2 + 1)
+    return free.map(\.id)
   }
 }

@@ -72,35 +72,26 @@ extension NodeHost {
 }
 
 extension World {
-  /// Holds a node that leads against what reaches it and what its disk does. Where members change, who is a majority is
-  /// for consensus to say.
+  /// Holds a node that leads against what reaches it, what its disk does, and who its members are.
   func observeLeadership(_ host: NodeHost<Suite>, _ view: NodeView) {
-    guard !operators.haveChangedMembers else {
-      observeMembership(host, leads: view.role == .leader)
-      return
-    }
-    let hearing = hosts.count { $0.id == host.id || canTalk($0.id, host.id) }
+    let leads = view.role == .leader
     let isHung =
       host.diskFaults.contains { $0.fault == .hang }
       && host.disk.pending.contains { write in
         if case .batch(.log, _) = write.write { true } else { false }
       }
-    if view.role == .leader { oracles.evaluated("leaders can lead") }
+    if leads { oracles.evaluated("leaders can lead") }
     if let objection = leadership.observe(
-      host.id, life: host.life, leads: view.role == .leader, isDeaf: hearing < hosts.count / 2 + 1,
-      isHung: isHung, at: time)
+      host.id, life: host.life, leads: leads, isDeaf: leads && isDeaf(host), isHung: isHung,
+      isGone: leads && host.hasLeft, at: time)
     {
       oracles.fail("leaders can lead", objection, at: time)
     }
   }
 
-  private func observeMembership(_ host: NodeHost<Suite>, leads: Bool) {
-    if leads { oracles.evaluated("leaders can lead") }
-    if let objection = leadership.observe(
-      host.id, life: host.life, leads: leads, isDeaf: false, isHung: false, isGone: leads && host.hasLeft,
-      at: time)
-    {
-      oracles.fail("leaders can lead", objection, at: time)
-    }
+  /// Whether no majority of its members, as it knows them, reaches a node.
+  private func isDeaf(_ host: NodeHost<Suite>) -> Bool {
+    guard let configuration = host.node?.configuration else { return false }
+    return configuration.quorum.outcome { $0 == host.id || canTalk($0, host.id) ? true : false } == .lost
   }
 }

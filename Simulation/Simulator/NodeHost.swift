@@ -26,6 +26,8 @@ final class NodeHost<Suite: CipherSuite> {
   private(set) var fatal: String?
   /// Until when the process stands still.
   var pausedUntil: UInt64 = 0
+  /// Until when what came while it stood still may yet be on its way to it.
+  var catchesUpUntil: UInt64 = 0
   /// Its disk's faults.
   var diskFaults: [(item: Int, fault: DiskFault, until: UInt64)] = []
   /// When its disk is free again: writes become durable in order.

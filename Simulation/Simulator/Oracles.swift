@@ -30,7 +30,7 @@ public struct Oracles: Sendable {
     "policy in force",
     "receipts tell what happened", "relaxations take two people", "results are redacted",
     "risky runs are flagged",
-    "secrets stay in their runs", "single execution",
+    "secrets stay in their runs", "single execution", "somebody leads",
     "tenants are charged what was approved", "valid approvals only",
     "verified results agree",
   ]
@@ -204,11 +204,28 @@ public struct Oracles: Sendable {
       fail("only liars are named", "\(id) found evidence against an honest peer: \(what)", at: time)
       return
     }
+    guard let named = Self.named(by: what) else { return }
     evaluated("only liars are named")
-    let words = what.split(whereSeparator: { $0 == " " || $0 == ":" })
-    if words.first == "party", words.count > 1, let named = UInt64(words[1]), !liars.contains(named) {
+    if !liars.contains(named) {
       fail("only liars are named", "\(id) names an honest party: \(what)", at: time)
     }
+  }
+
+  /// Whom evidence names that no other's lie can have made true. What a leader shows, and what a party holds no more, may
+  /// come of what a liar had shown it.
+  private static func named(by what: String) -> UInt64? {
+    let owned = [
+      "party ", "impossibleAcknowledgement", " acknowledged a restriction without",
+      " showed a decline without",
+      " sent a signature over the genesis",
+    ]
+    guard owned.contains(where: { what.hasPrefix($0) || (!$0.hasPrefix("party") && what.contains($0)) })
+    else {
+      return nil
+    }
+    let words = what.split(whereSeparator: { !$0.isLetter && !$0.isNumber })
+    let position = words.firstIndex { $0 == "party" || $0 == "node" }
+    return position.flatMap { $0 + 1 < words.count ? UInt64(words[$0 + 1]) : nil }
   }
 
   /// What a node keeps beside the leaves that became final at it is what the records name.

@@ -34,7 +34,7 @@ struct RestrictionShadow: Sendable {
   /// A party is asked for a share of a note with a lease.
   mutating func asks(_ party: NodeID, _ call: SignCall, from coordinator: NodeID) {
     guard let list = try? RestrictionList(parsing: call.restrictions),
-      let note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self))
+      let note = try? CheckpointNote(parsing: String(decoding: call.text, as: UTF8.self)), note.lease != nil
     else { return }
     let question = SigningQuestion(
       party: party, coordinator: coordinator, term: call.term, round: call.round, session: call.session)

@@ -65,6 +65,7 @@ public final class World<Suite: CipherSuite> {
   public internal(set) var oracles = Oracles()
   var leadership = LeadershipShadow()
   var finality = FinalityShadow()
+  var elections = ElectionShadow()
   let isHeldToFinality: Bool
   var nonces = NonceShadow()
   var restrictions = RestrictionShadow()
@@ -295,6 +296,7 @@ public final class World<Suite: CipherSuite> {
       oracles.observe(host, view, at: time)
       observeLeadership(host, view)
       observeFinality(host, view)
+      observeElections()
     }
     learnKeys(from: host)
     if let reason = host.fatal { stopped(host, reason) }

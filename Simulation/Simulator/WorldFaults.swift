@@ -29,6 +29,7 @@ extension World {
       guard let host = host(node), host.isUp else { return }
       oracles.count(fault: "pause")
       host.pausedUntil = max(host.pausedUntil, time + length)
+      host.catchesUpUntil = max(host.catchesUpUntil, time + length)
     case .disk(let node, let fault, let length):
       host(node)?.diskFaults.append((position, fault, time + length))
       queue.schedule(.end(position), at: time + length)

@@ -9,7 +9,7 @@ enum CampaignCommand {
     let seeds = try options.seeds()
     let suite = try options.suite()
     var state = CampaignState()
-    if let path = options.value("--resume") { try state.read(path) }
+    let isNew = try options.value("--resume").map { try state.read($0, suite: suite) } ?? false
     var next = seeds.lowerBound
     let started = milliseconds()
     var shown: UInt64 = 0
@@ -17,7 +17,11 @@ enum CampaignCommand {
     let total = seeds.upperBound - seeds.lowerBound + 1
     let pool = WorkerPool(jobs: try options.jobs(), arguments: ["--suite", suite.rawValue])
     let file = options.value("--resume").flatMap { fopen($0, "a") }
+    if let path = options.value("--resume"), file == nil {
+      throw UsageError(message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+    }
     defer { if let file { fclose(file) } }
+    if let file, isNew { fputs(CampaignState.heading(suite) + "\n", file) }
     try pool.run(
       next: {
         while next <= seeds.upperBound, state.done.contains(next) { next += 1 }
@@ -77,15 +81,28 @@ struct CampaignState {
     if report.exitCode != 0 { failures.append((seed, report.failure, report.exitCode)) }
   }
 
-  /// Takes up what an earlier campaign wrote down; a file that is not there is an empty one.
-  mutating func read(_ path: String) throws {
-    guard access(path, F_OK) == 0 else { return }
-    for line in try contents(of: path).split(separator: "\n") {
+  /// The first line of what a campaign writes down. Another program's seeds are others: their file is to be another one.
+  static func heading(_ suite: Conditions.Suite) -> String {
+    "seeds of clawsim campaign, suite \(suite.rawValue)"
+  }
+
+  /// Takes up what an earlier campaign of the same suite wrote down. Whether there is none: a file that is not there is an
+  /// empty one.
+  mutating func read(_ path: String, suite: Conditions.Suite) throws -> Bool {
+    guard access(path, F_OK) == 0 else { return true }
+    let lines = try contents(of: path).split(separator: "\n")
+    guard let first = lines.first else { return true }
+    guard first == Self.heading(suite) else {
+      throw UsageError(
+        message: "\(path): expected the line '\(Self.heading(suite))' first, found '\(first.prefix(60))'")
+    }
+    for line in lines.dropFirst() {
       guard let tab = line.firstIndex(of: "\t"), let seed = UInt64(line[..<tab]),
         let report = Report(line: line[line.index(after: tab)...])
       else { throw UsageError(message: "\(path): expected what a campaign wrote, found \(line.prefix(60))") }
       take(seed, report)
     }
+    return false
   }
 
   /// Says how it went; the exit code. A campaign in which an oracle or a fault stayed at zero has not shown what it

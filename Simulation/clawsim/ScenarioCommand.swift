@@ -11,6 +11,7 @@ enum ScenarioCommand {
     guard !options.rest.isEmpty else { throw UsageError(message: "expected a scenario's name, or all") }
     let folder = options.value("--folder") ?? usualFolder
     let known = try library(folder)
+    guard !known.isEmpty else { throw UsageError(message: "\(folder) has no file NAME.scenario") }
     let chosen: [(path: String, scenario: Scenario)]
     if options.rest == ["all"] {
       chosen = known

@@ -116,6 +116,9 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
   /// Whether nothing more can be begun for now, as `stuck` has said.
   public var isStuck: Bool { lastStuck != nil }
 
+  /// Whether it is stuck, and some party will not sign this message: another message may be signed sooner.
+  public var isStuckByUnwilling: Bool { isStuck && parties.contains { $0.standing == .declined } }
+
   /// The parties whose share is awaited, ascending: whom the caller's timer is for.
   public var pending: [Identifier] {
     parties.filter { if case .pending = $0.standing { true } else { false } }.map { $0.identifier }

@@ -66,6 +66,9 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
   /// Whether it waits for commitments, or for parties to become free.
   var lacksCommitments: Bool { coordinator.isStuck }
 
+  /// Whether it waits in vain for what another round may have at once.
+  var isHopeless: Bool { coordinator.isStuckByUnwilling }
+
   /// Whether others than `party` are to answer first.
   func awaitsOthers(than party: PartyIdentifier) -> Bool { coordinator.awaitsOthers(than: party) }
 
@@ -121,6 +124,8 @@ extension GovernanceNode {
   static var shareDeadline: Nanoseconds { .milliseconds(150) }
   /// A round that has not ended after this long is given up for a new one.
   static var roundDeadline: Nanoseconds { .milliseconds(1500) }
+  /// And one in which some will not sign, and the others are late, after this long: the next asks for something else.
+  static var hopelessDeadline: Nanoseconds { .milliseconds(600) }
   /// How often a party's nonces may be spent in one round.
   static var maximumSpent: Int { 3 }
   /// A lease is renewed at a third of its life.
@@ -149,6 +154,11 @@ extension GovernanceNode {
       by: epoch.threshold, of: epoch.parties, term: raft.currentTerm, ledger: raft.log)
     #endif
     let size = max(min(acknowledged, raft.commitIndex.rawValue, turn ?? .max), finality.size)
+    // What this party has signed is in its log, and others signed it too: they would decline a smaller size, and a moment later
+    // it is acknowledged again.
+    guard size >= signer.lock.size || raft.log.rootHash(ofSize: signer.lock.size) != signer.lock.root else {
+      return
+    }
     let isLeaseDue = executors.isLeaseDue(at: now.monotonic, interval: Self.leaseInterval)
     let mayRetryConsent =
       !finality.unconsented.isEmpty && finality.lastRetry + .milliseconds(500) <= now.monotonic
@@ -365,7 +375,8 @@ extension GovernanceNode {
     using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
     guard var current = round else { return }
-    guard current.startedAt + Self.roundDeadline > now.monotonic else {
+    let deadline = current.isHopeless ? Self.hopelessDeadline : Self.roundDeadline
+    guard current.startedAt + deadline > now.monotonic else {
       for leaf in current.declinedLeaves { finality.decline(leaf, at: now.monotonic) }
       round = nil
       return

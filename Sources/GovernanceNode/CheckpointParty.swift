@@ -344,7 +344,10 @@ extension GovernanceNode {
     do {
       try book.add(commitments, from: party)
     } catch {
-      effects.notices.append(.warning("commitments of \(sender): \(error)"))
+      // One that comes twice, or after a later one, as over another connection, is no fault.
+      if error != .culprits([Culprit(party, .repeatedCommitment)]) {
+        effects.notices.append(.warning("commitments of \(sender): \(error)"))
+      }
       return
     }
     if var round {

@@ -39,6 +39,11 @@ extension GovernanceNode {
     return peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
   }
 
+  /// Whether a leader that is no member any more asks this node to take its place (dissertation §4.2.2).
+  func isLastWord(_ message: PeerMessage, of sender: NodeID) -> Bool {
+    message.timeoutNow != nil && raft.leader == sender
+  }
+
   /// The key with which a party signs by itself, also one that is only about to be a party, or that is one until the
   /// record of the new key is final.
   func partyKey(of node: NodeID) -> PublicKey? {

@@ -24,7 +24,7 @@ extension GovernanceNode {
     _ message: PeerMessage, from sender: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard isKnown(sender) else { return }
+    guard isKnown(sender) || isLastWord(message, of: sender) else { return }
     switch message {
     case .voteCall, .voteAnswer, .appendCall, .appendAnswer, .timeoutNow, .readCall, .readAnswer:
       onRaftMessage(message, from: sender, using: &random, into: &effects)

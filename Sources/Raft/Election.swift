@@ -166,14 +166,20 @@ extension RaftInstance {
   /// ignores requests for votes: who cannot hear the leader must not depose it (Raft §6). It lets go of a
   /// leader that it distrusts, and of one that hands over to this very candidate.
   private func isLoyal(to request: VoteRequest, from candidate: NodeID, at now: Instant) -> Bool {
-    if request.isTransfer, candidate == (role == .leader ? transferee : following.transferee) { return false }
+    if request.isTransfer, isTransferee(candidate) { return false }
     return isLed(at: now)
   }
 
-  /// Whether this node leads, or heard from a leader that it trusts within the least election timeout.
+  /// Whether the leader, which may be this node, hands over to this one.
+  func isTransferee(_ node: NodeID) -> Bool {
+    node == (role == .leader ? transferee : following.transferee)
+  }
+
+  /// Whether this node leads, or heard from a leader that it trusts within the least election timeout. One that the
+  /// configuration is without is on its way out, and need not be waited for (dissertation §4.2.2).
   func isLed(at now: Instant) -> Bool {
     if role == .leader { return true }
-    guard let leaderContact, !distrustsLeader else { return false }
+    guard let leaderContact, !distrustsLeader, leader.map(configuration.isVoter) ?? true else { return false }
     #if SIMULATION
     if Mutant.leaseAboveTimeout.isActive { return true }
     #endif

@@ -217,12 +217,18 @@ extension RaftInstance {
 
   /// A higher term makes any server a follower of that term (Raft §5.1). False where the term is so far
   /// off that this message brought the node only part of the way, and where the sender has too often raised
-  /// the term of nodes that a live leader leads.
+  /// the term of nodes that a live leader leads. Whom that leader has asked to stand raises it by its leave.
   mutating func catchUp(
     to term: Term, from sender: NodeID, leader: NodeID?, at now: Instant, into effects: inout Effects
   ) -> Bool {
     guard term > currentTerm else { return true }
-    if isLed(at: now), !credits.spend(sender, at: now, settings) { return false }
+    #if SIMULATION
+    let isAsked =
+      isTransferee(sender) && term == currentTerm.next && !Mutant.handoverCounted.isActive
+    #else
+    let isAsked = isTransferee(sender) && term == currentTerm.next
+    #endif
+    if isLed(at: now), !isAsked, !credits.spend(sender, at: now, settings) { return false }
     let reach = Term(rawValue: currentTerm.rawValue + Term.longestAdvance)
     #if SIMULATION
     if Mutant.termBumpedWhileLeading.isActive, role == .leader, term <= reach {

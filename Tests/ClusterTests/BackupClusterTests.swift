@@ -25,6 +25,12 @@ struct BackupClusterTests {
       try Programs.run("/usr/bin/python3", ["Docs/Protocol/verify.py", backup + "/ledger.export"]).code == 0)
     #expect(try secrets(in: backup, of: cluster) == [])
     #expect(try cluster.claw(["backup", backup + "2"], as: "agents/agent-1").code == 3)
+    // What is there and no backup of this cluster is not replaced.
+    try FileManager.default.createDirectory(atPath: backup + "3", withIntermediateDirectories: false)
+    try "precious".write(toFile: backup + "3/ledger.export", atomically: true, encoding: .utf8)
+    let foreign = try cluster.claw(["backup", backup + "3"], as: "auditors/auditor-1")
+    #expect(foreign.code == 7 && foreign.output.contains("is not replaced"), "\(foreign.output)")
+    #expect(try String(contentsOfFile: backup + "3/ledger.export", encoding: .utf8) == "precious")
 
     // The party's host burns down.
     cluster.kill(node: 2)

@@ -201,6 +201,30 @@ struct MembershipTests {
     #expect(solo.voteRequests().isEmpty && solo.raft.role == .follower)
   }
 
+  @Test("§4.2.2: a leader that the configuration is without is not waited for, and is no reason not to vote")
+  func removedLeaderIsNobody() {
+    func votes(_ configuration: Configuration) -> Bool {
+      var log = MemoryLog.withConfigurations
+      log.append([Entry(term: 1, index: 1, payload: configuration.payload)])
+      var solo = Solo(id: 3, term: 1, log: log, commit: 1)
+      let point = log.point(at: 1)
+      solo.receive(
+        from: 1,
+        .appendRequest(
+          AppendRequest(
+            term: 1, previousIndex: 1, previousTerm: 1, previousRoot: point.root, entries: [],
+            leaderCommit: 1,
+            round: 1)))
+      solo.receive(
+        from: 2,
+        .voteRequest(VoteRequest(term: 2, lastIndex: 1, lastTerm: 1, preVote: false, isTransfer: true)))
+      solo.persistAll()
+      return solo.raft.votedFor == 2
+    }
+    #expect(!votes(Configuration(voters: [1, 2, 3])))
+    #expect(votes(Configuration(voters: [2, 3])))
+  }
+
   @Test("bug 21: a removed node campaigns, or is spoken to for ever")
   func removedNode() {
     var solo = leader()

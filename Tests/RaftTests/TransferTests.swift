@@ -90,6 +90,41 @@ struct TransferTests {
     #expect(!granted(naming: nil) && !granted(naming: 1))
   }
 
+  @Test(
+    "who is asked to stand raises the term by the leader's leave, as often as it is asked, and by one at a time"
+  )
+  func again() {
+    var solo = Solo()
+    let root = MemoryLog().point(at: 0).root
+    func leads(_ leader: NodeID, _ term: Term, naming transferee: NodeID?) {
+      solo.receive(
+        from: leader,
+        .appendRequest(
+          AppendRequest(
+            term: term, previousIndex: 0, previousTerm: 0, previousRoot: root, entries: [], leaderCommit: 0,
+            round: 1, transferee: transferee)))
+      solo.persistAll()
+    }
+    func stands(_ candidate: NodeID, _ term: Term) -> Bool {
+      solo.receive(
+        from: candidate,
+        .voteRequest(VoteRequest(term: term, lastIndex: 0, lastTerm: 0, preVote: false, isTransfer: true)))
+      solo.persistAll()
+      return solo.raft.currentTerm == term && solo.raft.votedFor == candidate
+    }
+    // No time passes: 2 and 3 hand over to each other.
+    for term: UInt64 in 1...6 {
+      let (leader, other): (NodeID, NodeID) = term % 2 == 1 ? (2, 3) : (3, 2)
+      leads(leader, Term(rawValue: term), naming: other)
+      #expect(stands(other, Term(rawValue: term + 1)), "term \(term + 1)")
+    }
+    leads(3, 7, naming: 2)
+    #expect(stands(2, 9), "two at a time is counted: the first time it may")
+    leads(2, 9, naming: 3)
+    leads(3, 10, naming: 2)
+    #expect(!stands(2, 12), "and the next it may not")
+  }
+
   @Test("in a cluster: leadership moves while no time passes, and nothing is lost")
   func cluster() {
     var cluster = Cluster()

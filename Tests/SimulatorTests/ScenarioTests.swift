@@ -8,6 +8,28 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
 
 /// The scenario language, and the scenarios that are written in it.
 struct ScenarioTests {
+  @Test("a node that there is not is an error, unless parties may come; and one file has one name")
+  func nodes() {
+    func error(_ lines: String) -> String? {
+      do throws(ScenarioError) {
+        _ = try ScenarioParser.parse("scenario x\nwhy y\n" + lines, file: "f")
+        return nil
+      } catch {
+        return "\(error)"
+      }
+    }
+    #expect(
+      error("at 1 s crash 6 after 1 writes restart after 1 s")
+        == "f:3:14: expected a node from 1 to 5, found '6'")
+    #expect(
+      error("at 1 s cut {1} - {2,9} for 1 s\nnodes 7 threshold 5")
+        == "f:3:21: expected a node from 1 to 7, found '9'")
+    #expect(error("nodes 3 threshold 2\nleft 4 deaf") == "f:4:6: expected a node from 1 to 3, found '4'")
+    #expect(error("at 1 s agent 1 proposes echo 1 at 6") == "f:3:35: expected a node from 1 to 5, found '6'")
+    #expect(error("at 1 s members 7\nat 9 s isolate 6 for 1 s") == nil)
+    #expect(error("scenario z") == "f:3:1: expected one line 'scenario NAME', found 'scenario'")
+  }
+
   private func error(_ text: String) -> ScenarioError? {
     do {
       _ = try ScenarioParser.parse(text, file: "f")

@@ -11,7 +11,7 @@ extension ScenarioLine {
       guard groups.count > 1 else { throw error("'|' and another group") }
       return .partition(groups, length: try length())
     case "isolate":
-      let node = try number("a node's number", in: 1...99)
+      let node = try node()
       return .cut(from: [node], to: [], isBothWays: true, length: try length())
     case "cut":
       let from = try nodes()
@@ -27,10 +27,10 @@ extension ScenarioLine {
       return .link(from: from, to: to, fault, of: kind, length: try length())
     case "crash": return try crash()
     case "pause":
-      let node = try number("a node's number", in: 1...99)
+      let node = try node()
       return .pause(node, length: try length())
     case "disk":
-      let node = try number("a node's number", in: 1...99)
+      let node = try node()
       return .disk(node, try diskFault(), length: try length())
     case "flip":
       try expect("bit")
@@ -38,11 +38,11 @@ extension ScenarioLine {
       try expect("of", "entry")
       let entry = try number("an entry's leaf index")
       try expect("on")
-      return .flip(try number("a node's number", in: 1...99), entry: entry, bit: bit)
+      return .flip(try node(), entry: entry, bit: bit)
     case "clock":
-      let node = try number("a node's number", in: 1...99)
+      let node = try node()
       return .clock(node, try clockFault())
-    case "stand": return .stand(try number("a node's number", in: 1...99))
+    case "stand": return .stand(try node())
     case "lie":
       let party = try number("a party's number", in: 1...99)
       let lie = try choice("a lie", Lie.allCases.map { ($0.rawValue, $0) })
@@ -62,9 +62,9 @@ extension ScenarioLine {
       return .sleep(hours: hours)
     case "transfer":
       try expect("to")
-      return .transfer(to: try number("a node's number", in: 1...99))
+      return .transfer(to: try node())
     case "program":
-      let node = try number("a node's number", in: 1...99)
+      let node = try node()
       try expect("semantics")
       return .program(node, semantics: try semantics())
     case "activate":
@@ -80,7 +80,7 @@ extension ScenarioLine {
     case "policy": return .policy(try number("a bundle's number", in: 1...1_000_000))
     case "snapshot":
       try expect("to")
-      return .snapshot(to: try number("a node's number", in: 1...99))
+      return .snapshot(to: try node())
     case "party":
       let party = try number("a party's number", in: 1...99)
       try expect("vetoes")
@@ -105,7 +105,7 @@ extension ScenarioLine {
   }
 
   mutating func condition() throws(ScenarioError) -> Condition {
-    let node = try number("a node's number", in: 1...99)
+    let node = try node()
     let states = ["leads", "joint", "voters", "holds", "commits", "finalizes"]
     let state = try choice("a state", states.map { ($0, $0) })
     switch state {
@@ -135,7 +135,7 @@ extension ScenarioLine {
   }
 
   private mutating func crash() throws(ScenarioError) -> Act {
-    let node = try number("a node's number", in: 1...99)
+    let node = try node()
     var kept: UInt64 = 0
     if takes("before") {
       try expect("fsync")
@@ -286,6 +286,6 @@ extension ScenarioLine {
       act = .flood(try self.number("how many", in: 1...64), request: request)
     }
     try expect("at")
-    return .agent(number, act, at: try self.number("a node's number", in: 1...99))
+    return .agent(number, act, at: try node())
   }
 }

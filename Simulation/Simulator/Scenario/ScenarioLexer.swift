@@ -27,6 +27,8 @@ struct ScenarioLine {
   private let source: String
   private let words: [Word]
   private var position = 0
+  /// The highest number of a node so far, and where it stands.
+  private var highestNode: (number: UInt64, position: Int)?
 
   /// The longest line that is read, in characters.
   static let longest = 4_096
@@ -164,16 +166,32 @@ struct ScenarioLine {
     return whole * 10_000 + rest
   }
 
+  /// A node's number; whether there is such a node is known when all lines are read.
+  mutating func node(_ what: String = "a node's number") throws(ScenarioError) -> UInt64 {
+    let here = self
+    let node = try number(what, in: 1...99)
+    if node > highestNode?.number ?? 0 { highestNode = (node, here.position) }
+    return node
+  }
+
+  /// What is wrong where the cluster has only so many nodes; nil where nothing is.
+  func missingNode(of count: Int) -> ScenarioError? {
+    guard let highestNode, highestNode.number > UInt64(count) else { return nil }
+    var line = self
+    line.position = highestNode.position
+    return line.error("a node from 1 to \(count)")
+  }
+
   /// `{1,2}`, one number, or `all`, which is the empty list.
   mutating func nodes() throws(ScenarioError) -> [UInt64] {
     if takes("all") { return [] }
     if takes("{") {
       var out: [UInt64] = []
-      repeat { out.append(try number("a node's number", in: 1...99)) } while takes(",")
+      repeat { out.append(try node()) } while takes(",")
       try expect("}")
       return out
     }
-    return [try number("a node's number, a list such as '{1,2}', or 'all'", in: 1...99)]
+    return [try node("a node's number, a list such as '{1,2}', or 'all'")]
   }
 
   /// Everything that is left, as it was written.

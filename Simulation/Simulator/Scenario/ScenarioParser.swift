@@ -10,6 +10,8 @@ public struct ScenarioParser {
   private var conditions = Conditions(seed: 1)
   private var items: [Schedule.Item] = []
   private var expectations: [Expectation] = []
+  /// Lines that name nodes.
+  private var naming: [ScenarioLine] = []
 
   /// The most lines of one file.
   public static let mostLines = 20_000
@@ -27,6 +29,7 @@ public struct ScenarioParser {
       if words.isBlank { continue }
       try parser.take(&words)
       try words.end()
+      parser.naming.append(words)
     }
     return try parser.finish(lines: lines.count)
   }
@@ -36,6 +39,16 @@ public struct ScenarioParser {
   private func finish(lines: Int) throws(ScenarioError) -> Scenario {
     func missing(_ what: String) -> ScenarioError {
       ScenarioError(file: file, line: lines, column: 1, expected: what, found: "")
+    }
+    // Who comes later has a number above those of the beginning.
+    let admits = items.contains { item in
+      switch item.act {
+      case .members, .replace, .backup: true
+      default: false
+      }
+    }
+    if !admits, let error = naming.lazy.compactMap({ $0.missingNode(of: conditions.nodes) }).first {
+      throw error
     }
     guard let name else { throw missing("a line 'scenario NAME'") }
     guard !why.isEmpty else { throw missing("a line 'why TEXT'") }
@@ -47,7 +60,9 @@ public struct ScenarioParser {
   private mutating func take(_ line: inout ScenarioLine) throws(ScenarioError) {
     let start = line
     switch try line.word("a line's first word") {
-    case "scenario": name = try line.word("a name")
+    case "scenario":
+      guard name == nil else { throw start.error("one line 'scenario NAME'") }
+      name = try line.word("a name")
     case "why": why.append(try line.rest("a reason"))
     case "red":
       try line.expect("with")
@@ -116,7 +131,7 @@ public struct ScenarioParser {
     case "fsync": conditions.syncDelay = try line.duration()
     case "journal": conditions.journalDelay = try line.duration()
     default:
-      let node = try line.number("a node's number", in: 1...99)
+      let node = try line.node()
       let fault = try line.choice(
         "how it is left", Conditions.Left.Fault.allCases.map { ($0.rawValue, $0) })
       conditions.left = Conditions.Left(node: node, fault)
