@@ -304,7 +304,7 @@ extension Oracles {
     let isTrue =
       switch receipt.status {
       case .succeeded: start?.succeeded == true
-      case .failed: start?.ending != nil
+      case .failed: start?.ending != nil && start?.succeeded == false
       case .refused: start == nil
       case .aborted: start == nil || start?.ending != nil
       case .unknown: true

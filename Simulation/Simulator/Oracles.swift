@@ -232,7 +232,6 @@ public struct Oracles: Sendable {
   private mutating func checkAttachments<Suite>(
     _ host: NodeHost<Suite>, from first: UInt64, to size: UInt64, at time: UInt64
   ) {
-    guard first > 0 else { return }
     for index in first..<size {
       evaluated("attachments belong to their leaves")
       guard let fault = host.node?.attachmentFault(at: LeafIndex(index)) else { continue }

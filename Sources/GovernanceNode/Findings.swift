@@ -46,6 +46,8 @@ public struct FindingReader: Sendable {
   static let clockTolerance = Interval.seconds(1)
   static let noteAge = 30_000
   static let lag: UInt64 = 1000
+  /// A disk that has less left is as good as full.
+  static let leastFree: UInt64 = 256 << 20
   static let horizon = Interval.seconds(30 * 86_400)
   /// How long nodes have for an erasure before it is said who has not carried it out.
   static let erasureTime = Interval.seconds(60)
@@ -150,7 +152,11 @@ public struct FindingReader: Sendable {
       )
     }
     expires("certificate", name, host?["certificate_ends"]?.string.flatMap(Timestamp.init(text:)))
-    if let full = host?["disk_full"]?.string.flatMap(Timestamp.init(text:)),
+    if let free = host?["disk_free"]?.string.flatMap(UInt64.init), free < Self.leastFree {
+      add(
+        1, "disk", name,
+        "\(name)'s disk has \(free >> 20) MiB left: the node stops at the first write that fails")
+    } else if let full = host?["disk_full"]?.string.flatMap(Timestamp.init(text:)),
       full <= now.advanced(by: Self.horizon)
     {
       add(2, "disk", name, "\(name)'s disk is full at \(full.text) if it goes on like this")

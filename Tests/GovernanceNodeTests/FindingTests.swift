@@ -70,6 +70,10 @@ struct FindingTests {
         "host", ["disk_full": time(30 * 86_400_000)], "2 disk n1", ["disk_full": time(30 * 86_400_000 + 1)]
       ),
       (
+        "host", ["disk_free": "268435455", "disk_full": time(30 * 86_400_000)], "1 disk n1",
+        ["disk_free": "268435456"]
+      ),
+      (
         "host", ["certificate_ends": time(30 * 86_400_000)], "3 certificate_expires n1",
         ["certificate_ends": time(30 * 86_400_000 + 1)]
       ), ("host", ["certificate_ends": time(0)], "2 certificate_expires n1", [:]),
