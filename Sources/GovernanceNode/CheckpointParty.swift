@@ -38,13 +38,19 @@ extension GovernanceNode {
     _ call: SignCall, from coordinator: NodeID, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
-    guard call.term == raft.currentTerm.rawValue, raft.leader == coordinator else { return }
+    guard call.term == raft.currentTerm.rawValue, leads(coordinator) else { return }
     // Restrictions that the coordinator proves bind this party as if an operator had shown them.
     for proof in call.proofs {
       bind(statement: proof.statement, attachment: proof.attachment, into: &effects)
     }
     waitingCall = WaitingCall(call: call, coordinator: coordinator, since: now.monotonic)
     retryWaitingCall(using: &random, into: &effects)
+  }
+
+  /// Whether a node leads this term, also while this one asks around whether it might itself: a question that met it then
+  /// would be lost, and comes once in a round.
+  private func leads(_ node: NodeID) -> Bool {
+    raft.leader == node || (raft.leader == nil && lastLed.map { $0 == (raft.currentTerm, node) } ?? false)
   }
 
   /// Judges the waiting call again, now that something has changed.
