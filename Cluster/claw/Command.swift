@@ -15,15 +15,16 @@ enum ExitCode: Int32 {
   case unreachable = 6
   /// Failed, aborted, withdrawn, or nobody can say.
   case failed = 7
-  /// Handed in, and not known to hold: fewer nodes than sign say that a restriction binds, or an act was not final in time.
+  /// Handed in, and not known to hold: fewer nodes than sign say that a restriction binds, an act was not final in
+  /// time, or a request was not answered.
   case unconfirmed = 8
 
   static let help = """
     exit codes: 0 ok, completed; 1 a fault that the message names; 2 usage; 3 denied;
                 4 pending, not decided yet; 5 not found; 6 no node could be reached;
                 7 failed, aborted, withdrawn or unknown; 8 handed in, and not confirmed:
-                fewer nodes than sign say that a restriction binds, or an operators' act
-                was not final in time
+                fewer nodes than sign say that a restriction binds, an operators' act
+                was not final in time, or a request was not answered
     """
 }
 
