@@ -241,9 +241,10 @@ enum ProposalCommands {
         }
         break
       } catch let failure as Failure
-        where (failure.code == .unreachable || failure.status?.code == .aborted) && last != nil && breaks < 20
+        where (failure.code == .unreachable || failure.status?.code == .aborted) && !failure.isOverdue
+        && last != nil && breaks < 20
       {
-        // A watch begins with where things stand: any node may go on with it.
+        // A watch begins with where things stand: any node may go on with it. Not where --timeout has ended it.
         breaks += 1
         Environment.pause(milliseconds: 500)
       }
