@@ -17,6 +17,8 @@ struct LabelModel: Sendable {
   private var readings: [UInt64: [String]] = [:]
   /// The proposals of approving leaves, and whether those let text from outside in.
   private var approvals: [UInt64: (proposal: UInt64, reachesOut: Bool)] = [:]
+  /// The labels that a proposal's inputs had when they were erased.
+  private var erased: [UInt64: [String]] = [:]
   /// Whose canaries a content holds.
   private var origins: [Digest: [String]] = [:]
   /// Whether something is new since the last comparison.
@@ -42,6 +44,10 @@ struct LabelModel: Sendable {
     case .incident(let act):
       // An erased tenant has no files any more; what it puts afterwards begins anew.
       guard act.content.kind == .erase, case .tenant(let tenant) = act.content.target else { return }
+      for (index, proposal) in proposals
+      where proposal.tenantID == tenant || proposal.crossing?.tenantID == tenant {
+        erased[index, default: []] += proposal.inputs.flatMap { labels(of: $0, for: proposal) }
+      }
       artifacts.removeAll { $0.place.tenant == tenant }
     case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot,
       .derivedIncident, .members, .derivedMembers, .key, .recovery:
@@ -56,14 +62,8 @@ struct LabelModel: Sendable {
     {
       if asked.reachesOut { labels.append("untrusted") }
       if let crossing = proposal.crossing { labels += [crossing.tenantID, "untrusted"] }
-      for digest in proposal.inputs {
-        let input = Place(tenant: proposal.tenantID, workspace: proposal.workspaceID, digest: digest)
-        let foreign = proposal.crossing.map {
-          Place(tenant: $0.tenantID, workspace: $0.workspaceID, digest: digest)
-        }
-        let known = artifacts.first { $0.place == input } ?? artifacts.first { $0.place == foreign }
-        labels += known?.labels ?? []
-      }
+      for digest in proposal.inputs { labels += self.labels(of: digest, for: proposal) }
+      labels += erased[asked.proposal] ?? []
     }
     isChanged = true
     let place = Place(tenant: note.tenantID, workspace: note.workspaceID, digest: note.digest)
@@ -72,6 +72,15 @@ struct LabelModel: Sendable {
       return
     }
     artifacts[position].labels = Self.sorted(artifacts[position].labels + labels)
+  }
+
+  /// What an input is marked with now; nothing where there is none.
+  private func labels(of digest: Digest, for proposal: Proposal) -> [String] {
+    let own = Place(tenant: proposal.tenantID, workspace: proposal.workspaceID, digest: digest)
+    let foreign = proposal.crossing.map {
+      Place(tenant: $0.tenantID, workspace: $0.workspaceID, digest: digest)
+    }
+    return (artifacts.first { $0.place == own } ?? artifacts.first { $0.place == foreign })?.labels ?? []
   }
 
   private static func sorted(_ labels: [String]) -> [String] {

@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// That what a tenant had before a leaf is erased.
 public struct ErasureCell: Equatable, Sendable, JSONWritable {
   var tenantID: String
@@ -47,12 +51,35 @@ extension ShieldState {
   mutating func erase(_ act: IncidentAct, contentHash: Digest, at index: LeafIndex) {
     guard case .tenant(let tenant) = act.target else { return }
     restrict(act.target, because: "erase \(act.incidentID)", cause: index)
+    rememberLabels(of: tenant)
     forgetArtifacts(of: tenant)
     setErasure(ErasureCell(tenantID: tenant, leaf: index))
     addAct(
       ActCell(
         type: .incident, actID: act.incidentID, contentHash: contentHash, leaf: index,
         validUntil: act.validUntil))
+  }
+
+  /// A run that has read the tenant's files may end after they are gone, and its result comes from them still: every
+  /// approval that reads one keeps the labels that they have now (Docs/Decisions/033-erased-inputs.md).
+  private mutating func rememberLabels(of tenant: String) {
+    guard semantics >= Semantics.erasedInputs else { return }
+    #if SIMULATION
+    if Mutant.erasureWashesLabels.isActive { return }
+    #endif
+    var readers: [LeafIndex] = []
+    indexes.decisions.forEach { _, proposal in
+      readers.append(proposal)
+      return true
+    }
+    for reader in readers {
+      guard let old = proposal(reader), old.grant != nil, !old.content.inputs.isEmpty,
+        old.content.tenantID == tenant || old.content.crossing?.tenantID == tenant
+      else { continue }
+      var cell = old
+      cell.erasedLabels = originLabels(old)
+      if cell.erasedLabels != old.erasedLabels { change(old, to: cell) }
+    }
   }
 
   private mutating func forgetArtifacts(of tenant: String) {

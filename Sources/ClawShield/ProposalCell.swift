@@ -88,6 +88,8 @@ public struct ProposalCell: Equatable, Sendable {
   var mayDiffer: [String] = []
   /// Where its result comes from, beyond its tenant, its agent and its executor; ascending (INV-013).
   var resultLabels: [String] = []
+  /// The labels of what it reads as they were when that was erased; ascending. Its result may still come.
+  var erasedLabels: [String] = []
   /// Where several executors run it: how far they are.
   var verification: Verification?
   /// When nothing more was expected to happen to it.
@@ -199,13 +201,8 @@ extension ProposalCell: JSONWritable {
           return names.isEmpty || names.count != values.count ? nil : names
         }
       } ?? []
-    resultLabels =
-      try fields.optionalValue("result_labels", "labels") { json in
-        json.array.flatMap { values in
-          let labels = values.compactMap(\.string)
-          return labels.isEmpty || labels.count != values.count ? nil : labels
-        }
-      } ?? []
+    resultLabels = try Self.labels("result_labels", from: &fields)
+    erasedLabels = try Self.labels("erased_labels", from: &fields)
     verification = try fields.optionalNested("verification") { (inner) throws(RecordError) in
       try Verification(from: &inner)
     }
@@ -214,6 +211,16 @@ extension ProposalCell: JSONWritable {
       try fields.optionalValue("results", "1 to \(Self.maximumRelated)") { json in
         json.integer.flatMap { (1...Self.maximumRelated).contains($0) ? $0 : nil }
       } ?? 0
+  }
+
+  /// Labels that are left out where there are none.
+  private static func labels(_ name: String, from fields: inout Fields) throws(RecordError) -> [String] {
+    try fields.optionalValue(name, "labels") { json in
+      json.array.flatMap { values in
+        let labels = values.compactMap(\.string)
+        return labels.isEmpty || labels.count != values.count ? nil : labels
+      }
+    } ?? []
   }
 
   /// As canonical JSON has them.
@@ -256,6 +263,7 @@ extension ProposalCell: JSONWritable {
       ), ("preview_hash", previewHash.map(JSON.digest)), ("previewed", previewed?.json),
       ("may_differ", mayDiffer.isEmpty ? nil : .texts(mayDiffer)),
       ("result_labels", resultLabels.isEmpty ? nil : .texts(resultLabels)),
+      ("erased_labels", erasedLabels.isEmpty ? nil : .texts(erasedLabels)),
       ("verification", verification?.json), ("settled_at", settledAt.map(JSON.time)),
       ("results", results > 0 ? .integer(results) : nil),
     ])

@@ -7,9 +7,11 @@ extension ShieldState {
   /// Most tainted results of one trace, or of one agent, that are looked at; more are taken for outside text.
   private static var taintsLookedAt: Int { 256 }
 
-  /// What goes into a run's result by its inputs as they are now, and by what it may reach; ascending.
+  /// What goes into a run's result by its inputs as they are now, by those that were erased since, and by what it may
+  /// reach; ascending.
   func originLabels(_ cell: ProposalCell) -> [String] {
-    let labels = Labels.joined(inputLabels(cell.content), lostLabels(cell.content))
+    let present = Labels.joined(inputLabels(cell.content), lostLabels(cell.content))
+    let labels = Labels.joined(present, cell.erasedLabels)
     guard semantics >= Semantics.people, cell.grant?.reachesOut == true else { return labels }
     return Labels.joined(labels, [Floor.untrusted])
   }

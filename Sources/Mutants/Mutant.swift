@@ -116,6 +116,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case droppedContentKept = "without-dropped-removal"
   case commitmentsOnRequest = "without-unasked-commitments"
   case handoverCounted = "without-handover-leave"
+  case erasureWashesLabels = "without-erased-labels"
   case oneExecutorAgrees = "without-distinct-executors"
 
   /// The one that is active; nil for none. Set between runs, never during one.

@@ -13,7 +13,7 @@ import Crypto
 /// | 4 | certificates can be refused when others have taken their place; a kill, quarantine or revocation that a party has taken in time comes into the log however late; a constitution's version comes back with the contents that it had; a bundle with a call that can have no value, for the kinds of its variables, rules and functions, is refused |
 public enum Semantics {
   /// The newest that this program applies.
-  public static let newest = 4
+  public static let newest = 5
   /// Since when an approval's results are counted.
   public static let countedResults = 2
   /// Since when people sign, confirm and are counted as Decision 015 says.
@@ -34,6 +34,8 @@ public enum Semantics {
   public static let keptConstitutions = 4
   /// Since when a bundle is refused for the kinds of its variables, rules and functions.
   public static let inferredKinds = 4
+  /// Since when an approval remembers the labels of what it reads over an erasure of that (Decision 033).
+  public static let erasedInputs = 5
   /// Since when a bundle may have Rego.
   public static let rego = 3
 }

@@ -191,6 +191,23 @@ struct CrossingTests {
     #expect(try world.view(waiting).status == .denied)
   }
 
+  @Test("an erasure of either tenant stops it, and what comes of it all the same has the labels of what was erased")
+  func erased() throws {
+    for tenant in ["acme", "rival"] {
+      var world = try world()
+      try world.append(world.artifact("ours", of: Governed.otherAgent).0)
+      let approval = try agreed(&world, inputs: ["theirs", "ours"])
+      let (body, attachment) = world.incident(.erase, .tenant(tenant), id: "e", by: ["pat", "quin"])
+      #expect(try world.append(body, attachment) == .effective)
+      #expect(!world.state.isLiveApproval(at: approval, time: world.now))
+      try world.append(world.result("a result", of: approval).0)
+      let result = try #require(world.state.artifact(tenant: "acme", digest: SHA256.hash("a result")))
+      // An erasure of one takes the files of that one.
+      let erased = tenant == "acme" ? Governed.otherAgent.path : Governed.foreignAgent.path
+      #expect(result.labels.contains(erased), "\(tenant): \(result.labels)")
+    }
+  }
+
   @Test("high impact asks for the rule's people too, and one person may answer for both")
   func alsoRules() throws {
     var world = try world()

@@ -96,4 +96,40 @@ struct ErasureTests {
     #expect(try put(&world) == .effective)
     #expect(world.state.artifact(tenant: "acme", digest: digest)?.leaf == world.last)
   }
+
+  /// A run has read a file that is outside text; its tenant is erased, the run's executor puts the result and tells of it
+  /// without a word of that. The labels of the file and of the receipt's result.
+  private func lateResult(
+    semantics: Int = Semantics.newest, afterwards: (inout Governed) throws -> Void = { _ in }
+  ) throws -> (file: [String], receipt: [String]?) {
+    var world = try Governed(semantics: semantics)
+    try world.append(world.artifact("a file", of: Governed.agent, labels: ["untrusted"]).0)
+    let approval = try world.approved(inputs: [SHA256.hash("a file")])
+    let index = try #require(world.state.proposalView(decision: approval)).index
+    #expect(try erase(&world) == .effective)
+    try afterwards(&world)
+    world.state = try world.restored()
+    let (body, attachment) = world.result("a result", of: approval)
+    #expect(try world.append(body, attachment) == .effective)
+    let (receipt, evidence) = try world.receipt(for: approval) { $0.inputs = [SHA256.hash("a file")] }
+    #expect(try world.append(receipt, evidence) == .effective)
+    let file = try #require(world.state.artifact(tenant: "acme", digest: SHA256.hash("a result")))
+    #expect(try world.restored().stateRoot == world.state.stateRoot)
+    return (file.labels, world.state.resultLabels(of: index))
+  }
+
+  @Test("what comes of a run that read what was erased meanwhile has the labels of that")
+  func lateResults() throws {
+    let late = try lateResult()
+    #expect(late.file.contains("untrusted") && late.receipt?.contains("untrusted") == true)
+    // It is what the file was that counts, and not what is put again under its name, nor what a second erasure finds.
+    let again = try lateResult { world in
+      world.now = world.now.advanced(by: .seconds(1))
+      try world.append(world.artifact("a file", of: Governed.agent).0)
+      #expect(try erase(&world, id: "e2") == .effective)
+    }
+    #expect(again.file.contains("untrusted") && again.receipt?.contains("untrusted") == true)
+    let older = try lateResult(semantics: Semantics.erasedInputs - 1)
+    #expect(!older.file.contains("untrusted") && older.receipt?.contains("untrusted") == false)
+  }
 }

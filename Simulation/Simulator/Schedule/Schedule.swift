@@ -52,10 +52,17 @@ public struct Schedule: Hashable, Sendable {
   public func with(_ items: [Item]) -> Schedule { Schedule(conditions, items) }
 
   /// Parties that lie at some time; all others are honest.
-  public var liars: [UInt64] {
+  public var liars: [UInt64] { parties { _ in true } }
+
+  /// Those that tell two stories, ascending.
+  var equivocators: [UInt64] { parties { $0 == .equivocate } }
+
+  private func parties(telling isWanted: (Lie) -> Bool) -> [UInt64] {
     var out: [UInt64] = []
     for item in items {
-      if case .lie(let party, _, _) = item.act, !out.contains(party) { out.append(party) }
+      if case .lie(let party, let lie, _) = item.act, isWanted(lie), !out.contains(party) {
+        out.append(party)
+      }
     }
     return out.sorted()
   }

@@ -362,7 +362,8 @@ private struct ScheduleDraw {
     }
   }
 
-  /// What one node is left in: as many as n − t may be, less those that lie or are damaged.
+  /// What one node is left in: as many as n − t may be, less those that are damaged. Liars heal and are willing again,
+  /// but for who told two stories: those who believed one are parted from it for as long as it leads, so it counts.
   private mutating func drawLeft() {
     var random = generator()
     let schedule = Schedule(conditions, items)
@@ -371,7 +372,9 @@ private struct ScheduleDraw {
       conditions.left = Conditions.Left(node: liar, .lying)
       return
     }
-    guard schedule.damaged.isEmpty else { return }
+    guard schedule.damaged.isEmpty,
+      schedule.equivocators.count < conditions.nodes - conditions.threshold
+    else { return }
     let faults: [Conditions.Left.Fault] = [.down, .isolated, .deaf, .mute, .hung]
     conditions.left = Conditions.Left(
       node: 1 + random.below(nodes), faults[Int(random.below(UInt64(faults.count)))])
