@@ -191,7 +191,7 @@ struct CrossingTests {
     #expect(try world.view(waiting).status == .denied)
   }
 
-  @Test("an erasure of either tenant stops it, and what comes of it all the same has the labels of what was erased")
+  @Test("an erasure of either tenant stops it, and what comes of it has the labels of what was erased")
   func erased() throws {
     for tenant in ["acme", "rival"] {
       var world = try world()

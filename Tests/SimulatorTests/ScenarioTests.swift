@@ -114,7 +114,7 @@ struct ScenarioTests {
     let text = """
       scenario waits
       why so
-      seed 3
+      seed 4
       faults for 4 s
       at 100 ms stand 2
       at 100 ms when 2 leads after 300 ms agent 1 proposes echo 1 at 2
