@@ -3,14 +3,12 @@ import Raft
 
 /// Whether what is committed becomes final as soon as it can: within 1.3 seconds in which one leader, and with it as many
 /// parties as sign, are free of every fault. That is below the 1.5 s after which a round is given up: one that leads nowhere
-/// is late even if the next does not. Where a fault has met the leader's rounds before, their 1.5 s are given first.
+/// is late even if the next does not. It counts from the end of a fault too: what that has lost is asked for again.
 ///
 /// Liveness alone would not see a cluster that always gets there, and always late.
 struct FinalityShadow: Sendable {
   /// The leader that was looked at last.
   private var leader: (id: NodeID, life: UInt64)?
-  /// From when on it is held to anything: from its first look, if it was free then; else a round after it became free.
-  private var heldFrom: UInt64 = 0
   /// What was committed there and not final, and since when.
   private var waiting: (size: UInt64, since: UInt64)?
   private var lookedAt: UInt64 = 0
@@ -18,7 +16,6 @@ struct FinalityShadow: Sendable {
   private var free: [NodeID] = []
 
   private static let limit: UInt64 = 1_300_000_000
-  private static let round: UInt64 = 1_500_000_000
   /// How often it is looked, and how long a leader that takes no step has stood still.
   private static let interval: UInt64 = 50_000_000
   private static let pause: UInt64 = 500_000_000
@@ -37,22 +34,15 @@ struct FinalityShadow: Sendable {
     _ id: NodeID, life: UInt64, isFree: Bool, committed: UInt64, final: UInt64, at time: UInt64
   ) -> String? {
     let isSame = leader.map { $0 == (id, life) } ?? false
-    if !isSame {
-      leader = (id, life)
-      heldFrom = time
-      waiting = nil
-    }
-    if !isFree || (isSame && lookedAt + Self.pause < time) {
-      heldFrom = time + Self.round
-      waiting = nil
-    }
+    if !isSame { leader = (id, life) }
+    if !isSame || !isFree || lookedAt + Self.pause < time { waiting = nil }
     lookedAt = time
     guard isFree else { return nil }
     if let waited = waiting, final >= waited.size { waiting = nil }
     guard committed > final else { return nil }
     let waited = waiting ?? (committed, time)
     waiting = waited
-    guard max(waited.since, heldFrom) + Self.limit < time else { return nil }
+    guard waited.since + Self.limit < time else { return nil }
     return
       "\(id) leads, and \(waited.size) entries are committed and only \(final) final, for \((time - waited.since) / 1_000_000) ms"
   }

@@ -138,7 +138,7 @@ public struct Coordinator<Suite: CipherSuite>: Sendable {
   }
 
   /// The requests whose answer is awaited, by session: to be sent again where messages get lost. A
-  /// party whose answer was the thing lost says `nonceSpent`.
+  /// party whose answer was the thing lost gives it again, or says `nonceSpent`.
   public var pendingRequests: [Effect] {
     sessions.flatMap { session in
       parties.filter { $0.standing == .pending(session.number) }.map {

@@ -58,6 +58,17 @@ struct CheckpointRound<Suite: CipherSuite>: Sendable {
     asked.append((party, now))
   }
 
+  /// Asks again whom it has asked for `span` and without whom nothing can be done: the question, or its answer, may be lost.
+  mutating func repeatQuestions(except own: PartyIdentifier, at now: Instant, after span: Nanoseconds) {
+    guard coordinator.isStuck else { return }
+    for effect in coordinator.pendingRequests {
+      guard case .request(let party, _, _) = effect, party != own,
+        let last = asked.first(where: { $0.party == party }), last.at + span <= now
+      else { continue }
+      pending.append(effect)
+    }
+  }
+
   /// Whether a party's answer to this call is awaited still.
   func awaits(_ party: PartyIdentifier, _ call: SignCall) -> Bool {
     coordinator.awaits(party, session: Int(truncatingIfNeeded: call.session))
@@ -122,6 +133,8 @@ struct RoundPause: Sendable {
 extension GovernanceNode {
   /// A party that has not answered for this long is passed over for another.
   static var shareDeadline: Nanoseconds { .milliseconds(150) }
+  /// A question that nothing can be done without is asked again as often.
+  static var repeatInterval: Nanoseconds { .milliseconds(300) }
   /// A round that has not ended after this long is given up for a new one.
   static var roundDeadline: Nanoseconds { .milliseconds(1500) }
   /// And one in which some will not sign, and the others are late, after this long: the next asks for something else.
@@ -391,6 +404,14 @@ extension GovernanceNode {
     let asksAgain = true
     #endif
     if asksAgain, current.lacksCommitments { current.step(.commitmentsAvailable, book: &book) }
+    #if SIMULATION
+    let repeats = !Mutant.questionsOnce.isActive
+    #else
+    let repeats = true
+    #endif
+    if repeats {
+      current.repeatQuestions(except: signer.party, at: now.monotonic, after: Self.repeatInterval)
+    }
     round = current
     performRound(using: &random, into: &effects)
   }

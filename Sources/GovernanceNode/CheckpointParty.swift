@@ -48,7 +48,7 @@ extension GovernanceNode {
   }
 
   /// Whether a node leads this term, also while this one asks around whether it might itself: a question that met it then
-  /// would be lost, and comes once in a round.
+  /// would be lost.
   private func leads(_ node: NodeID) -> Bool {
     raft.leader == node || (raft.leader == nil && lastLed.map { $0 == (raft.currentTerm, node) } ?? false)
   }
@@ -227,6 +227,14 @@ extension GovernanceNode {
     _ note: CheckpointNote, _ waiting: WaitingCall, using random: inout some RandomNumberGenerator,
     into effects: inout NodeEffects
   ) {
+    // A question comes again where it, or its answer, may have been lost.
+    switch signer.answered(waiting.call, from: waiting.coordinator.rawValue) {
+    case .held: return
+    case .given(let answer):
+      deliver(answer, to: waiting.coordinator.rawValue, using: &random, into: &effects)
+      return
+    case nil: break
+    }
     var answer = SignAnswer(
       term: waiting.call.term, round: waiting.call.round, session: waiting.call.session)
     var commitments: [NonceCommitment<Suite>] = []

@@ -22,6 +22,8 @@ public final class PartyShare<Suite: CipherSuite>: Sendable {
 struct HeldShare {
   let ticket: UInt64
   let coordinator: UInt64
+  /// What it answers.
+  let call: SignCall
   let answer: SignAnswer
   /// What the note consents to.
   let consent: ConsentLine?
@@ -43,6 +45,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   private var held: [HeldShare] = []
   /// What the last shares that were given consent to, newest last; a share that was given may be used at any time.
   private var given: [ConsentLine] = []
+  /// The last share that was given.
+  private var last: HeldShare?
   /// Who was served with commitments last.
   private var served: (coordinator: UInt64, term: UInt64)?
 
@@ -83,7 +87,7 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     nextTicket += 1
     held.append(
       HeldShare(
-        ticket: ticket, coordinator: coordinator, answer: answer, consent: note.consent,
+        ticket: ticket, coordinator: coordinator, call: call, answer: answer, consent: note.consent,
         permits: note.lease != nil || note.consent != nil, bound: bound))
     return ((ticket, lock.bytes), nil)
   }
@@ -130,7 +134,27 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   mutating func exchange(_ share: PartyShare<Suite>?, using random: inout some RandomNumberGenerator) {
     self.share = share
     held.removeAll()
+    last = nil
     renewPool(using: &random)
+  }
+
+  /// What becomes of the very question that was answered last, or is about to be, when it comes once more: nil for any other.
+  /// It is one message and one share, however often that is given.
+  func answered(_ call: SignCall, from coordinator: UInt64) -> Repetition? {
+    func isSame(_ share: HeldShare) -> Bool {
+      share.coordinator == coordinator && share.call.term == call.term && share.call.round == call.round
+        && share.call.session == call.session && share.call.text == call.text
+        && share.call.commitments == call.commitments
+    }
+    if held.contains(where: isSame) { return .held }
+    return last.flatMap { isSame($0) ? .given($0.answer) : nil }
+  }
+
+  enum Repetition {
+    /// The share waits for its lock and comes then.
+    case held
+    /// The answer to it was given, and may have been lost.
+    case given(SignAnswer)
   }
 
   /// Forgets what was signed: the key that it was signed with is put aside.
@@ -143,6 +167,7 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     let released = held.prefix(count).filter { !$0.permits || $0.bound == bound }
     let stale = held.prefix(count).filter { $0.permits && $0.bound != bound }
     held.removeFirst(count)
+    last = released.last ?? last
     given += released.compactMap(\.consent)
     if given.count > Self.remembered { given.removeFirst(given.count - Self.remembered) }
     return (released, stale)

@@ -115,6 +115,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case droppedWhileRead = "without-reading-check"
   case droppedContentKept = "without-dropped-removal"
   case commitmentsOnRequest = "without-unasked-commitments"
+  case questionsOnce = "without-asking-again"
   case handoverCounted = "without-handover-leave"
   case erasureWashesLabels = "without-erased-labels"
   case oneExecutorAgrees = "without-distinct-executors"

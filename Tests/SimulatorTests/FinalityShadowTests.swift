@@ -58,15 +58,16 @@ struct FinalityShadowTests {
     #expect(watch(&shadow, other, life: 2, from: 4_150, to: 4_150)?.at == 4_150)
   }
 
-  @Test("after a fault and after a pause the rounds that it met have their 1.5 seconds first")
+  @Test("a fault and a pause begin it anew, and nothing else is given to what they met")
   func faults() {
     var shadow = FinalityShadow()
-    #expect(watch(&shadow, leader, isFree: false, from: 100, to: 3_000) == nil)
-    #expect(watch(&shadow, leader, from: 3_050, to: 5_800) == nil)
-    #expect(watch(&shadow, leader, from: 5_850, to: 5_850)?.at == 5_850)
+    #expect(watch(&shadow, leader, from: 100, to: 1_000) == nil)
+    #expect(watch(&shadow, leader, isFree: false, from: 1_050, to: 3_000) == nil)
+    #expect(watch(&shadow, leader, from: 3_050, to: 4_350) == nil)
+    #expect(watch(&shadow, leader, from: 4_400, to: 4_400)?.at == 4_400)
     var paused = FinalityShadow()
     #expect(watch(&paused, leader, from: 100, to: 1_000) == nil)
-    #expect(watch(&paused, leader, from: 2_000, to: 4_800) == nil)
-    #expect(watch(&paused, leader, from: 4_850, to: 4_850)?.at == 4_850)
+    #expect(watch(&paused, leader, from: 2_000, to: 3_300) == nil)
+    #expect(watch(&paused, leader, from: 3_350, to: 3_350)?.at == 3_350)
   }
 }
