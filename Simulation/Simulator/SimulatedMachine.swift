@@ -108,7 +108,7 @@ struct SimulatedMachine {
     if faults.contains(.exfiltrates) { exfiltrate(using: &random) }
     var lines = copies
     if faults.contains(.echoes) { lines += echoed(using: &random) }
-    if faults.contains(.exfiltrates), random.chance(400_000) {
+    if faults.contains(.discloses) || (faults.contains(.exfiltrates) && random.chance(400_000)) {
       trace.tried("image writes a credential")
       lines.append(.string("AKIA" + String(SHA256.hash("\(random.next())").hex.uppercased().prefix(16))))
     }

@@ -68,7 +68,7 @@ struct SimulatedSandbox {
     if random.chance(30_000) { duration = random.below(limit) }
     var isProven = true
     switch faults.last {
-    case nil, .leaky, .reveals, .escapes, .exfiltrates, .echoes, .swapped, .widens:
+    case nil, .leaky, .reveals, .escapes, .exfiltrates, .discloses, .echoes, .swapped, .widens:
       if random.chance(30_000) { ending = .signalled(number: 9) }
     case .fails: ending = .completed(exitStatus: 1)
     case .breaks: ending = .sandboxFailed("the machine ended")

@@ -153,6 +153,8 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   case escapes
   /// The action sends to wherever it likes, and names lead to where nobody may go.
   case exfiltrates
+  /// The action writes what has the shape of a credential, and does nothing else that it should not.
+  case discloses
   /// The action writes its secrets down, in one form or another.
   case echoes
   /// The action writes down what nobody but an auditor is to be shown.
@@ -165,7 +167,7 @@ public enum SandboxFault: String, Hashable, Sendable, CaseIterable {
   /// Those that need nothing that an action reaches or knows.
   static let plain: [SandboxFault] = [.fails, .breaks, .unproven, .endless, .leaky]
   /// Those of actions that reach out.
-  static let reaching: [SandboxFault] = [.escapes, .exfiltrates, .echoes, .swapped, .widens]
+  static let reaching: [SandboxFault] = [.escapes, .exfiltrates, .discloses, .echoes, .swapped, .widens]
 }
 
 /// What an agent does with one of its requests, each named by a number.
