@@ -135,7 +135,12 @@ enum MembersCommands {
   }
 
   private static func cancel(_ call: Invocation) throws -> ExitCode {
-    try change(call, "cancel", keepsThreshold: true) { $0.seats }
+    try change(call, "cancel", keepsThreshold: true) { standing in
+      guard standing.isChanging else {
+        throw Failure(.notFound, "there is nothing to cancel: no change of the parties is on its way")
+      }
+      return standing.seats
+    }
   }
 
   private static func change(
