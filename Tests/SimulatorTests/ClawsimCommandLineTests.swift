@@ -20,8 +20,8 @@ struct ClawsimCommandLineTests {
       ("shrink --suite tiny a.scenario", "--suite does not go with a file"),
       ("shrink a.scenario b.scenario", "expected one file, found b.scenario as well"),
       ("report --seed 7 a.scenario -o /dev/null", "--seed does not go with a file"),
-      ("scenario all --paced", "expected --audit as well"),
-      ("scenario all --jobs 1 --jobs 2", "--jobs is given twice, expected it once"),
+      ("scenario no-such --paced", "expected --audit as well"),
+      ("scenario no-such --jobs 1 --jobs 2", "--jobs is given twice, expected it once"),
       ("campaign --seeds 0..18446744073709551615", "--seeds needs a range such as 1..300"),
     ])
   func refused(line: String, message: String) throws {
