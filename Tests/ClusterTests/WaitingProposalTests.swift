@@ -54,6 +54,26 @@ struct WaitingProposalTests {
     try cluster.start(node: 2)
   }
 
+  @Test("a node that dies does not begin the time of --timeout anew")
+  func timeoutOverDeath() throws {
+    let began = ContinuousClock.now
+    let waiting = try begin(
+      "bounded",
+      ["propose", "--wait", "--timeout", "8", "--request-id", "bounded", "--node", "node-3"] + report)
+    try cluster.waitUntil("it waits, and more than half of its time is over", seconds: 60) {
+      cluster.log("bounded").contains("pending; waiting for people")
+        && began.duration(to: .now) > .seconds(5)
+    }
+    cluster.kill(node: 3)
+    waiting.waitUntilExit()
+    let seconds = began.duration(to: .now).components.seconds
+    let said = cluster.log("bounded")
+    #expect(waiting.terminationReason == .exit && waiting.terminationStatus == 8, "\(said)")
+    #expect(said.contains("request bounded was handed in"), "\(said)")
+    #expect((7...12).contains(seconds), "\(seconds) s")
+    try cluster.start(node: 3)
+  }
+
   @Test("with --timeout it ends in about that time, and says under which id to ask for what comes of it")
   func timeout() throws {
     let began = ContinuousClock.now
