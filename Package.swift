@@ -139,7 +139,7 @@ let testing: [Target] = [
       "GovernanceNode", "Simulator", "Raft", "ClawLedger", "ClawShield", "FROST", "Records",
       "Wire", "Merkle", "Canonical", "Crypto",
     ]),
-  tests("SimulatorTests", ["Simulator", "FROST", "Raft", "Conformance"]),
+  tests("SimulatorTests", ["Simulator", "clawsim", "FROST", "Raft", "Conformance"]),
   tests(
     "ClusterTests",
     [

@@ -129,7 +129,9 @@ enum BackupCommands {
   /// The whole ledger, as a node sends it.
   private static func ledger(_ session: Session) throws -> [UInt8] {
     var text: [UInt8] = []
-    try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
+    try session.stream(
+      "Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self, until: session.streamEnd
+    ) { chunk in
       guard text.count + chunk.text.count <= BackupLayout.maximumLedgerBytes else {
         throw Failure(
           .failed,

@@ -12,7 +12,7 @@ enum Founding {
       options: [
         CommandOption("--nodes", "N", "governance nodes, one a party; default 5"),
         CommandOption("--threshold", "T", "parties that must sign; default 4, or a safe majority of N"),
-        CommandOption(flag: "--crash-only", "also where one lying party could then fork the ledger"),
+        CrashOnly.option,
         CommandOption("--executors", "N", "executors; default 2"),
         CommandOption("--dir", "DIR", "where; default .openexec"),
         CommandOption(
@@ -41,16 +41,15 @@ enum Founding {
     nodes == 5 ? 4 : min(nodes, max(nodes / 2 + 1, (nodes + 3) / 2))
   }
 
-  /// Fails where one lying party could fork the ledger, and nobody has said that this is meant. A party alone has no other
-  /// choice.
-  private static func requireSafety(_ threshold: Int, of nodes: Int, _ parsed: ParsedCommand) throws {
+  /// Fails where the threshold is none of so many parties, and where one lying party could fork the ledger and nobody has said
+  /// that this is meant.
+  static func requireSafety(_ threshold: Int, of nodes: Int, _ parsed: ParsedCommand) throws {
     guard threshold > nodes / 2, threshold <= nodes else {
       throw UsageError("--threshold: expected a majority of \(nodes), at most all; found \(threshold)")
     }
-    guard nodes > 1, 2 * threshold - nodes - 1 < 1, !parsed.has("--crash-only") else { return }
+    guard CrashOnly.holds(threshold, of: nodes), !parsed.has(CrashOnly.option.name) else { return }
     throw UsageError(
-      "--threshold: with \(threshold) of \(nodes) one lying party could fork the ledger. Choose another, or say --crash-only"
-    )
+      "--threshold: \(CrashOnly.warning(threshold, of: nodes)). Choose another, or say --crash-only")
   }
 
   /// What is to be founded.

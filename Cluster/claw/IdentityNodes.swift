@@ -19,7 +19,8 @@ enum IdentityNodes {
 
   private static func nodes(_ call: Invocation) throws -> ExitCode {
     let folder = try call.parsed.required("--dir")
-    let invitations = try call.parsed.all("--invitation").map { try Invitation(file: $0) }
+    let bundles = try call.parsed.all("--invitation").map { (file: $0, invitation: try Invitation(file: $0)) }
+    let invitations = bundles.map(\.invitation)
     let without = call.parsed.all("--without")
     guard !invitations.isEmpty || !without.isEmpty else {
       throw UsageError("expected --invitation or --without")
@@ -31,7 +32,7 @@ enum IdentityNodes {
     guard case .object(var object) = try JSON.parse(try Files.read(path, limit: 1 << 20)),
       let domain = object["trust_domain"]?.string, let rows = object["nodes"]?.array
     else { throw Failure(.other, "\(path): expected trust_domain and nodes") }
-    try check(invitations, domain: domain, try ClusterKey(folder: folder))
+    try check(bundles, domain: domain, try ClusterKey(folder: folder))
     for name in without where !rows.contains(where: { $0["name"]?.string == name }) {
       throw UsageError("--without: there is no \(name); the identity knows \(names(rows))")
     }
@@ -55,24 +56,40 @@ enum IdentityNodes {
     rows.compactMap { $0["name"]?.string }.joined(separator: ", ")
   }
 
-  /// Refuses bundles of another trust domain, of one name twice, and of parties that the newest key is not of.
-  private static func check(_ invitations: [Invitation], domain: String, _ key: ClusterKey?) throws {
-    for (position, invitation) in invitations.enumerated() {
-      let name = invitation.name
-      guard invitation.domain.name == domain else {
-        throw Failure(
-          .other, "\(name) is of trust domain \(invitation.domain.name); this identity is of \(domain)")
-      }
-      guard !invitations[..<position].contains(where: { $0.name == name }) else {
+  /// Refuses bundles of another trust domain, of one name twice, and of parties that the newest key is not of: all of them
+  /// together with the others that came along, since a folder that knows half of its nodes looks as if it knew all.
+  private static func check(
+    _ bundles: [(file: String, invitation: Invitation)], domain: String, _ key: ClusterKey?
+  ) throws {
+    for (position, bundle) in bundles.enumerated() {
+      let name = bundle.invitation.name
+      guard !bundles[..<position].contains(where: { $0.invitation.name == name }) else {
         throw UsageError("--invitation: \(name) twice")
       }
-      guard let parties = key?.chain.parties else { continue }
-      guard parties.contains(where: { $0.name == name && $0.key == invitation.key }) else {
-        throw Failure(
-          .other,
-          "\(name) with the key \(invitation.key.hex) is no party of the newest key, which is of "
-            + parties.map(\.name).joined(separator: ", "))
-      }
     }
+    let objections = bundles.compactMap { file, invitation in
+      objection(to: invitation, domain: domain, key).map { "\(file): \($0)" }
+    }
+    guard !objections.isEmpty else { return }
+    let others = bundles.count - objections.count
+    let rest = others == 0 ? "" : ", of the other \(others) neither"
+    throw Failure(.other, objections.joined(separator: "\n") + "\nNothing is written\(rest)")
+  }
+
+  private static func objection(
+    to invitation: Invitation, domain: String, _ key: ClusterKey?
+  ) -> String? {
+    let name = invitation.name
+    guard invitation.domain.name == domain else {
+      return "\(name) is of trust domain \(invitation.domain.name); this identity is of \(domain)"
+    }
+    guard let parties = key?.chain.parties else { return nil }
+    guard !parties.contains(where: { $0.name == name && $0.key == invitation.key }) else { return nil }
+    let reason =
+      parties.contains { $0.name == name }
+      ? "is no party of the newest key: its \(name) has another key. It is of"
+      : "is no party of the newest key, which is of"
+    return
+      "\(name) with the key \(invitation.key.hex) \(reason) \(parties.map(\.name).joined(separator: ", "))"
   }
 }

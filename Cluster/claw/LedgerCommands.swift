@@ -203,7 +203,9 @@ enum LedgerCommands {
     let sink = try FileSink(path: path)
     var count = 0
     var completeness = ExportCompleteness()
-    try session.stream("Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self) { chunk in
+    try session.stream(
+      "Ledger/Export", ExportRequest(first: 0), of: ExportChunk.self, until: session.streamEnd
+    ) { chunk in
       try sink.write(chunk.text)
       completeness.take(chunk.text)
       count += chunk.text.count

@@ -10,7 +10,7 @@ enum MembersCommands {
   private static let options =
     [
       CommandOption("--threshold", "T", "parties that are to sign; default a safe majority of them"),
-      CommandOption(flag: "--crash-only", "also where one lying party could then fork the ledger"),
+      CrashOnly.option,
       CommandOption("--wait", "SECONDS", "wait until the change is over, or for so long"),
     ] + Acts.options + Command.session
 
@@ -135,7 +135,12 @@ enum MembersCommands {
   }
 
   private static func cancel(_ call: Invocation) throws -> ExitCode {
-    try change(call, "cancel", keepsThreshold: true) { $0.seats }
+    try change(call, "cancel", keepsThreshold: true) { standing in
+      guard standing.isChanging else {
+        throw Failure(.notFound, "there is nothing to cancel: no change of the parties is on its way")
+      }
+      return standing.seats
+    }
   }
 
   private static func change(
@@ -157,11 +162,10 @@ enum MembersCommands {
     let act = MembersAct(
       actID: "members-\(Environment.freshID())", parties: seats, threshold: threshold, rotate: rotate,
       validUntil: try Statements.validity(call.parsed))
-    guard act.faultsTolerated >= 1 || keepsThreshold || call.parsed.has("--crash-only") else {
+    guard act.faultsTolerated >= 1 || keepsThreshold || call.parsed.has(CrashOnly.option.name) else {
       throw Failure(
         .usage,
-        "\(threshold) of \(seats.count): one lying party could fork the ledger. Choose another --threshold, or "
-          + "say --crash-only")
+        "\(CrashOnly.warning(threshold, of: seats.count)). Choose another --threshold, or say --crash-only")
     }
     let names = seats.map(\.name).joined(separator: ", ")
     call.remark("\(what): \(threshold) of \(names) are to sign; \(act.faultsTolerated) may lie")

@@ -30,11 +30,19 @@ enum PartyCommands {
       options: [
         CommandOption("--name", "NAME", "the cluster's name"),
         CommandOption("--threshold", "T", "parties that must sign"),
+        CommandOption(
+          "--parties", "N",
+          "how many there will be, so that T is held against it here and not first where they join"),
+        CrashOnly.option,
         CommandOption("--policy", "DIR", "the policy bundle; default Deploy/policy"),
         CommandOption("--images", "DIR", "built images with digests.json"),
         CommandOption("--enrolment", "FILE", "from claw identity create", isRepeated: true),
         SemanticsOption.option, CommandOption("--out", "FILE", "the plan"),
-      ], details: "One party writes it; all others read it before they join.", run: plan),
+      ],
+      details: """
+        One party writes it; all others read it before they join. T is safe for at most 2T - 2 parties: among more, one that
+        lies could fork the ledger. Such a plan is refused without --crash-only, here and where parties join.
+        """, run: plan),
     Command(
       "party join", "take the others' bundles and the plan; write node.json and ceremony.json",
       options: [
@@ -137,6 +145,9 @@ enum PartyCommands {
     guard let threshold = Int(try parsed.required("--threshold")), (1...64).contains(threshold) else {
       throw UsageError("--threshold: expected a number from 1 to 64")
     }
+    let isCrashOnly = parsed.has(CrashOnly.option.name)
+    let parties = try parsed.integer("--parties", in: 1...64, default: threshold)
+    try Founding.requireSafety(threshold, of: parties, parsed)
     var owners: [String] = []
     for enrolment in enrolments {
       if case .operator = enrolment.principal, !owners.contains(enrolment.owner) {
@@ -160,24 +171,36 @@ enum PartyCommands {
       seats: (1...threshold).map {
         Ceremony.Seat(id: $0, name: "party-\($0)", key: SigningKey.generate(using: &random).publicKey)
       }, bundle: bundle, enrolments: enrolments, semantics: semantics)
-    let value = JSON.object([
+    var fields: [(String, JSON)] = [
       ("cluster_name", .string(name)), ("threshold", .integer(threshold)),
       ("created_at", .string(createdAt.text)), ("bundle", bundle.json),
       ("enrolments", .array(enrolments.map(\.json))), ("semantics", .integer(semantics)),
-    ])
+    ]
+    // Absent where nobody said it, so that programs that know no such plan read the others.
+    if isCrashOnly { fields.append((Self.crashOnlyKey, true)) }
+    let value = JSON.object(fields)
     try Files.write(value.indented, to: out)
     let unnamed = PolicyFolder.unnamedImages(bundle)
     let warning = unnamed.isEmpty ? "" : "\nno image is named for \(unnamed.joined(separator: ", "))"
+    let bound =
+      isCrashOnly
+      ? "crash-only: one lying party may fork the ledger"
+      : "at most \(CrashOnly.mostParties(with: threshold)) may join"
     call.say(
       Report(
-        "\(out): policy \(bundle.hash.hex), \(enrolments.count) enrolments; carry it to every party\(warning)",
+        "\(out): policy \(bundle.hash.hex), \(enrolments.count) enrolments; \(threshold) sign, \(bound); carry it to every "
+          + "party\(warning)",
         [
           ("plan", .string(out)), ("policy_bundle_hash", .string(bundle.hash.hex)),
-          ("enrolments", .integer(enrolments.count)),
+          ("enrolments", .integer(enrolments.count)), ("crash_only", .bool(isCrashOnly)),
         ]))
     return .ok
   }
 
+  /// In a plan that was written with `--crash-only`.
+  private static let crashOnlyKey = "crash_only"
+
+  /// What a plan comes to with these parties; refuses one that nobody meant to be crash-only.
   private static func ceremony(plan path: String, _ parties: [Invitation]) throws -> Ceremony {
     var file = try ConfigurationSection(file: path)
     let name = try file.text("cluster_name")
@@ -188,7 +211,15 @@ enum PartyCommands {
     let bundle = try PolicyBundle(try file.value("bundle", "the policy bundle's files") { $0 })
     let enrolments = try file.value("enrolments", "a list of enrolments", \.array).map { try Enrolment($0) }
     let semantics = try file.integer("semantics", in: 1...Semantics.newest)
+    let isCrashOnly = try file.value(crashOnlyKey, "true or false", default: false, \.bool)
     try file.finish()
+    guard isCrashOnly || !CrashOnly.holds(threshold, of: parties.count) else {
+      throw Failure(
+        .usage,
+        "\(path): \(CrashOnly.warning(threshold, of: parties.count)), and the plan does not say that this is meant. Expected at most "
+          + "\(CrashOnly.mostParties(with: threshold)) parties, or a plan of claw party plan --crash-only. Nothing is written"
+      )
+    }
     return try Ceremony(
       clusterName: try Operand.identifier(name, "cluster_name"), threshold: threshold, createdAt: created,
       seats: parties.map { Ceremony.Seat(id: $0.id, name: $0.name, key: $0.key) }, bundle: bundle,

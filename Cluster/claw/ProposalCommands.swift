@@ -231,9 +231,11 @@ enum ProposalCommands {
   ) throws -> CheckedOutcome {
     var last: CheckedOutcome?
     var breaks = 0
+    // Of all nodes together: who goes on with a watch has the time that is left.
+    let end = session.streamEnd
     while true {
       do {
-        try session.stream("Governance/Watch", request, of: Outcome.self) { outcome in
+        try session.stream("Governance/Watch", request, of: Outcome.self, until: end) { outcome in
           let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
           last = checked
           onChange(checked)

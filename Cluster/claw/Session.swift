@@ -129,15 +129,25 @@ final class Session {
     }
   }
 
-  /// Calls a method with a stream of answers; `onItem` answers false to end it.
+  /// When a stream that begins now is to be over; nil where `--timeout` was not given.
+  var streamEnd: MonotonicInstant? { streamTimeout.map { .now + $0 } }
+
+  /// Calls a method with a stream of answers; `onItem` answers false to end it. It is over at `end`, at whichever node it is by
+  /// then, with `deadlineExceeded`.
   func stream<Item: WireMessage>(
-    _ method: String, _ request: some WireMessage, of _: Item.Type, onItem: (Item) throws -> Bool
+    _ method: String, _ request: some WireMessage, of _: Item.Type, until end: MonotonicInstant?,
+    onItem: (Item) throws -> Bool
   ) throws {
     var failure: (any Error)?
     var hasBegun = false
+    if let end, end <= .now {
+      throw Failure(
+        .unreachable, "the time of --timeout is over",
+        status: CallStatus(.deadlineExceeded, "the time of --timeout is over"))
+    }
     try attempt { (client) throws(CallStatus) in
       do throws(CallStatus) {
-        try client.stream("/openexec.v1.\(method)", request.encode(), timeout: streamTimeout) { payload in
+        try client.stream("/openexec.v1.\(method)", request.encode(), timeout: end?.since(.now)) { payload in
           hasBegun = true
           do {
             return try onItem(try Item(decoding: payload))

@@ -8,20 +8,17 @@ enum CampaignCommand {
       arguments, values: ["--seeds", "--jobs", "--suite", "--resume"], flags: ["--lenient"])
     let seeds = try options.seeds()
     let suite = try options.suite()
+    let jobs = try options.jobs()
     var state = CampaignState()
-    let isNew = try options.value("--resume").map { try state.read($0, suite: suite) } ?? false
+    let file = try options.value("--resume").map { try CampaignFile(path: $0, suite: suite) }
+    for (seed, report) in file?.earlier ?? [] { state.take(seed, report) }
+    var isWritten = true
     var next = seeds.lowerBound
     let started = milliseconds()
     var shown: UInt64 = 0
     let isTerminal = isatty(2) == 1
     let total = seeds.upperBound - seeds.lowerBound + 1
-    let pool = WorkerPool(jobs: try options.jobs(), arguments: ["--suite", suite.rawValue])
-    let file = options.value("--resume").flatMap { fopen($0, "a") }
-    if let path = options.value("--resume"), file == nil {
-      throw UsageError(message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
-    }
-    defer { if let file { fclose(file) } }
-    if let file, isNew { fputs(CampaignState.heading(suite) + "\n", file) }
+    let pool = WorkerPool(jobs: jobs, arguments: ["--suite", suite.rawValue])
     try pool.run(
       next: {
         while next <= seeds.upperBound, state.done.contains(next) { next += 1 }
@@ -32,28 +29,31 @@ enum CampaignCommand {
       onReport: { task, report, _ in
         guard case .seed(let seed) = task else { return true }
         state.take(seed, report)
-        if let file {
-          fputs("\(seed)\t\(report.line)\n", file)
-          fflush(file)
-        }
+        // What could not be run is to be run by whoever can.
+        if let file, report.exitCode != 2, !file.append(seed, report) { isWritten = false }
         if report.exitCode != 0 { say(failure(seed, report, suite)) }
         let now = milliseconds()
         if isTerminal, now - shown > 500 {
           shown = now
           write("\r" + bar(UInt64(state.done.count), of: total, since: now - started), to: 2)
         }
-        return true
+        return isWritten
       })
     if isTerminal { write("\r" + String(repeating: " ", count: 78) + "\r", to: 2) }
+    guard isWritten else {
+      throw UsageError(
+        message:
+          "\(options.value("--resume") ?? ""): expected room for what the seeds say, found none: run it again"
+      )
+    }
     return state.summarise(
       suite, elapsed: milliseconds() - started, isLenient: options.has("--lenient"))
   }
 
   private static func failure(_ seed: UInt64, _ report: Report, _ suite: Conditions.Suite) -> String {
     let what = report.exitCode == 3 ? "NOT LIVE" : "VIOLATED \(report.failure)"
-    let option = suite == .real ? "" : " --suite \(suite.rawValue)"
     return "seed \(seed): \(what): \(report.explanation.prefix(600))\n"
-      + "  replay: clawsim run --seed \(seed)\(option)\n  shrink: clawsim shrink --seed \(seed)\(option)"
+      + "  replay: \(ReplayLine.run(seed, suite, mutant: nil))\n  shrink: \(ReplayLine.shrink(seed, suite))"
   }
 
   private static func bar(_ done: UInt64, of total: UInt64, since milliseconds: UInt64) -> String {
@@ -79,30 +79,6 @@ struct CampaignState {
     oracles.add(report.evaluations)
     faults.add(report.faults)
     if report.exitCode != 0 { failures.append((seed, report.failure, report.exitCode)) }
-  }
-
-  /// The first line of what a campaign writes down. Another program's seeds are others: their file is to be another one.
-  static func heading(_ suite: Conditions.Suite) -> String {
-    "seeds of clawsim campaign, suite \(suite.rawValue)"
-  }
-
-  /// Takes up what an earlier campaign of the same suite wrote down. Whether there is none: a file that is not there is an
-  /// empty one.
-  mutating func read(_ path: String, suite: Conditions.Suite) throws -> Bool {
-    guard access(path, F_OK) == 0 else { return true }
-    let lines = try contents(of: path).split(separator: "\n")
-    guard let first = lines.first else { return true }
-    guard first == Self.heading(suite) else {
-      throw UsageError(
-        message: "\(path): expected the line '\(Self.heading(suite))' first, found '\(first.prefix(60))'")
-    }
-    for line in lines.dropFirst() {
-      guard let tab = line.firstIndex(of: "\t"), let seed = UInt64(line[..<tab]),
-        let report = Report(line: line[line.index(after: tab)...])
-      else { throw UsageError(message: "\(path): expected what a campaign wrote, found \(line.prefix(60))") }
-      take(seed, report)
-    }
-    return false
   }
 
   /// Says how it went; the exit code. A campaign in which an oracle or a fault stayed at zero has not shown what it

@@ -12,7 +12,7 @@ import Mutants
 enum MutantsCommand {
   static func run(_ arguments: [String]) throws -> Int32 {
     let options = try Options(
-      arguments, values: ["--seeds", "--jobs", "--folder", "--suite"], flags: ["--list"])
+      arguments, values: ["--seeds", "--jobs", "--folder", "--suite"], flags: ["--list"], mostOperands: .max)
     #if SIMULATION
     if options.has("--list") {
       for mutant in Mutant.allCases where !isEquivalent(mutant) { say(mutant.rawValue) }
@@ -44,7 +44,7 @@ enum MutantsCommand {
     let seeds = try options.seeds(default: 1...2_000)
     let folder = options.value("--folder") ?? ScenarioCommand.usualFolder
     let library = try ScenarioCommand.library(folder).filter { $0.scenario.pending == nil }
-    let hunt = Hunt(jobs: try options.jobs(), suite: options.value("--suite") ?? "tiny")
+    let hunt = Hunt(jobs: try options.jobs(), suite: try options.suite(default: .tiny).rawValue)
     var killed = 0
     var survivors: [String] = []
     say(columns("", "mutant", "oracle", "killer", "runs", "seconds"))

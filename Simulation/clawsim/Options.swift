@@ -6,18 +6,25 @@ struct UsageError: Error {
   let message: String
 }
 
-/// The words of one command line after the command: options with their values, flags, and the rest.
+/// The words of one command line after the command: options with their values, flags, and operands.
 struct Options {
   private var values: [(name: String, value: String)] = []
   private var flags: [String] = []
+  /// The operands, in order.
   private(set) var rest: [String] = []
 
-  /// Reads `arguments`; what is not among the names is refused.
-  init(_ arguments: [String], values names: [String], flags flagNames: [String] = []) throws {
+  /// Reads `arguments`. What is not among the names, what is given twice and operands beyond `mostOperands` are refused:
+  /// nothing that was said is left out of what runs.
+  init(
+    _ arguments: [String], values names: [String], flags flagNames: [String] = [], mostOperands: Int = 0
+  ) throws {
     var position = 0
     while position < arguments.count {
       let word = arguments[position]
       position += 1
+      guard !has(word), value(word) == nil else {
+        throw UsageError(message: "\(word) is given twice, expected it once")
+      }
       if flagNames.contains(word) {
         flags.append(word)
       } else if names.contains(word) {
@@ -30,11 +37,15 @@ struct Options {
         rest.append(word)
       }
     }
+    guard rest.count <= mostOperands else {
+      let expected = mostOperands == 0 ? "options alone" : "one file"
+      throw UsageError(message: "expected \(expected), found \(rest[mostOperands]) as well")
+    }
   }
 
   func has(_ flag: String) -> Bool { flags.contains(flag) }
 
-  func value(_ name: String) -> String? { values.last { $0.name == name }?.value }
+  func value(_ name: String) -> String? { values.first { $0.name == name }?.value }
 
   func number(_ name: String) throws -> UInt64? {
     guard let text = value(name) else { return nil }
@@ -56,14 +67,14 @@ struct Options {
       throw UsageError(message: "expected --seeds A..B")
     }
     let bounds = text.split(separator: ".", omittingEmptySubsequences: true).map { UInt64($0) }
-    guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last else {
+    guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last, last < .max else {
       throw UsageError(message: "--seeds needs a range such as 1..300, found \(text)")
     }
     return first...last
   }
 
-  func suite() throws -> Conditions.Suite {
-    guard let text = value("--suite") else { return .real }
+  func suite(default usual: Conditions.Suite = .real) throws -> Conditions.Suite {
+    guard let text = value("--suite") else { return usual }
     guard let suite = Conditions.Suite(rawValue: text) else {
       throw UsageError(message: "--suite is real or tiny, found \(text)")
     }
@@ -95,7 +106,7 @@ func write(_ text: String, to descriptor: Int32) {
 }
 
 /// Reads a whole file; at most 64 MiB.
-func contents(of path: String) throws -> String {
+func bytes(of path: String) throws -> [UInt8] {
   guard let file = fopen(path, "r") else {
     throw UsageError(message: "\(path) cannot be read: \(String(cString: strerror(errno)))")
   }
@@ -108,7 +119,12 @@ func contents(of path: String) throws -> String {
     bytes += buffer[..<count]
     guard bytes.count <= 64 << 20 else { throw UsageError(message: "\(path) is larger than 64 MiB") }
   }
-  guard let text = String(validating: bytes, as: UTF8.self) else {
+  return bytes
+}
+
+/// Reads a whole file of text; at most 64 MiB.
+func contents(of path: String) throws -> String {
+  guard let text = String(validating: try bytes(of: path), as: UTF8.self) else {
     throw UsageError(message: "\(path) is not UTF-8")
   }
   return text

@@ -7,18 +7,21 @@ enum RunCommand {
       arguments, values: ["--seed", "--suite", "--mutant"], flags: ["--check-determinism", "--quiet"])
     let seed = try options.seed()
     try MutantSwitch.turnOn(options.value("--mutant"))
-    let schedule = Schedule.drawn(seed: seed, suite: try options.suite())
+    let suite = try options.suite()
+    let schedule = Schedule.drawn(seed: seed, suite: suite)
     let scenario = Scenario(name: "seed-\(seed)", why: "drawn", schedule: schedule)
-    return try show(scenario, options, replay: "clawsim run --seed \(seed)")
+    return try show(
+      scenario, options, replay: ReplayLine.run(seed, suite, mutant: options.value("--mutant")))
   }
 
   static func replay(_ arguments: [String]) throws -> Int32 {
-    let options = try Options(arguments, values: ["--mutant"], flags: ["--check-determinism", "--quiet"])
+    let options = try Options(
+      arguments, values: ["--mutant"], flags: ["--check-determinism", "--quiet"], mostOperands: 1)
     guard options.rest.count == 1 else { throw UsageError(message: "expected one file") }
     try MutantSwitch.turnOn(options.value("--mutant"))
     let path = options.rest[0]
     let scenario = try read(path)
-    return try show(scenario, options, replay: "clawsim replay \(path)")
+    return try show(scenario, options, replay: ReplayLine.file(path, mutant: options.value("--mutant")))
   }
 
   /// The schedule of a seed, as a scenario file.
@@ -32,7 +35,8 @@ enum RunCommand {
   }
 
   static func report(_ arguments: [String]) throws -> Int32 {
-    let options = try Options(arguments, values: ["--seed", "--suite", "-o", "--mutant"])
+    let options = try Options(
+      arguments, values: ["--seed", "--suite", "-o", "--mutant"], mostOperands: 1)
     guard let output = options.value("-o") else { throw UsageError(message: "expected -o FILE") }
     try requireWritable(output)
     try MutantSwitch.turnOn(options.value("--mutant"))
@@ -46,6 +50,14 @@ enum RunCommand {
 
   /// What `--seed N` or a file names.
   static func subject(_ options: Options) throws -> Scenario {
+    if !options.rest.isEmpty {
+      for name in ["--seed", "--suite"] where options.value(name) != nil {
+        throw UsageError(
+          message:
+            "\(name) does not go with a file: expected --seed N [--suite real|tiny], or a file, which says both"
+        )
+      }
+    }
     if let seed = try options.number("--seed") {
       let schedule = Schedule.drawn(seed: seed, suite: try options.suite())
       return Scenario(name: "seed-\(seed)", why: "what is drawn from seed \(seed)", schedule: schedule)

@@ -7,8 +7,12 @@ enum ScenarioCommand {
 
   static func run(_ arguments: [String]) throws -> Int32 {
     let options = try Options(
-      arguments, values: ["--folder", "--jobs"], flags: ["--audit", "--paced", "--reseeded"])
+      arguments, values: ["--folder", "--jobs"], flags: ["--audit", "--paced", "--reseeded"],
+      mostOperands: .max)
     guard !options.rest.isEmpty else { throw UsageError(message: "expected a scenario's name, or all") }
+    for flag in ["--paced", "--reseeded"] where options.has(flag) && !options.has("--audit") {
+      throw UsageError(message: "\(flag) is of the audit: expected --audit as well")
+    }
     let folder = options.value("--folder") ?? usualFolder
     let known = try library(folder)
     guard !known.isEmpty else { throw UsageError(message: "\(folder) has no file NAME.scenario") }
@@ -77,7 +81,7 @@ enum ScenarioCommand {
         } else {
           worst = worst == 1 ? 1 : report.exitCode
           say("FAIL \(scenario.name): \(report.failure): \(report.explanation)")
-          say("     replay: clawsim replay \(path)")
+          say("     replay: \(ReplayLine.file(path, mutant: nil))")
         }
         return true
       })

@@ -4,7 +4,8 @@ import Simulator
 /// Makes a failure small.
 enum ShrinkCommand {
   static func run(_ arguments: [String]) throws -> Int32 {
-    let options = try Options(arguments, values: ["--seed", "--suite", "--mutant", "-o", "--budget"])
+    let options = try Options(
+      arguments, values: ["--seed", "--suite", "--mutant", "-o", "--budget"], mostOperands: 1)
     try MutantSwitch.turnOn(options.value("--mutant"))
     var scenario = try RunCommand.subject(options)
     let first = try Campaign.run(scenario.schedule)
@@ -29,7 +30,7 @@ enum ShrinkCommand {
     say("\(scenario.schedule.items.count) items are left after \(shrinker.runs) runs")
     if let output = options.value("-o") {
       try save(scenario.text, to: output)
-      say("replay: clawsim replay \(output)")
+      say("replay: \(ReplayLine.file(output, mutant: options.value("--mutant")))")
     } else {
       write(scenario.text, to: 1)
     }

@@ -115,12 +115,15 @@ struct Report {
     counts.map { "\($0.name)=\($0.count)" }.joined(separator: "|")
   }
 
-  private static func counts(_ text: Substring) -> [(name: String, count: UInt64)] {
-    text.split(separator: "|").compactMap { part in
-      let pair = part.split(separator: "=")
-      guard pair.count == 2, let count = UInt64(pair[1]) else { return nil }
-      return (String(pair[0]), count)
+  /// Nil where one of them cannot be read.
+  private static func counts(_ text: Substring) -> [(name: String, count: UInt64)]? {
+    var counts: [(name: String, count: UInt64)] = []
+    for part in text.split(separator: "|", omittingEmptySubsequences: text.isEmpty) {
+      let pair = part.split(separator: "=", omittingEmptySubsequences: false)
+      guard pair.count == 2, !pair[0].isEmpty, let count = UInt64(pair[1]) else { return nil }
+      counts.append((String(pair[0]), count))
     }
+    return counts
   }
 
   var line: String {
@@ -132,13 +135,16 @@ struct Report {
 
   init?(line: Substring) {
     let parts = line.split(separator: "\t", omittingEmptySubsequences: false)
-    guard parts.count == 6, let code = Int32(parts[0]), let simulated = UInt64(parts[3]) else { return nil }
+    guard parts.count == 6, let code = Int32(parts[0]), (0...3).contains(code),
+      code != 0 || parts[1].isEmpty, let simulated = UInt64(parts[3]),
+      let evaluations = Self.counts(parts[4]), let faults = Self.counts(parts[5])
+    else { return nil }
     exitCode = code
     failure = String(parts[1])
     explanation = String(parts[2])
     self.simulated = simulated
-    evaluations = Self.counts(parts[4])
-    faults = Self.counts(parts[5])
+    self.evaluations = evaluations
+    self.faults = faults
   }
 }
 

@@ -43,8 +43,9 @@ extension GovernanceNode {
   private func waitsFor(_ change: MembersChange) -> String {
     guard change.since.value < finality.size else { return "its record to be final" }
     switch change.stage {
-    case .learning:
-      guard raft.role == .leader, let next = overlay.head.membership.next,
+    case .learning, .keyed, .returning:
+      guard raft.role == .leader else { return leadersWord }
+      guard let next = overlay.head.membership.next,
         let fault = raft.fault(in: Configuration(next.configuration), at: now.monotonic)
       else { return "the leader's next record" }
       return "\(fault)"
@@ -54,8 +55,15 @@ extension GovernanceNode {
         !keyRound.approvals.contains { $0.party.rawValue == UInt64(seat.id) }
       }
       return "the key's approval by \(missing.map(\.name).joined(separator: ", "))"
-    case .keyed, .returning: return "the leader's next record"
     }
+  }
+
+  /// What a follower says of a step that the leader takes: how far the others' logs are, which is what a step waits for, is seen by
+  /// the leader alone.
+  private var leadersWord: String {
+    guard let leader = raft.leader else { return "a leader, which is not known here" }
+    let name = overlay.head.membership.known.first { UInt64($0.id) == leader.rawValue }?.name
+    return "what the leader alone knows: ask \(name ?? "\(leader)")"
   }
 
   /// `Admin/Keys`: every key from the genesis on, who shares the newest, and the links that prove it.

@@ -281,6 +281,51 @@ struct ClawFoundingTests {
     #expect(!folder.files.contains("p2.json"))
   }
 
+  @Test(
+    "a plan whose ledger one liar could fork is refused unless that is meant, where it is written and where it is joined"
+  )
+  func crashOnlyPlan() throws {
+    let folder = try Folder()
+    let (invitations, _) = try parties(in: folder)
+    let enrolments = ["m", "n"].flatMap { ["--enrolment", "\(folder.path)/id-\($0)/enrolment.json"] }
+    func plan(_ more: [String]) throws -> Outcome {
+      try claw(
+        ["party", "plan", "--name", "quorum", "--out", "\(folder.path)/p2.json", "--json"] + enrolments + more
+      )
+    }
+    func join() throws -> Outcome {
+      try claw(
+        ["party", "join", "--dir", "\(folder.path)/alpha", "--plan", "\(folder.path)/p2.json", "--json"]
+          + invitations)
+    }
+    // 2 of 3: f = 2t - n - 1 = 0. 3 of 4 is the first that bears a liar among four.
+    for (threshold, parties) in [("2", "3"), ("3", "5"), ("1", "1")] {
+      let refused = try plan(["--threshold", threshold, "--parties", parties])
+      let isSafe = parties == "1"
+      #expect(refused.code == (isSafe ? 0 : 2), "\(refused.output)")
+      let words = "with \(threshold) of \(parties) one lying party could fork the ledger"
+      #expect(refused.output.contains(words) != isSafe, "\(refused.output)")
+      #expect(folder.files.contains("p2.json") == isSafe, "nothing is carried anywhere")
+      try? FileManager.default.removeItem(atPath: "\(folder.path)/p2.json")
+    }
+    let minority = try plan(["--threshold", "2", "--parties", "4", "--crash-only"])
+    #expect(minority.code == 2 && minority.output.contains("expected a majority of 4"), "\(minority.output)")
+    let four = try plan(["--threshold", "3", "--parties", "4"])
+    #expect(four.code == 0 && four.output.contains(#""crash_only":false"#), "\(four.output)")
+    // How many there are to be was not said: it comes out when they join.
+    #expect(try plan(["--threshold", "2"]).code == 0)
+    let refused = try join()
+    #expect(refused.code == 2, "\(refused.output)")
+    for words in ["with 2 of 3 one lying party could fork the ledger", "at most 2 parties", "--crash-only"] {
+      #expect(refused.output.contains(words), "\(refused.output)")
+    }
+    #expect(!folder.files.contains("alpha/node.json") && !folder.files.contains("alpha/ceremony.json"))
+    let meant = try plan(["--threshold", "2", "--parties", "3", "--crash-only"])
+    #expect(meant.code == 0 && meant.output.contains(#""crash_only":true"#), "\(meant.output)")
+    let joined = try join()
+    #expect(joined.code == 0 && joined.output.contains(#""crash_only":true"#), "\(joined.output)")
+  }
+
   @Test("a party certifies a request, and an identity takes only a certificate of its own name")
   func certify() throws {
     let folder = try Folder()

@@ -167,6 +167,14 @@ final class LoopbackCluster: @unchecked Sendable {
   /// The process of a node, while it runs.
   func process(node number: Int) -> Int32? { nodes[number]?.processIdentifier }
 
+  /// What a node's process has ended with by itself; nil while it runs.
+  func exitCode(node number: Int) throws -> Int32? {
+    let process = try #require(nodes[number])
+    guard !process.isRunning else { return nil }
+    try #require(process.terminationReason == .exit, "ended by signal \(process.terminationStatus)")
+    return process.terminationStatus
+  }
+
   /// The log of a program of this cluster.
   func log(_ name: String) -> String {
     (try? String(contentsOfFile: "\(folder)/\(name).log", encoding: .utf8)) ?? ""

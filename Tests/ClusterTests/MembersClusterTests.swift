@@ -78,6 +78,8 @@ struct MembersClusterTests {
     #expect(few.code == 2 && few.output.contains("--crash-only"), "\(few.output)")
     let nobody = try change(["remove", "node-9"], on: cluster)
     #expect(nobody.code == 2 && nobody.output.contains("there is no party node-9"), "\(nobody.output)")
+    let nothing = try change(["cancel"], on: cluster)
+    #expect(nothing.code == 5 && nothing.output.contains("there is nothing to cancel"), "\(nothing.output)")
     // A party that never comes: the change waits, and is taken back.
     try cluster.makeParty(5)
     let waits = try change(
@@ -85,6 +87,7 @@ struct MembersClusterTests {
     #expect(waits.code == 4, "\(waits.output)")
     let status = try cluster.claw(["status"], as: "operators/operator-2")
     #expect(status.output.contains("is learning and waits for"), "\(status.output)")
+    try expectLeaderNamed(cluster)
     let back = try change(["cancel"], on: cluster)
     #expect(back.code == 0, "\(back.output)")
     let rotated = try change(["rotate"], on: cluster)
@@ -92,9 +95,63 @@ struct MembersClusterTests {
     #expect(try members(cluster)["keys"]?.integer == 2)
     let note = try cluster.claw(["ledger", "checkpoint"], as: "agents/agent-1")
     #expect(note.code == 0, "an agent follows the keys by itself: \(note.output)")
+    try expectAllOrNone(cluster)
   }
 
   // MARK: Steps
+
+  /// What a change waits for only the leader sees: it says it, and the others say who that is.
+  private func expectLeaderNamed(_ cluster: LoopbackCluster) throws {
+    func waitsFor() throws -> (leader: Int, said: [Int: String]) {
+      var said: [Int: String] = [:]
+      var leaders: Set<Int> = []
+      for node in 1...4 {
+        let answer = try cluster.claw(
+          ["status", "--json", "--node", "node-\(node)"], as: "operators/operator-2")
+        let status = try JSON.parse(answer.output)
+        let id = try #require(status["node"]?.integer, "\(answer.output)")
+        leaders.insert(status["leader"]?.integer ?? 0)
+        said[id] = status["members"]?["change"]?["waits_for"]?.string
+      }
+      return (leaders.count == 1 ? leaders.first ?? 0 : 0, said)
+    }
+    // An election between two answers is no contradiction: they are asked again.
+    var heard = try waitsFor()
+    try cluster.waitUntil("all name one leader", seconds: 30) {
+      heard = try waitsFor()
+      return heard.leader != 0
+    }
+    for node in 1...4 {
+      let expected =
+        node == heard.leader
+        ? "node 5 does not keep up with the log yet" : "what the leader alone knows: ask node-\(heard.leader)"
+      #expect(heard.said[node] == expected, "node \(node) of leader \(heard.leader)")
+    }
+  }
+
+  /// Of several bundles one is of nobody: it is named with its file, and the others are not written either.
+  private func expectAllOrNone(_ cluster: LoopbackCluster) throws {
+    let identity = "\(cluster.folder)/agents/agent-1"
+    func files() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: identity).sorted() }
+    let (before, known) = (
+      try files(), try String(contentsOfFile: "\(identity)/client.json", encoding: .utf8)
+    )
+    let stranger = "\(cluster.folder)/node-5.invitation.json"
+    let refused = try Programs.run(
+      "claw",
+      [
+        "identity", "nodes", "--dir", identity, "--invitation", try invitation(1, on: cluster),
+        "--invitation",
+        stranger, "--invitation", try invitation(2, on: cluster),
+      ])
+    #expect(refused.code == 1, "\(refused.output)")
+    #expect(refused.output.contains("\(stranger): node-5 with the key "), "\(refused.output)")
+    #expect(refused.output.contains("is no party of the newest key, which is of node-1"), "\(refused.output)")
+    #expect(refused.output.contains("Nothing is written, of the other 2 neither"), "\(refused.output)")
+    #expect(!refused.output.contains("node-1.invitation.json"), "\(refused.output)")
+    #expect(try files() == before)
+    #expect(try String(contentsOfFile: "\(identity)/client.json", encoding: .utf8) == known)
+  }
 
   /// Who has left is asked and counted no more, and who came is made known to an identity by its bundle.
   private func expectFollowed(_ cluster: LoopbackCluster, told: String) throws {

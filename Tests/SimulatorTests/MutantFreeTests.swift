@@ -17,16 +17,8 @@ struct MutantFreeTests {
   @Test("no program of this build holds the name of a mutant")
   func programs() throws {
     #expect(names.count >= 40)
-    // The folder that holds the test bundle holds the programs too.
-    let bundle = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
-    var folder = URL(fileURLWithPath: bundle)
-    while folder.pathComponents.count > 1,
-      !FileManager.default.fileExists(atPath: folder.appendingPathComponent("clawshield").path)
-    {
-      folder.deleteLastPathComponent()
-    }
     for program in ["clawshield", "openexec", "claw"] {
-      let bytes = try Data(contentsOf: folder.appendingPathComponent(program), options: .alwaysMapped)
+      let bytes = try Data(contentsOf: Built.folder.appendingPathComponent(program), options: .alwaysMapped)
       for name in names { #expect(bytes.range(of: Data(name.utf8)) == nil, "\(program) holds \(name)") }
       // The search finds what is there.
       #expect(bytes.range(of: Data("clawshield".utf8)) != nil || program == "openexec")
