@@ -233,10 +233,7 @@ final class ExecutorHost {
       if let proof = try? LedgerProof(parsing: offer.token), let token = ExecutorHost.token(in: proof) {
         if offered[token]?.contains(offer) != true { offered[token, default: []].append(offer) }
       }
-      let job = OfferedJob(
-        token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
-        lease: offer.lease.flatMap { LeaseOffer($0) })
-      step(.jobOffered(job), at: time, nodes: nodes, oracles: &oracles)
+      step(.jobOffered(OfferedJob(offer)), at: time, nodes: nodes, oracles: &oracles)
     case .respond(let key, let status, let payload):
       let isEnlist = enlisting.contains(key.call)
       let reported = reporting.first { $0.call == key.call }

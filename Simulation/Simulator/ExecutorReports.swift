@@ -43,15 +43,3 @@ extension ExecutorHost {
     }
   }
 }
-
-extension LeaseOffer {
-  /// What a node sent; nil where a digest has the wrong length.
-  init?(_ response: LeaseResponse) {
-    let path = response.challengePath.compactMap { Digest($0) }
-    guard path.count == response.challengePath.count else { return nil }
-    self.init(
-      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
-      challengeCount: response.challengeCount, restrictions: response.restrictions,
-      bundle: response.bundle)
-  }
-}
