@@ -4,10 +4,11 @@ import Glibc
 import OpenExec
 
 /// The side of a run's connection that faces its destination: a TCP connection, or a child that speaks TLS over one.
-/// Confined to the loop; closed by its owner, once.
+/// Confined to the loop; its owner closes it.
 final class ProxySocket {
   private let loop: EventLoop
-  private let descriptor: Int32
+  /// Below zero once it is closed: whoever still holds it reaches nobody's descriptor.
+  private var descriptor: Int32
   private let child: ChildID?
   private var watch: EventLoop.WatchID?
 
@@ -70,7 +71,9 @@ final class ProxySocket {
 
   func close() {
     suspend()
+    guard descriptor >= 0 else { return }
     _ = csystem_close(descriptor)
+    descriptor = -1
     if let child { loop.signal(child, SIGKILL) }
   }
 }
