@@ -12,7 +12,8 @@ import RocksStore
 import Wire
 
 /// The shell of one node: turns sockets, timers, storage completions and calls into events, and effects
-/// into I/O. Confined to its loop.
+/// into I/O. Confined to its loop. Peers and clients have a desk each, which holds their connections and hands on what
+/// they say.
 final class Station {
   typealias Node = GovernanceNode<Ed25519SHA512>
 
@@ -29,24 +30,17 @@ final class Station {
   private var ceremony: CeremonyDesk?
   private var joining: JoinDesk?
   private var restoring: RestoreDesk?
-  /// Every node that this one may speak with, by its configuration and by the ledger.
-  private(set) var directory = PeerDirectory()
-  private var lastPeerLook: UInt64 = 0
   var certificates: CertificateWatch
-  private(set) var links: [PeerLink] = []
+  private(set) lazy var peers = PeerDesk(station: self)
+  private(set) lazy var clients = ClientDesk(station: self)
   private(set) lazy var refusals = RefusalLog(station: self)
   private(set) lazy var notices = NoticeLog(station: self)
-  private(set) var peerServer: CallServer?
-  private(set) var clientServer: CallServer?
-  private(set) var clientTrust: TrustPolicy?
   private var storage: Storage?
   private var reports: Mailbox<Storage.Report>?
   private var lock: LockOwner
   private let keyFolder: TenantKeyFolder
   /// The store held a ledger when the program started.
   private let isFounded: Bool
-  private var responders: [CallKey: Responder] = [:]
-  private var nextCall: UInt64 = 1
   private var timer: TimerID?
   private lazy var hostLook = HostLook(folder: configuration.data)
   private var oversized = OversizedMessages()
@@ -86,7 +80,8 @@ final class Station {
   // MARK: Start and stop
 
   func start() throws {
-    try openPeers()
+    try peers.open()
+    lookAtCertificate()
     if case .joins(let cluster) = configuration.beginning,
       Files.exists(RestoreDesk.folder(of: configuration.data))
     {
@@ -120,14 +115,8 @@ final class Station {
     isStopping = true
     note(.info, "stopping")
     if let timer { loop.cancel(timer) }
-    // What the channels still have to say finds nobody: this station goes with its loop.
-    for key in responders.keys { responders[key]?.onAbandon = nil }
-    responders.removeAll()
-    peerServer?.onEnd = nil
-    clientServer?.onEnd = nil
-    clientServer?.close()
-    peerServer?.close()
-    for link in links { link.close() }
+    clients.close()
+    peers.close()
     node = nil
     do {
       try storage?.stop()
@@ -139,55 +128,10 @@ final class Station {
   }
 
   /// Bounds of both listeners.
-  private var serving: CallServer.Configuration {
+  var serving: CallServer.Configuration {
     var serving = CallServer.Configuration()
     serving.listener.handshakesPerAddress = configuration.handshakesPerAddress
     return serving
-  }
-
-  private func openPeers() throws {
-    directory = try PeerDirectory(configuration)
-    let tls = try directory.tls(configuration, certificates.own)
-    let server = try CallServer(
-      loop: loop, tls: tls, address: configuration.listenPeers, configuration: serving)
-    server.handleOneWay(PeerLink.method) { [unowned self] message in receive(message) }
-    server.onEnd = { [unowned self] peer, address, end in
-      guard let peer, !end.isRefusal else { return refusals.incoming(from: address, end) }
-      note(.info, "peer_closed", [("peer", .string(peer.path)), ("reason", .string("\(end)"))])
-    }
-    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
-    peerServer = server
-    lookAtCertificate()
-    for peer in directory.peers {
-      links.append(PeerLink(station: self, peer: peer, tls: tls))
-    }
-    for link in links { link.connect() }
-  }
-
-  /// Connects to the nodes that the ledger has come to name, and lets go of those that have left. A party's address
-  /// and authority are those of the act that two operators signed.
-  private func lookAtPeers() {
-    lastPeerLook = loop.now.nanoseconds
-    reviewPeers()
-    guard let connections = node?.connections, let seats = node?.seats else { return }
-    do {
-      guard try directory.follow(seats, connections, own: configuration.id) else { return }
-      let tls = try directory.tls(configuration, certificates.own)
-      peerServer?.trust(tls)
-      for link in links where !directory.peers.contains(where: { $0.id == link.id }) {
-        note(.info, "peer_left", [("peer", .string("\(link.id)"))])
-        link.close()
-      }
-      links.removeAll { link in !directory.peers.contains { $0.id == link.id } }
-      for peer in directory.peers where !links.contains(where: { $0.id == peer.id }) {
-        note(.info, "peer_added", [("peer", .string(peer.name)), ("address", .string(peer.address))])
-        let link = PeerLink(station: self, peer: peer, tls: tls)
-        links.append(link)
-        link.connect()
-      }
-    } catch {
-      note(.error, "peers", [("reason", .string("\(error)"))])
-    }
   }
 
   /// The share of the ceremony is of a key that signs no more.
@@ -200,28 +144,6 @@ final class Station {
     } catch {
       note(.error, "share_destroyed", [("reason", .string("\(error)"))])
     }
-  }
-
-  private func openClients() throws {
-    var authorities: [Certificate] = []
-    for path in configuration.clientAuthorities {
-      authorities += try Certificate.read(pem: try Files.read(path))
-    }
-    // No node is a client: none is pinned, so none is admitted here.
-    let trust = TrustPolicy(domain: configuration.domain, authorities: authorities, nodePins: [:])
-    clientTrust = trust
-    let server = try CallServer(
-      loop: loop, tls: try TLSContext(certificates.own, trust: trust), address: configuration.listenClients,
-      configuration: serving)
-    for method in Method.allCases {
-      server.handle(method.path) { [unowned self] call, responder in serve(call, responder) }
-    }
-    server.onEnd = { [unowned self] peer, address, end in
-      if peer == nil || end.isRefusal { refusals.incoming(from: address, end) }
-    }
-    server.oldestCertificate = { [unowned self] in oldestCertificate(of: $0) }
-    server.finality = { [unowned self] in node?.finalityMark }
-    clientServer = server
   }
 
   /// Starts the node from its store, which holds at least the genesis.
@@ -269,16 +191,16 @@ final class Station {
     ceremony = nil
     joining = nil
     if node?.usesFoundingShare == false { destroyFoundingShare() }
-    lookAtPeers()
+    peers.look()
     lookAtHost()
-    try openClients()
+    try clients.open()
     note(
       .info, "started",
       [
         ("cluster", .string(node?.cluster.hex ?? "")), ("size", .string(String(recovered.ledger.size))),
         ("final_size", .string(String(recovered.finalSize))),
-        ("clients", .string(clientServer?.address.map { "\($0)" } ?? "")),
-        ("peers", .string(peerServer?.address.map { "\($0)" } ?? "")),
+        ("clients", .string(clients.address.map { "\($0)" } ?? "")),
+        ("peers", .string(peers.address.map { "\($0)" } ?? "")),
       ])
     for id in node?.unreadableRestrictions ?? [] {
       note(
@@ -288,7 +210,7 @@ final class Station {
           ("reason", .string("the store does not give it back as it was written: this party gives no share")),
         ])
     }
-    for link in links where link.isConnected { step(.connected(link.id)) }
+    for link in peers.links where link.isConnected { step(.connected(link.id)) }
     step(.tick)
   }
 
@@ -315,43 +237,17 @@ final class Station {
 
   func disconnected(_ peer: NodeID) { if node != nil { step(.unreachable(peer)) } }
 
-  func send(_ message: PeerMessage, to peer: NodeID) {
-    links.first { $0.id == peer }?.send(message)
-  }
+  func send(_ message: PeerMessage, to peer: NodeID) { peers.send(message, to: peer) }
 
-  private func receive(_ incoming: IncomingMessage) {
-    guard case .node(let name) = incoming.peer,
-      let peer = directory.peers.first(where: { $0.name == name })
-    else { return }
-    guard let message = try? PeerMessage(decoding: incoming.payload) else {
-      notices.unreadable(from: name)
-      return
-    }
+  /// What a peer has said goes to whoever has the ledger's place: key generation, joining, or the node.
+  func received(_ message: PeerMessage, from peer: NodeID) {
     if let ceremony {
-      ceremony.receive(message, from: peer.id)
+      ceremony.receive(message, from: peer)
     } else if let joining {
-      joining.receive(message, from: peer.id)
+      joining.receive(message, from: peer)
     } else {
-      step(.peer(from: peer.id, message))
+      step(.peer(from: peer, message))
     }
-  }
-
-  private func serve(_ call: IncomingCall, _ responder: Responder) {
-    guard let principal = Principal(path: String(call.peer.path.dropFirst())) else {
-      responder.fail(CallStatus(.permissionDenied, "this certificate names nobody who may call"))
-      return
-    }
-    let key = CallKey(connection: 0, call: nextCall)
-    nextCall += 1
-    responders[key] = responder
-    responder.onWritable = { [unowned self] in if node != nil { step(.writable(key)) } }
-    responder.onAbandon = { [unowned self] in
-      if responders.removeValue(forKey: key) != nil, node != nil { step(.cancelled(key)) }
-    }
-    step(
-      .call(
-        ClientCall(
-          key: key, caller: principal, method: call.method, payload: call.payload)))
   }
 
   private func take(_ report: Storage.Report) {
@@ -370,9 +266,16 @@ final class Station {
     }
   }
 
+  // MARK: What the node says; nil before there is one
+
+  var finalityMark: FinalityMark? { node?.finalityMark }
+  /// Whom it speaks to, and where the parties are.
+  var connections: [NodeID]? { node?.connections }
+  var seats: [PartySeat]? { node?.seats }
+
   // MARK: Restoring
 
-  var finalSize: UInt64? { node?.finalityMark.size }
+  var finalSize: UInt64? { finalityMark?.size }
   func restore(_ shown: HistoryShown) { step(.restored(shown)) }
   /// True where it is on its way to the disk now; `RestoreDesk.written(_:)` hears when it is there.
   func restore(content: [UInt8], of tenant: String) -> Bool {
@@ -386,7 +289,8 @@ final class Station {
 
   // MARK: Effects out
 
-  private func step(_ event: NodeEvent) {
+  /// Hands the node an event and carries out what it wants done; nothing where there is no node, or none any more.
+  func step(_ event: NodeEvent) {
     guard node != nil, !isStopping else { return }
     effects.clear()
     node?.step(event, at: moment, using: &random, into: &effects)
@@ -411,38 +315,21 @@ final class Station {
     for lock in effects.locks { submit(.lock(ticket: lock.ticket, bytes: lock.bytes)) }
     for write in effects.writes { submit(.write(name: write.name, batch: write.batch)) }
     for (peer, message) in effects.messages { send(message, to: peer) }
-    for answer in effects.answers { give(answer) }
+    for answer in effects.answers {
+      if let event = clients.give(answer) { aftermath.append(event) }
+    }
     for notice in effects.notices { notices.write(notice) }
     if effects.retiresFoundingShare { mustDestroyShare = true }
     if effects.writes.contains(where: { if case .restriction = $0.name { true } else { false } }) {
       reviewPeers()
     }
     // When the last of those who have left is told, nothing says so: it is looked at now and then.
-    if effects.membersChanged || lastPeerLook + 2_000_000_000 <= loop.now.nanoseconds { lookAtPeers() }
+    if effects.membersChanged || peers.isLookDue { peers.look() }
     if let reason = effects.fatal { fail(reason) }
   }
 
   private func submit(_ work: Storage.Work) {
     guard storage?.submit(work) == true else { return fail("the storage queue is full") }
-  }
-
-  private func give(_ answer: Answer) {
-    switch answer {
-    case .respond(let key, let status, let payload):
-      guard let responder = responders.removeValue(forKey: key) else { return }
-      responder.onAbandon = nil
-      if status.code == .ok { responder.respond(payload) } else { responder.fail(status) }
-    case .item(let key, let payload):
-      switch responders[key]?.send(payload) {
-      case .full: aftermath.append(.full(key))
-      case .misuse:
-        // The call has been told, and is over.
-        responders.removeValue(forKey: key)?.onAbandon = nil
-        aftermath.append(.cancelled(key))
-        note(.error, "answer_too_large", [("bytes", .integer(payload.count))])
-      case .queued, .dropped, nil: break
-      }
-    }
   }
 
   private func schedule() {

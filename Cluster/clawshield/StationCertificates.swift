@@ -15,9 +15,8 @@ extension Station {
 
   /// Ends the connections whose peers' certificates are refused by now.
   func reviewPeers() {
-    peerServer?.reviewPeers()
-    clientServer?.reviewPeers()
-    for link in links { link.reviewPeer() }
+    peers.review()
+    clients.review()
   }
 
   /// Takes another certificate up as soon as it lies in its file, from now on again and again.
@@ -41,10 +40,8 @@ extension Station {
   }
 
   func renew() throws {
-    let tls = try directory.tls(configuration, certificates.own)
-    peerServer?.renew(tls)
-    if let clientTrust { clientServer?.renew(try TLSContext(certificates.own, trust: clientTrust)) }
-    for link in links { link.renew(tls) }
+    try peers.renew()
+    try clients.renew()
     reportHost()
     note(.info, "certificate_renewed", [("fingerprint", .string("\(certificates.own.fingerprint)"))])
   }

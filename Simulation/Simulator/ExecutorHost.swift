@@ -39,16 +39,9 @@ final class ExecutorHost {
   private var nextCall: UInt64 = 1
   private var nextNode: UInt64 = 0
   private var diskFree: UInt64 = 0
-  /// Streams of jobs by node.
-  private var streams: [UInt64: UInt64] = [:]
-  private var enlisting: [UInt64] = []
+  var calls = OpenCalls()
   /// What a report or a result was answered last that was not taken.
   private var lastRefusal = "nothing"
-  var reporting: [(call: UInt64, token: String, node: UInt64)] = []
-  /// Contents that are asked for, by call.
-  private var fetching: [(call: UInt64, node: UInt64, fetch: InputFetch)] = []
-  /// Results on their way, by call, with what is reported once they are there.
-  var putting: [(call: UInt64, node: UInt64, draft: ReceiptDraft)] = []
   /// Every token that was offered to it, as it came.
   private var offered: [String: [JobOffer]] = [:]
   private(set) var demands: [ExecutorDemand] = []
@@ -151,13 +144,7 @@ final class ExecutorHost {
       if journal.flip(bit) { oracles.count(fault: "journal corrupted") }
     }
     shadow.restart(isNewIncarnation: false)
-    enlisting = []
-    reporting = []
-    fetching = []
-    putting = []
-    let open = streams.keys.sorted().compactMap { node in streams[node].map { (node, $0) } }
-    streams = [:]
-    return open
+    return calls.endAll()
   }
 
   func takeDemands() -> [ExecutorDemand] {
@@ -196,10 +183,10 @@ final class ExecutorHost {
 
   /// Opens the streams that are not open, to nodes that answer.
   private func listen(_ nodes: [UInt64]) {
-    for node in nodes where streams[node] == nil && !isCutOff(from: node) {
+    for node in nodes where !calls.isListening(to: node) && !isCutOff(from: node) {
       let said = liar.tells(.incarnation) ? incarnation + 1 : incarnation
       let request = JobsRequest(incarnation: UInt32(said))
-      streams[node] = call(.jobs, request.encode(), to: node)
+      calls.listen(to: node, by: call(.jobs, request.encode(), to: node))
     }
   }
 
@@ -211,16 +198,10 @@ final class ExecutorHost {
   }
 
   /// A call came to nothing: its node is down or cannot be reached.
-  func failed(_ call: UInt64) {
-    for node in streams.keys.sorted() where streams[node] == call { streams[node] = nil }
-    enlisting.removeAll { $0 == call }
-    reporting.removeAll { $0.call == call }
-    fetching.removeAll { $0.call == call }
-    putting.removeAll { $0.call == call }
-  }
+  func failed(_ call: UInt64) { calls.end(call) }
 
   /// The connection to a node broke.
-  func lost(_ node: UInt64) -> UInt64? { streams.removeValue(forKey: node) }
+  func lost(_ node: UInt64) -> UInt64? { calls.lost(node) }
 
   func take(_ answer: Answer, at time: UInt64, nodes: [UInt64], oracles: inout Oracles) {
     guard isUp else { return }
@@ -233,55 +214,50 @@ final class ExecutorHost {
       if let proof = try? LedgerProof(parsing: offer.token), let token = ExecutorHost.token(in: proof) {
         if offered[token]?.contains(offer) != true { offered[token, default: []].append(offer) }
       }
-      let job = OfferedJob(
-        token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
-        lease: offer.lease.flatMap { LeaseOffer($0) })
-      step(.jobOffered(job), at: time, nodes: nodes, oracles: &oracles)
+      step(.jobOffered(OfferedJob(offer)), at: time, nodes: nodes, oracles: &oracles)
     case .respond(let key, let status, let payload):
-      let isEnlist = enlisting.contains(key.call)
-      let reported = reporting.first { $0.call == key.call }
-      let fetched = fetching.first { $0.call == key.call }
-      let put = putting.first { $0.call == key.call }
-      failed(key.call)
-      if let fetched {
-        let got = status.code == .ok ? try? ArtifactContent(decoding: payload) : nil
-        if got == nil { oracles.count(fault: "input not there") }
-        let answer = got.map { InputAnswer.content($0.content, proof: $0.proof) }
-        step(
-          .inputAnswered(
-            fetched.fetch, answer ?? .missed(status.message), node: "node-\(fetched.node)"),
-          at: time, nodes: nodes, oracles: &oracles)
+      guard let question = calls.end(key.call) else { return }
+      answered(question, status, payload, at: time, nodes: nodes, oracles: &oracles)
+    }
+  }
+
+  private func answered(
+    _ question: OpenCalls.Question, _ status: CallStatus, _ payload: [UInt8], at time: UInt64,
+    nodes: [UInt64], oracles: inout Oracles
+  ) {
+    let isTaken = status.code == .ok
+    switch question {
+    case .enlist:
+      guard isTaken, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) else {
         return
       }
-      if let put {
-        if status.code == .ok {
-          send(put.draft, to: put.node, oracles: &oracles)
-        } else {
-          lastRefusal = "\(status)"
-          step(
-            .resultRefused(
-              token: put.draft.receipt.tokenID, node: "node-\(put.node)", status.message, isFinal: false),
-            at: time, nodes: nodes, oracles: &oracles)
-        }
-        return
-      }
-      if reported != nil, status.code != .ok { lastRefusal = "\(status)" }
-      if let reported, [.notFound, .alreadyExists].contains(status.code) {
+      take(lease.links, at: time, nodes: nodes, oracles: &oracles)
+      see(lease, at: time)
+      step(.leaseOffered(offer), at: time, nodes: nodes, oracles: &oracles)
+    case .report(let token, let node):
+      if !isTaken { lastRefusal = "\(status)" }
+      if [.notFound, .alreadyExists].contains(status.code) {
         step(
-          .receiptRefused(token: reported.token, node: "node-\(reported.node)"), at: time, nodes: nodes,
-          oracles: &oracles)
+          .receiptRefused(token: token, node: "node-\(node)"), at: time, nodes: nodes, oracles: &oracles)
       }
-      guard status.code == .ok else { return }
-      if isEnlist, let lease = try? LeaseResponse(decoding: payload), let offer = LeaseOffer(lease) {
-        take(lease.links, at: time, nodes: nodes, oracles: &oracles)
-        see(lease, at: time)
-        step(.leaseOffered(offer), at: time, nodes: nodes, oracles: &oracles)
-      }
-      if reported != nil, let response = try? ReportResponse(decoding: payload),
+      guard isTaken, let response = try? ReportResponse(decoding: payload),
         let proof = try? LedgerProof(parsing: response.proof)
-      {
-        step(.receiptProven(proof), at: time, nodes: nodes, oracles: &oracles)
-      }
+      else { return }
+      step(.receiptProven(proof), at: time, nodes: nodes, oracles: &oracles)
+    case .fetch(let fetch, let node):
+      let got = isTaken ? try? ArtifactContent(decoding: payload) : nil
+      if got == nil { oracles.count(fault: "input not there") }
+      let answer = got.map { InputAnswer.content($0.content, proof: $0.proof) }
+      step(
+        .inputAnswered(fetch, answer ?? .missed(status.message), node: "node-\(node)"),
+        at: time, nodes: nodes, oracles: &oracles)
+    case .put(let draft, let node):
+      guard !isTaken else { return send(draft, to: node, oracles: &oracles) }
+      lastRefusal = "\(status)"
+      step(
+        .resultRefused(
+          token: draft.receipt.tokenID, node: "node-\(node)", status.message, isFinal: false),
+        at: time, nodes: nodes, oracles: &oracles)
     }
   }
 
@@ -351,7 +327,7 @@ final class ExecutorHost {
       let request = ArtifactRequest(
         tenant: fetch.tenantID, digest: fetch.digest.hex, decision: fetch.decision.value)
       let node = reachable[fetch.attempt % reachable.count]
-      fetching.append((call(.artifactGet, request.encode(), to: node), node, fetch))
+      calls.ask(.fetch(fetch, node: node), by: call(.artifactGet, request.encode(), to: node))
     }
     for challenge in raised.challenges where lives() {
       shadow.sent(challenge, at: now)
@@ -364,7 +340,7 @@ final class ExecutorHost {
         incarnation: UInt32(challenge.incarnation), challenge: challenge.bytes,
         isolationClasses: declaration.isolationClasses, signature: signed.signature.bytes,
         declaredAt: wall.text)
-      if let node = anyNode(nodes) { enlisting.append(call(.enlist, request.encode(), to: node)) }
+      if let node = anyNode(nodes) { calls.ask(.enlist, by: call(.enlist, request.encode(), to: node)) }
     }
     for report in raised.reports where lives() {
       oracles.holdsNoSecret(report.draft.attachment.bytes, "a result of \(principal.path)", at: time)

@@ -27,7 +27,7 @@ extension ExecutorHost {
     let signed = Signed.sign(
       note, cluster: credentials.cluster, as: principal, with: credentials.key)
     let request = ArtifactPutRequest(statement: statementBytes(signed), content: artifact.content)
-    putting.append((call(.artifactPut, request.encode(), to: node), node, draft))
+    calls.ask(.put(draft, node: node), by: call(.artifactPut, request.encode(), to: node))
   }
 
   /// Sends a receipt, or what a lying executor sends instead.
@@ -39,19 +39,7 @@ extension ExecutorHost {
       let signed = Signed.sign(
         draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)
       let number = call(.report, statement(signed, draft.attachment), to: node)
-      reporting.append((number, draft.receipt.tokenID, node))
+      calls.ask(.report(token: draft.receipt.tokenID, node: node), by: number)
     }
-  }
-}
-
-extension LeaseOffer {
-  /// What a node sent; nil where a digest has the wrong length.
-  init?(_ response: LeaseResponse) {
-    let path = response.challengePath.compactMap { Digest($0) }
-    guard path.count == response.challengePath.count else { return nil }
-    self.init(
-      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
-      challengeCount: response.challengeCount, restrictions: response.restrictions,
-      bundle: response.bundle)
   }
 }

@@ -1,4 +1,3 @@
-import CSystem
 import EventLoop
 import Glibc
 import OpenExec
@@ -29,24 +28,18 @@ final class ProxyConnection {
   private unowned let proxy: EgressProxy
   private unowned let channel: any ProxyChannel
   private var phase = Phase.reading
-  /// From the action, not passed on yet.
-  private var upload: [UInt8] = []
-  /// The first so many bytes of `upload` are the proxy's own words: no credit is due for them.
-  private var own = 0
-  /// Bytes of a plain request's body that have not come yet.
-  private var bodyLeft = 0
+  private var upload = ProxyUpload()
   private var hasGuestEnded = false
   private var hasRemoteEnded = false
   private var hasAnswered = false
-  private var socket: Int32 = -1
-  private var watch: EventLoop.WatchID?
+  /// Nil before the destination is connected to, and after all is over.
+  private var remote: ProxySocket?
   private var timer: TimerID?
   private var scan = ContentScan()
   private var secrets: Redactor
   private var access = EgressDestination.Access.tunnel
   /// Of a model, what its answer says that it took.
   private var usage = ModelUsage()
-  private var tls: ChildID?
 
   init(stream: UInt32, proxy: EgressProxy, channel: any ProxyChannel) {
     self.stream = stream
@@ -73,7 +66,7 @@ final class ProxyConnection {
   func receive(_ bytes: [UInt8]) {
     switch phase {
     case .reading:
-      upload += bytes
+      upload.append(bytes)
       readRequest()
     case .resolving(let request, _), .connecting(let request, _), .relaying(let request, _):
       take(bytes, of: request)
@@ -104,9 +97,9 @@ final class ProxyConnection {
     let request: ProxyRequest
     let length: Int
     do throws(ProxyRequestError) {
-      guard let found = try ProxyRequest.headLength(upload) else { return }
+      guard let found = try ProxyRequest.headLength(upload.bytes) else { return }
       length = found
-      request = try ProxyRequest(parsing: upload[..<length])
+      request = try ProxyRequest(parsing: upload.bytes[..<length])
     } catch {
       proxy.meter.refuse(.request(error), nil, at: proxy.elapsed)
       return refuse(.request(error), isNoted: true)
@@ -118,12 +111,10 @@ final class ProxyConnection {
     } catch {
       return refuse(error, isNoted: true)
     }
-    let rest = Array(upload[length...])
+    let rest = Array(upload.bytes[length...])
     channel.consumed(length, of: stream)
     access = destination.access
-    own = 0
-    upload = []
-    bodyLeft = request.bodyLength
+    upload.begin(bodyOf: request.bodyLength)
     phase = .calling(request, id)
     guard access == .model else {
       if !request.isTunnel { speak(request.forwarded) }
@@ -138,28 +129,24 @@ final class ProxyConnection {
 
   /// What the proxy says itself, before anything of the action's.
   private func speak(_ head: [UInt8]) {
-    upload = head
-    own = head.count
+    upload.speak(head)
     look(head)
   }
 
   /// A model's call is judged as a whole before a byte of it leaves.
   private func call(_ bytes: [UInt8], _ request: ProxyRequest, _ id: EgressID) {
-    let body = bytes.prefix(bodyLeft)
-    bodyLeft -= body.count
-    upload += body
+    _ = upload.append(bodyOf: bytes)
     // Held here, within its own limit, and no longer in the stream's window.
     channel.consumed(bytes.count, of: stream)
-    own = upload.count
-    guard bodyLeft == 0 else { return }
-    let whole = upload
+    upload.settle()
+    guard upload.bodyLeft == 0 else { return }
+    let whole = upload.bytes
     do throws(EgressRefusal) {
       try proxy.meter.call(whole, secrets: proxy.secrets, on: id)
     } catch {
       return fail(id, error)
     }
-    upload = request.forwarded(usualPort: 443) + whole
-    own = upload.count
+    upload.speak(request.forwarded(usualPort: 443) + whole)
     resolve(request, id)
   }
 
@@ -172,13 +159,11 @@ final class ProxyConnection {
   /// Of a plain request, its body and nothing after it; of a tunnel, everything.
   private func take(_ bytes: [UInt8], of request: ProxyRequest) {
     guard !request.isTunnel else {
-      upload += bytes
+      upload.append(bytes)
       return
     }
-    let body = bytes.prefix(bodyLeft)
-    bodyLeft -= body.count
-    look(Array(body))
-    upload += body
+    let body = upload.append(bodyOf: bytes)
+    look(body)
     channel.consumed(bytes.count - body.count, of: stream)
   }
 
@@ -209,33 +194,20 @@ final class ProxyConnection {
   private func connect(
     to address: NetworkAddress, _ request: ProxyRequest, _ id: EgressID
   ) throws(EgressRefusal) {
-    if access == .model {
-      let started = try TLSChild.start(
-        loop: proxy.loop, settings: proxy.settings, helpers: proxy.resolver.helpers, address: address,
-        port: request.port, host: request.host)
-      (socket, tls) = (started.descriptor, started.child)
-    } else {
-      var target = csystem_address(address, port: request.port)
-      let result = csystem_tcp_connect(&target)
-      guard result >= 0 else { throw .unreachable("errno \(-result)") }
-      socket = result
-    }
-    guard listen(for: .write) else { throw .unreachable("no place for another descriptor") }
+    let remote =
+      access == .model
+      ? try ProxySocket.startTLS(to: address, port: request.port, host: request.host, by: proxy)
+      : try ProxySocket.connect(to: address, port: request.port, on: proxy.loop)
+    self.remote = remote
+    guard listen(to: remote, for: .write) else { throw .unreachable("no place for another descriptor") }
     phase = .connecting(request, id)
     restart(timer: proxy.settings.connectSeconds) { [self] in
       fail(id, .unreachable("no answer within \(proxy.settings.connectSeconds) seconds"))
     }
   }
 
-  private func listen(for interest: EventLoop.Interest) -> Bool {
-    watch = try? proxy.loop.watch(socket, for: interest) { [self] readiness in ready(readiness) }
-    return watch != nil
-  }
-
-  /// An end that is told in any case would be told again and again while the action reads nothing.
-  private func suspend() {
-    if let watch { proxy.loop.unwatch(watch) }
-    watch = nil
+  private func listen(to remote: ProxySocket, for interest: EventLoop.Interest) -> Bool {
+    remote.listen(for: interest) { [self] readiness in ready(readiness) }
   }
 
   private func ready(_ readiness: EventLoop.Readiness) {
@@ -243,7 +215,11 @@ final class ProxyConnection {
     case .connecting(let request, let id): connected(request, id)
     case .relaying(_, let id):
       if readiness.failed, hasRemoteEnded { return cut(id, .unreachable("it hung up")) }
-      if readiness.failed, channel.room(stream) == 0 { return suspend() }
+      // An end that is told in any case would be told again and again while the action reads nothing.
+      if readiness.failed, channel.room(stream) == 0 {
+        remote?.suspend()
+        return
+      }
       if readiness.readable || readiness.failed { download() }
       if case .relaying = phase { pump() }
     case .greeting(_, let id):
@@ -253,8 +229,9 @@ final class ProxyConnection {
   }
 
   private func connected(_ request: ProxyRequest, _ id: EgressID) {
-    let error = csystem_socket_error(socket)
-    guard error == 0 else { return fail(id, .unreachable("errno \(-error)")) }
+    guard let remote else { return }
+    let fault = remote.fault
+    guard fault == 0 else { return fail(id, .unreachable("errno \(-fault)")) }
     stopTimer()
     guard request.isTunnel else {
       phase = .relaying(request, id)
@@ -263,13 +240,13 @@ final class ProxyConnection {
     channel.send(Array("HTTP/1.1 200 Connection established\r\n\r\n".utf8), on: stream)
     phase = .greeting(request, id)
     // What a server says before its client belongs to no TLS.
-    change(to: .none)
+    remote.change(to: .none)
     restart(timer: proxy.settings.requestSeconds) { [self] in cut(id, .notTLS("no hello came")) }
     greet(request, id)
   }
 
   private func greet(_ request: ProxyRequest, _ id: EgressID) {
-    switch ClientHello.read(upload) {
+    switch ClientHello.read(upload.bytes) {
     case .incomplete: if upload.count > ClientHello.maximumBytes { cut(id, .notTLS("too long")) }
     case .none(let why): cut(id, .notTLS(why))
     case .name(let name):
@@ -283,32 +260,29 @@ final class ProxyConnection {
   // MARK: Both ways
 
   private func pump() {
-    guard case .relaying(let request, let id) = phase else { return }
+    guard case .relaying(let request, let id) = phase, let remote else { return }
     while !upload.isEmpty {
       let allowed = min(upload.count, proxy.meter.sendRoom)
       guard allowed > 0 else { return cut(id, .sentBytes(limit: proxy.meter.grant.limits.sentBytes)) }
-      let count = csystem_send(socket, upload, allowed)
+      let count = remote.send(upload.bytes, atMost: allowed)
       if count == -Int(EAGAIN) { break }
       guard count > 0 else { return access == .model ? answered(id) : cut(id, .unreachable("it hung up")) }
       proxy.meter.sent(count, on: id)
-      upload.removeFirst(count)
-      let ofProxy = min(own, count)
-      own -= ofProxy
-      channel.consumed(count - ofProxy, of: stream)
+      channel.consumed(upload.pass(count), of: stream)
     }
     if upload.isEmpty, hasGuestEnded, request.isTunnel {
-      _ = csystem_end_sending(socket)
+      remote.endSending()
       if hasRemoteEnded { return finish(id, nil) }
     }
     updateInterest()
   }
 
   private func download() {
-    guard case .relaying(let request, let id) = phase else { return }
+    guard case .relaying(let request, let id) = phase, let remote else { return }
     let room = min(channel.room(stream), 16 << 10)
     guard room > 0 else { return updateInterest() }
     var bytes = [UInt8](repeating: 0, count: room)
-    let count = csystem_read(socket, &bytes, room)
+    let count = remote.read(into: &bytes)
     if count == -Int(EAGAIN) { return }
     guard count > 0 else {
       hasRemoteEnded = true
@@ -341,8 +315,8 @@ final class ProxyConnection {
   }
 
   func resume() {
-    guard case .relaying(_, let id) = phase else { return }
-    if watch == nil, channel.room(stream) > 0, !listen(for: .none) {
+    guard case .relaying(_, let id) = phase, let remote else { return }
+    if !remote.isWatched, channel.room(stream) > 0, !listen(to: remote, for: .none) {
       return cut(id, .unreachable("no place for another descriptor"))
     }
     updateInterest()
@@ -352,11 +326,7 @@ final class ProxyConnection {
     var interest: EventLoop.Interest = []
     if !hasRemoteEnded, channel.room(stream) > 0 { interest.insert(.read) }
     if !upload.isEmpty { interest.insert(.write) }
-    change(to: interest)
-  }
-
-  private func change(to interest: EventLoop.Interest) {
-    if let watch { try? proxy.loop.change(watch, to: interest) }
+    remote?.change(to: interest)
   }
 
   // MARK: Ends
@@ -378,8 +348,8 @@ final class ProxyConnection {
     channel.send(Array(head.utf8) + text, on: stream)
     channel.end(stream)
     // What the proxy says itself, and what it holds already, the stream is not owed.
-    channel.consumed(max(0, upload.count - own), of: stream)
-    upload = []
+    channel.consumed(upload.owed, of: stream)
+    upload.drop()
     if hasGuestEnded { close(nil) }
   }
 
@@ -413,12 +383,8 @@ final class ProxyConnection {
 
   private func letGo() {
     stopTimer()
-    if let watch { proxy.loop.unwatch(watch) }
-    watch = nil
-    if socket >= 0 { _ = csystem_close(socket) }
-    socket = -1
-    if let tls { proxy.loop.signal(tls, SIGKILL) }
-    tls = nil
+    remote?.close()
+    remote = nil
     scan.finish()
     proxy.findings.join(scan.findings)
     if secrets.count > 0 { proxy.findings.hasCredential = true }

@@ -75,3 +75,26 @@ enum UnicodeClasses {
     return found.isEmpty ? nil : UnicodeTables.characters(in: found)
   }
 }
+
+/// The classes that POSIX names, as they stand between colons in brackets; of ASCII alone.
+enum POSIXClasses {
+  static func named(_ name: String) -> CharacterClass? {
+    switch name {
+    case "alnum": CharacterClass([48...57, 65...90, 97...122])
+    case "alpha": CharacterClass([65...90, 97...122])
+    case "ascii": CharacterClass([0...127])
+    case "blank": CharacterClass([9...9, 32...32])
+    case "cntrl": CharacterClass([0...31, 127...127])
+    case "digit": .digits
+    case "graph": CharacterClass([33...126])
+    case "lower": CharacterClass([97...122])
+    case "print": CharacterClass([32...126])
+    case "punct": CharacterClass([33...47, 58...64, 91...96, 123...126])
+    case "space": CharacterClass([9...13, 32...32])
+    case "upper": CharacterClass([65...90])
+    case "word": .word
+    case "xdigit": CharacterClass([48...57, 65...70, 97...102])
+    default: nil
+    }
+  }
+}

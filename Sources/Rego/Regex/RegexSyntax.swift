@@ -1,17 +1,3 @@
-/// A regular expression of RE2's syntax, as a tree.
-indirect enum RegexNode: Sendable {
-  case empty
-  case characters(CharacterClass)
-  case concat([RegexNode])
-  case alternate([RegexNode])
-  /// At least, at most (nil: any), and whether as many as possible.
-  case `repeat`(RegexNode, Int, Int?, isGreedy: Bool)
-  case capture(RegexNode, Int)
-  case assert(Assertion)
-
-  enum Assertion: Sendable { case lineStart, lineEnd, textStart, textEnd, wordBoundary, noWordBoundary }
-}
-
 /// Why a pattern is not one.
 struct RegexError: Error, Equatable { let message: String }
 
@@ -382,24 +368,7 @@ struct RegexParser {
     var name = String(scalars: pattern[(position + 2)..<end])
     let isInverted = name.hasPrefix("^")
     if isInverted { name.removeFirst() }
-    let found: CharacterClass
-    switch name {
-    case "alnum": found = CharacterClass([48...57, 65...90, 97...122])
-    case "alpha": found = CharacterClass([65...90, 97...122])
-    case "ascii": found = CharacterClass([0...127])
-    case "blank": found = CharacterClass([9...9, 32...32])
-    case "cntrl": found = CharacterClass([0...31, 127...127])
-    case "digit": found = .digits
-    case "graph": found = CharacterClass([33...126])
-    case "lower": found = CharacterClass([97...122])
-    case "print": found = CharacterClass([32...126])
-    case "punct": found = CharacterClass([33...47, 58...64, 91...96, 123...126])
-    case "space": found = CharacterClass([9...13, 32...32])
-    case "upper": found = CharacterClass([65...90])
-    case "word": found = .word
-    case "xdigit": found = CharacterClass([48...57, 65...70, 97...102])
-    default: throw fault("invalid character class range")
-    }
+    guard let found = POSIXClasses.named(name) else { throw fault("invalid character class range") }
     position = end + 2
     return isInverted ? found.inverted : found
   }
