@@ -55,7 +55,7 @@ let modules: [Target] = [
   module("Images", ["Archive", "Canonical", "Crypto", "CSystem"]),
   module("ClawLedger", ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   module("ClawShield", ["Records", "Schema", "Rego", "Canonical", "Merkle", "Crypto"]),
-  module("OpenExec", ["Records", "Schema", "Wire", "Canonical", "Merkle", "Crypto"]),
+  module("OpenExec", ["Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   // Floor 5
   module(
     "GovernanceNode",
@@ -125,7 +125,7 @@ let testing: [Target] = [
   tests(
     "ClawShieldTests",
     ["ClawShield", "Records", "Schema", "Rego", "Canonical", "Merkle", "Crypto"]),
-  tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Wire", "Canonical", "Merkle", "Crypto"]),
+  tests("OpenExecTests", ["OpenExec", "Records", "Schema", "Canonical", "Merkle", "Crypto"]),
   tests("RocksStoreTests", ["RocksStore", "ClawLedger", "Raft"]),
   tests(
     "SandboxTests",

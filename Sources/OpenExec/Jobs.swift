@@ -1,7 +1,6 @@
 import Canonical
 import Crypto
 import Records
-import Wire
 
 /// A job as it came from governance; nothing of it is checked yet.
 public struct OfferedJob: Equatable, Sendable {
@@ -20,15 +19,6 @@ public struct OfferedJob: Equatable, Sendable {
     self.proposal = proposal
     self.attachment = attachment
     self.lease = lease
-  }
-}
-
-extension OfferedJob {
-  /// What a node sent; without a lease where that cannot be one. The links that come with it are the caller's to take.
-  public init(_ offer: JobOffer) {
-    self.init(
-      token: offer.token, proposal: offer.proposal, attachment: offer.attachment,
-      lease: offer.lease.flatMap { LeaseOffer($0) })
   }
 }
 

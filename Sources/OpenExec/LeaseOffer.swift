@@ -1,7 +1,6 @@
 import Crypto
 import Merkle
 import Records
-import Wire
 
 /// A lease as it came from a node; nothing of it is checked yet.
 public struct LeaseOffer: Equatable, Sendable {
@@ -28,6 +27,18 @@ public struct LeaseOffer: Equatable, Sendable {
     self.restrictions = restrictions
     self.bundle = bundle
   }
+
+  /// A lease whose path comes as bytes; nil where a digest of it has another length.
+  public init?(
+    note: String, challengePath: [[UInt8]], challengeIndex: UInt64, challengeCount: UInt64,
+    restrictions: [UInt8], bundle: [UInt8]
+  ) {
+    let path = challengePath.compactMap { Digest($0) }
+    guard path.count == challengePath.count else { return nil }
+    self.init(
+      note: note, challengePath: path, challengeIndex: challengeIndex, challengeCount: challengeCount,
+      restrictions: restrictions, bundle: bundle)
+  }
 }
 
 extension LeaseOffer {
@@ -37,17 +48,5 @@ extension LeaseOffer {
       let checkpoint = try? CheckpointNote(parsing: signed.text)
     else { return nil }
     return LeaseMark(size: checkpoint.size, time: checkpoint.time)
-  }
-}
-
-extension LeaseOffer {
-  /// What a node sent; nil where a digest has the wrong length. The links that come with it are the caller's to take.
-  public init?(_ response: LeaseResponse) {
-    let path = response.challengePath.compactMap { Digest($0) }
-    guard path.count == response.challengePath.count else { return nil }
-    self.init(
-      note: response.note, challengePath: path, challengeIndex: response.challengeIndex,
-      challengeCount: response.challengeCount, restrictions: response.restrictions,
-      bundle: response.bundle)
   }
 }

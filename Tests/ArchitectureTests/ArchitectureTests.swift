@@ -16,7 +16,7 @@ private let house: [String: (floor: Int, mayImport: Set<String>)] = [
   "Images": (4, ["Archive", "Canonical", "Crypto", "CSystem"]),
   "ClawLedger": (4, ["Records", "Raft", "Merkle", "Canonical", "Crypto"]),
   "ClawShield": (4, ["Records", "Schema", "Rego", "Merkle", "Canonical", "Crypto"]),
-  "OpenExec": (4, ["Records", "Schema", "Wire", "Merkle", "Canonical", "Crypto"]),
+  "OpenExec": (4, ["Records", "Schema", "Merkle", "Canonical", "Crypto"]),
   "GovernanceNode": (
     5,
     [

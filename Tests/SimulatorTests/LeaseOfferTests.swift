@@ -2,6 +2,8 @@ import OpenExec
 import Testing
 import Wire
 
+@testable import Simulator
+
 @Suite("Leases as nodes send them")
 struct LeaseOfferTests {
   /// A lease of a path of so many bytes a digest.
