@@ -12,9 +12,14 @@ struct ExecutionKnowledge: Sendable {
   struct Start: Sendable {
     let executor: Principal
     let life: UInt64
+    /// When its first try began, and when its last one ended, by its executor's leases.
+    let began: Timestamp?
+    var ended: Timestamp?
     var attempt: Int
     /// Nil while it runs.
     var ending: RunEnding?
+    /// What it wrote.
+    var output: [UInt8] = []
     /// Whether it ended well, and the guest proved what it is.
     var succeeded = false
   }
@@ -148,7 +153,8 @@ extension Oracles {
     evaluated("single execution")
     guard var known = execution.starts[token] else {
       execution.starts[token] = .init(
-        executor: host.principal, life: host.life, attempt: order.id.attempt, ending: nil)
+        executor: host.principal, life: host.life, began: host.shadow.time(at: host.uptime(time)),
+        attempt: order.id.attempt, ending: nil)
       if order.id.attempt != 1 {
         fail("single execution", "token \(token) begins with try \(order.id.attempt)", at: time)
       }
@@ -264,7 +270,9 @@ extension Oracles {
     holdAgainstRestrictions(order, decision, host, at: time)
   }
 
-  mutating func ended(_ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome, at time: UInt64) {
+  mutating func ended(
+    _ run: RunID, _ order: RunOrder?, _ outcome: RunOutcome, on host: ExecutorHost, at time: UInt64
+  ) {
     if let order, let decision = execution.decisions[run.token] {
       gives(outcome.output, order, for: decision.requestedBy, at: time)
     }
@@ -272,11 +280,15 @@ extension Oracles {
       outcome.ending == .completed(exitStatus: 0)
       && order.map { outcome.guest?.answers($0.challenge) == true } ?? false
     execution.starts[run.token]?.ending = outcome.ending
+    execution.starts[run.token]?.ended = host.shadow.time(at: host.uptime(time))
+    execution.starts[run.token]?.output = outcome.output
   }
 
-  mutating func reported(_ receipt: Receipt) {
+  mutating func reported(_ draft: ReceiptDraft, at time: UInt64) {
+    let receipt = draft.receipt
     if execution.reported[receipt.tokenID]?.contains(receipt) != true {
       execution.reported[receipt.tokenID, default: []].append(receipt)
+      holdResult(draft, at: time)
     }
   }
 
@@ -301,6 +313,9 @@ extension Oracles {
       }
     }
     let start = execution.starts[receipt.tokenID]
+    if receipt.status == .succeeded, let start, let objection = objection(toTimes: receipt, start) {
+      fail("receipts tell what happened", "the receipt of \(receipt.tokenID) \(objection)", at: time)
+    }
     let isTrue =
       switch receipt.status {
       case .succeeded: start?.succeeded == true

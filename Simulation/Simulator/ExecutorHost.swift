@@ -175,7 +175,7 @@ final class ExecutorHost {
       let order = ended?.order
       guard sandbox.end(run, life: life) else { return }
       oracles.leaves(run, outcome, outcome.ending == .killed ? nil : ended?.risk, at: time)
-      oracles.ended(run, order, outcome, at: time)
+      oracles.ended(run, order, outcome, on: self, at: time)
       timeline?.execution(principal, "ends \(run.token.prefix(8)): \(outcome.ending)", at: time)
       step(.sandboxFinished(run, outcome), at: time, nodes: nodes, oracles: &oracles)
     }
@@ -252,7 +252,7 @@ final class ExecutorHost {
         .inputAnswered(fetch, answer ?? .missed(status.message), node: "node-\(node)"),
         at: time, nodes: nodes, oracles: &oracles)
     case .put(let draft, let node):
-      guard !isTaken else { return send(draft, to: node, oracles: &oracles) }
+      guard !isTaken else { return send(draft, to: node, at: time, oracles: &oracles) }
       lastRefusal = "\(status)"
       step(
         .resultRefused(

@@ -15,7 +15,7 @@ extension ExecutorHost {
     let node = reachable[report.node(of: reachable.count)]
     let draft = report.draft
     guard let artifact = draft.artifact else {
-      send(draft, to: node, oracles: &oracles)
+      send(draft, to: node, at: time, oracles: &oracles)
       return
     }
     if liar.tells(.silent) { return }
@@ -31,10 +31,10 @@ extension ExecutorHost {
   }
 
   /// Sends a receipt, or what a lying executor sends instead.
-  func send(_ draft: ReceiptDraft, to node: UInt64, oracles: inout Oracles) {
+  func send(_ draft: ReceiptDraft, to node: UInt64, at time: UInt64, oracles: inout Oracles) {
     let overheard = oracles.execution.lastStart.first { $0.decision.grant?.executorID != principal }
     for draft in liar.reports(draft, as: principal, overheard: overheard, oracles: &oracles) {
-      oracles.reported(draft.receipt)
+      oracles.reported(draft, at: time)
       oracles.results(draft)
       let signed = Signed.sign(
         draft.receipt, cluster: credentials.cluster, as: principal, with: credentials.key)

@@ -17,6 +17,10 @@ struct LabelModel: Sendable {
   private var readings: [UInt64: [String]] = [:]
   /// The proposals of approving leaves, and whether those let text from outside in.
   private var approvals: [UInt64: (proposal: UInt64, reachesOut: Bool)] = [:]
+  /// The rules that the log has put in force.
+  private var semantics = 1
+  /// Whether something was erased under rules that forget labels with it, and bring back those of files that were let go of.
+  private var isLoose = false
   /// The labels that a proposal's inputs had when they were erased.
   private var erased: [UInt64: [String]] = [:]
   /// Whose canaries a content holds.
@@ -44,12 +48,15 @@ struct LabelModel: Sendable {
     case .incident(let act):
       // An erased tenant has no files any more; what it puts afterwards begins anew.
       guard act.content.kind == .erase, case .tenant(let tenant) = act.content.target else { return }
+      if semantics < Semantics.erasedInputs { isLoose = true }
       for (index, proposal) in proposals
       where proposal.tenantID == tenant || proposal.crossing?.tenantID == tenant {
         erased[index, default: []] += proposal.inputs.flatMap { labels(of: $0, for: proposal) }
       }
       artifacts.removeAll { $0.place.tenant == tenant }
-    case .genesis, .term, .tick, .withdrawal, .receipt, .enrol, .policy, .version, .ballot,
+    case .genesis(let genesis): semantics = genesis.semantics
+    case .version(let act): semantics = act.content.semantics
+    case .term, .tick, .withdrawal, .receipt, .enrol, .policy, .ballot,
       .derivedIncident, .members, .derivedMembers, .key, .recovery:
       break
     }
@@ -122,6 +129,7 @@ struct LabelModel: Sendable {
   /// mean nothing: then only what a state has too is compared, and no label may be missing of what it really holds.
   mutating func objection(to state: ShieldState, isExact: Bool) -> String? {
     isChanged = false
+    if isLoose { return nil }
     for (place, labels) in artifacts {
       guard
         let known = state.artifact(tenant: place.tenant, workspace: place.workspace, digest: place.digest)

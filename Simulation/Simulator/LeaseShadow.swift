@@ -14,6 +14,9 @@ import Wire
 struct LeaseShadow {
   struct Held {
     let mark: LeaseMark
+    /// When its challenge was sent, the time of the first note that answered that, and when it ends.
+    let sent: Uptime
+    let answered: Timestamp
     let end: Uptime
     let isHalted: Bool
     let restrictions: RestrictionList
@@ -58,9 +61,17 @@ struct LeaseShadow {
     guard now < end else { return }
     highest = mark
     newest = Held(
-      mark: mark, end: end, isHalted: line.mode == .halted || list.isHalted, restrictions: list,
+      mark: mark, sent: sent[answered].at,
+      answered: newest.flatMap { $0.challenge == answered ? $0.answered : nil } ?? checkpoint.time, end: end,
+      isHalted: line.mode == .halted || list.isHalted, restrictions: list,
       bundle: line.policyBundleHash,
       challenge: answered)
+  }
+
+  /// The time of day as the newest lease gives it: that of the first note that answered its challenge, as of when that was
+  /// sent, which was before. So it is ahead by as long as the answer took, and never behind.
+  func time(at now: Uptime) -> Timestamp? {
+    newest.map { max($0.mark.time, $0.answered.advanced(by: now.since($0.sent))) }
   }
 
   /// Why nothing of this token may run now; nil where it may.

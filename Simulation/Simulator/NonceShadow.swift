@@ -11,7 +11,8 @@ import Wire
 /// different shares of one commitment are two uses, and the same share again is none. A coordinator's own share never leaves it;
 /// it is for what the coordinator asks of the others.
 struct NonceShadow: Sendable {
-  /// The party's own commitments in what it was asked under one name; an honest coordinator asks once.
+  /// The party's own commitments in what it was asked under one name; an honest coordinator asks again
+  /// for the same alone.
   private var asked: [SigningQuestion: [[UInt8]]] = [:]
   /// What a commitment was used for.
   private var uses: [[UInt8]: [UInt8]] = [:]

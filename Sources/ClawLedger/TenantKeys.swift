@@ -204,9 +204,12 @@ public struct TenantKeys: Sendable {
 
   // MARK: Erasing
 
-  /// An erasure stands in the log, final or not: what comes after it is sealed with another key.
+  /// An erasure stands in the log, final or not: what comes after it is sealed with another key. One that a later erasure
+  /// has outdone, as who fetches leaves from before a state meets it, makes none.
   mutating func turn(_ tenant: String, at leaf: UInt64) {
-    guard source != nil, keys[tenant]?.contains(where: { $0.since == leaf }) != true else { return }
+    guard source != nil, leaf >= erasures[tenant] ?? 0,
+      keys[tenant]?.contains(where: { $0.since == leaf }) != true
+    else { return }
     make(tenant, since: leaf)
   }
 

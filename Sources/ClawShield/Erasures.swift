@@ -53,6 +53,7 @@ extension ShieldState {
     restrict(act.target, because: "erase \(act.incidentID)", cause: index)
     rememberLabels(of: tenant)
     forgetArtifacts(of: tenant)
+    forgetLabels(of: tenant)
     setErasure(ErasureCell(tenantID: tenant, leaf: index))
     addAct(
       ActCell(
@@ -91,6 +92,24 @@ extension ShieldState {
       return true
     }
     for cell in gone { forgetArtifact(cell) }
+  }
+
+  /// What was let go of before comes back without the labels that it had: it is said anew what it is.
+  private mutating func forgetLabels(of tenant: String) {
+    guard semantics >= Semantics.erasedInputs else { return }
+    #if SIMULATION
+    if Mutant.droppedLabelsKept.isActive { return }
+    #endif
+    var names: [String] = []
+    indexes.dropped.forEach { _, name in
+      names.append(name)
+      return true
+    }
+    for name in names {
+      guard var cell = droppedCell(named: name), cell.artifact.tenantID == tenant else { continue }
+      cell.artifact.labels = []
+      putDropped(cell)
+    }
   }
 
   /// Whose a remembered proposal is; nil where it is not remembered.

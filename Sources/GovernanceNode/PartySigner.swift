@@ -22,8 +22,8 @@ public final class PartyShare<Suite: CipherSuite>: Sendable {
 struct HeldShare {
   let ticket: UInt64
   let coordinator: UInt64
-  /// What it answers.
-  let call: SignCall
+  /// What it answers: a hash, since a call is as long as its sender likes.
+  let question: Digest
   let answer: SignAnswer
   /// What the note consents to.
   let consent: ConsentLine?
@@ -87,7 +87,8 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
     nextTicket += 1
     held.append(
       HeldShare(
-        ticket: ticket, coordinator: coordinator, call: call, answer: answer, consent: note.consent,
+        ticket: ticket, coordinator: coordinator, question: Self.question(call), answer: answer,
+        consent: note.consent,
         permits: note.lease != nil || note.consent != nil, bound: bound))
     return ((ticket, lock.bytes), nil)
   }
@@ -141,13 +142,20 @@ struct PartySigner<Suite: CipherSuite>: ~Copyable {
   /// What becomes of the very question that was answered last, or is about to be, when it comes once more: nil for any other.
   /// It is one message and one share, however often that is given.
   func answered(_ call: SignCall, from coordinator: UInt64) -> Repetition? {
+    let question = Self.question(call)
     func isSame(_ share: HeldShare) -> Bool {
-      share.coordinator == coordinator && share.call.term == call.term && share.call.round == call.round
-        && share.call.session == call.session && share.call.text == call.text
-        && share.call.commitments == call.commitments
+      share.coordinator == coordinator && share.question == question
     }
     if held.contains(where: isSame) { return .held }
     return last.flatMap { isSame($0) ? .given($0.answer) : nil }
+  }
+
+  /// What of a call makes it this question: its numbers, the text and the commitments, and not what comes along to show.
+  private static func question(_ call: SignCall) -> Digest {
+    var bare = call
+    bare.restrictions = []
+    bare.proofs = []
+    return SHA256.hash(bare.encode())
   }
 
   enum Repetition {

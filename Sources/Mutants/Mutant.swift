@@ -117,6 +117,9 @@ public enum Mutant: String, CaseIterable, Sendable {
   case commitmentsOnRequest = "without-unasked-commitments"
   case questionsOnce = "without-asking-again"
   case handoverCounted = "without-handover-leave"
+  case approvalTimeTold = "without-run-times"
+  case outputLost = "without-output"
+  case droppedLabelsKept = "without-forgotten-labels"
   case erasureWashesLabels = "without-erased-labels"
   case oneExecutorAgrees = "without-distinct-executors"
 

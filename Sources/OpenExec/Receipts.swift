@@ -2,6 +2,10 @@ import Canonical
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 /// A receipt that waits for its executor's signature and for governance to know it. It is kept durably
 /// and reported again until it is proven final. Ed25519 is deterministic: signing again changes nothing.
 public struct ReceiptDraft: Equatable, Sendable {
@@ -53,6 +57,9 @@ struct ReceiptWriter: Sendable {
       value = result(verdict, nil, nil)
     }
     let item = Attachment.Item(salt: salt, value: value)
+    #if SIMULATION
+    let executedAt = Mutant.approvalTimeTold.isActive ? burned.token.grant.issuedAt : executedAt
+    #endif
     var attachment = Attachment("result", item)
     // A salt of its own, so that showing one value says nothing about the other.
     let connections = outcome?.measures.egress.map { report in
@@ -129,6 +136,9 @@ struct ReceiptWriter: Sendable {
     case .completed(let status), .toldByShim(let status): members.append(("exit_status", .integer(status)))
     case .signalled, .wallClock, .killed, .outOfMemory, .sandboxFailed: break
     }
+    #if SIMULATION
+    if Mutant.outputLost.isActive { return .object(members) }
+    #endif
     if let artifact {
       members.append(("output_artifact", artifact.told))
     } else if let output = try? JSON.parse(outcome.output, limits: ReceiptWriter.outputLimits) {

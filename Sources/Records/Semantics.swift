@@ -11,6 +11,7 @@ import Crypto
 /// | 2 | an approval has at most `ClawShield`'s `resultsPerApproval` artifacts as results |
 /// | 3 | a bundle may have a policy in Rego; people: OpenSSH signatures under ballots, confirmations by a second key, filters and counts of rejections in demands, ballots judged anew as each arrives, previews, costs no higher than what was set aside, the breaker of retries, memory that only actions write, rates of ballots beyond a person's; limits of egress and names of secrets in a bundle; withheld approvals, bundles with authors, shadows, results held against previews, a tenant's breaker that freezes the tenant, no parameters with text that people do not see, classes of actions and tenants of rules, labels of results and traces, what reads another tenant's files, flags that are forgotten after a week, receipts that name what ran a WebAssembly module, erasures of tenants, constitutions, files that are let go of |
 /// | 4 | certificates can be refused when others have taken their place; a kill, quarantine or revocation that a party has taken in time comes into the log however late; a constitution's version comes back with the contents that it had; a bundle with a call that can have no value, for the kinds of its variables, rules and functions, is refused |
+/// | 5 | an approval keeps the labels of what is erased of its inputs, and files that were let go of bring none back over an erasure |
 public enum Semantics {
   /// The newest that this program applies.
   public static let newest = 5

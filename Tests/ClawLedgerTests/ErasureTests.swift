@@ -211,6 +211,17 @@ struct ErasureTests {
     #expect(bench.files.isEmpty, "nothing new was sealed for the tenant")
   }
 
+  @Test("an erasure that a later one has outdone makes no key, whenever its leaf comes")
+  func outdone() throws {
+    var keys = try Bench.keys([:], seed: 1)
+    keys.erase("acme", before: 9)
+    _ = keys.takeChanges()
+    keys.turn("acme", at: 4)
+    #expect(keys.takeChanges().isEmpty)
+    keys.turn("acme", at: 9)
+    #expect(keys.takeChanges().count == 1, "that of the last one is what comes after it is sealed with")
+  }
+
   @Test("a key's file opens under its own name and its node's storage key alone")
   func keyFiles() throws {
     var bench = try Bench()

@@ -362,8 +362,9 @@ private struct ScheduleDraw {
     }
   }
 
-  /// What one node is left in: as many as n − t may be, less those that are damaged. Liars heal and are willing again,
-  /// but for who told two stories: those who believed one are parted from it for as long as it leads, so it counts.
+  /// What one node is left in: at most n − t are unwilling, and none is left where a disk is damaged. Liars heal and are
+  /// willing again, but for who told two stories: those who believed one are parted from it for as long as it leads, so it
+  /// counts, and where no other may be left it is the one.
   private mutating func drawLeft() {
     var random = generator()
     let schedule = Schedule(conditions, items)
@@ -372,11 +373,14 @@ private struct ScheduleDraw {
       conditions.left = Conditions.Left(node: liar, .lying)
       return
     }
-    guard schedule.damaged.isEmpty,
-      schedule.equivocators.count < conditions.nodes - conditions.threshold
-    else { return }
+    let equivocators = schedule.equivocators
+    let spare = conditions.nodes - conditions.threshold
+    guard schedule.damaged.isEmpty, equivocators.count <= spare else { return }
     let faults: [Conditions.Left.Fault] = [.down, .isolated, .deaf, .mute, .hung]
-    conditions.left = Conditions.Left(
-      node: 1 + random.below(nodes), faults[Int(random.below(UInt64(faults.count)))])
+    let fault = faults[Int(random.below(UInt64(faults.count)))]
+    let node =
+      equivocators.count < spare
+      ? 1 + random.below(nodes) : equivocators[Int(random.below(UInt64(equivocators.count)))]
+    conditions.left = Conditions.Left(node: node, fault)
   }
 }
