@@ -101,7 +101,64 @@ public struct JSONObject: Sendable, Equatable {
   public init(_ unordered: [(String, JSON)]) {
     members = []
     members.reserveCapacity(unordered.count)
-    for (name, value) in unordered { self[name] = value }
+    guard unordered.count <= Self.fewMembers, unordered.allSatisfy({ NamePrefix.isPlain($0.0) }) else {
+      for (name, value) in unordered { self[name] = value }
+      return
+    }
+    // Records and cells are objects of few members with names of their own: an insertion sort of what the names begin
+    // with, of which nothing is on the heap.
+    withUnsafeTemporaryAllocation(of: NamePrefix.self, capacity: unordered.count) { sorted in
+      for position in unordered.indices {
+        let next = NamePrefix(unordered[position].0, at: position)
+        var place = position
+        while place > 0, sorted[place - 1].follows(next, in: unordered) {
+          sorted[place] = sorted[place - 1]
+          place -= 1
+        }
+        sorted[place] = next
+      }
+      for place in unordered.indices {
+        let (name, value) = unordered[sorted[place].position]
+        if place > 0, sorted[place - 1].first == sorted[place].first,
+          members[members.count - 1].name.utf8.elementsEqual(name.utf8)
+        {
+          members[members.count - 1].value = value
+        } else {
+          members.append(Member(name: name, value: value))
+        }
+      }
+    }
+  }
+
+  /// Up to so many members an insertion sort is the fastest.
+  private static var fewMembers: Int { 48 }
+
+  /// What a name begins with, as a number that stands to others as the names do.
+  private struct NamePrefix: BitwiseCopyable {
+    let first: UInt64
+    /// Where the member is among those that are sorted.
+    let position: Int
+
+    init(_ name: String, at position: Int) {
+      self.position = position
+      var name = name
+      first = name.withUTF8 { bytes in
+        var value: UInt64 = 0
+        for offset in 0..<min(8, bytes.count) { value |= UInt64(bytes[offset]) << UInt64(56 - 8 * offset) }
+        return value
+      }
+    }
+
+    func follows(_ other: NamePrefix, in members: [(String, JSON)]) -> Bool {
+      guard first == other.first else { return first > other.first }
+      return canonicalOrder(members[position].0, members[other.position].0) == .descending
+    }
+
+    /// Whether names like this one stand to each other as their bytes do: in ASCII.
+    static func isPlain(_ name: String) -> Bool {
+      var name = name
+      return name.withUTF8 { bytes in bytes.prefix(8).allSatisfy { $0 < 0x80 } }
+    }
   }
 
   /// Takes members in any order; nil, with the name, where one occurs twice.

@@ -1,12 +1,19 @@
 /// Lower-case hexadecimal.
 public enum Hex {
+  /// The two characters of each byte, the first of them in the lower half.
+  private static let pairs: [UInt16] = (0...255).map { byte in
+    UInt16(digit(UInt8(byte) >> 4)) | UInt16(digit(UInt8(byte) & 15)) << 8
+  }
+
   /// Two characters a byte.
   public static func encode(_ bytes: some Collection<UInt8>) -> String {
-    String(unsafeUninitializedCapacity: 2 * bytes.count) { out in
+    let pairs = pairs
+    return String(unsafeUninitializedCapacity: 2 * bytes.count) { out in
       var position = 0
       for byte in bytes {
-        out[position] = digit(byte >> 4)
-        out[position + 1] = digit(byte & 15)
+        let pair = pairs[Int(byte)]
+        out[position] = UInt8(truncatingIfNeeded: pair)
+        out[position + 1] = UInt8(truncatingIfNeeded: pair >> 8)
         position += 2
       }
       return position
@@ -19,16 +26,38 @@ public enum Hex {
 
   /// The bytes, or nil where the text has an odd length or a character other than `0-9a-f`.
   public static func decode(_ text: String) -> [UInt8]? {
-    let characters = Array(text.utf8)
-    guard characters.count % 2 == 0 else { return nil }
-    var out: [UInt8] = []
-    out.reserveCapacity(characters.count / 2)
-    for position in stride(from: 0, to: characters.count, by: 2) {
-      guard let high = nibble(characters[position]), let low = nibble(characters[position + 1])
-      else { return nil }
-      out.append(high << 4 | low)
+    let count = text.utf8.count
+    guard count % 2 == 0 else { return nil }
+    var isHex = true
+    let bytes = [UInt8](unsafeUninitializedCapacity: count / 2) { out, written in
+      isHex = decode(
+        text,
+        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[..<(count / 2)]))
+      written = count / 2
     }
-    return out
+    return isHex ? bytes : nil
+  }
+
+  /// Fills `out` with the bytes; false, and zeros from there on, where the text is not of twice its length or has a
+  /// character other than `0-9a-f`.
+  static func decode(_ text: String, into out: UnsafeMutableRawBufferPointer) -> Bool {
+    var text = text
+    return text.withUTF8 { characters in
+      guard characters.count == 2 * out.count else {
+        out.initializeMemory(as: UInt8.self, repeating: 0)
+        return false
+      }
+      for position in out.indices {
+        guard let high = nibble(characters[2 * position]), let low = nibble(characters[2 * position + 1])
+        else {
+          UnsafeMutableRawBufferPointer(rebasing: out[position...]).initializeMemory(
+            as: UInt8.self, repeating: 0)
+          return false
+        }
+        out[position] = high << 4 | low
+      }
+      return true
+    }
   }
 
   private static func nibble(_ character: UInt8) -> UInt8? {
@@ -73,32 +102,44 @@ public enum Base64 {
   /// The bytes, or nil where the text is not the one encoding of them (length, alphabet, padding,
   /// leftover bits).
   public static func decode(_ text: String) -> [UInt8]? {
-    let characters = Array(text.utf8)
-    guard characters.count % 4 == 0 else { return nil }
-    var out: [UInt8] = []
-    out.reserveCapacity(characters.count / 4 * 3)
-    for position in stride(from: 0, to: characters.count, by: 4) {
-      let last = position + 4 == characters.count
-      var padding = 0
-      if last, characters[position + 3] == UInt8(ascii: "=") {
-        padding = characters[position + 2] == UInt8(ascii: "=") ? 2 : 1
+    var text = text
+    return text.withUTF8 { characters in
+      guard characters.count % 4 == 0 else { return nil }
+      guard let end = characters.last else { return [] }
+      let padding =
+        end != UInt8(ascii: "=") ? 0 : characters[characters.count - 2] == UInt8(ascii: "=") ? 2 : 1
+      let values = values
+      var isEncoding = true
+      let bytes = [UInt8](unsafeUninitializedCapacity: characters.count / 4 * 3) { out, written in
+        // What the last four characters say less than three bytes of is read apart.
+        let whole = padding == 0 ? characters.count : characters.count - 4
+        for position in stride(from: 0, to: whole, by: 4) {
+          let first = values[Int(characters[position])]
+          let second = values[Int(characters[position + 1])]
+          let third = values[Int(characters[position + 2])]
+          let fourth = values[Int(characters[position + 3])]
+          // Only what is no character of the alphabet has the highest bit.
+          if (first | second | third | fourth) & 0x80 != 0 { isEncoding = false }
+          out[written] = first << 2 | second >> 4
+          out[written + 1] = second << 4 | third >> 2
+          out[written + 2] = third << 6 | fourth
+          written += 3
+        }
+        guard padding > 0 else { return }
+        let first = values[Int(characters[whole])]
+        let second = values[Int(characters[whole + 1])]
+        let third = padding == 1 ? values[Int(characters[whole + 2])] : 0
+        let leftover = padding == 1 ? third & 0x03 : second & 0x0F
+        if (first | second | third) & 0x80 != 0 || leftover != 0 { isEncoding = false }
+        out[written] = first << 2 | second >> 4
+        written += 1
+        if padding == 1 {
+          out[written] = second << 4 | third >> 2
+          written += 1
+        }
       }
-      var word: UInt32 = 0
-      for offset in 0..<(4 - padding) {
-        let value = values[Int(characters[position + offset])]
-        guard value != 255 else { return nil }
-        word |= UInt32(value) << UInt32(18 - 6 * offset)
-      }
-      switch padding {
-      case 2: guard word & 0xFFFF == 0 else { return nil }
-      case 1: guard word & 0xFF == 0 else { return nil }
-      default: break
-      }
-      out.append(UInt8(truncatingIfNeeded: word >> 16))
-      if padding < 2 { out.append(UInt8(truncatingIfNeeded: word >> 8)) }
-      if padding < 1 { out.append(UInt8(truncatingIfNeeded: word)) }
+      return isEncoding ? bytes : nil
     }
-    return out
   }
 }
 

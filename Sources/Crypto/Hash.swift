@@ -19,12 +19,13 @@ public struct Digest: Hashable, Comparable, Sendable {
   public var bytes: [UInt8] { value.bytes }
 
   /// 64 lower-case hexadecimal characters.
-  public var hex: String { Hex.encode(bytes) }
+  public var hex: String { value.withUnsafeBytes { Hex.encode($0) } }
 
   /// Reads 64 lower-case hexadecimal characters; nil for anything else.
   public init?(hex: String) {
-    guard let bytes = Hex.decode(hex) else { return nil }
-    self.init(bytes)
+    var value = Bytes32()
+    guard value.withUnsafeMutableBytes({ Hex.decode(hex, into: $0) }) else { return nil }
+    self.value = value
   }
 
   public static func < (left: Digest, right: Digest) -> Bool { left.value < right.value }
