@@ -134,6 +134,7 @@ public struct ShieldState: Sendable {
     if case .shadow(let cell) = cells[CellName.shadow] {
       shadow = try CompiledBundle(cell.bundle, evaluator: policyEvaluator)
     }
+    cells.markWritten()
     self.cells = cells
     indexAll()
   }

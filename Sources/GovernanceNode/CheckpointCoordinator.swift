@@ -192,7 +192,7 @@ extension GovernanceNode {
     if executors.isServing {
       note.lease = LeaseLine(
         policyBundleHash: state.bundle.hash, mode: list.isHalted ? .halted : .running,
-        seconds: LeaseLine.standardSeconds, challengeRoot: Challenge.tree(challenges).root,
+        seconds: LeaseLine.standardSeconds, challengeRoot: Challenge.root(challenges),
         restrictionsHash: list.hash)
     }
     startRound(note, challenges: challenges, restrictions: list, using: &random, into: &effects)
@@ -298,7 +298,7 @@ extension GovernanceNode {
   private mutating func signOwn(
     isNew: Bool, using random: inout some RandomNumberGenerator, into effects: inout NodeEffects
   ) {
-    guard let current = round, let call = current.own else { return }
+    guard let call = round?.own, let current = round else { return }
     let isAwaited = current.awaits(signer.party, call)
     if isAwaited, current.awaitsOthers(than: signer.party) {
       guard isNew else { return }

@@ -14,7 +14,9 @@ struct Finality: Sendable {
   private(set) var note: SignedNote?
   private(set) var checkpoint: CheckpointNote?
   /// The newest note with a lease line, as it was shown.
-  var lease: NoteShown?
+  private(set) var lease: NoteShown?
+  /// The root over the challenges of `lease`.
+  private var leaseRoot: Digest?
   /// Notes of the last sizes, newest last, for proofs that storage cannot give yet.
   private(set) var recent: [(checkpoint: CheckpointNote, note: SignedNote)] = []
   /// Live approvals that are final but not consented to; ascending.
@@ -97,6 +99,16 @@ struct Finality: Sendable {
   /// What ended without consent is proven by no note, anywhere: it is not asked for any more.
   mutating func forgetUnproven(_ isOver: (LeafIndex) -> Bool) { unproven.removeAll(where: isOver) }
 
+  /// Takes up a lease where what came beside its note is what the line commits to. Executors challenge every few seconds, and
+  /// notes come several times a second: mostly the challenges are those of the note before.
+  mutating func acceptLease(_ line: LeaseLine, _ shown: NoteShown) {
+    let known = lease?.challenges == shown.challenges ? leaseRoot : nil
+    let root = known ?? Challenge.root(shown.leasedChallenges)
+    guard root == line.challengeRoot, SHA256.hash(shown.restrictions) == line.restrictionsHash else { return }
+    lease = shown
+    leaseRoot = root
+  }
+
   /// What is excepted now.
   func declined(at now: Instant) -> [LeafIndex] { declines.filter { $0.until > now }.map(\.leaf) }
 
@@ -117,9 +129,9 @@ extension GovernanceNode {
   mutating func keepState(since earlier: ShieldState, in batch: inout WriteBatch) {
     let known = finality.isStateStored ? earlier.cells : MerkleMap()
     finality.isStateStored = true
-    overlay.final.cells.forEachChange(since: known) { name, cell in
-      if let cell {
-        batch.put(.state, Array(name.utf8), cell.merkleBytes())
+    overlay.final.cells.takeChanges(since: known) { name, bytes in
+      if let bytes {
+        batch.put(.state, Array(name.utf8), bytes)
       } else {
         batch.delete(.state, Array(name.utf8))
       }
@@ -148,11 +160,7 @@ extension GovernanceNode {
     // Leases alone, while records wait to be final, are no success.
     if isLarger || raft.log.size == checkpoint.size { finality.fruitlessLeaders = 0 }
     // What came beside the note is signed through the note alone.
-    if let line = checkpoint.lease, Challenge.tree(shown.leasedChallenges).root == line.challengeRoot,
-      SHA256.hash(shown.restrictions) == line.restrictionsHash
-    {
-      finality.lease = shown
-    }
+    if let line = checkpoint.lease { finality.acceptLease(line, shown) }
 
     if isLarger || checkpoint.consent != nil {
       var batch = WriteBatch()

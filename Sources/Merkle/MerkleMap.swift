@@ -52,91 +52,126 @@ public struct MerkleMap<Value: MerkleValue>: Sendable {
   public func forEach(_ body: (String, Value) -> Void) {
     var stack: [Node] = root.map { [$0] } ?? []
     while let node = stack.popLast() {
-      switch node.content {
-      case .leaf(let leaf): body(leaf.name, leaf.value)
-      case .branch(let left, let right):
-        if let right { stack.append(right) }
-        if let left { stack.append(left) }
-      }
+      if let leaf = node.leaf { body(leaf.name, leaf.value) }
+      if let right = node.right { stack.append(right) }
+      if let left = node.left { stack.append(left) }
     }
   }
 
   /// Every cell that differs from `earlier`, with its value here; nil for one that is gone. Costs what
   /// differs, where this map grew out of a copy of the other.
   public func forEachChange(since earlier: MerkleMap, _ body: (String, Value?) -> Void) {
-    Self.compare(earlier.root, root, body)
+    Self.compare(earlier.root, root) { body($0, $1?.value) }
   }
 
-  private static func compare(_ old: Node?, _ new: Node?, _ body: (String, Value?) -> Void) {
+  /// As ``forEachChange(since:_:)``, with the bytes of what is here now, for whoever writes them down. What a root was worked
+  /// out from is not worked out again: a cell keeps those bytes until they are taken.
+  public func takeChanges(since earlier: MerkleMap, _ body: (String, [UInt8]?) -> Void) {
+    Self.compare(earlier.root, root) { body($0, $1?.takeBytes()) }
+  }
+
+  /// The cells came from where they are written down: nobody takes their bytes, and none keeps them.
+  public func markWritten() {
+    var stack: [Node] = root.map { [$0] } ?? []
+    while let node = stack.popLast() {
+      node.leaf?.markWritten()
+      stack += [node.left, node.right].compactMap(\.self)
+    }
+  }
+
+  private static func compare(_ old: Node?, _ new: Node?, _ body: (String, Leaf?) -> Void) {
     if old === new { return }
-    if case .branch(let oldLeft, let oldRight) = old?.content,
-      case .branch(let newLeft, let newRight) = new?.content
-    {
-      compare(oldLeft, newLeft, body)
-      compare(oldRight, newRight, body)
+    if let old, let new, old.leaf == nil, new.leaf == nil {
+      compare(old.left, new.left, body)
+      compare(old.right, new.right, body)
       return
     }
     let before = leaves(old)
     let after = leaves(new)
-    for (leaf, _) in before where !after.contains(where: { $0.leaf.key == leaf.key }) {
-      body(leaf.name, nil)
-    }
-    for (leaf, node) in after where !before.contains(where: { $0.node === node }) {
-      body(leaf.name, leaf.value)
-    }
+    for leaf in before where !after.contains(where: { $0.key == leaf.key }) { body(leaf.name, nil) }
+    for leaf in after where !before.contains(where: { $0 === leaf }) { body(leaf.name, leaf) }
   }
 
-  private static func leaves(_ node: Node?) -> [(leaf: Leaf, node: Node)] {
+  private static func leaves(_ node: Node?) -> [Leaf] {
     guard let node else { return [] }
-    switch node.content {
-    case .leaf(let leaf): return [(leaf, node)]
-    case .branch(let left, let right): return leaves(left) + leaves(right)
-    }
+    return node.leaf.map { [$0] } ?? leaves(node.left) + leaves(node.right)
   }
 
   private func lookup(_ key: Digest) -> Value? {
     var node = root
     var depth = 0
     while let current = node {
-      switch current.content {
-      case .leaf(let leaf): return leaf.key == key ? leaf.value : nil
-      case .branch(let left, let right):
-        node = Self.bit(key, depth) ? right : left
-        depth += 1
-      }
+      if let leaf = current.leaf { return leaf.key == key ? leaf.value : nil }
+      node = Self.bit(key, depth) ? current.right : current.left
+      depth += 1
     }
     return nil
   }
 
-  private struct Leaf {
+  // As with a node's hash: what changes after a leaf is made is the same for all who look.
+  private final class Leaf: @unchecked Sendable {
     let key: Digest
     let name: String
     let value: Value
+    /// What it was hashed as, until that is taken.
+    private var bytes: [UInt8]?
+    private var isWritten = false
+
+    init(key: Digest, name: String, value: Value) {
+      self.key = key
+      self.name = name
+      self.value = value
+    }
+
+    var valueHash: Digest {
+      let encoding = bytes ?? value.merkleBytes()
+      if !isWritten { bytes = encoding }
+      return SHA256.hash(encoding)
+    }
+
+    func takeBytes() -> [UInt8] {
+      let encoding = bytes ?? value.merkleBytes()
+      markWritten()
+      return encoding
+    }
+
+    func markWritten() {
+      isWritten = true
+      bytes = nil
+    }
   }
 
-  private enum Content {
-    case leaf(Leaf)
-    /// Invariant: at least two cells below.
-    case branch(Node?, Node?)
-  }
-
-  // The cached hash is the one thing that changes after a node is made, always to the same bytes;
-  // a map and its copies are confined to one thread at a time.
+  /// One cell, or a branch with at least two below. Nothing but references, so that what goes with a changed path costs no
+  /// look at what kind of value the map has.
+  ///
+  /// The cached hash is the one thing that changes after a node is made, always to the same bytes; a map and its copies are
+  /// confined to one thread at a time.
   private final class Node: @unchecked Sendable {
-    let content: Content
+    let leaf: Leaf?
+    let left: Node?
+    let right: Node?
     private var cached: Digest?
 
-    init(_ content: Content) { self.content = content }
+    init(_ leaf: Leaf) {
+      self.leaf = leaf
+      left = nil
+      right = nil
+    }
+
+    init(_ left: Node?, _ right: Node?) {
+      leaf = nil
+      self.left = left
+      self.right = right
+    }
 
     func hash() -> Digest {
       if let cached { return cached }
       var out = SHA256()
-      switch content {
-      case .leaf(let leaf):
+      if let leaf {
         out.update([0])
         out.update(leaf.key)
-        out.update(SHA256.hash(leaf.value.merkleBytes()))
-      case .branch(let left, let right):
+        out.update(leaf.valueHash)
+      } else {
         out.update([1])
         out.update(left?.hash() ?? MerkleMap.emptyRoot)
         out.update(right?.hash() ?? MerkleMap.emptyRoot)
@@ -154,55 +189,50 @@ public struct MerkleMap<Value: MerkleValue>: Sendable {
   private static func inserting(_ leaf: Leaf, into node: Node?, depth: Int, added: inout Bool) -> Node {
     guard let node else {
       added = true
-      return Node(.leaf(leaf))
+      return Node(leaf)
     }
-    switch node.content {
-    case .leaf(let present):
-      if present.key == leaf.key { return Node(.leaf(leaf)) }
+    if let present = node.leaf {
+      if present.key == leaf.key { return Node(leaf) }
       added = true
-      return join(node, present.key, Node(.leaf(leaf)), leaf.key, depth: depth)
-    case .branch(let left, let right):
-      if bit(leaf.key, depth) {
-        return Node(.branch(left, inserting(leaf, into: right, depth: depth + 1, added: &added)))
-      }
-      return Node(.branch(inserting(leaf, into: left, depth: depth + 1, added: &added), right))
+      return join(node, present.key, Node(leaf), leaf.key, depth: depth)
     }
+    return bit(leaf.key, depth)
+      ? Node(node.left, inserting(leaf, into: node.right, depth: depth + 1, added: &added))
+      : Node(inserting(leaf, into: node.left, depth: depth + 1, added: &added), node.right)
   }
 
   /// Two different cells under one branch, as deep as their keys agree.
   private static func join(_ a: Node, _ aKey: Digest, _ b: Node, _ bKey: Digest, depth: Int) -> Node {
     switch (bit(aKey, depth), bit(bKey, depth)) {
-    case (false, true): Node(.branch(a, b))
-    case (true, false): Node(.branch(b, a))
-    case (false, false): Node(.branch(join(a, aKey, b, bKey, depth: depth + 1), nil))
-    case (true, true): Node(.branch(nil, join(a, aKey, b, bKey, depth: depth + 1)))
+    case (false, true): Node(a, b)
+    case (true, false): Node(b, a)
+    case (false, false): Node(join(a, aKey, b, bKey, depth: depth + 1), nil)
+    case (true, true): Node(nil, join(a, aKey, b, bKey, depth: depth + 1))
     }
   }
 
   private static func removing(_ key: Digest, from node: Node?, depth: Int, removed: inout Bool) -> Node? {
     guard let node else { return nil }
-    switch node.content {
-    case .leaf(let present):
+    if let present = node.leaf {
       guard present.key == key else { return node }
       removed = true
       return nil
-    case .branch(let left, let right):
-      var left = left
-      var right = right
-      if bit(key, depth) {
-        right = removing(key, from: right, depth: depth + 1, removed: &removed)
-      } else {
-        left = removing(key, from: left, depth: depth + 1, removed: &removed)
-      }
-      guard removed else { return node }
-      switch (left, right) {
-      case (.none, .none): return nil
-      case (.some(let only), .none), (.none, .some(let only)):
-        // A single cell stands for its whole subtree.
-        if case .leaf = only.content { return only }
-      case (.some, .some): break
-      }
-      return Node(.branch(left, right))
     }
+    var left = node.left
+    var right = node.right
+    if bit(key, depth) {
+      right = removing(key, from: right, depth: depth + 1, removed: &removed)
+    } else {
+      left = removing(key, from: left, depth: depth + 1, removed: &removed)
+    }
+    guard removed else { return node }
+    switch (left, right) {
+    case (.none, .none): return nil
+    case (.some(let only), .none), (.none, .some(let only)):
+      // A single cell stands for its whole subtree.
+      if only.leaf != nil { return only }
+    case (.some, .some): break
+    }
+    return Node(left, right)
   }
 }

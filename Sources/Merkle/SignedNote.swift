@@ -60,6 +60,10 @@ public struct NoteVerifier: Hashable, Sendable {
   }
 }
 
+#if SIMULATION
+private let notes = Remembered<RememberedBytes, SignedNote>(capacity: 1024)
+#endif
+
 /// A text and the signatures under it (C2SP signed-note).
 public struct SignedNote: Hashable, Sendable {
   /// One signature line.
@@ -100,6 +104,14 @@ public struct SignedNote: Hashable, Sendable {
 
   /// Reads a note. No signature is checked yet.
   public init(parsing bytes: [UInt8]) throws(NoteError) {
+    #if SIMULATION
+    self = try notes(RememberedBytes(bytes)) { () throws(NoteError) in try SignedNote(reading: bytes) }
+    #else
+    try self.init(reading: bytes)
+    #endif
+  }
+
+  private init(reading bytes: [UInt8]) throws(NoteError) {
     guard bytes.count <= SignedNote.maximumBytes else {
       throw .malformed("longer than \(SignedNote.maximumBytes) bytes")
     }

@@ -23,6 +23,13 @@ public struct Challenge: Hashable, Sendable {
         "openexec/v1/challenge\n\(executor.path)\n\(incarnation)\n\(Hex.encode(bytes))".utf8))
   }
 
+  /// The tree's root over `challenges` in the order given.
+  public static func root(_ challenges: [Challenge]) -> Digest {
+    var frontier = Frontier()
+    for challenge in challenges { frontier.append(challenge.leaf) { _, _ in } }
+    return frontier.root
+  }
+
   /// The tree's root over `challenges` in the order given, and the audit path of each.
   public static func tree(_ challenges: [Challenge]) -> (root: Digest, paths: [[Digest]]) {
     var frontier = Frontier()

@@ -2,6 +2,7 @@ import Conformance
 import Crypto
 import Foundation
 import Merkle
+import Synchronization
 import Testing
 
 private func entries(_ name: String) throws -> [[String: Any]] {
@@ -202,6 +203,20 @@ private struct Text: MerkleValue, Equatable {
   func merkleBytes() -> [UInt8] { Array(text.utf8) }
 }
 
+/// Counts how often it is worked out what it is hashed as.
+private final class Counted: MerkleValue {
+  let text: String
+  private let times = Mutex(0)
+  var encodings: Int { times.withLock { $0 } }
+
+  init(_ text: String) { self.text = text }
+
+  func merkleBytes() -> [UInt8] {
+    times.withLock { $0 += 1 }
+    return Array(text.utf8)
+  }
+}
+
 struct MerkleMapTests {
   @Test("the root depends on the contents, not on the way there")
   func historyIndependent() {
@@ -272,5 +287,37 @@ struct MerkleMapTests {
     for number in 40..<45 { expected["\(number)"] = "new" }
     for number in 90..<100 { expected["\(number)"] = .some(nil) }
     #expect(changed == expected)
+  }
+
+  @Test("what is written down is what was hashed, worked out once; afterwards nothing is kept of it")
+  func taking() {
+    func taken(_ map: MerkleMap<Counted>, since earlier: MerkleMap<Counted>) -> [String: [UInt8]?] {
+      var out: [String: [UInt8]?] = [:]
+      map.takeChanges(since: earlier) { out[$0] = .some($1) }
+      return out
+    }
+    let (kept, gone, hashed, unhashed) = (
+      Counted("kept"), Counted("gone"), Counted("hashed"), Counted("unhashed")
+    )
+    var map = MerkleMap<Counted>()
+    map["kept"] = kept
+    map["gone"] = gone
+    // Came from where it is written down: hashed, and not kept.
+    map.markWritten()
+    _ = map.rootHash
+    let earlier = map
+    map["gone"] = nil
+    map["hashed"] = hashed
+    _ = map.rootHash
+    map["unhashed"] = unhashed
+    #expect(
+      taken(map, since: earlier)
+        == ["gone": nil as [UInt8]?, "hashed": Array("hashed".utf8), "unhashed": Array("unhashed".utf8)])
+    #expect([kept, gone, hashed, unhashed].map(\.encodings) == [1, 1, 1, 1])
+    // Taken once more it is worked out again, as what was never hashed is when it is.
+    _ = map.rootHash
+    #expect(taken(map, since: earlier)["hashed"] == Array("hashed".utf8))
+    #expect(taken(map, since: MerkleMap())["kept"] == Array("kept".utf8))
+    #expect([kept, hashed, unhashed].map(\.encodings) == [2, 3, 4])
   }
 }
