@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a kind of value is kept; a column family in RocksDB.
 public enum Column: UInt8, Sendable, CaseIterable {
   /// Frames of records, by leaf index.
@@ -128,15 +130,26 @@ public struct MemoryStore: LogStore, Sendable {
     columns[Int(column.rawValue)].last
   }
 
+  /// By bytes, the shorter of two that begin alike first.
+  private static func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    let order = left.withUnsafeBytes { left in
+      right.withUnsafeBytes { right in
+        guard let a = left.baseAddress, let b = right.baseAddress else { return Int32(0) }
+        return memcmp(a, b, min(left.count, right.count))
+      }
+    }
+    return order != 0 ? order < 0 : left.count < right.count
+  }
+
   private func locate(_ column: Column, _ key: [UInt8]) -> (position: Int, found: Bool) {
     let rows = columns[Int(column.rawValue)]
     var low = 0
     var high = rows.count
     // Appending in order is the common case.
-    if let last = rows.last, last.key.lexicographicallyPrecedes(key) { return (high, false) }
+    if let last = rows.indices.last, Self.precedes(rows[last].key, key) { return (high, false) }
     while low < high {
       let middle = (low + high) / 2
-      if rows[middle].key.lexicographicallyPrecedes(key) { low = middle + 1 } else { high = middle }
+      if Self.precedes(rows[middle].key, key) { low = middle + 1 } else { high = middle }
     }
     return (low, low < rows.count && rows[low].key == key)
   }

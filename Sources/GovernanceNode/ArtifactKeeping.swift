@@ -33,11 +33,19 @@ enum ArtifactMark {
   ) -> (tenant: String, digest: Digest, since: Timestamp, generation: UInt64)? {
     guard key.first == prefix else { return nil }
     let parts = String(decoding: key.dropFirst(), as: UTF8.self).parts(separatedBy: UInt8(ascii: "/"))
-    let values = String(decoding: value, as: UTF8.self).parts(separatedBy: UInt8(ascii: " "))
-    guard parts.count == 2, let digest = Digest(hex: parts[1]), values.count == 2,
-      let since = Timestamp(text: values[0]), let generation = UInt64(values[1])
-    else { return nil }
+    guard parts.count == 2, let digest = Digest(hex: parts[1]), let (since, generation) = read(value) else {
+      return nil
+    }
     return (parts[0], digest, since, generation)
+  }
+
+  /// When a row was written and after which erasure; nil for what no row says.
+  static func read(_ value: [UInt8]) -> (since: Timestamp, generation: UInt64)? {
+    let values = String(decoding: value, as: UTF8.self).parts(separatedBy: UInt8(ascii: " "))
+    guard values.count == 2, let since = Timestamp(text: values[0]), let generation = UInt64(values[1]) else {
+      return nil
+    }
+    return (since, generation)
   }
 }
 
@@ -130,8 +138,7 @@ extension GovernanceNode {
   /// Whether a content is here and can be read: not one from before its tenant was erased.
   func isHeld(_ tenant: String, _ digest: Digest) -> Bool {
     let key = ArtifactMark.key(tenant: tenant, digest: digest.hex)
-    guard let value = try? raft.log.store.get(.artifacts, key), let mark = ArtifactMark.read(key, value)
-    else {
+    guard let value = try? raft.log.store.get(.artifacts, key), let mark = ArtifactMark.read(value) else {
       return false
     }
     return !raft.log.isErased(tenant, at: mark.generation)

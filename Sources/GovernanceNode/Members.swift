@@ -36,7 +36,8 @@ extension GovernanceNode {
     #if SIMULATION
     if Mutant.removedLeaderSpeaks.isActive { return true }
     #endif
-    return peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
+    let isMember = raft.configuration.members.contains(sender) && sender != raft.id
+    return isMember || peers.contains(sender) || seats.contains { UInt64($0.id) == sender.rawValue }
   }
 
   /// Whether a leader that is no member any more asks this node to take its place (dissertation §4.2.2).

@@ -253,8 +253,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   /// Carries consensus' effects over, in the order of their contract.
   mutating func takeUp(using random: inout some RandomNumberGenerator, into effects: inout NodeEffects) {
     while true {
-      let raised = raftEffects
-      raftEffects.clear()
+      var raised = Effects()
+      swap(&raised, &raftEffects)
       for request in raised.persist {
         let head = overlay.head
         let batch = raft.log.batch(for: request) { head.tenant(ofProposal: $0) }

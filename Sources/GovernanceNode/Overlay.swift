@@ -34,7 +34,7 @@ struct Overlay: Sendable {
   /// Follows the log: drops the states of entries that are gone, applies those that are new. Returns
   /// the derived records that differ from what this node derived, as evidence.
   mutating func follow(_ ledger: Ledger) -> [String] {
-    while let last = tail.last, ledger.rootHash(ofSize: size) != last.root { tail.removeLast() }
+    while let end = tail.indices.last, ledger.rootHash(ofSize: size) != tail[end].root { tail.removeLast() }
     var evidence: [String] = []
     while size < ledger.size {
       let index = LeafIndex(size)

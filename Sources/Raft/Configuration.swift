@@ -40,6 +40,7 @@ public struct Configuration: Hashable, Sendable {
 
   /// What every decision of this configuration takes.
   public var quorum: JointQuorum {
-    JointQuorum(incoming: MajorityQuorum(voters: voters), outgoing: MajorityQuorum(voters: outgoing))
+    JointQuorum(
+      incoming: MajorityQuorum(ascending: voters), outgoing: MajorityQuorum(ascending: outgoing))
   }
 }

@@ -16,6 +16,9 @@ public struct MajorityQuorum: Hashable, Sendable {
 
   public init(voters: [NodeID]) { self.voters = voters.sortedWithoutDuplicates() }
 
+  /// Of voters that ascend already.
+  init(ascending voters: [NodeID]) { self.voters = voters }
+
   /// How many voters make a majority.
   public var size: Int { voters.count / 2 + 1 }
 
@@ -92,6 +95,7 @@ public struct JointQuorum: Hashable, Sendable {
 
 extension [NodeID] {
   func sortedWithoutDuplicates() -> [NodeID] {
+    if zip(self, dropFirst()).allSatisfy({ $0 < $1 }) { return self }
     var result: [NodeID] = []
     for node in sorted() where result.last != node { result.append(node) }
     return result
