@@ -44,7 +44,8 @@ struct ExecutionKnowledge: Sendable {
   var lifted: [String] = []
   /// Restrictions that an operator was told are in force, and since when.
   var restrictions: [(entry: RestrictionList.Entry, since: UInt64)] = []
-  var seen: Set<[UInt8]> = []
+  /// Hashes of what clients have said.
+  var seen: Set<Digest> = []
   /// Tokens with a receipt that is final.
   var proven: Set<String> = []
   /// The content of results that executors have reported, by their salted hashes.
@@ -71,7 +72,8 @@ struct ExecutionKnowledge: Sendable {
 extension Oracles {
   /// A client says this to the cluster.
   mutating func said(_ payload: [UInt8], _ type: RecordType, by caller: Principal) {
-    guard execution.seen.insert(payload).inserted, let request = try? StatementRequest(decoding: payload),
+    guard execution.seen.insert(SHA256.hash(payload)).inserted,
+      let request = try? StatementRequest(decoding: payload),
       case .object(var object)? = try? JSON.parse(request.statement)
     else { return }
     object["type"] = .string(type.rawValue)

@@ -132,7 +132,8 @@ struct SimulatedSandbox {
     if faults.contains(.reveals) { members += SimulatedRevelation.members }
     // What is longer than a receipt can carry becomes a file, with the labels of all that went into it.
     if !order.inputs.isEmpty, random.chance(500_000) {
-      members.append(("rest", .string(String(repeating: ".", count: 1 + ResultArtifact.threshold))))
+      let rest = [UInt8](repeating: UInt8(ascii: "."), count: 1 + ResultArtifact.threshold)
+      members.append(("rest", .string(String(decoding: rest, as: UTF8.self))))
     }
     return JSON.object(members).canonicalBytes()
   }

@@ -122,6 +122,13 @@ public struct SigningKey: ~Copyable, Sendable {
         key.octets)
     }
     guard let signature = Signature(out) else { preconditionFailure("a signature has 64 bytes") }
+    #if SIMULATION
+    // What was signed here verifies here.
+    verdicts.remember(
+      Question(
+        key: publicKey.value, signature: RememberedBytes(signature.bytes), message: RememberedBytes(message)),
+      true)
+    #endif
     return signature
   }
 

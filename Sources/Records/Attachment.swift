@@ -1,6 +1,10 @@
 import Canonical
 import Crypto
 
+#if SIMULATION
+private let attachments = Remembered<RememberedBytes, Attachment>(capacity: 2048)
+#endif
+
 /// What travels with a leaf and can be erased: named values with their salts. The leaf holds
 /// `SHA-256(salt ‖ canonical value)` under `<name>_hash`.
 public struct Attachment: Equatable, Sendable {
@@ -51,6 +55,19 @@ public struct Attachment: Equatable, Sendable {
 
   /// Reads `{"<name>": {"salt": "<hex>", "value": …}, …}`; no bytes are no items.
   public init(parsing bytes: [UInt8]) throws(RecordError) {
+    #if SIMULATION
+    guard !bytes.isEmpty else {
+      self.init()
+      return
+    }
+    self = try attachments(RememberedBytes(bytes)) { () throws(RecordError) in try Attachment(reading: bytes)
+    }
+    #else
+    try self.init(reading: bytes)
+    #endif
+  }
+
+  private init(reading bytes: [UInt8]) throws(RecordError) {
     items = []
     if bytes.isEmpty { return }
     guard bytes.count <= Attachment.maximumBytes else { throw .tooLong(limit: Attachment.maximumBytes) }

@@ -369,6 +369,6 @@ public enum DerivedID {
     -> String
   {
     let text = "openexec/v1/derived\n\(cluster.hex)\n\(purpose)\n\(cause.value)\n\(about.value)"
-    return String(SHA256.hash(text).hex.prefix(32))
+    return SHA256.hash(text).value.withUnsafeBytes { Hex.encode($0.prefix(16)) }
   }
 }

@@ -22,6 +22,10 @@ public enum LedgerProofError: Error, Equatable, Sendable, CustomStringConvertibl
   }
 }
 
+#if SIMULATION
+private let proofs = Remembered<RememberedBytes, LedgerProof>(capacity: 512)
+#endif
+
 /// A leaf, its place in the ledger and the signed note that proves it (C2SP tlog-proof). For an
 /// approving decision this is the approval token; for a receipt, the receipt that leaves the cluster.
 public struct LedgerProof: Equatable, Sendable {
@@ -51,6 +55,15 @@ public struct LedgerProof: Equatable, Sendable {
   public init(parsing text: String) throws(LedgerProofError) {
     guard text.utf8.count <= 256 << 10 else { throw .malformed("longer than 256 KiB") }
     let bytes = Array(text.utf8)
+    #if SIMULATION
+    self = try proofs(RememberedBytes(bytes)) { () throws(LedgerProofError) in try LedgerProof(reading: bytes)
+    }
+    #else
+    try self.init(reading: bytes)
+    #endif
+  }
+
+  private init(reading bytes: [UInt8]) throws(LedgerProofError) {
     var end = 0
     while end + 1 < bytes.count, bytes[end] != 10 || bytes[end + 1] != 10 { end += 1 }
     guard end + 1 < bytes.count else { throw .malformed("expected an empty line") }
