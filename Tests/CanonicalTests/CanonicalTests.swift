@@ -56,6 +56,71 @@ struct CanonicalFormTests {
     #expect(value.canonical == "{\"a\":3,\"😀\":2,\"\u{FB33}\":1}")
   }
 
+  /// RFC 8785 §3.2.2.2, one character after the other.
+  private func escaped(_ text: String) -> String {
+    let short: [UInt8: String] = [
+      8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 0x22: "\\\"", 0x5C: "\\\\",
+    ]
+    var out: [UInt8] = [0x22]
+    for byte in text.utf8 {
+      if let known = short[byte] {
+        out += known.utf8
+      } else if byte < 0x20 {
+        out += "\\u00\(Hex.encode([byte]))".utf8
+      } else {
+        out.append(byte)
+      }
+    }
+    return String(decoding: out + [0x22], as: UTF8.self)
+  }
+
+  @Test("what is to be escaped is, wherever in a text of any length it stands, and nothing else")
+  func escapes() {
+    let others = ["\u{20}", "!", "#", "[", "]", "\u{7F}", "\u{80}", "é", "€", "😀"]
+    let marks = (0..<0x20).map { String(Unicode.Scalar(UInt8($0))) } + ["\"", "\\"] + others
+    for length in 0..<28 {
+      for position in 0...length {
+        let plain = String(repeating: "x", count: position)
+        let rest = String(repeating: "é", count: length - position)
+        for mark in marks {
+          for text in [plain + mark + rest, plain + mark + rest + mark]
+          where JSON.string(text).canonical != escaped(text) {
+            Issue.record("\(text.utf8.map { $0 }): \(JSON.string(text).canonical)")
+          }
+        }
+      }
+    }
+    // Longer than what is written to at first, and longer again for its escapes.
+    let long = String(repeating: "a\u{1}\"", count: 3000) + String(repeating: "b", count: 5000)
+    #expect(JSON.string(long).canonical == escaped(long))
+    #expect(JSON.array([.string(long), .string("")]).canonical == "[\(escaped(long)),\"\"]")
+  }
+
+  @Test(
+    "members stand in canonical order however many there are and however they came; of two of one name the last stays"
+  )
+  func memberOrder() {
+    var random = SeededRandom(seed: 11)
+    let plain = ["", "a", "\0", "same eight", "same eigh", "same eightfold", "_", "A"]
+    for round in 0..<900 {
+      let beginnings = round % 3 == 0 ? plain + ["é", "\u{FB33}", "😀"] : plain
+      var members: [(String, JSON)] = []
+      for _ in 0..<Int.random(in: 0..<64, using: &random) {
+        let name = beginnings[Int.random(in: beginnings.indices, using: &random)]
+        members.append(
+          (name + String(Int.random(in: 0..<12, using: &random), radix: 2), .integer(members.count)))
+      }
+      var expected = JSONObject()
+      for (name, value) in members { expected[name] = value }
+      let object = JSONObject(members)
+      #expect(object == expected)
+      #expect(
+        zip(object.members, object.members.dropFirst()).allSatisfy {
+          canonicalOrder($0.name, $1.name) == .ascending
+        })
+    }
+  }
+
   @Test("two spellings of one character are two names and two values")
   func noUnicodeEquivalence() throws {
     let value = try JSON.parse(#"{"\u00e9":1,"e\u0301":2}"#)

@@ -19,7 +19,7 @@ struct EncodingTests {
     "base64 that is not the one encoding of its bytes is refused",
     arguments: [
       "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm8=Zm8=", "====", "=Zm9", "Zm 9v", "Zm9v\n",
-      "Zm-_", "Z===", "Zm9vZg=", "Zm9\u{E9}",
+      "Zm-_", "Z===", "Zm9vZg=", "Zm9\u{E9}", "=", "==", "Zm==Zm8=", "Zm9v====", "Z=8=", "Zg=g", "\0\0\0\0",
     ])
   func strictBase64(text: String) {
     #expect(Base64.decode(text) == nil)
@@ -30,6 +30,10 @@ struct EncodingTests {
     arguments: ["0", "AB", "0g", "0x00", " 00", "00 ", "é0"])
   func strictHex(text: String) {
     #expect(Hex.decode(text) == nil)
+    #expect(Digest(hex: text) == nil)
+    let digest = SHA256.hash("x").hex
+    #expect(Digest(hex: digest)?.hex == digest)
+    #expect(Digest(hex: digest + "00") == nil && Digest(hex: String(digest.dropLast(2))) == nil)
   }
 
   @Test("every byte string survives both encodings")
