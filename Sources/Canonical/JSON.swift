@@ -133,7 +133,7 @@ public struct JSONObject: Sendable, Equatable {
   /// Up to so many members an insertion sort is the fastest.
   private static var fewMembers: Int { 48 }
 
-  /// What a name begins with, as a number that stands to others as the names do.
+  /// The first eight bytes of a name as a number: where two differ, the names stand to each other as the numbers do.
   private struct NamePrefix: BitwiseCopyable {
     let first: UInt64
     /// Where the member is among those that are sorted.
@@ -154,7 +154,7 @@ public struct JSONObject: Sendable, Equatable {
       return canonicalOrder(members[position].0, members[other.position].0) == .descending
     }
 
-    /// Whether names like this one stand to each other as their bytes do: in ASCII.
+    /// Whether the first eight bytes are ASCII, so that the order of bytes is that of UTF-16 code units.
     static func isPlain(_ name: String) -> Bool {
       var name = name
       return name.withUTF8 { bytes in bytes.prefix(8).allSatisfy { $0 < 0x80 } }

@@ -165,7 +165,7 @@ private func copyPlain(_ bytes: UnsafeRawBufferPointer, to out: UnsafeMutableRaw
   /// Takes eight bytes, which may have been taken before in part.
   func take(at place: Int) -> Bool {
     let word = (start + place).loadUnaligned(as: UInt64.self)
-    if mayEscape(word) { return false }
+    if holdsEscaped(word) { return false }
     (out + place).storeBytes(of: word, as: UInt64.self)
     return true
   }
@@ -179,9 +179,10 @@ private func copyPlain(_ bytes: UnsafeRawBufferPointer, to out: UnsafeMutableRaw
 }
 
 /// Whether one of eight bytes is escaped.
-private func mayEscape(_ word: UInt64) -> Bool {
+private func holdsEscaped(_ word: UInt64) -> Bool {
   let ones: UInt64 = 0x0101_0101_0101_0101
-  // A byte's highest bit is set where the byte is below `limit` (at most 0x80), or where one below it was.
+  // A byte's highest bit is set where the byte is below `limit` (at most 0x80). It may be set too above such a byte, and
+  // nowhere else, so that whether any is set is exact.
   func below(_ limit: UInt64, _ word: UInt64) -> UInt64 { (word &- ones &* limit) & ~word }
   let control = below(0x20, word)
   let quote = below(1, word ^ (ones &* UInt64(UInt8(ascii: "\""))))

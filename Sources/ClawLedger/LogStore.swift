@@ -1,5 +1,3 @@
-import Glibc
-
 /// Where a kind of value is kept; a column family in RocksDB.
 public enum Column: UInt8, Sendable, CaseIterable {
   /// Frames of records, by leaf index.
@@ -132,13 +130,14 @@ public struct MemoryStore: LogStore, Sendable {
 
   /// By bytes, the shorter of two that begin alike first.
   private static func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-    let order = left.withUnsafeBytes { left in
-      right.withUnsafeBytes { right in
-        guard let a = left.baseAddress, let b = right.baseAddress else { return Int32(0) }
-        return memcmp(a, b, min(left.count, right.count))
+    left.withUnsafeBufferPointer { left in
+      right.withUnsafeBufferPointer { right in
+        for position in 0..<min(left.count, right.count) where left[position] != right[position] {
+          return left[position] < right[position]
+        }
+        return left.count < right.count
       }
     }
-    return order != 0 ? order < 0 : left.count < right.count
   }
 
   private func locate(_ column: Column, _ key: [UInt8]) -> (position: Int, found: Bool) {

@@ -382,6 +382,16 @@ extension NoteShown {
     }
   }
 
+  /// Whether both show what one root is over: byte by byte, as that is, where strings also equal others that Unicode holds to
+  /// be the same.
+  func showsSameChallenges(as other: NoteShown) -> Bool {
+    challenges.count == other.challenges.count
+      && zip(challenges, other.challenges).allSatisfy { one, another in
+        one.incarnation == another.incarnation && one.challenge == another.challenge
+          && one.executor.utf8.elementsEqual(another.executor.utf8)
+      }
+  }
+
   /// Its lease as the executor whose challenge is wanted can check it, without the bundle.
   func lease(where isWanted: (Challenge) -> Bool) -> LeaseResponse? {
     let leased = leasedChallenges

@@ -102,7 +102,7 @@ struct Finality: Sendable {
   /// Takes up a lease where what came beside its note is what the line commits to. Executors challenge every few seconds, and
   /// notes come several times a second: mostly the challenges are those of the note before.
   mutating func acceptLease(_ line: LeaseLine, _ shown: NoteShown) {
-    let known = lease?.challenges == shown.challenges ? leaseRoot : nil
+    let known = lease.flatMap { $0.showsSameChallenges(as: shown) ? leaseRoot : nil }
     let root = known ?? Challenge.root(shown.leasedChallenges)
     guard root == line.challengeRoot, SHA256.hash(shown.restrictions) == line.restrictionsHash else { return }
     lease = shown

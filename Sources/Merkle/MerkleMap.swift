@@ -15,7 +15,7 @@ public protocol MerkleValue: Sendable {
 /// - more: SHA-256(0x01 ‖ left ‖ right), split at the next bit.
 ///
 /// Copies share structure, so keeping the map of an earlier size costs nothing. A changed cell costs
-/// the hashes on its path, made when the root is asked for. Not safe to mutate from two threads.
+/// the hashes on its path, made when the root is asked for. Not safe to use, with its copies, from two threads.
 public struct MerkleMap<Value: MerkleValue>: Sendable {
   private var root: Node?
   /// Number of cells.
@@ -49,33 +49,24 @@ public struct MerkleMap<Value: MerkleValue>: Sendable {
   }
 
   /// Every cell, ascending by the hash of its key: one order on every machine.
-  public func forEach(_ body: (String, Value) -> Void) {
-    var stack: [Node] = root.map { [$0] } ?? []
-    while let node = stack.popLast() {
-      if let leaf = node.leaf { body(leaf.name, leaf.value) }
-      if let right = node.right { stack.append(right) }
-      if let left = node.left { stack.append(left) }
-    }
-  }
+  public func forEach(_ body: (String, Value) -> Void) { forEachLeaf { body($0.name, $0.value) } }
 
-  /// Every cell that differs from `earlier`, with its value here; nil for one that is gone. Costs what
-  /// differs, where this map grew out of a copy of the other.
-  public func forEachChange(since earlier: MerkleMap, _ body: (String, Value?) -> Void) {
-    Self.compare(earlier.root, root) { body($0, $1?.value) }
-  }
-
-  /// As ``forEachChange(since:_:)``, with the bytes of what is here now, for whoever writes them down. What a root was worked
-  /// out from is not worked out again: a cell keeps those bytes until they are taken.
+  /// Every cell that differs from `earlier`, with the bytes of its value here, for whoever writes them down; nil for one that
+  /// is gone. Costs what differs, where this map grew out of a copy of the other. What a root was worked out from is not
+  /// worked out again: a cell keeps those bytes until they are taken.
   public func takeChanges(since earlier: MerkleMap, _ body: (String, [UInt8]?) -> Void) {
     Self.compare(earlier.root, root) { body($0, $1?.takeBytes()) }
   }
 
-  /// The cells came from where they are written down: nobody takes their bytes, and none keeps them.
-  public func markWritten() {
+  /// Nobody is going to take the bytes of the cells, since they are written down already or as a whole: none keeps them.
+  public func markWritten() { forEachLeaf { $0.markWritten() } }
+
+  private func forEachLeaf(_ body: (Leaf) -> Void) {
     var stack: [Node] = root.map { [$0] } ?? []
     while let node = stack.popLast() {
-      node.leaf?.markWritten()
-      stack += [node.left, node.right].compactMap(\.self)
+      if let leaf = node.leaf { body(leaf) }
+      if let right = node.right { stack.append(right) }
+      if let left = node.left { stack.append(left) }
     }
   }
 
@@ -108,7 +99,7 @@ public struct MerkleMap<Value: MerkleValue>: Sendable {
     return nil
   }
 
-  // As with a node's hash: what changes after a leaf is made is the same for all who look.
+  // As with a node's hash: what is kept beside a leaf's value follows from it, and is confined to one thread with the map.
   private final class Leaf: @unchecked Sendable {
     let key: Digest
     let name: String

@@ -28,19 +28,6 @@ public struct Effects: Sendable {
   public var reads: [ReadOutcome] = []
 
   public init() {}
-
-  /// Empties the buffer and keeps its memory.
-  public mutating func clear() {
-    persist.removeAll(keepingCapacity: true)
-    messages.removeAll(keepingCapacity: true)
-    committed = nil
-    durable = nil
-    needsSnapshot.removeAll(keepingCapacity: true)
-    evidence.removeAll(keepingCapacity: true)
-    roleChanges.removeAll(keepingCapacity: true)
-    configuration = nil
-    reads.removeAll(keepingCapacity: true)
-  }
 }
 
 /// One atomic, synced write. Its parts take effect in the order of its fields.

@@ -189,8 +189,8 @@ struct PropertyTests {
     _ = ticked.apply(
       tick, leafHash: TreeHash.leaf(tick.bytes), attachment: Attachment(), at: LeafIndex(before.size))
     var changed: [String] = []
-    world.state.cells.forEachChange(since: ticked.cells) { name, cell in
-      if cell?.merkleBytes() != ticked.cells[name]?.merkleBytes() { changed.append(name) }
+    world.state.cells.takeChanges(since: ticked.cells) { name, bytes in
+      if bytes != ticked.cells[name]?.merkleBytes() { changed.append(name) }
     }
     if case .decision(let decision) = body, decision.decisionType == .approve {
       #expect(changed.count == 1 && changed[0].hasPrefix("approvals/"))

@@ -282,7 +282,7 @@ struct MerkleMapTests {
     for number in 90..<100 { map["\(number)"] = nil }
     map["added"] = Text(text: "new")
     var changed: [String: String?] = [:]
-    map.forEachChange(since: earlier) { changed[$0] = .some($1?.text) }
+    map.takeChanges(since: earlier) { changed[$0] = .some($1.map { String(decoding: $0, as: UTF8.self) }) }
     var expected: [String: String?] = ["added": "new"]
     for number in 40..<45 { expected["\(number)"] = "new" }
     for number in 90..<100 { expected["\(number)"] = .some(nil) }

@@ -101,7 +101,7 @@ struct Cluster {
 
   private mutating func absorb(_ id: NodeID) {
     let done = effects
-    effects.clear()
+    effects = Effects()
     self[id].queue += done.persist
     self[id].changes += done.roleChanges
     self[id].evidence += done.evidence

@@ -82,7 +82,7 @@ struct Solo {
     needsSnapshot += effects.needsSnapshot
     reads += effects.reads
     if let point = effects.durable { durable.append(point) }
-    effects.clear()
+    effects = Effects()
   }
 
   mutating func step(_ event: Event) {

@@ -277,7 +277,7 @@ struct Storm {
 
   private mutating func absorb(_ id: NodeID) {
     let done = effects
-    effects.clear()
+    effects = Effects()
     if !done.persist.isEmpty {
       nodes[position(id)].queue += done.persist
       let wait = 100 + random.below(weather.diskLatency * 2_000)
