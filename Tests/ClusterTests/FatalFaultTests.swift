@@ -5,7 +5,7 @@ import Testing
 struct FatalFaultTests {
   @Test("a fault that is fatal ends a node with 1 and a line that says why, and being asked to stop with 0")
   func exitCodes() throws {
-    let cluster = try LoopbackCluster(nodes: 3, threshold: 2, port: 34_300)
+    let cluster = try LoopbackCluster(nodes: 3, threshold: 2, port: 28_600)
     // Nothing of the tenant has come yet: the first of it needs a key, and this node can keep none.
     let keys = "\(cluster.folder)/nodes/node-3/data/tenant-keys"
     try #require(try FileManager.default.contentsOfDirectory(atPath: keys).isEmpty)

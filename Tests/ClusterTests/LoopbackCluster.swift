@@ -75,7 +75,8 @@ final class LoopbackCluster: @unchecked Sendable {
   let folder: String
   /// How many nodes it was founded with.
   let count: Int
-  /// Node *i* takes clients at `port` + *i*, and peers at `port` + 100 + *i*.
+  /// Node *i* takes clients at `port` + *i*, and peers at `port` + 100 + *i*. Below 32,768: from there on the kernel gives ports
+  /// to outgoing connections, and a node whose port one of those has cannot begin.
   let port: Int
   private var nodes: [Int: Process] = [:]
   private var executors: [Int: Process] = [:]
@@ -87,6 +88,7 @@ final class LoopbackCluster: @unchecked Sendable {
     nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil,
     founding options: [String] = [], people: [Enrolment] = [], semantics: Int? = nil
   ) throws {
+    precondition(port + 200 <= 32_768, "expected ports that no outgoing connection gets")
     self.count = count
     self.port = port
     folder = FileManager.default.temporaryDirectory.path + "/cluster-\(UUID().uuidString.prefix(8))"

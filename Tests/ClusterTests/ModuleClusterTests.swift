@@ -76,7 +76,7 @@ struct ModuleClusterTests {
     let digest = try Self.images(at: root)
     try Self.policy(at: root)
     let cluster = try LoopbackCluster(
-      nodes: 3, threshold: 2, executors: 1, port: 33_600, images: "\(root)/images",
+      nodes: 3, threshold: 2, executors: 1, port: 27_600, images: "\(root)/images",
       founding: ["--policy", "\(root)/policy"])
     try cluster.startExecutor(1)
     try cluster.waitUntil("the executor offers a class", seconds: 180) {

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// An agent waits with `claw propose --wait` for what people decide: over a node that dies, and for no longer than it said.
-@Suite(.serialized, .cluster { try LoopbackCluster(nodes: 4, threshold: 3, port: 34_000) })
+@Suite(.serialized, .cluster { try LoopbackCluster(nodes: 4, threshold: 3, port: 28_300) })
 struct WaitingProposalTests {
   let cluster: LoopbackCluster
   private let report = ["report", "--params", #"{"files":[{"path":"a.txt","content":"one two"}]}"#]
