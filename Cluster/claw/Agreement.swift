@@ -114,13 +114,7 @@ extension Session {
     guard let proof = try? LedgerProof(parsing: answer.proof), proof.index.value == answer.index else {
       return false
     }
-    func isProven() -> Bool {
-      guard let key = try? cluster(), let record = try? key.chain.verify(proof).record else { return false }
-      return record.body.isAct(body)
-    }
-    if isProven() { return true }
-    hasFollowed = false
-    return isProven()
+    return (try? proven { try $0.chain.verify(proof).record.body.isAct(body) }) ?? false
   }
 }
 

@@ -244,7 +244,7 @@ private final class BenchRun {
     do {
       let payload = try answer.get()
       let checked = try CheckedOutcome(
-        try Outcome(decoding: payload), key: agent.key, proposal: proposal)
+        try Outcome(decoding: payload), keys: agent.key, proposal: proposal)
       guard checked.decision?.decisionType == .approve, let checkpoint = checked.checkpoint else {
         result.count("\(checked.outcome.status): \(checked.outcome.message)")
         return

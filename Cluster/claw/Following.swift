@@ -24,6 +24,9 @@ extension Session {
     return try follow(answers, from: key)
   }
 
+  /// Takes the keys that have come and the certificates that are refused since, before anything is asked.
+  func keepUp() throws { _ = try cluster() }
+
   private typealias Heard = NodeAnswer<CheckpointResponse>
 
   private func checkpoints(_ patience: ([Heard]) -> Duration?) throws -> [Heard] {

@@ -48,8 +48,10 @@ enum LedgerCommands {
     }
     guard !answer.note.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let note = try SignedNote(parsing: Array(answer.note.utf8))
-    let checkpoint = try key.chain.verified(note)
-    let signer = key.chain.key(signing: checkpoint.size)
+    let (checkpoint, signer) = try session.proven { key in
+      let checkpoint = try key.chain.verified(note)
+      return (checkpoint, key.chain.key(signing: checkpoint.size))
+    }
     let age = Environment.now.since(checkpoint.time).nanoseconds / 1_000_000
     let kind = answer.crashOnly ? "crash-only: one lying party could fork it" : "signed by the parties"
     call.say(
@@ -78,34 +80,36 @@ enum LedgerCommands {
   private static func fetch(_ call: Invocation) throws -> Fetched {
     let session = try Session(call.parsed)
     let index = try Operand.leaf(call.parsed.operand(0) ?? "", "LEAF")
-    return try fetch(session, index, try session.cluster())
+    try session.keepUp()
+    return try fetch(session, index)
   }
 
   /// One leaf of a trace, proven.
-  static func row(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> TraceCommands.Row {
-    let (proof, record, _, attachment, erasedBy) = try fetch(session, index, key)
+  static func row(_ session: Session, _ index: UInt64) throws -> TraceCommands.Row {
+    let (proof, record, _, attachment, erasedBy) = try fetch(session, index)
     return TraceCommands.Row(
       leaf: index, bytes: proof.leaf, record: record, attachment: attachment, proof: proof.encoded,
       erasedBy: erasedBy)
   }
 
-  private static func fetch(_ session: Session, _ index: UInt64, _ key: ClusterKey) throws -> Fetched {
+  private static func fetch(_ session: Session, _ index: UInt64) throws -> Fetched {
     let answer = try session.call("Ledger/Entry", EntryRequest(index: index), of: EntryResponse.self)
     guard !answer.proof.isEmpty else { throw Failure(.pending, "no checkpoint is signed yet") }
     let proof = try LedgerProof(parsing: answer.proof)
     guard proof.index.value == index, proof.leaf == answer.leaf else {
       throw Failure(.other, "\(session.answering) proved another leaf than the one asked for")
     }
-    let (record, checkpoint) = try provenRecord(proof, key)
+    let (record, checkpoint) = try provenRecord(proof, session)
     let attachment = try Attachment(parsing: answer.attachment)
     if !answer.attachment.isEmpty { try attachment.check(against: record.body) }
     return (proof, record, checkpoint, attachment, answer.erasedBy == 0 ? nil : answer.erasedBy)
   }
 
   /// A proof of the leaf's place, whether or not the note consents to what it says.
-  private static func provenRecord(_ proof: LedgerProof, _ key: ClusterKey) throws -> (Record, CheckpointNote)
-  {
-    let checkpoint = try key.chain.verified(proof.note)
+  private static func provenRecord(_ proof: LedgerProof, _ session: Session) throws -> (
+    Record, CheckpointNote
+  ) {
+    let checkpoint = try session.proven { try $0.chain.verified(proof.note) }
     try Proof.verifyInclusion(
       leaf: TreeHash.leaf(proof.leaf), index: proof.index.value, size: checkpoint.size, path: proof.path,
       root: checkpoint.root)

@@ -4,7 +4,7 @@ import Merkle
 import Records
 import Wire
 
-/// What a node said of a proposal, checked against the cluster's key: a node can withhold an outcome,
+/// What a node said of a proposal, checked against the cluster's keys: a node can withhold an outcome,
 /// it cannot invent one.
 struct CheckedOutcome {
   let outcome: Outcome
@@ -23,7 +23,7 @@ struct CheckedOutcome {
   /// Checks every proof of an outcome, and that they are about the same proposal.
   ///
   /// - Parameter proposal: what was asked; nil where the caller only names it.
-  init(_ outcome: Outcome, key: ClusterKey, proposal: Proposal?) throws {
+  init(_ outcome: Outcome, keys: some ProofKeys, proposal: Proposal?) throws {
     self.outcome = outcome
     var checkpoint: CheckpointNote?
     var decision: Decision?
@@ -31,7 +31,7 @@ struct CheckedOutcome {
     var result: JSON?
     var redacted: JSON?
     if !outcome.decisionProof.isEmpty {
-      let proven = try Self.verify(outcome.decisionProof, key)
+      let proven = try Self.verify(outcome.decisionProof, keys)
       guard case .decision(let found) = proven.record.body, found.proposal.value == outcome.proposal else {
         throw Self.lie("the decision that it shows is not this proposal's")
       }
@@ -40,11 +40,11 @@ struct CheckedOutcome {
       checkpoint = proven.checkpoint
     }
     if !outcome.receiptProof.isEmpty {
-      let proven = try Self.verify(outcome.receiptProof, key)
+      let proven = try Self.verify(outcome.receiptProof, keys)
       guard case .receipt(let signed) = proven.record.body, let decision,
         signed.content.decisionID == decision.decisionID || decision.grant == nil
       else { throw Self.lie("the receipt that it shows is not this proposal's") }
-      try Receipts.check(signed, approval: decision.grant == nil ? nil : decision, key)
+      try Receipts.check(signed, approval: decision.grant == nil ? nil : decision, keys)
       receipt = signed.content
       result = try Receipts.result(outcome.result, of: signed.content)
       redacted = try Attachment(parsing: outcome.result)["redacted"]?.value["result"]
@@ -60,11 +60,15 @@ struct CheckedOutcome {
 
   private static func lie(_ what: String) -> Failure { Failure(.other, "do not trust this answer: \(what)") }
 
-  private static func verify(_ text: String, _ key: ClusterKey) throws -> (
+  private static func verify(_ text: String, _ keys: some ProofKeys) throws -> (
     record: Record, checkpoint: CheckpointNote
   ) {
     do {
-      return try key.chain.verify(LedgerProof(parsing: text))
+      let proof = try LedgerProof(parsing: text)
+      return try keys.proven { try $0.chain.verify(proof) }
+    } catch let failure as Failure {
+      // The keys could not be asked for, which says nothing of the proof.
+      throw failure
     } catch {
       throw lie("\(error)")
     }
@@ -111,12 +115,13 @@ struct CheckedOutcome {
   var isSettled: Bool { !["approved", "pending", "undecided"].contains(outcome.status) }
 }
 
-/// What can be checked of a receipt with the cluster's key alone.
+/// What can be checked of a receipt with the cluster's keys alone.
 enum Receipts {
   /// The executor's signature, and that the parties consented to the decision it rests on.
-  static func check(_ signed: Signed<Receipt>, approval: Decision?, _ key: ClusterKey) throws {
+  static func check(_ signed: Signed<Receipt>, approval: Decision?, _ keys: some ProofKeys) throws {
     let receipt = signed.content
-    guard signed.verifiedSignatures(cluster: key.cluster).contains(where: { $0.by == receipt.executorID })
+    let signatures = try keys.proven { signed.verifiedSignatures(cluster: $0.cluster) }
+    guard signatures.contains(where: { $0.by == receipt.executorID })
     else { throw Failure(.other, "the receipt is not signed by \(receipt.executorID.path)") }
     if let approval {
       guard approval.grant?.tokenID == receipt.tokenID, approval.grant?.executorID == receipt.executorID,
@@ -125,7 +130,7 @@ enum Receipts {
     }
     guard receipt.status != .refused else { return }
     let note = try SignedNote(parsing: Array(receipt.approvalNote.utf8))
-    let checkpoint = try key.chain.verified(note)
+    let checkpoint = try keys.proven { try $0.chain.verified(note) }
     guard checkpoint.consent?.covers(receipt.decision) == true else {
       throw Failure(.other, "the receipt's note does not consent to decision \(receipt.decision.value)")
     }

@@ -103,12 +103,12 @@ enum ProposalCommands {
     _ call: Invocation
   ) throws -> ExitCode {
     let outcome = try session.call("Governance/Submit", request, of: Outcome.self)
-    var checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
+    var checked = try CheckedOutcome(outcome, keys: session, proposal: proposal)
     if call.parsed.has("--wait"), !checked.isSettled {
       if outcome.status == "pending" {
         call.remark("request \(proposal.requestID): pending; waiting for people until \(outcome.deadline)")
       }
-      checked = try follow(session, ProposalRequest(proposal: outcome.proposal), key, proposal) { _ in }
+      checked = try follow(session, ProposalRequest(proposal: outcome.proposal), proposal) { _ in }
     }
     call.say(checked.report("request \(proposal.requestID)"))
     return checked.exitCode
@@ -210,9 +210,9 @@ enum ProposalCommands {
   private static func get(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let (name, request) = try request(call)
-    let key = try session.cluster()
+    try session.keepUp()
     let checked = try CheckedOutcome(
-      try session.call("Governance/Get", request, of: Outcome.self), key: key, proposal: nil)
+      try session.call("Governance/Get", request, of: Outcome.self), keys: session, proposal: nil)
     call.say(checked.report(name))
     return checked.exitCode
   }
@@ -220,13 +220,14 @@ enum ProposalCommands {
   private static func watch(_ call: Invocation) throws -> ExitCode {
     let session = try Session(call.parsed)
     let (name, request) = try request(call)
-    let last = try follow(session, request, try session.cluster(), nil) { call.say($0.report(name)) }
+    try session.keepUp()
+    let last = try follow(session, request, nil) { call.say($0.report(name)) }
     return last.exitCode
   }
 
   /// Follows a proposal until nothing more will happen, or `isEnough` says so.
   static func follow(
-    _ session: Session, _ request: ProposalRequest, _ key: ClusterKey, _ proposal: Proposal?,
+    _ session: Session, _ request: ProposalRequest, _ proposal: Proposal?,
     isEnough: (CheckedOutcome) -> Bool = \.isSettled, onChange: (CheckedOutcome) -> Void
   ) throws -> CheckedOutcome {
     var last: CheckedOutcome?
@@ -236,7 +237,7 @@ enum ProposalCommands {
     while true {
       do {
         try session.stream("Governance/Watch", request, of: Outcome.self, until: end) { outcome in
-          let checked = try CheckedOutcome(outcome, key: key, proposal: proposal)
+          let checked = try CheckedOutcome(outcome, keys: session, proposal: proposal)
           last = checked
           onChange(checked)
           return !isEnough(checked)
@@ -266,7 +267,7 @@ enum ProposalCommands {
     let signed = try session.identity.sign(content, cluster: key.cluster)
     let outcome = try session.call(
       "Governance/Withdraw", Statements.request(.withdrawal(signed)), of: Outcome.self)
-    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    let checked = try CheckedOutcome(outcome, keys: session, proposal: nil)
     call.say(checked.report(name))
     return outcome.status == "withdrawn" ? .ok : checked.exitCode
   }
@@ -280,15 +281,15 @@ enum ProposalCommands {
     }
     let session = try Session(call.parsed)
     let (name, request) = try request(call)
-    let key = try session.cluster()
+    try session.keepUp()
     let outcome = try session.call("Governance/Get", request, of: Outcome.self)
-    let checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    let checked = try CheckedOutcome(outcome, keys: session, proposal: nil)
     guard !outcome.receiptProof.isEmpty else {
       call.say(checked.report(name))
       return checked.isSettled ? .notFound : .pending
     }
     if let path = call.parsed.value("--out") { try Files.write(outcome.receiptProof, to: path) }
-    return try show(outcome.receiptProof, result: checked.result, key, call)
+    return try show(outcome.receiptProof, result: checked.result, session, call)
   }
 
   private static func pinnedKey(_ parsed: ParsedCommand) throws -> ClusterKey {
@@ -304,15 +305,15 @@ enum ProposalCommands {
     return key
   }
 
-  private static func show(_ proof: String, result: JSON?, _ key: ClusterKey, _ call: Invocation) throws
+  private static func show(_ proof: String, result: JSON?, _ keys: some ProofKeys, _ call: Invocation) throws
     -> ExitCode
   {
     let parsed = try LedgerProof(parsing: proof)
-    let (record, checkpoint) = try key.chain.verify(parsed)
+    let (record, checkpoint) = try keys.proven { try $0.chain.verify(parsed) }
     guard case .receipt(let signed) = record.body else {
       throw Failure(.other, "leaf \(parsed.index.value) is a \(record.body.type.rawValue), not a receipt")
     }
-    try Receipts.check(signed, approval: nil, key)
+    try Receipts.check(signed, approval: nil, keys)
     let receipt = signed.content
     let signer = signed.signatures.first { $0.by == receipt.executorID }?.key.hex ?? ""
     var text = """

@@ -129,9 +129,10 @@ extension Session {
     let shown = answers.compactMap { answer in
       answer.message.flatMap { $0.proof.isEmpty ? nil : (answer.node, $0.proof) }
     }
-    guard case .incident(let signed) = body, !shown.isEmpty, let key = try? cluster() else { return nil }
+    guard case .incident(let signed) = body, !shown.isEmpty, (try? cluster()) != nil else { return nil }
     for (node, text) in shown {
-      if let proof = try? LedgerProof(parsing: text), let record = try? key.chain.verify(proof).record,
+      if let proof = try? LedgerProof(parsing: text),
+        let record = try? proven({ try $0.chain.verify(proof).record }),
         case .incident(let held) = record.body, held.contentHash == signed.contentHash
       {
         return proof.index.value

@@ -44,7 +44,7 @@ enum TraceCommands {
     } else {
       let session = try Session(call.parsed)
       let key = try session.cluster()
-      rows = try proven(id, session, key)
+      rows = try proven(id, session)
       cluster = key.cluster
     }
     guard !rows.isEmpty else { throw Failure(.notFound, "no record of trace \(id) may be read here") }
@@ -85,12 +85,12 @@ enum TraceCommands {
 
   // MARK: Where the records come from
 
-  private static func proven(_ id: String, _ session: Session, _ key: ClusterKey) throws -> [Row] {
+  private static func proven(_ id: String, _ session: Session) throws -> [Row] {
     var rows: [Row] = []
     var request = TraceRequest(traceID: id)
     while true {
       let page = try session.call("Ledger/Trace", request, of: TraceResponse.self)
-      for index in page.indices { rows.append(try LedgerCommands.row(session, index, key)) }
+      for index in page.indices { rows.append(try LedgerCommands.row(session, index)) }
       guard page.more, let last = page.indices.last, last > request.after else { return rows }
       request.after = last
     }

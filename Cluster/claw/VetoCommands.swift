@@ -40,7 +40,7 @@ enum VetoCommands {
     let session = try Session(parsed, only: folder.invitation.name)
     let order = VetoOrder(
       party: folder.invitation.id, proposal: LeafIndex(leaf),
-      proposalHash: try hash(of: leaf, session, key, parsed),
+      proposalHash: try hash(of: leaf, session, parsed),
       reason: reason, signedAt: Environment.now, validUntil: try Statements.validity(parsed))
     let signed = PartySigned(
       order, cluster: key.cluster, with: try KeyFile.readSigningKey("\(folder.path)/party.key"))
@@ -57,7 +57,7 @@ enum VetoCommands {
   }
 
   private static func hash(
-    of leaf: UInt64, _ session: Session, _ key: ClusterKey, _ parsed: ParsedCommand
+    of leaf: UInt64, _ session: Session, _ parsed: ParsedCommand
   ) throws -> Digest {
     if let text = parsed.value("--hash") {
       guard let hash = Digest(hex: text) else {
@@ -68,7 +68,7 @@ enum VetoCommands {
     if case .operator = session.identity.principal {
       throw UsageError("expected --hash: operators read no proposals; claw pending shows it to an approver")
     }
-    let row = try LedgerCommands.row(session, leaf, key)
+    let row = try LedgerCommands.row(session, leaf)
     guard case .proposal = row.record.body else {
       throw Failure(.other, "leaf \(leaf) is no proposal but a \(row.record.body.type.rawValue)")
     }

@@ -107,11 +107,11 @@ enum VotingCommands {
     let vote = signed.content.vote
     let outcome = try session.call(
       "Approval/CastBallot", Statements.request(.ballot(signed), attachment), of: Outcome.self)
-    var checked = try CheckedOutcome(outcome, key: key, proposal: nil)
+    var checked = try CheckedOutcome(outcome, keys: session, proposal: nil)
     if checked.isMet {
       // This vote was the last that was asked for: the decision that it calls for is on its way.
       checked = try ProposalCommands.follow(
-        session, ProposalRequest(proposal: leaf), key, nil, isEnough: { !$0.isMet }
+        session, ProposalRequest(proposal: leaf), nil, isEnough: { !$0.isMet }
       ) { _ in }
     }
     let what = vote == .confirm ? "your confirmation is final" : "your vote (\(vote.rawValue)) is final"

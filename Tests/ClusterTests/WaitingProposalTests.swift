@@ -2,7 +2,8 @@ import Canonical
 import Foundation
 import Testing
 
-/// An agent waits with `claw propose --wait` for what people decide: over a node that dies, and for no longer than it said.
+/// An agent waits with `claw propose --wait` for what people decide: over a node that dies and a key that changes, and for no
+/// longer than it said.
 @Suite(.serialized, .cluster { try LoopbackCluster(nodes: 4, threshold: 3, port: 28_300) })
 struct WaitingProposalTests {
   let cluster: LoopbackCluster
@@ -52,6 +53,25 @@ struct WaitingProposalTests {
       #expect(said.contains("request over-a-death: denied"), "\(name): \(said)")
     }
     try cluster.start(node: 2)
+  }
+
+  @Test("the parties' key changes meanwhile: what the new one signs is shown, and not taken for a lie")
+  func keyChanges() throws {
+    let operators = ["--sign-with", "\(cluster.folder)/operators/operator-2"]
+    let waiting = try begin("over-keys", ["propose", "--wait", "--request-id", "over-a-key"] + report)
+    try cluster.waitUntil("it waits for people", seconds: 60) {
+      cluster.log("over-keys").contains("request over-a-key: pending; waiting for people until ")
+    }
+    let rotated = try cluster.claw(
+      ["members", "rotate", "--wait", "60"] + operators, as: "operators/operator-1")
+    #expect(rotated.code == 0, "\(rotated.output)")
+    let leaf = try #require(try status(of: "over-a-key")["proposal"]?.string)
+    let rejected = try cluster.claw(["reject", leaf, "--reason", "not today"], as: "approvers/approver-1")
+    #expect(rejected.code == 0, "\(rejected.output)")
+    waiting.waitUntilExit()
+    let said = cluster.log("over-keys")
+    #expect(waiting.terminationReason == .exit && waiting.terminationStatus == 3, "\(said)")
+    #expect(said.contains("request over-a-key: denied"), "\(said)")
   }
 
   @Test("a node that dies does not begin the time of --timeout anew")
