@@ -53,6 +53,8 @@ enum MembersCommands {
     let seats: [PartySeat]
     /// Whether a change is on its way.
     let isChanging: Bool
+    /// How many keys there have been, the one in force included.
+    let keys: Int
     /// All that one of those nodes says.
     let json: JSON
 
@@ -76,6 +78,7 @@ enum MembersCommands {
       }
       self.threshold = threshold
       isChanging = json["members"]?["change"] != nil
+      keys = json["members"]?["keys"]?.integer ?? 0
       var seats: [PartySeat] = []
       for party in parties {
         guard let id = party["id"]?.integer, let name = party["name"]?.string,
@@ -88,6 +91,7 @@ enum MembersCommands {
 
     static func == (left: Standing, right: Standing) -> Bool {
       left.threshold == right.threshold && left.seats == right.seats && left.isChanging == right.isChanging
+        && left.keys == right.keys
     }
 
     func seat(_ name: String) throws -> PartySeat {
@@ -174,11 +178,15 @@ enum MembersCommands {
       body: .members(try Acts.sign(act, session, key, call.parsed), MemberList(voters: seats.map(\.id))))
     let code = try Acts.conclude(draft, session, key, call, what: "\(what) \(act.actID)")
     guard code == .ok, call.parsed.value("--draft") == nil, call.parsed.has("--wait") else { return code }
-    return try wait(call, session, seats.map(\.id))
+    let isReturn = !rotate && seats == standing.seats && threshold == standing.threshold
+    return try wait(call, session, seats.map(\.id), keys: standing.keys + (isReturn ? 0 : 1))
   }
 
-  /// Waits until a node says that nothing is on its way, and the parties are the wanted ones.
-  private static func wait(_ call: Invocation, _ session: Session, _ ids: [Int]) throws -> ExitCode {
+  /// Waits until as many nodes as sign say that nothing is on its way, the parties are the wanted ones, and there have been at
+  /// least so many keys: every change brings one, and a rotation leaves the parties as they were, also where it is taken back.
+  private static func wait(_ call: Invocation, _ session: Session, _ ids: [Int], keys: Int) throws
+    -> ExitCode
+  {
     let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
     let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
     while true {
@@ -187,11 +195,14 @@ enum MembersCommands {
       _ = try? session.cluster()
       let standing = try? Standing(session)
       let members = standing?.json["members"]
-      if let standing, standing.seats.map(\.id) == ids, !standing.isChanging {
+      if let standing, standing.seats.map(\.id) == ids, !standing.isChanging, standing.keys >= keys {
         call.remark("the change is over")
         return .ok
       }
       guard Environment.now < end else {
+        guard standing?.isChanging ?? true else {
+          throw Failure(.failed, "the change did not come about: somebody has taken it back")
+        }
         throw Failure(
           .pending, "the change is on its way after \(seconds) s: it waits for \(waitsFor(members))")
       }

@@ -41,14 +41,19 @@ extension GovernanceNode {
           + "it takes no part until a newer one is started"))
   }
 
-  /// What the state says of a record before it is appended, and what no state knows: whether every member's program
-  /// can apply it.
+  /// What the state says of a record before it is appended, and what a leader holds against it beyond that.
   func admits(_ body: RecordBody, attachment: Attachment) -> Admittance {
     let admittance = overlay.head.admits(body, attachment: attachment, at: now.wall)
-    guard case .accept = admittance, case .version(let act) = body,
-      let lacking = objection(toActivating: act.content.semantics)
-    else { return admittance }
-    return .refuse(Refusal(.failedPrecondition, lacking))
+    guard case .accept = admittance, let objection = leadersObjection(to: body) else { return admittance }
+    return .refuse(Refusal(.failedPrecondition, objection))
+  }
+
+  private func leadersObjection(to body: RecordBody) -> String? {
+    switch body {
+    case .version(let act): objection(toActivating: act.content.semantics)
+    case .members(let act, _): objection(toChanging: act.content)
+    default: nil
+    }
   }
 
   /// Why the members cannot apply these semantics yet; nil where they can.

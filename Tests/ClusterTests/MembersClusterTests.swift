@@ -95,6 +95,17 @@ struct MembersClusterTests {
     #expect(try members(cluster)["keys"]?.integer == 2)
     let note = try cluster.claw(["ledger", "checkpoint"], as: "agents/agent-1")
     #expect(note.code == 0, "an agent follows the keys by itself: \(note.output)")
+    // A rotation that waits for a party is taken back by nobody who asks for another, and who waits for one that was taken back
+    // is told so.
+    cluster.kill(node: 4)
+    let first = try change(["rotate"], wait: 3, on: cluster)
+    #expect(first.code == 4, "\(first.output)")
+    let second = try change(["rotate"], on: cluster)
+    #expect(second.code == 1 && second.output.contains("another key is made after it"), "\(second.output)")
+    try cluster.start(node: 4)
+    try cluster.waitUntil("the key of the first is made", seconds: 60) {
+      try members(cluster)["keys"]?.integer == 3 && members(cluster)["change"] == nil
+    }
     try expectAllOrNone(cluster)
   }
 

@@ -126,6 +126,26 @@ struct MembersTests {
     town.expectProgress()
   }
 
+  @Test("a rotation takes no change back: it is refused while one waits, and the first key is made")
+  func rotatedTwice() throws {
+    let town = try Town(2, nodes: 4, threshold: 3)
+    town.pass(2)
+    let leader = try #require(town.leader)
+    let away = try #require(town.world.hosts.first { $0.id != leader.id })
+    away.crash()
+    town.world.oracles.forget(away.id)
+    town.change(threshold: 3, rotate: true)
+    #expect(town.pass(until: { town.stage == .joint }))
+    town.pass(1)
+    let first = try #require(town.members(leader)?.change)
+    town.change(threshold: 3, rotate: true)
+    town.pass(3)
+    let now = town.members(leader)?.change
+    #expect(now == first)
+    town.world.restart(away.id)
+    #expect(town.pass(until: { town.isSettled(keys: 2) }))
+  }
+
   @Test("a party is removed: the key rotates, and what it still signs is refused")
   func remove() throws {
     let town = try Town(2, nodes: 5, threshold: 4)
