@@ -87,10 +87,15 @@ extension GovernanceNode {
   mutating func settleHandovers(into effects: inout NodeEffects) {
     for (key, target, isDone) in handovers.settled(leader: raft.leader, at: now.monotonic) {
       guard isDone else {
+        let others = raft.leader.flatMap { leader in
+          leader == raft.id
+            ? nil
+            : "; or \(leader), which leads, has handed over for another node within ten seconds: ask it itself, with --node"
+        }
         refuse(
           key, .deadlineExceeded,
-          "\(target) did not take over within five seconds: it may be behind, cut off or down", into: &effects
-        )
+          "\(target) did not take over within five seconds: it may be behind, cut off or down\(others ?? "")",
+          into: &effects)
         continue
       }
       let response = TransferResponse(leader: UInt32(target.rawValue), term: raft.currentTerm.rawValue)
