@@ -206,10 +206,13 @@ enum IncidentCommands {
       }
     }
     guard said.count >= threshold else {
+      let others = answers.compactMap { answer in
+        if case .failure(let status) = answer.result { "\(answer.node.name): \(status)" } else { nil }
+      }
       throw Failure(
         .unreachable,
-        "what is in force on \(target.text): it takes \(threshold) nodes that say the same, and \(said.count) answer"
-      )
+        "what is in force on \(target.text): it takes \(threshold) nodes that say the same, and \(said.count) answer. "
+          + (others + session.strangers.map { "\($0): \(session.strangeness)" }).joined(separator: "; "))
     }
     var ids: [String] = []
     for id in said.joined() where !ids.contains(id) && said.count(where: { $0.contains(id) }) >= threshold {
