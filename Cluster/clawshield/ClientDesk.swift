@@ -93,9 +93,13 @@ final class ClientDesk {
     server?.renew(try TLSContext(station.certificates.own, trust: trust))
   }
 
-  /// Nobody is served any more. What the channels still have to say finds nobody: the station goes with its loop.
+  /// Nobody is served any more. Who waits is told so in a way that sends it to another node, and what the channels have to say
+  /// after that finds nobody: the station goes with its loop.
   func close() {
-    for key in responders.keys { responders[key]?.onAbandon = nil }
+    for responder in responders.values {
+      responder.onAbandon = nil
+      responder.fail(CallStatus(.unavailable, "this node is going down"))
+    }
     responders.removeAll()
     server?.onEnd = nil
     server?.close()

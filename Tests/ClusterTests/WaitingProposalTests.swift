@@ -27,32 +27,42 @@ struct WaitingProposalTests {
     try JSON.parse(try cluster.claw(["get", id, "--json"], as: "agents/agent-1").output)
   }
 
-  @Test("the node that is waited at dies: another one goes on with it, and the outcome is shown")
-  func nodeDies() throws {
+  enum End: String, CaseIterable { case killed, stopped }
+
+  @Test(
+    "the node that is waited at ends: another one goes on with it, and the outcome is shown",
+    arguments: End.allCases)
+  func nodeEnds(_ end: End) throws {
+    let id = "over-a-node-\(end)"
+    // Each ends one of its own: who has just begun again does not know of everything yet.
+    let node = end == .killed ? 2 : 4
     let waiting = try begin(
-      "waiting", ["propose", "--wait", "--request-id", "over-a-death", "--node", "node-2"] + report)
+      "waiting-\(end)", ["propose", "--wait", "--request-id", id, "--node", "node-\(node)"] + report)
     try cluster.waitUntil("it waits for people", seconds: 60) {
-      cluster.log("waiting").contains("request over-a-death: pending; waiting for people until ")
+      cluster.log("waiting-\(end)").contains("request \(id): pending; waiting for people until ")
     }
     // Who asks the same node later sees how things stand: the one that waits has been asking since before.
-    let watching = try begin("watching", ["watch", "over-a-death", "--node", "node-2"])
+    let watching = try begin("watching-\(end)", ["watch", id, "--node", "node-\(node)"])
     try cluster.waitUntil("it is shown where it stands", seconds: 60) {
-      cluster.log("watching").contains("request over-a-death")
+      cluster.log("watching-\(end)").contains("request \(id)")
     }
-    let leaf = try #require(try status(of: "over-a-death")["proposal"]?.string)
-    cluster.kill(node: 2)
+    let leaf = try #require(try status(of: id)["proposal"]?.string)
+    switch end {
+    case .killed: cluster.kill(node: node)
+    case .stopped: #expect(cluster.stop(node: node) == 0)
+    }
     try cluster.waitUntil("the others decide", seconds: 60) {
       try cluster.claw(["reject", leaf, "--reason", "not today"], as: "approvers/approver-1").code == 0
     }
     waiting.waitUntilExit()
     watching.waitUntilExit()
-    #expect(try status(of: "over-a-death")["status"]?.string == "denied")
-    for (process, name) in [(waiting, "waiting"), (watching, "watching")] {
+    #expect(try status(of: id)["status"]?.string == "denied")
+    for (process, name) in [(waiting, "waiting-\(end)"), (watching, "watching-\(end)")] {
       let said = cluster.log(name)
       #expect(process.terminationReason == .exit && process.terminationStatus == 3, "\(name): \(said)")
-      #expect(said.contains("request over-a-death: denied"), "\(name): \(said)")
+      #expect(said.contains("request \(id): denied"), "\(name): \(said)")
     }
-    try cluster.start(node: 2)
+    try cluster.start(node: node)
   }
 
   @Test("the parties' key changes meanwhile: what the new one signs is shown, and not taken for a lie")
