@@ -174,7 +174,7 @@ enum IncidentCommands {
     let session = try Session(call.parsed)
     if !call.parsed.has("--unseen") {
       // Whose word it is, and of how many, is the newest key's to say, where anybody shows it.
-      _ = try? session.cluster()
+      _ = try? session.cluster(fromAll: true)
       try KnownIncidents(session, ids).require()
     }
     return try lift(ids, session, call)
@@ -194,20 +194,26 @@ enum IncidentCommands {
   /// The restrictions of which as many nodes as sign say that they are in force on a target: one alone might name another's, and
   /// two people would lift that.
   private static func inForce(on target: IncidentTarget, _ session: Session) throws -> [String] {
-    // Who the members are, and how many sign, is the newest key's to say.
-    _ = try session.cluster()
+    // Who the members are, and how many sign, is the newest key's to say; as many as signed with an older one may be former
+    // members and liars by now.
+    _ = try session.cluster(fromAll: true)
     let threshold = session.threshold
     let answers = try session.everyNode(
       "Admin/Status", StatusRequest(), of: StatusResponse.self, timeout: .seconds(5)
     ) { answers in answers.count { $0.message != nil } >= threshold ? .seconds(1) : nil }
+    func inForce(_ status: StatusResponse) -> [JSON]? { (try? JSON.parse(status.json))?["in_force"]?.array }
     let said = answers.compactMap { answer in
-      (answer.message.flatMap { try? JSON.parse($0.json) }?["in_force"]?.array).map { entries in
+      answer.message.flatMap(inForce).map { entries in
         entries.filter { $0["target"]?.string == target.text }.compactMap { $0["incident_id"]?.string }
       }
     }
     guard said.count >= threshold else {
       let others = answers.compactMap { answer in
-        if case .failure(let status) = answer.result { "\(answer.node.name): \(status)" } else { nil }
+        switch answer.result {
+        case .failure(let status): "\(answer.node.name): \(status)"
+        case .success(let status) where inForce(status) == nil: "\(answer.node.name): says nothing of it"
+        case .success: nil
+        }
       }
       throw Failure(
         .unreachable,

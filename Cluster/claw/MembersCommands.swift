@@ -59,10 +59,15 @@ enum MembersCommands {
     let json: JSON
 
     init(_ session: Session) throws {
-      self = try session.agreed("Admin/Keys", KeysRequest(), of: KeysResponse.self, on: "who the parties are")
-      {
-        try Standing($0)
+      func heard() throws -> Standing {
+        try session.agreed("Admin/Keys", KeysRequest(), of: KeysResponse.self, on: "who the parties are") {
+          try Standing($0)
+        }
       }
+      var said = try heard()
+      // The key may have changed between the two rounds: the proven one is asked for first.
+      if said.threshold != session.threshold { said = try heard() }
+      self = said
       guard threshold == session.threshold else {
         throw Failure(
           .other,
@@ -189,6 +194,7 @@ enum MembersCommands {
   {
     let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
     let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
+    var hasBegun = false
     while true {
       // Whose word it is changes on the way.
       session.hasFollowed = false
@@ -199,10 +205,15 @@ enum MembersCommands {
         call.remark("the change is over")
         return .ok
       }
-      guard Environment.now < end else {
-        guard standing?.isChanging ?? true else {
-          throw Failure(.failed, "the change did not come about: somebody has taken it back")
-        }
+      hasBegun = hasBegun || standing?.isChanging == true
+      let isLate = Environment.now >= end
+      if let standing, !standing.isChanging, hasBegun || isLate {
+        throw Failure(
+          .failed,
+          "no change is on its way, and the parties are \(standing.seats.map(\.name).joined(separator: ", ")) with key number "
+            + "\(standing.keys): this one was taken back, or another has come since")
+      }
+      guard !isLate else {
         throw Failure(
           .pending, "the change is on its way after \(seconds) s: it waits for \(waitsFor(members))")
       }

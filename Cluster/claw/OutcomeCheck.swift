@@ -66,10 +66,8 @@ struct CheckedOutcome {
     do {
       let proof = try LedgerProof(parsing: text)
       return try keys.proven { try $0.chain.verify(proof) }
-    } catch let failure as Failure {
-      // The keys could not be asked for, which says nothing of the proof.
-      throw failure
-    } catch {
+    } catch let error as LedgerProofError {
+      // Whatever else keeps it from being checked says nothing of the proof.
       throw lie("\(error)")
     }
   }

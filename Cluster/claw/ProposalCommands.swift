@@ -225,7 +225,7 @@ enum ProposalCommands {
     return last.exitCode
   }
 
-  /// Follows a proposal until nothing more will happen, or `isEnough` says so.
+  /// Follows a proposal until nothing more will happen, or `isEnough` says so; over nodes that end, and for days.
   static func follow(
     _ session: Session, _ request: ProposalRequest, _ proposal: Proposal?,
     isEnough: (CheckedOutcome) -> Bool = \.isSettled, onChange: (CheckedOutcome) -> Void
@@ -239,21 +239,32 @@ enum ProposalCommands {
         try session.stream("Governance/Watch", request, of: Outcome.self, until: end) { outcome in
           let checked = try CheckedOutcome(outcome, keys: session, proposal: proposal)
           last = checked
+          breaks = 0
           onChange(checked)
           return !isEnough(checked)
         }
         break
       } catch let failure as Failure
-        where (failure.code == .unreachable || failure.status?.code == .aborted) && !failure.isOverdue
-        && last != nil && breaks < 20
+        where last != nil && breaks < 20 && isBreak(failure)
       {
-        // A watch begins with where things stand: any node may go on with it. Not where --timeout has ended it.
+        // A watch begins with where things stand: any node may go on with it. Who the nodes are, and which certificates of theirs
+        // are refused, may be another matter than it was when the watch began.
         breaks += 1
         Environment.pause(milliseconds: 500)
+        session.hasFollowed = false
+        try? session.keepUp()
       }
     }
     guard let last else { throw Failure(.other, "the node ended the watch without a word") }
     return last
+  }
+
+  /// Whether another node may go on with a watch that had begun. One that has just started again knows nothing yet of what came
+  /// while it was away; whom --timeout has ended has no time left.
+  private static func isBreak(_ failure: Failure) -> Bool {
+    guard !failure.isOverdue else { return false }
+    return failure.code == .unreachable || failure.status?.code == .aborted
+      || failure.status?.code == .notFound
   }
 
   private static func withdraw(_ call: Invocation) throws -> ExitCode {

@@ -79,8 +79,10 @@ extension GovernanceNode {
   ) {
     guard let target = NodeID(rawValue: UInt64(request.node)), raft.role == .leader else { return }
     if let last = handovers.lastForwarded, now.monotonic < last + Handovers.leastGap { return }
+    guard (try? raft.transferLeadership(to: target, at: now.monotonic, into: &raftEffects)) != nil else {
+      return
+    }
     handovers.lastForwarded = now.monotonic
-    try? raft.transferLeadership(to: target, at: now.monotonic, into: &raftEffects)
     takeUp(using: &random, into: &effects)
   }
 
