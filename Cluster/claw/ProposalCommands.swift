@@ -238,25 +238,37 @@ enum ProposalCommands {
       do {
         try session.stream("Governance/Watch", request, of: Outcome.self, until: end) { outcome in
           let checked = try CheckedOutcome(outcome, keys: session, proposal: proposal)
+          // Where a watch goes on it begins with what was shown last: that is no change, and no progress.
+          if last.map({ hasChanged($0.outcome, outcome) }) ?? true {
+            breaks = 0
+            onChange(checked)
+          }
           last = checked
-          breaks = 0
-          onChange(checked)
           return !isEnough(checked)
         }
         break
       } catch let failure as Failure
         where last != nil && breaks < 20 && isBreak(failure)
       {
-        // A watch begins with where things stand: any node may go on with it. Who the nodes are, and which certificates of theirs
-        // are refused, may be another matter than it was when the watch began.
+        // A watch begins with where things stand: any node may go on with it, and others before the one that has just ended it.
+        // Who the nodes are, and which certificates of theirs are refused, may be another matter than when the watch began.
         breaks += 1
         Environment.pause(milliseconds: 500)
+        session.goOnElsewhere()
         session.hasFollowed = false
-        try? session.keepUp()
+        do { try session.keepUp() } catch { if session.nodes.isEmpty { throw error } }
       }
     }
     guard let last else { throw Failure(.other, "the node ended the watch without a word") }
     return last
+  }
+
+  /// Whether an outcome says more than the one before it; newer notes prove what older ones proved.
+  private static func hasChanged(_ before: Outcome, _ now: Outcome) -> Bool {
+    var (before, now) = (before, now)
+    (before.decisionProof, before.receiptProof) = (now.decisionProof, now.receiptProof)
+    (before.finalSize, before.finalTime) = (now.finalSize, now.finalTime)
+    return before != now
   }
 
   /// Whether another node may go on with a watch that had begun. One that has just started again knows nothing yet of what came

@@ -26,6 +26,8 @@ final class Session {
   private var client: BlockingClient?
   /// The node that answered last.
   private(set) var answering = ""
+  /// The node whose answer ended the last call that failed.
+  private var failing = ""
   var pinned: ClusterKey?
   /// How many nodes must say the same before one of them is honest: as many as sign with the newest key that is proven, and what
   /// the identity's file says until there is one after the genesis's.
@@ -176,6 +178,7 @@ final class Session {
       } catch {
         drop()
         guard error.code == .unavailable || error.code == .resourceExhausted else {
+          failing = node.name
           throw Failure(error, node: node.name)
         }
         reasons.append("\(node.name): \(error.message)")
@@ -246,7 +249,14 @@ final class Session {
   func distrust(_ node: NodeAddress, _ reason: String) {
     Terminal.write(VisibleText.lines("claw: \(node.name) is not believed: \(reason)") + "\n", to: 2)
     if answering == node.name { drop() }
-    guard let position = nodes.firstIndex(where: { $0.name == node.name }) else { return }
+    askLast(node.name)
+  }
+
+  /// Asks the node whose answer ended the last call after all others from here on: another one may know more.
+  func goOnElsewhere() { askLast(failing) }
+
+  private func askLast(_ name: String) {
+    guard let position = nodes.firstIndex(where: { $0.name == name }) else { return }
     nodes.append(nodes.remove(at: position))
   }
 }

@@ -123,13 +123,21 @@ public enum Files {
 
   /// Replaces files that belong together: all new ones are synced before the first takes an old one's name, in this order. What
   /// fails before that leaves everything as it was. Only a host that stops between two names leaves a part of them replaced.
+  ///
+  /// Who replaces the same file at the same time, in this process or another, waits: one after the other, the last one stays.
   public static func replace(_ files: [Replacement]) throws(FileError) {
     for file in files { try requireReplaceable(file.path) }
+    var claimed: [(path: String, descriptor: Int32)] = []
+    defer { for claim in claimed { _ = close(claim.descriptor) } }
     do throws(FileError) {
-      for file in files { try prepare(file) }
+      for file in files {
+        let descriptor = try claim(file, beside: claimed.map(\.descriptor))
+        claimed.append((file.temporary, descriptor))
+        try prepare(file, in: descriptor)
+      }
     } catch {
       // Some of them may be secrets.
-      for file in files { _ = unlink(file.temporary) }
+      for claim in claimed { _ = unlink(claim.path) }
       throw error
     }
     for file in files {
@@ -138,11 +146,50 @@ public enum Files {
     }
   }
 
-  private static func prepare(_ file: Replacement) throws(FileError) {
+  /// The file that is written first, which is nobody else's until its descriptor is closed.
+  private static func claim(_ file: Replacement, beside others: [Int32]) throws(FileError) -> Int32 {
     let temporary = file.temporary
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, file.mode)
-    guard descriptor >= 0 else { throw .last(temporary, "create") }
-    defer { _ = close(descriptor) }
+    while true {
+      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, file.mode)
+      guard descriptor >= 0 else { throw .last(temporary, "create") }
+      do throws(FileError) {
+        guard !others.contains(where: { isSame($0, descriptor) }) else {
+          // It would wait for itself.
+          throw FileError(path: file.path, reason: "expected each file once, found it twice")
+        }
+        guard lock(descriptor) else { throw .last(temporary, "lock") }
+      } catch {
+        _ = close(descriptor)
+        throw error
+      }
+      // Who had it before may have given it its name, or removed it, while this waited.
+      if isNamed(descriptor, temporary) { return descriptor }
+      _ = close(descriptor)
+    }
+  }
+
+  private static func lock(_ descriptor: Int32) -> Bool {
+    while flock(descriptor, LOCK_EX) != 0 {
+      guard errno == EINTR else { return false }
+    }
+    return true
+  }
+
+  private static func isSame(_ one: Int32, _ other: Int32) -> Bool {
+    var (first, second) = (stat(), stat())
+    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_ino == second.st_ino
+      && first.st_dev == second.st_dev
+  }
+
+  private static func isNamed(_ descriptor: Int32, _ path: String) -> Bool {
+    var (held, named) = (stat(), stat())
+    return fstat(descriptor, &held) == 0 && lstat(path, &named) == 0 && held.st_ino == named.st_ino
+      && held.st_dev == named.st_dev
+  }
+
+  private static func prepare(_ file: Replacement, in descriptor: Int32) throws(FileError) {
+    let temporary = file.temporary
+    guard ftruncate(descriptor, 0) == 0 else { throw .last(temporary, "truncate") }
     guard fchmod(descriptor, file.mode) == 0 else { throw .last(temporary, "chmod") }
     try writeAll(file.bytes, to: descriptor, path: temporary)
     guard fsync(descriptor) == 0 else { throw .last(temporary, "fsync") }

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Host
+import Synchronization
 import Testing
 
 private func temporary() throws -> String {
@@ -74,6 +75,39 @@ struct FileTests {
     let attributes = try FileManager.default.attributesOfItem(atPath: path)
     #expect(attributes[.posixPermissions] as? Int == 0o600)
     #expect(throws: FileError.self) { try Files.read(path, limit: 2) }
+  }
+
+  @Test("who replaces one file at the same time waits: none fails, and one of them stays as a whole")
+  func replacedTogether() throws {
+    let path = try temporary() + "/file"
+    let failures = Mutex<[String]>([])
+    DispatchQueue.concurrentPerform(iterations: 8) { writer in
+      let text = String(repeating: "\(writer)", count: 1 + 5000 * writer)
+      for _ in 0..<50 {
+        do { try Files.write(text, to: path) } catch { failures.withLock { $0.append("\(error)") } }
+        let read = (try? Files.readText(path, limit: 1 << 20)) ?? ""
+        if Set(read).count != 1 || (read.count - 1) % 5000 != 0 {
+          failures.withLock { $0.append("\(read.count) characters, \(Set(read).count) kinds") }
+        }
+      }
+    }
+    #expect(failures.withLock { $0 } == [])
+    #expect(try Files.list(Files.parent(of: path)) == ["file"])
+  }
+
+  @Test("a file that is named twice is refused, and neither waits for the other", .timeLimit(.minutes(1)))
+  func namedTwice() throws {
+    let folder = try temporary()
+    try Files.write("before", to: folder + "/file")
+    let error = #expect(throws: FileError.self) {
+      try Files.replace([
+        Files.Replacement(Array("one".utf8), to: folder + "/file"),
+        Files.Replacement(Array("two".utf8), to: folder + "/./file"),
+      ])
+    }
+    #expect(error?.reason == "expected each file once, found it twice")
+    #expect(try Files.readText(folder + "/file", limit: 100) == "before")
+    #expect(try Files.list(folder) == ["file"])
   }
 
   @Test("keys come back from their files; anything else is refused")
