@@ -21,7 +21,8 @@ extension Session: ProofKeys {
     let key = try cluster()
     do {
       return try check(key)
-    } catch  where Self.isUnsigned(error) {
+    } catch {
+      guard Self.isUnsigned(error) else { throw error }
       hasFollowed = false
       let newer = try cluster(fromAll: true)
       guard newer != key else { throw error }

@@ -177,14 +177,16 @@ public enum Files {
 
   private static func isSame(_ one: Int32, _ other: Int32) -> Bool {
     var (first, second) = (stat(), stat())
-    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_ino == second.st_ino
-      && first.st_dev == second.st_dev
+    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && isSame(first, second)
   }
 
   private static func isNamed(_ descriptor: Int32, _ path: String) -> Bool {
     var (held, named) = (stat(), stat())
-    return fstat(descriptor, &held) == 0 && lstat(path, &named) == 0 && held.st_ino == named.st_ino
-      && held.st_dev == named.st_dev
+    return fstat(descriptor, &held) == 0 && lstat(path, &named) == 0 && isSame(held, named)
+  }
+
+  private static func isSame(_ one: stat, _ other: stat) -> Bool {
+    one.st_ino == other.st_ino && one.st_dev == other.st_dev
   }
 
   private static func prepare(_ file: Replacement, in descriptor: Int32) throws(FileError) {
