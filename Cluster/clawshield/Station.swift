@@ -47,6 +47,8 @@ final class Station {
   private var effects = NodeEffects()
   /// What giving answers brought about; stepped when they all are given.
   private var aftermath: [NodeEvent] = []
+  /// It is asked to end, and another is to lead first.
+  private var isParting = false
   private(set) var isStopping = false
   /// The share's file goes once what takes its place is durable.
   private var mustDestroyShare = false
@@ -109,11 +111,19 @@ final class Station {
     }
   }
 
-  /// Begins to shut down: nothing new is taken, what is being synced is finished.
+  /// Begins to shut down: a node that leads hands over first. Who asks again does not wait for that.
   func stop() {
     guard !isStopping else { return }
-    isStopping = true
     note(.info, "stopping")
+    guard node != nil, !isParting else { return end() }
+    isParting = true
+    step(.parting)
+  }
+
+  /// Shuts down: nothing new is taken, what is being synced is finished.
+  private func end() {
+    guard !isStopping else { return }
+    isStopping = true
     if let timer { loop.cancel(timer) }
     clients.close()
     peers.close()
@@ -217,7 +227,7 @@ final class Station {
   func fail(_ reason: String) {
     note(.error, "fatal", [("reason", .string(reason))])
     onFailure()
-    stop()
+    end()
   }
 
   /// Whom a party that comes later was told of by hand.
@@ -302,6 +312,7 @@ final class Station {
       carryOut()
     }
     schedule()
+    if isParting, node?.mayEnd != false { end() }
   }
 
   private func carryOut() {

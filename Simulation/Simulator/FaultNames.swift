@@ -14,7 +14,8 @@ public enum FaultNames {
       "executor crash while running", "executor cut off", "executor needs a new incarnation",
       "executor write lost", "failed fsync", "full disk", "hung disk", "input not there", "journal corrupted",
       "journal lost",
-      "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute", "loss",
+      "leader stopped", "left deaf", "left down", "left hung", "left isolated", "left lying", "left mute",
+      "loss",
       "machine outlived its kill", "membership change", "one-way partition", "outgrown program stopped",
       "partial partition",
       "partition", "pause", "policy change", "program rolled back",
@@ -22,7 +23,7 @@ public enum FaultNames {
       "sandbox breaks",
       "sandbox endless", "sandbox fails", "sandbox leaky",
       "sandbox reveals", "sandbox unproven", "semantics activated", "slow disk", "snapshot installed",
-      "snapshot sent", "tenant erased", "transfer", "veto", "write lost",
+      "snapshot sent", "stop", "tenant erased", "transfer", "veto", "write lost",
     ] + Lie.faultNames + ExecutorLie.faultNames + RunTrace.faultNames
     + SandboxFault.reaching.map { "sandbox \($0.rawValue)" }).sorted()
 }

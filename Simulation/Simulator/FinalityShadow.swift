@@ -12,8 +12,9 @@ struct FinalityShadow: Sendable {
   /// What was committed there and not final, and since when.
   private var waiting: (size: UInt64, since: UInt64)?
   private var lookedAt: UInt64 = 0
-  /// The parties that were free then, where they were enough.
+  /// The parties that were free then, where they were enough, and since when as many are.
   private var free: [NodeID] = []
+  private var freeSince: UInt64 = 0
 
   private static let limit: UInt64 = 1_300_000_000
   /// How often it is looked, and how long a leader that takes no step has stood still.
@@ -24,9 +25,16 @@ struct FinalityShadow: Sendable {
   func isDue(at time: UInt64) -> Bool { lookedAt + Self.interval <= time }
 
   /// Whether `parties` are enough, and those of the last look are among them: one that went may have been asked.
-  mutating func isFree(_ parties: [NodeID]) -> Bool {
-    defer { free = parties }
-    return !parties.isEmpty && free.allSatisfy(parties.contains)
+  mutating func isFree(_ parties: [NodeID], at time: UInt64) -> Bool {
+    let isFree = !parties.isEmpty && free.allSatisfy(parties.contains)
+    if !isFree || free.isEmpty { freeSince = time }
+    free = parties
+    return isFree
+  }
+
+  /// Whether a node has led for `length`, with enough others beside it that no fault touched.
+  func hasLed(_ id: NodeID, for length: UInt64, at time: UInt64) -> Bool {
+    leader?.id == id && !free.isEmpty && freeSince + length <= time && time <= lookedAt + 2 * Self.interval
   }
 
   /// Looks at a leader; why it is late, or nil. `isFree` says that no fault touches it, nor enough others.
@@ -72,7 +80,7 @@ extension World {
     guard isHeldToFinality, view.role == .leader, finality.isDue(at: time) else { return }
     // What a test takes away is a fault as well.
     let free = isIgnored == nil && tamper == nil && isFree(host) ? freeParties(beside: host) : []
-    let isFree = finality.isFree(free.count >= neededParties ? free : [])
+    let isFree = finality.isFree(free.count >= neededParties ? free : [], at: time)
     if isFree { oracles.evaluated(Self.finality) }
     if let objection = finality.observe(
       host.id, life: host.life, isFree: isFree, committed: view.commitSize, final: view.finalSize, at: time)

@@ -32,6 +32,8 @@ final class NodeHost<Suite: CipherSuite> {
   var diskFaults: [(item: Int, fault: DiskFault, until: UInt64)] = []
   /// When its disk is free again: writes become durable in order.
   var diskFree: UInt64 = 0
+  /// Its process was asked to end.
+  var parting: Parting?
   var diskRandom: SeededRandom
   /// The newest semantics that its program applies.
   var newestSemantics = Semantics.newest

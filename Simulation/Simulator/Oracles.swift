@@ -32,7 +32,7 @@ public struct Oracles: Sendable {
     "risky runs are flagged",
     "secrets stay in their runs", "single execution", "somebody leads",
     "tenants are charged what was approved", "valid approvals only",
-    "verified results agree",
+    "verified results agree", "who is stopped hands over",
   ]
 
   /// What no oracle looks at yet, and the subject that brings it.

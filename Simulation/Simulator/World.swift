@@ -273,6 +273,7 @@ public final class World<Suite: CipherSuite> {
       lie(position, raised)
       timeline?.looked(at: host, time)
       release(by: host)
+      endIfItMay(host)
       return
     }
     for (receiver, message) in raised.messages {
@@ -304,6 +305,7 @@ public final class World<Suite: CipherSuite> {
       oracles.fail("nodes stay up", "node \(host.id.rawValue) halted: \(conflict.reason)", at: time)
     }
     release(by: host)
+    endIfItMay(host)
   }
 
   /// Takes up the keys that have become final at an honest node.
@@ -322,7 +324,8 @@ public final class World<Suite: CipherSuite> {
     case .call(let call): queue.schedule(.call(to: id, call), at: until)
     case .cancelled(let key): queue.schedule(.cancel(at: id, key), at: until)
     // What its process would only have learned of the connection is gone with it, and writes wait for it.
-    case .tick, .connected, .unreachable, .restored, .restoredContent, .full, .writable, .written, .locked:
+    case .tick, .connected, .unreachable, .restored, .restoredContent, .full, .writable, .written, .locked,
+      .parting:
       break
     }
   }

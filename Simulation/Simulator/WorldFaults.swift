@@ -25,6 +25,13 @@ extension World {
       guard let host = host(node), host.isUp else { return }
       oracles.count(fault: kept == 0 ? "crash before fsync" : "crash")
       stop(host, keeping: kept, until: time + max(1, pause))
+    case .stop(let node, let pause):
+      guard let host = host(node), host.isUp else { return }
+      guard host.pausedUntil <= time else {
+        queue.schedule(.due(position), at: host.pausedUntil)
+        return
+      }
+      part(host, pause: max(1, pause))
     case .pause(let node, let length):
       guard let host = host(node), host.isUp else { return }
       oracles.count(fault: "pause")
@@ -85,7 +92,8 @@ extension World {
     case .executorCut(let number, let nodes, _): mendExecutor(number, nodes)
     case .sandbox(let number, let fault, _): endSandbox(number, fault)
     case .executorLie(let number, let lie, _): endExecutorLie(number, lie)
-    case .crash, .pause, .flip, .clock, .sleep, .stand, .executorCrash, .executorDrift, .restrict, .erase,
+    case .crash, .stop, .pause, .flip, .clock, .sleep, .stand, .executorCrash, .executorDrift, .restrict,
+      .erase,
       .transfer,
       .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote, .veto:
       break
@@ -177,6 +185,7 @@ extension World {
   }
 
   private func forget(_ host: NodeHost<Suite>) {
+    host.parting = nil
     host.diskFree = time
     host.pausedUntil = 0
     oracles.forget(host.id)

@@ -128,7 +128,7 @@ extension GovernanceNode {
     case .full(let key): hold(key, true)
     case .writable(let key): hold(key, false)
     case .tick: pursueStreams(into: &effects)
-    case .peer, .restored, .restoredContent, .connected, .unreachable: break
+    case .peer, .restored, .restoredContent, .connected, .unreachable, .parting: break
     }
     // What was under way when it halted says nothing to anybody.
     if conflict != nil { effects.messages.removeLast(effects.messages.count - sent) }

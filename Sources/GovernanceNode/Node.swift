@@ -89,6 +89,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var leaderSince = Instant(nanoseconds: 0)
   /// Whom it followed last, and in which term.
   var lastLed: (term: Term, leader: NodeID)?
+  /// Until when a process that is asked to end waits for another to lead; nil where it need not.
+  var partsUntil: Instant?
   /// When it last looked at what its leader owes.
   var lastLook = Instant(nanoseconds: 0)
   /// When it last stood against a leader that keeps something out of the log.
@@ -236,6 +238,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     case .writable(let key): hold(key, false)
     case .written(let name): onWritten(name, using: &random, into: &effects)
     case .locked(let ticket): release(through: ticket, using: &random, into: &effects)
+    case .parting: onParting(using: &random, into: &effects)
     }
     if let failure = raft.log.failure { effects.fatal = failure.description }
   }

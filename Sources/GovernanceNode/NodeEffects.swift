@@ -97,6 +97,8 @@ public enum NodeEvent: Sendable {
   case written(WriteName)
   /// The signing lock of this ticket, and all before it, are on stable storage.
   case locked(ticket: UInt64)
+  /// The process is asked to end; it does once ``GovernanceNode/mayEnd`` says so.
+  case parting
 }
 
 /// What a node says to a caller.

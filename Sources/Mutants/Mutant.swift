@@ -117,6 +117,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case commitmentsOnRequest = "without-unasked-commitments"
   case questionsOnce = "without-asking-again"
   case handoverCounted = "without-handover-leave"
+  case partsAsLeader = "without-parting-handover"
   case approvalTimeTold = "without-run-times"
   case outputLost = "without-output"
   case droppedLabelsKept = "without-forgotten-labels"

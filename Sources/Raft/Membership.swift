@@ -138,9 +138,10 @@ extension RaftInstance {
     #if SIMULATION
     if Mutant.removedLeaderSpeaks.isActive { return }
     #endif
-    let best = leading.progress.filter { configuration.voters.contains($0.peer) }.max { $0.match < $1.match }
-    if let best, best.match == log.lastIndex {
-      leading.transfer = Transfer(target: best.peer, deadline: now + settings.electionTimeout)
+    if let successor = successor(at: now), let position = leading.position(of: successor),
+      leading.progress[position].match == log.lastIndex
+    {
+      leading.transfer = Transfer(target: successor, deadline: now + settings.electionTimeout)
       announceTransfer(into: &effects)
     } else {
       tellCommit(into: &effects)

@@ -30,6 +30,26 @@ extension RaftInstance {
     flush(at: now, into: &effects)
   }
 
+  /// Hands leadership to the voter that needs least for it, for a process that is about to end; an owner that waits for
+  /// ``leader`` to be another, or for ``transferee`` to be nil, ends without an election timeout between two leaders.
+  /// Returns whom; nil where this node does not lead, or where no other voter answers.
+  public mutating func handOver(at now: Instant, into effects: inout Effects) -> NodeID? {
+    guard role == .leader else { return nil }
+    if let pending = leading.transfer { return pending.target }
+    guard let successor = successor(at: now),
+      (try? transferLeadership(to: successor, at: now, into: &effects)) != nil
+    else { return nil }
+    return successor
+  }
+
+  /// Of the other voters that answer, and append what they are sent, the one that has most.
+  func successor(at now: Instant) -> NodeID? {
+    leading.progress.filter { progress in
+      configuration.voters.contains(progress.peer) && progress.peer != id && progress.unwillingAt == nil
+        && now < progress.lastContact + settings.electionTimeout
+    }.max { $0.match < $1.match }?.peer
+  }
+
   /// Names the transferee to everyone, and asks it to stand if it has everything.
   mutating func announceTransfer(into effects: inout Effects) {
     for position in leading.progress.indices { sendEmpty(to: position, into: &effects) }

@@ -33,6 +33,28 @@ struct HandoverTests {
     }
   }
 
+  @Test("a leader that is asked to end hands over first: another leads before it has ended")
+  func stopped() throws {
+    /// The times of a node's log lines that hold `text`, as they are written.
+    func times(_ node: Int, _ text: String) throws -> [String] {
+      try cluster.log("node-\(node)").split(separator: "\n").filter { $0.contains(text) }.map { line in
+        let value = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        return try #require(value?["time"] as? String)
+      }
+    }
+    let old = try leader()
+    #expect(cluster.stop(node: old) == 0)
+    defer { try? cluster.start(node: old) }
+    let stopped = try #require(try times(old, "\"stopped\"").last)
+    let stopping = try #require(try times(old, "\"stopping\"").last)
+    let others = [1, 2, 3].filter { $0 != old }
+    let led = try others.flatMap { try times($0, "leader of term") }
+    #expect(led.count { stopping <= $0 && $0 <= stopped } == 1, "\(stopping) to \(stopped): \(led)")
+    let denied = try cluster.claw(
+      ["propose", "shell", "--params", "{}", "--request-id", "without-\(old)"], as: "agents/agent-1")
+    #expect(denied.code == 3, "\(denied.output)")
+  }
+
   @Test("nobody but an operator, and to a party only")
   func refused() throws {
     let unknown = try cluster.claw(["transfer", "9"], as: "operators/operator-1")

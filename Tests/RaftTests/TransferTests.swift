@@ -125,6 +125,37 @@ struct TransferTests {
     #expect(!stands(2, 12), "and the next it may not")
   }
 
+  @Test("a leader that is about to go hands over to the voter that has most of those that answer and append")
+  func successor() {
+    var solo = leader()
+    _ = solo.propose([[1]])
+    solo.persistAll()
+    solo.answer(from: 3, .matched(2))
+    #expect(solo.handOver() == 3 && solo.raft.transferee == 3)
+    #expect(asked(&solo) == [3])
+    #expect(solo.handOver() == 3, "it is under way already")
+
+    var silent = leader()
+    _ = silent.propose([[1]])
+    silent.persistAll()
+    silent.answer(from: 3, .matched(2))
+    silent.elapse(silent.raft.settings.electionTimeout)
+    silent.answer(from: 2, .matched(1))
+    #expect(silent.handOver() == 2, "3 has not answered for an election timeout")
+
+    var alone = leader()
+    alone.elapse(alone.raft.settings.electionTimeout)
+    #expect(alone.handOver() == nil && alone.raft.transferee == nil && alone.raft.mayPropose)
+
+    var learning = Solo.leader(configuration: Configuration(voters: [1, 2], learners: [3]))
+    learning.answer(from: 2, .matched(0))
+    learning.answer(from: 3, .matched(1))
+    #expect(learning.handOver() == 2, "who learns cannot lead")
+
+    var follower = Solo()
+    #expect(follower.handOver() == nil)
+  }
+
   @Test("in a cluster: leadership moves while no time passes, and nothing is lost")
   func cluster() {
     var cluster = Cluster()

@@ -38,6 +38,29 @@ struct FinalityShadowTests {
     #expect(watch(&new, leader, from: 100, to: 9_000)?.at == 1_450)
   }
 
+  @Test("how long a leader has led beside enough others counts from the last of them that was not free")
+  func led() {
+    var shadow = FinalityShadow()
+    let second = 1_000 * Self.millisecond
+    func look(_ time: UInt64, _ free: [NodeID]) {
+      _ = shadow.isFree(free, at: time * Self.millisecond)
+      _ = watch(&shadow, leader, from: time, to: time, final: 9)
+    }
+    func hasLed(_ id: NodeID, at time: UInt64) -> Bool {
+      shadow.hasLed(id, for: second, at: time * Self.millisecond)
+    }
+    #expect(!hasLed(leader, at: 100))
+    for time in stride(from: 100, through: 1_050, by: 50) { look(UInt64(time), [leader, other]) }
+    #expect(!hasLed(leader, at: 1_099) && hasLed(leader, at: 1_100) && !hasLed(other, at: 1_100))
+    #expect(!hasLed(leader, at: 1_151), "nobody has looked since")
+    look(1_200, [])
+    #expect(!hasLed(leader, at: 1_200))
+    for time in stride(from: 1_250, through: 2_250, by: 50) { look(UInt64(time), [leader, other]) }
+    #expect(hasLed(leader, at: 2_250))
+    look(2_300, [leader])
+    #expect(!hasLed(leader, at: 2_300), "another is enough now, and was not looked at before")
+  }
+
   @Test("more that is committed does not begin the wait anew, and what became final ends it")
   func moving() {
     var shadow = FinalityShadow()

@@ -26,6 +26,7 @@ extension ScenarioLine {
       let kind = takes("of") ? try choice("a kind of message", kinds) : nil
       return .link(from: from, to: to, fault, of: kind, length: try length())
     case "crash": return try crash()
+    case "stop": return .stop(try node(), restartAfter: try pause())
     case "pause":
       let node = try node()
       return .pause(node, length: try length())
@@ -98,7 +99,7 @@ extension ScenarioLine {
       )
     default:
       throw start.error(
-        "partition, isolate, cut, link, crash, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
+        "partition, isolate, cut, link, crash, stop, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
           + "revoke, erase, sleep, transfer, members, replace, backup, policy, snapshot, program, activate, party, agent or approver"
       )
     }

@@ -43,6 +43,7 @@ extension Act {
     case .crash(let node, let kept, let pause):
       "crash \(node) \(kept == 0 ? "before fsync" : "after \(kept) writes") "
         + "restart after \(written(nanoseconds: pause))"
+    case .stop(let node, let pause): "stop \(node) restart after \(written(nanoseconds: pause))"
     case .pause(let node, let length): "pause \(node) for \(written(nanoseconds: length))"
     case .disk(let node, let fault, let length):
       "disk \(node) \(fault.text) for \(written(nanoseconds: length))"

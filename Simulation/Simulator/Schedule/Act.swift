@@ -16,6 +16,8 @@ public enum Act: Hashable, Sendable {
 
   /// The process dies. Of the writes that were under way the first `kept` are there afterwards.
   case crash(UInt64, kept: UInt64, restartAfter: UInt64)
+  /// The process is asked to end, and ends when its node says that it may.
+  case stop(UInt64, restartAfter: UInt64)
   /// The process stands still, and its clocks go on.
   case pause(UInt64, length: UInt64)
   case disk(UInt64, DiskFault, length: UInt64)

@@ -45,6 +45,7 @@ private struct ScheduleDraw {
     drawStates()
     drawReach()
     drawHidden()
+    drawStops()
     return Schedule(conditions, items)
   }
 
@@ -124,6 +125,16 @@ private struct ScheduleDraw {
     else { return }
     var erasures = SeededRandom(seed: conditions.seed, for: .schedule, named: 120, log: nil)
     for item in conditions.drawErasures(using: &erasures) { add(item.at, item.act) }
+  }
+
+  /// Processes that are asked to end, as when hosts are maintained one after the other.
+  private mutating func drawStops() {
+    var random = SeededRandom(seed: conditions.seed, for: .schedule, named: 124, log: nil)
+    guard random.chance(150_000) else { return }
+    let pause = second / 10 + random.below(3 * second)
+    for at in times(&random, from: second, every: 4 * second) {
+      add(at, .stop(1 + random.below(nodes), restartAfter: pause))
+    }
   }
 
   private mutating func drawExecutorLies() {

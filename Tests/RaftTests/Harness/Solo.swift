@@ -142,6 +142,11 @@ struct Solo {
     }
   }
 
+  mutating func handOver() -> NodeID? {
+    defer { absorb() }
+    return raft.handOver(at: now, into: &effects)
+  }
+
   mutating func read(_ ticket: UInt64) {
     raft.requestRead(ticket, at: now, into: &effects)
     absorb()
