@@ -20,9 +20,9 @@ struct ArtifactClusterTests {
   }
 
   /// Bytes that occur nowhere else.
-  private func content(_ count: Int) -> [UInt8] {
-    var random = SystemRandomNumberGenerator()
-    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+  private func content(_ count: Int) throws -> [UInt8] {
+    let random = try #require(FileHandle(forReadingAtPath: "/dev/urandom"))
+    return [UInt8](try #require(try random.read(upToCount: count)))
   }
 
   private func put(_ content: [UInt8], at node: Int, within timeout: Duration = .seconds(20)) throws
@@ -47,7 +47,7 @@ struct ArtifactClusterTests {
 
   @Test("what an agent puts on one node, every reader gets from another, as it was")
   func roundTrip() throws {
-    let content = content(100_000)
+    let content = try content(100_000)
     let stat = try put(content, at: 1)
     #expect(stat.digest == SHA256.hash(content).hex && stat.size == 100_000 && stat.mediaType == "text/csv")
     #expect(stat.labels == ["acme", "tenant/acme/agent/agent-1", "untrusted"])
@@ -81,7 +81,7 @@ struct ArtifactClusterTests {
   @Test("a node that was down when it was put fetches it from the others")
   func away() throws {
     #expect(cluster.stop(node: 3) == 0)
-    let content = content(300_000)
+    let content = try content(300_000)
     let stat = try put(content, at: 1)
     try cluster.start(node: 3)
     let request = ArtifactRequest(tenant: "acme", digest: stat.digest)
@@ -97,7 +97,7 @@ struct ArtifactClusterTests {
 
   @Test("no file of any node holds the plain bytes")
   func sealed() throws {
-    let content = content(4096)
+    let content = try content(4096)
     let stat = try put(content, at: 1)
     for node in 1...3 {
       try cluster.waitUntil("node \(node) holds it", seconds: 10) {
@@ -152,7 +152,7 @@ struct ArtifactClusterTests {
 
   @Test("without a majority there is no record, then or later; with one there is")
   func majority() throws {
-    let content = content(2000)
+    let content = try content(2000)
     let digest = SHA256.hash(content).hex
     let request = ArtifactRequest(tenant: "acme", digest: digest)
     cluster.kill(node: 2)
