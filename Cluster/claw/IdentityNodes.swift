@@ -17,14 +17,33 @@ enum IdentityNodes {
       started again.
       """, run: nodes)
 
+  /// A party's public bundle, and the file that it was read from.
+  typealias Bundle = (file: String, invitation: Invitation)
+
+  static func bundles(_ parsed: ParsedCommand) throws -> [Bundle] {
+    try parsed.all("--invitation").map { ($0, try Invitation(file: $0)) }
+  }
+
   private static func nodes(_ call: Invocation) throws -> ExitCode {
     let folder = try call.parsed.required("--dir")
-    let bundles = try call.parsed.all("--invitation").map { (file: $0, invitation: try Invitation(file: $0)) }
-    let invitations = bundles.map(\.invitation)
+    let bundles = try bundles(call.parsed)
     let without = call.parsed.all("--without")
-    guard !invitations.isEmpty || !without.isEmpty else {
+    guard !bundles.isEmpty || !without.isEmpty else {
       throw UsageError("expected --invitation or --without")
     }
+    let (path, rows) = try write(bundles, without: without, in: folder)
+    let keys = bundles.map { "\n\($0.invitation.name) has the key \($0.invitation.key.hex)" }.joined()
+    call.say(
+      Report("\(path) names \(names(rows))\(keys)", [("nodes", .array(rows.compactMap { $0["name"] }))]))
+    return .ok
+  }
+
+  /// Has an identity's folder name the nodes of these bundles, in the place of any of the same name, and none of `without`: all
+  /// of it, or nothing. Returns the file that was written, and its nodes.
+  static func write(
+    _ bundles: [Bundle], without: [String] = [], in folder: String
+  ) throws -> (path: String, rows: [JSON]) {
+    let invitations = bundles.map(\.invitation)
     let files = [ClientIdentity.file, "executor.json"].map { "\(folder)/\($0)" }.filter(Files.exists)
     guard let path = files.first else {
       throw Failure(.usage, "\(folder) is no identity that is connected: see claw identity connect")
@@ -44,12 +63,7 @@ enum IdentityNodes {
     guard !(kept + added).isEmpty else { throw UsageError("--without: an identity knows at least one node") }
     object["nodes"] = .array(kept + added)
     try Files.write(JSON.object(object).indented, to: path)
-    let keys = invitations.map { "\n\($0.name) has the key \($0.key.hex)" }.joined()
-    call.say(
-      Report(
-        "\(path) names \(names(kept + added))\(keys)",
-        [("nodes", .array((kept + added).compactMap { $0["name"] }))]))
-    return .ok
+    return (path, kept + added)
   }
 
   private static func names(_ rows: [JSON]) -> String {
@@ -59,7 +73,7 @@ enum IdentityNodes {
   /// Refuses bundles of another trust domain, of one name twice, and of parties that the newest key is not of: all of them
   /// together with the others that came along, since a folder that knows half of its nodes looks as if it knew all.
   private static func check(
-    _ bundles: [(file: String, invitation: Invitation)], domain: String, _ key: ClusterKey?
+    _ bundles: [Bundle], domain: String, _ key: ClusterKey?
   ) throws {
     for (position, bundle) in bundles.enumerated() {
       let name = bundle.invitation.name

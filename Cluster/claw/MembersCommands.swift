@@ -24,7 +24,8 @@ enum MembersCommands {
         + options,
       details: """
         The party is made with claw party create and invite; its node starts after claw party join --cluster.
-        Until it holds the whole ledger nothing else changes. When nobody leaves, the key stays.
+        Until it holds the whole ledger nothing else changes. When nobody leaves, the key stays. With --wait this identity
+        knows the node afterwards; others are told with claw identity nodes.
         """, run: add),
     Command(
       "members remove", "parties that are to go, by name", operands: ["PARTY", "[PARTY...]"],
@@ -108,19 +109,23 @@ enum MembersCommands {
     }
   }
 
-  private static func invited(_ call: Invocation) throws -> [PartySeat] {
-    let files = call.parsed.all("--invitation")
-    guard !files.isEmpty else { throw UsageError("expected --invitation") }
-    return try files.map { path in
-      let invitation = try Invitation(file: path)
-      return PartySeat(
+  private static func invited(_ call: Invocation) throws -> [IdentityNodes.Bundle] {
+    let bundles = try IdentityNodes.bundles(call.parsed)
+    guard !bundles.isEmpty else { throw UsageError("expected --invitation") }
+    return bundles
+  }
+
+  private static func seats(_ bundles: [IdentityNodes.Bundle]) -> [PartySeat] {
+    bundles.map(\.invitation).map { invitation in
+      PartySeat(
         id: invitation.id, name: invitation.name, key: invitation.key, address: invitation.peersAddress,
         authority: invitation.authority)
     }
   }
 
   private static func add(_ call: Invocation) throws -> ExitCode {
-    try change(call, "add") { standing in standing.seats + (try invited(call)) }
+    let invited = try invited(call)
+    return try change(call, "add", invited: invited) { $0.seats + seats(invited) }
   }
 
   private static func remove(_ call: Invocation) throws -> ExitCode {
@@ -133,9 +138,10 @@ enum MembersCommands {
   }
 
   private static func replace(_ call: Invocation) throws -> ExitCode {
-    try change(call, "replace") { standing in
+    let invited = try invited(call)
+    return try change(call, "replace", invited: invited) { standing in
       let gone = try standing.seat(call.parsed.operand(0) ?? "").id
-      return standing.seats.filter { $0.id != gone } + (try invited(call))
+      return standing.seats.filter { $0.id != gone } + seats(invited)
     }
   }
 
@@ -153,8 +159,8 @@ enum MembersCommands {
   }
 
   private static func change(
-    _ call: Invocation, _ what: String, rotate: Bool = false, keepsThreshold: Bool = false,
-    _ parties: (Standing) throws -> [PartySeat]
+    _ call: Invocation, _ what: String, invited: [IdentityNodes.Bundle] = [], rotate: Bool = false,
+    keepsThreshold: Bool = false, _ parties: (Standing) throws -> [PartySeat]
   ) throws -> ExitCode {
     let session = try Session(call.parsed)
     let key = try session.cluster()
@@ -184,14 +190,15 @@ enum MembersCommands {
     let code = try Acts.conclude(draft, session, key, call, what: "\(what) \(act.actID)")
     guard code == .ok, call.parsed.value("--draft") == nil, call.parsed.has("--wait") else { return code }
     let isReturn = !rotate && seats == standing.seats && threshold == standing.threshold
-    return try wait(call, session, seats.map(\.id), keys: standing.keys + (isReturn ? 0 : 1))
+    return try wait(call, session, seats.map(\.id), invited, keys: standing.keys + (isReturn ? 0 : 1))
   }
 
   /// Waits until as many nodes as sign say that nothing is on its way, the parties are the wanted ones, and there have been at
   /// least so many keys: every change brings one, and a rotation leaves the parties as they were, also where it is taken back.
-  private static func wait(_ call: Invocation, _ session: Session, _ ids: [Int], keys: Int) throws
-    -> ExitCode
-  {
+  /// The identity knows the nodes of `invited` as soon as a proven key names them: without them it may know too few who say so.
+  private static func wait(
+    _ call: Invocation, _ session: Session, _ ids: [Int], _ invited: [IdentityNodes.Bundle], keys: Int
+  ) throws -> ExitCode {
     let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
     let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
     var hasBegun = false
@@ -199,6 +206,7 @@ enum MembersCommands {
       // Whose word it is changes on the way.
       session.hasFollowed = false
       _ = try? session.cluster()
+      try session.meet(invited)
       let standing = try? Standing(session)
       let members = standing?.json["members"]
       if let standing, standing.seats.map(\.id) == ids, !standing.isChanging, standing.keys >= keys {

@@ -8,7 +8,7 @@ import Wire
 /// Speaks to a cluster as one identity: nodes are tried in order until one answers, or all are asked at once
 /// (`EveryNode.swift`).
 final class Session {
-  let identity: ClientIdentity
+  private(set) var identity: ClientIdentity
   /// Since when nodes' certificates are taken.
   var refused: RefusedCertificates
   /// How long an answer may take.
@@ -75,6 +75,19 @@ final class Session {
   /// The members of the newest key that the identity does not know.
   var strangers: [String] {
     (pinned?.chain.parties ?? []).map(\.name).filter { name in !identity.nodes.contains { $0.name == name } }
+  }
+
+  /// Has the identity know the nodes of these bundles that are members and strangers to it; they are asked from here on.
+  func meet(_ bundles: [IdentityNodes.Bundle]) throws {
+    let new = bundles.filter { strangers.contains($0.invitation.name) }
+    guard !new.isEmpty else { return }
+    _ = try IdentityNodes.write(new, in: identity.folder)
+    identity = try ClientIdentity(folder: identity.folder)
+    let names = new.map(\.invitation.name)
+    nodes += identity.nodes.filter { names.contains($0.name) }
+    Terminal.write(
+      VisibleText.lines("claw: \(identity.folder) knows \(names.joined(separator: ", ")) from now on") + "\n",
+      to: 2)
   }
 
   /// Why one of them is not asked.
