@@ -22,7 +22,7 @@ struct ClusterKey: Equatable {
   /// The keys that came after it, each certified by the one before.
   private(set) var chain: KeyChain
   /// What certifies them, as it is kept.
-  private var links: [String] = []
+  private(set) var links: [String] = []
 
   static let file = "cluster.json"
 
@@ -51,6 +51,11 @@ struct ClusterKey: Equatable {
   init?(folder: String) throws {
     let path = "\(folder)/\(Self.file)"
     guard Files.exists(path) else { return nil }
+    try self.init(file: path)
+  }
+
+  /// What a file of that name holds.
+  init(file path: String) throws {
     var file = try ConfigurationSection(file: path)
     let cluster = try file.value("cluster", "a cluster id, 64 hexadecimal characters") { json in
       json.string.flatMap(Digest.init(hex:))

@@ -10,11 +10,13 @@ enum IdentityNodes {
       CommandOption("--dir", "DIR", "the identity's folder"),
       CommandOption("--invitation", "FILE", "a party's public bundle", isRepeated: true),
       CommandOption("--without", "NAME", "a node to forget", isRepeated: true),
+      CommandOption("--keys", "FILE", "cluster.json of an identity that has followed the keys further"),
     ],
     details: """
-      Where the folder's cluster.json holds a key after the first, a bundle must be of one of that key's parties. Where it
-      does not, compare the keys that are shown with those of claw members list. An executor takes it up when it is
-      started again.
+      Where the folder's cluster.json holds a key after the first, a bundle must be of one of the newest key's parties: the
+      nodes that the identity knows are asked for newer keys, and where none of them is left, another identity's cluster.json
+      has them. Each key is proven by the one before. Where the folder holds none, compare the keys that are shown with
+      those of claw members list. An executor takes it up when it is started again.
       """, run: nodes)
 
   /// A party's public bundle, and the file that it was read from.
@@ -31,11 +33,40 @@ enum IdentityNodes {
     guard !bundles.isEmpty || !without.isEmpty else {
       throw UsageError("expected --invitation or --without")
     }
+    if let file = call.parsed.value("--keys") { try takeKeys(of: file, folder) }
+    if try !areMembers(bundles, folder) { followKeys(call.parsed, folder) }
     let (path, rows) = try write(bundles, without: without, in: folder)
     let keys = bundles.map { "\n\($0.invitation.name) has the key \($0.invitation.key.hex)" }.joined()
     call.say(
       Report("\(path) names \(names(rows))\(keys)", [("nodes", .array(rows.compactMap { $0["name"] }))]))
     return .ok
+  }
+
+  private static func areMembers(_ bundles: [Bundle], _ folder: String) throws -> Bool {
+    guard let parties = try ClusterKey(folder: folder)?.chain.parties else { return true }
+    return bundles.allSatisfy { bundle in
+      parties.contains { $0.name == bundle.invitation.name && $0.key == bundle.invitation.key }
+    }
+  }
+
+  /// Asks the nodes that the identity knows for newer keys. Who of them answers nothing is no hindrance: what is missing then
+  /// is said of the bundles.
+  private static func followKeys(_ parsed: ParsedCommand, _ folder: String) {
+    guard let identity = try? ClientIdentity(folder: folder),
+      let session = try? Session(parsed, identity: identity)
+    else { return }
+    _ = try? session.cluster()
+  }
+
+  private static func takeKeys(of file: String, _ folder: String) throws {
+    guard var own = try ClusterKey(folder: folder) else {
+      throw Failure(.usage, "--keys: \(folder) has no \(ClusterKey.file) that newer keys could follow")
+    }
+    let other = try ClusterKey(file: file)
+    guard other.cluster == own.cluster else {
+      throw Failure(.other, "--keys: \(file) is of another cluster, \(other.cluster.hex)")
+    }
+    if try own.follow(other.links) { try own.write(folder: folder) }
   }
 
   /// Has an identity's folder name the nodes of these bundles, in the place of any of the same name, and none of `without`: all
@@ -87,7 +118,9 @@ enum IdentityNodes {
     guard !objections.isEmpty else { return }
     let others = bundles.count - objections.count
     let rest = others == 0 ? "" : ", of the other \(others) neither"
-    throw Failure(.other, objections.joined(separator: "\n") + "\nNothing is written\(rest)")
+    let newer =
+      key?.chain.parties == nil ? "" : ". Where newer keys have come that it was not shown, --keys takes them"
+    throw Failure(.other, objections.joined(separator: "\n") + "\nNothing is written\(rest)\(newer)")
   }
 
   private static func objection(

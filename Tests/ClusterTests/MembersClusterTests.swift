@@ -69,6 +69,7 @@ struct MembersClusterTests {
     }
     let again = try change(["add", "--invitation", try invitation(2, on: cluster)], on: cluster)
     #expect(again.code != 0 && again.output.contains("is not used again"), "\(again.output)")
+    try expectStaleFollow(cluster, id)
   }
 
   @Test("one operator changes nothing, an agent neither, and what cannot be withstood is asked twice")
@@ -120,6 +121,36 @@ struct MembersClusterTests {
   }
 
   // MARK: Steps
+
+  /// Identities that a new key has passed by are given the new party's node: they ask for the key, and are given it by hand where
+  /// nobody is left whom they could ask.
+  private func expectStaleFollow(_ cluster: LoopbackCluster, _ id: String) throws {
+    let (known, stale, alone) = ("operators/operator-1", "operators/stale", "operators/alone")
+    for copy in [stale, alone] {
+      try FileManager.default.copyItem(
+        atPath: "\(cluster.folder)/\(known)", toPath: "\(cluster.folder)/\(copy)")
+    }
+    func nodes(_ identity: String, _ arguments: [String]) throws -> Outcome {
+      try Programs.run("claw", ["identity", "nodes", "--dir", "\(cluster.folder)/\(identity)"] + arguments)
+    }
+    #expect(try nodes(alone, ["node-1", "node-4", "node-5"].flatMap { ["--without", $0] }).code == 0)
+    try join(6, id, on: cluster)
+    let invitation = ["--invitation", "\(cluster.folder)/node-6.invitation.json"]
+    let replaced = try change(["replace", "node-3"] + invitation, on: cluster)
+    #expect(replaced.code == 0, "\(replaced.output)")
+    _ = cluster.stop(node: 3)
+
+    let told = try nodes(stale, invitation)
+    #expect(told.code == 0 && told.output.contains("node-6 has the key "), "\(told.output)")
+    let refused = try nodes(alone, invitation)
+    #expect(refused.code == 1 && refused.output.contains("--keys takes them"), "\(refused.output)")
+    let other = try nodes(alone, invitation + ["--keys", "\(cluster.folder)/\(known)/client.json"])
+    #expect(other.code != 0 && other.output.contains("client.json"), "\(other.output)")
+    let given = try nodes(alone, invitation + ["--keys", "\(cluster.folder)/\(known)/cluster.json"])
+    #expect(given.code == 0, "\(given.output)")
+    let reached = try cluster.claw(["ledger", "checkpoint"], as: alone)
+    #expect(reached.code == 0, "\(reached.output)")
+  }
 
   /// What a change waits for only the leader sees: it says it, and the others say who that is.
   private func expectLeaderNamed(_ cluster: LoopbackCluster) throws {
@@ -309,7 +340,10 @@ extension LoopbackCluster {
   /// A new party's folder, told of the cluster and of its parties' bundles; nothing runs yet.
   func joinParty(_ number: Int, _ id: String) throws {
     try makeParty(number)
-    var arguments = ["party", "join", "--dir", "\(folder)/nodes/node-\(number)", "--cluster", id]
+    var arguments = [
+      "party", "join", "--dir", "\(folder)/nodes/node-\(number)", "--cluster", id, "--client-authority",
+      "\(folder)/clients/ca.crt",
+    ]
     for other in 1...count { arguments += ["--invitation", try invitation(other)] }
     let joined = try claw(arguments)
     try #require(joined.code == 0, "\(joined.output)")
