@@ -39,7 +39,7 @@ struct ClusterKey: Equatable {
       do {
         guard try chain.extend(LedgerProof(parsing: text)) else { continue }
       } catch {
-        throw Failure(.other, "a node shows keys that the cluster's own do not certify: \(error)")
+        throw Failure(.other, "keys that the cluster's own do not certify: \(error)")
       }
       links.append(text)
       isNew = true

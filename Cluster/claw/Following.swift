@@ -93,10 +93,9 @@ extension Session {
     }
     let before = members
     pinned = key
-    if hasNewKey {
-      try key.write(folder: identity.folder)
-      sayWho(from: before)
-    }
+    if hasNewKey { try key.write(folder: identity.folder) }
+    meetExpected()
+    if hasNewKey { sayWho(from: before) }
     try dropFormer()
     var said: [RefusedCertificates.Shown] = []
     for (node, message) in shown {

@@ -16,7 +16,7 @@ enum IdentityNodes {
       Where the folder's cluster.json holds a key after the first, a bundle must be of one of the newest key's parties: the
       nodes that the identity knows are asked for newer keys, and where none of them is left, another identity's cluster.json
       has them. Each key is proven by the one before. Where the folder holds none, compare the keys that are shown with
-      those of claw members list. An executor takes it up when it is started again.
+      those of claw members list. Of an executor's folder nobody is asked; it takes its nodes up when it is started again.
       """, run: nodes)
 
   /// A party's public bundle, and the file that it was read from.
@@ -66,7 +66,11 @@ enum IdentityNodes {
     guard other.cluster == own.cluster else {
       throw Failure(.other, "--keys: \(file) is of another cluster, \(other.cluster.hex)")
     }
-    if try own.follow(other.links) { try own.write(folder: folder) }
+    do {
+      if try own.follow(other.links) { try own.write(folder: folder) }
+    } catch let failure as Failure {
+      throw Failure(.other, "--keys: \(file): \(failure)")
+    }
   }
 
   /// Has an identity's folder name the nodes of these bundles, in the place of any of the same name, and none of `without`: all
@@ -120,7 +124,7 @@ enum IdentityNodes {
     let rest = others == 0 ? "" : ", of the other \(others) neither"
     let newer =
       key?.chain.parties == nil ? "" : ". Where newer keys have come that it was not shown, --keys takes them"
-    throw Failure(.other, objections.joined(separator: "\n") + "\nNothing is written\(rest)\(newer)")
+    throw Failure(.other, objections.joined(separator: "\n") + "\nNo node is written\(rest)\(newer)")
   }
 
   private static func objection(

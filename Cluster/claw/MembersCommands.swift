@@ -202,11 +202,11 @@ enum MembersCommands {
     let seconds = try call.parsed.integer("--wait", in: 1...86_400, default: 60)
     let end = Environment.now.advanced(by: .seconds(Int64(seconds)))
     var hasBegun = false
+    session.expected = invited
     while true {
       // Whose word it is changes on the way.
       session.hasFollowed = false
       _ = try? session.cluster()
-      try session.meet(invited)
       let standing = try? Standing(session)
       let members = standing?.json["members"]
       if let standing, standing.seats.map(\.id) == ids, !standing.isChanging, standing.keys >= keys {

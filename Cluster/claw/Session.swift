@@ -29,6 +29,8 @@ final class Session {
   /// The node whose answer ended the last call that failed.
   private var failing = ""
   var pinned: ClusterKey?
+  /// Bundles of parties that are to come: the identity knows their nodes as soon as a proven key names them.
+  var expected: [IdentityNodes.Bundle] = []
   /// How many nodes must say the same before one of them is honest: as many as sign with the newest key that is proven, and what
   /// the identity's file says until there is one after the genesis's.
   var threshold: Int { pinned?.chain.threshold ?? identity.threshold }
@@ -77,13 +79,23 @@ final class Session {
     (pinned?.chain.parties ?? []).map(\.name).filter { name in !identity.nodes.contains { $0.name == name } }
   }
 
-  /// Has the identity know the nodes of these bundles that are members and strangers to it; they are asked from here on.
-  func meet(_ bundles: [IdentityNodes.Bundle]) throws {
-    let new = bundles.filter { strangers.contains($0.invitation.name) }
+  /// Has the identity know the nodes of `expected` that are members and strangers to it; they are asked from here on. Where they
+  /// cannot be written down that is said, and what the call is for goes on.
+  func meetExpected() {
+    let new = expected.filter { bundle in
+      strangers.contains(bundle.invitation.name)
+        && pinned?.chain.parties?.contains { $0.key == bundle.invitation.key } == true
+    }
     guard !new.isEmpty else { return }
-    _ = try IdentityNodes.write(new, in: identity.folder)
-    identity = try ClientIdentity(folder: identity.folder)
     let names = new.map(\.invitation.name)
+    do {
+      _ = try IdentityNodes.write(new, in: identity.folder)
+      identity = try ClientIdentity(folder: identity.folder)
+    } catch {
+      Terminal.write(
+        VisibleText.lines("claw: \(names.joined(separator: ", ")): not written down: \(error)") + "\n", to: 2)
+      return
+    }
     nodes += identity.nodes.filter { names.contains($0.name) }
     Terminal.write(
       VisibleText.lines("claw: \(identity.folder) knows \(names.joined(separator: ", ")) from now on") + "\n",

@@ -12,7 +12,7 @@ struct FinalityShadow: Sendable {
   /// What was committed there and not final, and since when.
   private var waiting: (size: UInt64, since: UInt64)?
   private var lookedAt: UInt64 = 0
-  /// The parties that were free then, where they were enough, and since when as many are.
+  /// The parties that were free then, where they were enough, and since when as many are beside the same leader.
   private var free: [NodeID] = []
   private var freeSince: UInt64 = 0
 
@@ -42,7 +42,10 @@ struct FinalityShadow: Sendable {
     _ id: NodeID, life: UInt64, isFree: Bool, committed: UInt64, final: UInt64, at time: UInt64
   ) -> String? {
     let isSame = leader.map { $0 == (id, life) } ?? false
-    if !isSame { leader = (id, life) }
+    if !isSame {
+      leader = (id, life)
+      freeSince = time
+    }
     if !isSame || !isFree || lookedAt + Self.pause < time { waiting = nil }
     lookedAt = time
     guard isFree else { return nil }

@@ -281,6 +281,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
       var opened = false
       for change in raised.roleChanges {
         onRoleChange(change, using: &random, into: &effects)
+        goOnParting(change, into: &effects)
         if case .becameLeader = change { opened = openTerm(into: &effects) || opened }
       }
       for outcome in raised.reads { onReadOutcome(outcome, into: &effects) }

@@ -131,7 +131,7 @@ public struct RaftInstance<Log: RaftLog> {
     case .snapshotInstalled(let point): onSnapshotInstalled(point, at: now, into: &effects)
     case .snapshotReport(let peer, let succeeded):
       onSnapshotReport(peer: peer, succeeded: succeeded, into: &effects)
-    case .unreachable(let peer): onUnreachable(peer: peer)
+    case .unreachable(let peer): onUnreachable(peer: peer, into: &effects)
     }
     flush(at: now, into: &effects)
   }

@@ -7,6 +7,7 @@ extension RaftInstance {
     leading.round += 1
     leading.heartbeatDue = now + settings.heartbeatInterval
     leading.pace.mark(log.lastIndex, at: now, settings)
+    leading.transfer?.isAsked = false
     for position in leading.progress.indices {
       leading.progress[position].isProbing = false
       sendEmpty(to: position, into: &effects)
@@ -210,8 +211,9 @@ extension RaftInstance {
   }
 
   /// Entries in flight are lost; what the peer has must be found again.
-  mutating func onUnreachable(peer: NodeID) {
+  mutating func onUnreachable(peer: NodeID, into effects: inout Effects) {
     guard role == .leader, let position = leading.position(of: peer) else { return }
+    abortTransfer(to: peer, into: &effects)
     switch leading.progress[position].state {
     case .replicate: leading.progress[position].becomeProbe(next: leading.progress[position].match.next)
     case .probe, .snapshot: break

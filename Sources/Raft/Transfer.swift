@@ -32,21 +32,23 @@ extension RaftInstance {
 
   /// Hands leadership to the voter that needs least for it, for a process that is about to end; an owner that waits for
   /// ``leader`` to be another, or for ``transferee`` to be nil, ends without an election timeout between two leaders.
-  /// Returns whom; nil where this node does not lead, or where no other voter answers.
-  public mutating func handOver(at now: Instant, into effects: inout Effects) -> NodeID? {
+  /// Returns whom; nil where this node does not lead, or where no voter but `failed` keeps up.
+  public mutating func handOver(
+    except failed: NodeID? = nil, at now: Instant, into effects: inout Effects
+  ) -> NodeID? {
     guard role == .leader else { return nil }
     if let pending = leading.transfer { return pending.target }
-    guard let successor = successor(at: now),
+    guard let successor = successor(except: failed, at: now),
       (try? transferLeadership(to: successor, at: now, into: &effects)) != nil
     else { return nil }
     return successor
   }
 
-  /// Of the other voters that answer, and append what they are sent, the one that has most.
-  func successor(at now: Instant) -> NodeID? {
+  /// Of the other voters that are connected, answer, and append what they are sent, the one that has most.
+  func successor(except failed: NodeID? = nil, at now: Instant) -> NodeID? {
     leading.progress.filter { progress in
-      configuration.voters.contains(progress.peer) && progress.peer != id && progress.unwillingAt == nil
-        && now < progress.lastContact + settings.electionTimeout
+      configuration.voters.contains(progress.peer) && progress.peer != failed && progress.state == .replicate
+        && progress.unwillingAt == nil && now < progress.lastContact + settings.electionTimeout
     }.max { $0.match < $1.match }?.peer
   }
 
@@ -56,7 +58,8 @@ extension RaftInstance {
     pursueTransfer(into: &effects)
   }
 
-  /// Asks the transferee to stand, once, when its log is as long as this one.
+  /// Asks the transferee to stand when its log is as long as this one: once, and once more after each heartbeat, since what it
+  /// was asked may be lost.
   mutating func pursueTransfer(into effects: inout Effects) {
     guard let transfer = leading.transfer, !transfer.isAsked,
       let position = leading.position(of: transfer.target),
@@ -70,6 +73,12 @@ extension RaftInstance {
   /// Gives a transfer up that has taken too long.
   mutating func expireTransfer(at now: Instant, into effects: inout Effects) {
     guard let transfer = leading.transfer, transfer.deadline <= now else { return }
+    abortTransfer(to: transfer.target, into: &effects)
+  }
+
+  /// Gives a transfer up; nothing where there is none to `target`.
+  mutating func abortTransfer(to target: NodeID, into effects: inout Effects) {
+    guard let transfer = leading.transfer, transfer.target == target else { return }
     leading.transfer = nil
     effects.roleChanges.append(.transferAborted(to: transfer.target))
   }

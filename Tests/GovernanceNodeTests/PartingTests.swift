@@ -43,12 +43,33 @@ struct PartingTests {
     #expect(!host.isUp && leader.view?.role == .leader)
   }
 
-  @Test("a leader whose successor does not take over ends an election timeout later, and no later")
+  @Test("where the first does not take over another does, within two election timeouts")
+  func another() throws {
+    let first = try #require(world.hosts.map(\.id).first { $0 != leader.id })
+    world.isIgnored = { receiver, message in receiver == first && message.timeoutNow != nil }
+    world.part(leader, pause: Self.second)
+    #expect(leader.node?.raft.transferee == first, "all have as much: the first of them")
+    let took = try #require(runToItsEnd())
+    #expect((900...1_300).contains(took) && isLed, "\(took) ms")
+  }
+
+  @Test("a leader of whom nobody takes over ends after two election timeouts, and no later")
   func ignored() throws {
     world.isIgnored = { _, message in message.timeoutNow != nil }
     world.part(leader, pause: Self.second)
     let took = try #require(runToItsEnd())
-    #expect((900...1_200).contains(took) && !isLed, "\(took) ms")
+    #expect((1_900...2_100).contains(took) && !isLed, "\(took) ms")
+  }
+
+  @Test("who all end at once do not wait for each other")
+  func all() throws {
+    world.part(leader, pause: Self.second)
+    #expect(leader.isUp)
+    var effects = NodeEffects()
+    for host in world.hosts where host.id != leader.id {
+      leader.step(.unreachable(host.id), at: world.time, into: &effects)
+    }
+    #expect(leader.view?.role == .leader && leader.node?.mayEnd == true)
   }
 
   @Test("a leader that nobody answers ends at once")

@@ -125,23 +125,54 @@ struct TransferTests {
     #expect(!stands(2, 12), "and the next it may not")
   }
 
+  @Test("the target is asked again after each heartbeat, since what it was asked may be lost")
+  func askedAgain() {
+    var solo = leader()
+    #expect(solo.transfer(to: 3) == nil)
+    #expect(asked(&solo) == [3])
+    solo.elapse(solo.raft.settings.heartbeatInterval)
+    solo.step(.tick)
+    solo.answer(from: 2, .matched(1))
+    solo.answer(from: 3, .matched(1))
+    #expect(asked(&solo) == [3])
+  }
+
+  @Test("a handover to a peer whose connection is lost is given up at once")
+  func lost() {
+    var solo = leader()
+    #expect(solo.transfer(to: 3) == nil)
+    solo.step(.unreachable(peer: 2))
+    #expect(solo.raft.transferee == 3)
+    solo.step(.unreachable(peer: 3))
+    #expect(solo.changes.contains(.transferAborted(to: 3)) && solo.raft.mayPropose)
+  }
+
   @Test("a leader that is about to go hands over to the voter that has most of those that answer and append")
   func successor() {
-    var solo = leader()
-    _ = solo.propose([[1]])
-    solo.persistAll()
-    solo.answer(from: 3, .matched(2))
+    /// One entry beyond the first, which peer 3 has.
+    func ahead() -> Solo {
+      var solo = leader()
+      _ = solo.propose([[1]])
+      solo.persistAll()
+      solo.answer(from: 3, .matched(2))
+      return solo
+    }
+    var solo = ahead()
     #expect(solo.handOver() == 3 && solo.raft.transferee == 3)
     #expect(asked(&solo) == [3])
     #expect(solo.handOver() == 3, "it is under way already")
 
-    var silent = leader()
-    _ = silent.propose([[1]])
-    silent.persistAll()
-    silent.answer(from: 3, .matched(2))
+    var silent = ahead()
     silent.elapse(silent.raft.settings.electionTimeout)
     silent.answer(from: 2, .matched(1))
     #expect(silent.handOver() == 2, "3 has not answered for an election timeout")
+
+    var gone = ahead()
+    gone.step(.unreachable(peer: 3))
+    #expect(gone.handOver() == 2, "its connection is lost")
+
+    var failed = ahead()
+    #expect(failed.handOver(except: 3) == 2)
 
     var alone = leader()
     alone.elapse(alone.raft.settings.electionTimeout)
@@ -151,6 +182,9 @@ struct TransferTests {
     learning.answer(from: 2, .matched(0))
     learning.answer(from: 3, .matched(1))
     #expect(learning.handOver() == 2, "who learns cannot lead")
+
+    var new = Solo.leader()
+    #expect(new.handOver() == nil, "nobody has answered it yet")
 
     var follower = Solo()
     #expect(follower.handOver() == nil)

@@ -57,8 +57,16 @@ struct FinalityShadowTests {
     #expect(!hasLed(leader, at: 1_200))
     for time in stride(from: 1_250, through: 2_250, by: 50) { look(UInt64(time), [leader, other]) }
     #expect(hasLed(leader, at: 2_250))
-    look(2_300, [leader])
-    #expect(!hasLed(leader, at: 2_300), "another is enough now, and was not looked at before")
+    _ = shadow.isFree([leader, other], at: 2_300 * Self.millisecond)
+    _ = watch(&shadow, other, from: 2_300, to: 2_300, final: 9)
+    #expect(!hasLed(other, at: 2_300) && !hasLed(leader, at: 2_300), "another leads since now")
+    for time in stride(from: 2_350, through: 3_300, by: 50) {
+      _ = shadow.isFree([leader, other], at: UInt64(time) * Self.millisecond)
+      _ = watch(&shadow, other, from: UInt64(time), to: UInt64(time), final: 9)
+    }
+    #expect(hasLed(other, at: 3_300))
+    look(3_350, [leader])
+    #expect(!hasLed(leader, at: 3_350))
   }
 
   @Test("more that is committed does not begin the wait anew, and what became final ends it")

@@ -142,9 +142,9 @@ struct Solo {
     }
   }
 
-  mutating func handOver() -> NodeID? {
+  mutating func handOver(except failed: NodeID? = nil) -> NodeID? {
     defer { absorb() }
-    return raft.handOver(at: now, into: &effects)
+    return raft.handOver(except: failed, at: now, into: &effects)
   }
 
   mutating func read(_ ticket: UInt64) {
