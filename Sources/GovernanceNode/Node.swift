@@ -85,6 +85,8 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
   var lastAdvertised: Instant?
   /// Whether the store says that entries were lost.
   var remembersLoss: Bool
+  /// When its process began.
+  let beganAt: Instant
   /// When this node learned who leads.
   var leaderSince = Instant(nanoseconds: 0)
   /// Whom it followed last, and in which term.
@@ -162,6 +164,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     signer = PartySigner(party: party, share: share, boot: memory.boot, lock: memory.lock)
     self.identity = identity
     self.now = now
+    beganAt = now.monotonic
     raft.log.clock = now.wall
     raft.log.assume(logTime: overlay.final.logTime)
     _ = overlay.follow(raft.log)
@@ -412,6 +415,7 @@ public struct GovernanceNode<Suite: CipherSuite>: ~Copyable {
     noteRecovery(into: &effects)
     pursueRound(using: &random, into: &effects)
     pursueForwards(using: &random, into: &effects)
+    if raft.mayPropose { writeOwed(into: &effects) }
     settleHandovers(into: &effects)
     pursueStreams(into: &effects)
     pursueArtifacts(into: &effects)

@@ -126,6 +126,9 @@ extension GovernanceNode {
 
   /// Writes down what follows from the log: decisions, breaker incidents, expiries. The leader's only
   /// choice is which eligible executor an approval names. They leave together, with what was held before them.
+  ///
+  /// Where none is here that is a denial, and for good. A node that has just begun may not have heard of them yet: it waits
+  /// with that, and with what is owed after it, and looks again with every pulse.
   mutating func writeOwed(into effects: inout NodeEffects) {
     defer { raft.sendHeld(at: now.monotonic, into: &raftEffects) }
     for _ in 0..<256 {
@@ -136,6 +139,8 @@ extension GovernanceNode {
         let eligible = overlay.head.eligibleExecutors(for: decision).map(\.principal)
         let executor = executors.choose(
           among: eligible, needing: overlay.head.isolationClass(for: decision), at: now.monotonic)
+        let isApproval = decision.decisionType == .approve
+        if isApproval, executor == nil, !eligible.isEmpty, !hasHeardOfExecutors { return }
         body = .decision(overlay.head.decision(for: decision, executor: executor))
       case .incident(let incident): body = .derivedIncident(incident)
       }
@@ -147,6 +152,12 @@ extension GovernanceNode {
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
       precondition(raft.log.size == before + 1, "a proposal appends one entry")
     }
+  }
+
+  /// Whether this node has run for so long that an executor of which it has not heard is not there: executors ask for a lease
+  /// with every third of one, and peers have connected to it by then.
+  private var hasHeardOfExecutors: Bool {
+    beganAt + Self.leaseInterval + Self.leaseInterval <= now.monotonic
   }
 
   // MARK: Forwarding

@@ -131,12 +131,22 @@ extension RaftInstance {
     electionTimer.restart(at: now)
     effects.roleChanges.append(.candidate(term: currentTerm))
     requestVotes(term: currentTerm, preVote: false, isTransfer: isTransfer)
+    votesAskedAgainAt = isTransfer ? now + settings.heartbeatInterval : nil
   }
 
+  /// Asks those who have not answered a candidate that was asked to stand: who has heard the leader, and not yet that it hands
+  /// over, is silent, and the leader's word to it may come after the candidate's.
+  mutating func askForVotesAgain(at now: Instant) {
+    guard role == .candidate, let due = votesAskedAgainAt, due <= now else { return }
+    requestVotes(term: currentTerm, preVote: false, isTransfer: true)
+    votesAskedAgainAt = now + settings.heartbeatInterval
+  }
+
+  /// Asks every voter that has not answered in this campaign.
   private mutating func requestVotes(term: Term, preVote: Bool, isTransfer: Bool = false) {
     let request = VoteRequest(
       term: term, lastIndex: logEnd.index, lastTerm: logEnd.term, preVote: preVote, isTransfer: isTransfer)
-    for peer in configuration.members where peer != id && configuration.isVoter(peer) {
+    for peer in configuration.members where peer != id && configuration.isVoter(peer) && tally[peer] == nil {
       say(.voteRequest(request), to: peer)
     }
   }

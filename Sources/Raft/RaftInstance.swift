@@ -48,6 +48,8 @@ public struct RaftInstance<Log: RaftLog> {
   var leaderContact: Instant?
   /// In `preCandidate` and `candidate`: the answers so far.
   var tally = VoteTally()
+  /// When a candidate that was asked to stand asks for votes again; nil for any other.
+  var votesAskedAgainAt: Instant?
   /// As a follower: how this log compares with the current term's leader's.
   var following = Following()
   /// In `leader`: what only a leader keeps.
@@ -110,7 +112,8 @@ public struct RaftInstance<Log: RaftLog> {
   /// When the owner must call `step(.tick)` at the latest.
   public var nextDeadline: Instant {
     switch role {
-    case .follower, .preCandidate, .candidate: electionTimer.deadline
+    case .follower, .preCandidate: electionTimer.deadline
+    case .candidate: min(electionTimer.deadline, votesAskedAgainAt ?? .distantFuture)
     case .leader:
       min(
         leading.heartbeatDue, quorumDeadline, storageDeadline, leading.transfer?.deadline ?? .distantFuture)
@@ -180,7 +183,11 @@ extension RaftInstance {
     expireReads(at: now, into: &effects)
     switch role {
     case .follower, .preCandidate, .candidate:
-      if electionTimer.deadline <= now { onElectionTimeout(at: now, into: &effects) }
+      if electionTimer.deadline <= now {
+        onElectionTimeout(at: now, into: &effects)
+      } else {
+        askForVotesAgain(at: now)
+      }
     case .leader:
       onLeaderTick(at: now, into: &effects)
     }

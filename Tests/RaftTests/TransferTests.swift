@@ -137,6 +137,45 @@ struct TransferTests {
     #expect(asked(&solo) == [3])
   }
 
+  @Test(
+    "who is asked to stand asks those again who do not answer: they may hear of the handover after the candidate"
+  )
+  func votesAskedAgain() {
+    var solo = Solo()
+    solo.receive(from: 2, MemoryLog().request(term: 1, after: 0))
+    solo.persistAll()
+    solo.receive(from: 2, .timeoutNow(TimeoutNow(term: 1)))
+    solo.persistAll()
+    func voters() -> [NodeID] {
+      solo.take().compactMap { envelope in
+        guard case .voteRequest(let request) = envelope.message, request.isTransfer, request.term == 2 else {
+          return nil
+        }
+        return envelope.to
+      }
+    }
+    #expect(voters() == [2, 3])
+    solo.receive(from: 2, .voteResponse(VoteResponse(term: 2, granted: false, preVote: false)))
+    #expect(solo.raft.nextDeadline == solo.now + solo.raft.settings.heartbeatInterval)
+    solo.elapse(solo.raft.settings.heartbeatInterval)
+    solo.step(.tick)
+    #expect(voters() == [3])
+    solo.step(.tick)
+    #expect(voters() == [])
+    solo.elapse(solo.raft.settings.heartbeatInterval)
+    solo.step(.tick)
+    #expect(voters() == [3])
+    // One that stands by itself asks once: who is loyal to a leader would count each time.
+    var own = Solo()
+    own.timeOut()
+    own.receive(from: 2, .voteResponse(VoteResponse(term: 1, granted: true, preVote: true)))
+    own.persistAll()
+    _ = own.take()
+    own.elapse(own.raft.settings.heartbeatInterval)
+    own.step(.tick)
+    #expect(own.raft.role == .candidate && own.take().isEmpty)
+  }
+
   @Test("a handover to a peer whose connection is lost is given up at once")
   func lost() {
     var solo = leader()
