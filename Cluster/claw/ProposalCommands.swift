@@ -108,7 +108,9 @@ enum ProposalCommands {
       if outcome.status == "pending" {
         call.remark("request \(proposal.requestID): pending; waiting for people until \(outcome.deadline)")
       }
-      checked = try follow(session, ProposalRequest(proposal: outcome.proposal), proposal) { _ in }
+      checked = try follow(session, ProposalRequest(proposal: outcome.proposal), proposal, from: checked) {
+        _ in
+      }
     }
     call.say(checked.report("request \(proposal.requestID)"))
     return checked.exitCode
@@ -225,12 +227,13 @@ enum ProposalCommands {
     return last.exitCode
   }
 
-  /// Follows a proposal until nothing more will happen, or `isEnough` says so; over nodes that end, and for days.
+  /// Follows a proposal until nothing more will happen, or `isEnough` says so; over nodes that end, and for days. `known` is what
+  /// a node has said of it already: that one may be gone, and the next may not know of the proposal yet.
   static func follow(
-    _ session: Session, _ request: ProposalRequest, _ proposal: Proposal?,
+    _ session: Session, _ request: ProposalRequest, _ proposal: Proposal?, from known: CheckedOutcome? = nil,
     isEnough: (CheckedOutcome) -> Bool = \.isSettled, onChange: (CheckedOutcome) -> Void
   ) throws -> CheckedOutcome {
-    var last: CheckedOutcome?
+    var last = known
     var breaks = 0
     // Of all nodes together: who goes on with a watch has the time that is left.
     let end = session.streamEnd

@@ -111,7 +111,7 @@ enum VotingCommands {
     if checked.isMet {
       // This vote was the last that was asked for: the decision that it calls for is on its way.
       checked = try ProposalCommands.follow(
-        session, ProposalRequest(proposal: leaf), nil, isEnough: { !$0.isMet }
+        session, ProposalRequest(proposal: leaf), nil, from: checked, isEnough: { !$0.isMet }
       ) { _ in }
     }
     let what = vote == .confirm ? "your confirmation is final" : "your vote (\(vote.rawValue)) is final"

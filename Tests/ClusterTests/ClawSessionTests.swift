@@ -19,7 +19,8 @@ struct ClawSessionTests {
     "each outcome has its exit code",
     arguments: [
       (ScriptedNode.Answer.completed, Int32(0), "completed"), (.denied, 3, "denied"),
-      (.pending, 4, "people must decide"), (.failed, 7, "ran and failed"), (.refused, 3, "not enrolled"),
+      (.pending, 4, "people must decide"), (.pendingBehind, 4, "people must decide"),
+      (.failed, 7, "ran and failed"), (.refused, 3, "not enrolled"),
     ])
   func exitCodes(answer: ScriptedNode.Answer, code: Int32, words: String) throws {
     let node = try ScriptedNode(answer)

@@ -16,6 +16,8 @@ final class ScriptedNode {
   enum Answer: String, Sendable, CaseIterable {
     case completed, denied, pending, failed
     case refused, notFound
+    /// Pending, and whoever watches is told twice that there is no such proposal, as by a node that is behind.
+    case pendingBehind
     // Lies.
     case approvedWithoutToken, completedWithoutReceipt, anothersDecision, foreignKey, otherResult
   }
@@ -79,9 +81,12 @@ private final class Script: @unchecked Sendable {
   private var ledger: SampleLedger
   private var outcome = Wire.Outcome()
   private var server: CallServer?
+  /// How many watches it still knows nothing of.
+  private var unknowing: Int
 
   init(_ answer: ScriptedNode.Answer) throws {
     self.answer = answer
+    unknowing = answer == .pendingBehind ? 2 : 0
     ledger = try SampleLedger(enrolments: SampleLedger.enrolments())
     try ledger.sign()
   }
@@ -119,6 +124,11 @@ private final class Script: @unchecked Sendable {
       }
     }
     server.handle("/openexec.v1.Governance/Watch") { [self] _, responder in
+      guard unknowing == 0 else {
+        unknowing -= 1
+        responder.fail(CallStatus(.notFound, "no such proposal is final here"))
+        return
+      }
       responder.send(outcome.encode())
       responder.finish()
     }
@@ -151,7 +161,7 @@ private final class Script: @unchecked Sendable {
     case .completed, .completedWithoutReceipt, .anothersDecision, .foreignKey, .otherResult: "completed"
     case .approvedWithoutToken: "approved"
     case .denied: "denied"
-    case .pending: "pending"
+    case .pending, .pendingBehind: "pending"
     case .failed: "failed"
     case .refused, .notFound: ""
     }
@@ -161,7 +171,7 @@ private final class Script: @unchecked Sendable {
     let type: DecisionType =
       switch answer {
       case .denied, .approvedWithoutToken: .deny
-      case .pending: .requireMultiSig
+      case .pending, .pendingBehind: .requireMultiSig
       case .completed, .failed, .refused, .notFound, .completedWithoutReceipt, .anothersDecision, .foreignKey,
         .otherResult:
         .approve

@@ -23,7 +23,7 @@ enum Bench {
     .deletingLastPathComponent().appendingPathComponent("../..").standardizedFileURL
 
   /// The images, built once a test run by the script that builds them for production, beside the test
-  /// build, plus one that holds nothing but busybox: the worst that an action could bring along.
+  /// build and apart from those that tests of clusters boot meanwhile, plus one that holds nothing but busybox: the worst that an action could bring along.
   static let images: Result<Images, any Error> = Result { try Images() }
 
   struct Images {
@@ -32,7 +32,7 @@ enum Bench {
     let hostile: String
 
     init() throws {
-      let built = Bench.repository.appendingPathComponent(".build/test-images").path
+      let built = Bench.repository.appendingPathComponent(".build/sandbox-images").path
       try Bench.run(
         "/bin/bash",
         [

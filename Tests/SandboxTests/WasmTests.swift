@@ -13,10 +13,18 @@ enum WasmBench {
   /// Why modules cannot run here; nil where they can.
   static let obstacle: String? = {
     if let obstacle = Bench.obstacle { return obstacle }
-    guard let images = try? Bench.images.get(), Folders.exists("\(images.folder)/wasm.cpio") else {
-      return "this toolchain has no wasmkit"
+    // Where the images' script finds it. That is not run here: whether a test can run is asked of each that there is, also where
+    // others are wanted.
+    let environment = ProcessInfo.processInfo.environment
+    if let named = environment["OPENEXEC_WASMKIT"] {
+      return FileManager.default.isExecutableFile(atPath: named) ? nil : "OPENEXEC_WASMKIT names no program"
     }
-    return nil
+    let swift = (environment["PATH"] ?? "").split(separator: ":").map { "\($0)/swift" }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+    guard let swift else { return "there is no toolchain" }
+    let wasmkit = URL(fileURLWithPath: swift).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent("wasmkit").path
+    return FileManager.default.isExecutableFile(atPath: wasmkit) ? nil : "this toolchain has no wasmkit"
   }()
 
   /// A copy of the images' folder with these modules, and their digests in the same order.
