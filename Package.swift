@@ -189,7 +189,7 @@ for target in programs where target.name == "clawsim" {
 
 // What every test runs a thousand times over is compiled for speed in the builds that test too, with every check that a debug
 // build has: a cluster of such nodes costs half.
-let busy: Set = ["Crypto", "Canonical", "Merkle", "Wire", "FROST", "Rego"]
+let busy: Set = ["Crypto", "Canonical", "Merkle", "Wire", "FROST"]
 for target in modules where busy.contains(target.name) {
   target.swiftSettings?.append(
     .unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug)))

@@ -66,6 +66,8 @@ enum LedgerTable {
     case .tick: "time passes"
     case .members(let act, _):
       "\(act.content.threshold) of \(act.content.parties.map(\.name).joined(separator: ", ")) are to sign"
+        + (act.content.rotate ? ", with another key" : "")
+        + (act.content.takesBack.map { ": takes back \($0)" } ?? "")
     case .derivedMembers(let step):
       "\(step.step.rawValue): voters \(step.configuration.voters.map(String.init).joined(separator: ", "))"
     case .key(let key):

@@ -52,8 +52,10 @@ enum MembersCommands {
   struct Standing: Equatable {
     let threshold: Int
     let seats: [PartySeat]
-    /// Whether a change is on its way.
-    let isChanging: Bool
+    /// The act whose change is on its way.
+    let changing: String?
+    /// The semantics in force; 0 where the nodes' programs are too old to say.
+    let semantics: Int
     /// How many keys there have been, the one in force included.
     let keys: Int
     /// All that one of those nodes says.
@@ -83,7 +85,8 @@ enum MembersCommands {
         return nil
       }
       self.threshold = threshold
-      isChanging = json["members"]?["change"] != nil
+      changing = json["members"]?["change"].map { $0["act_id"]?.string ?? "a change" }
+      semantics = json["semantics"]?.integer ?? 0
       keys = json["members"]?["keys"]?.integer ?? 0
       var seats: [PartySeat] = []
       for party in parties {
@@ -96,8 +99,8 @@ enum MembersCommands {
     }
 
     static func == (left: Standing, right: Standing) -> Bool {
-      left.threshold == right.threshold && left.seats == right.seats && left.isChanging == right.isChanging
-        && left.keys == right.keys
+      left.threshold == right.threshold && left.seats == right.seats && left.changing == right.changing
+        && left.keys == right.keys && left.semantics == right.semantics
     }
 
     func seat(_ name: String) throws -> PartySeat {
@@ -150,8 +153,8 @@ enum MembersCommands {
   }
 
   private static func cancel(_ call: Invocation) throws -> ExitCode {
-    try change(call, "cancel", keepsThreshold: true) { standing in
-      guard standing.isChanging else {
+    try change(call, "cancel", cancels: true, keepsThreshold: true) { standing in
+      guard standing.changing != nil else {
         throw Failure(.notFound, "there is nothing to cancel: no change of the parties is on its way")
       }
       return standing.seats
@@ -160,7 +163,7 @@ enum MembersCommands {
 
   private static func change(
     _ call: Invocation, _ what: String, invited: [IdentityNodes.Bundle] = [], rotate: Bool = false,
-    keepsThreshold: Bool = false, _ parties: (Standing) throws -> [PartySeat]
+    cancels: Bool = false, keepsThreshold: Bool = false, _ parties: (Standing) throws -> [PartySeat]
   ) throws -> ExitCode {
     let session = try Session(call.parsed)
     let key = try session.cluster()
@@ -176,6 +179,7 @@ enum MembersCommands {
     }
     let act = MembersAct(
       actID: "members-\(Environment.freshID())", parties: seats, threshold: threshold, rotate: rotate,
+      takesBack: cancels && standing.semantics >= Semantics.namedReturns ? standing.changing : nil,
       validUntil: try Statements.validity(call.parsed))
     guard act.faultsTolerated >= 1 || keepsThreshold || call.parsed.has(CrashOnly.option.name) else {
       throw Failure(
@@ -189,8 +193,7 @@ enum MembersCommands {
       body: .members(try Acts.sign(act, session, key, call.parsed), MemberList(voters: seats.map(\.id))))
     let code = try Acts.conclude(draft, session, key, call, what: "\(what) \(act.actID)")
     guard code == .ok, call.parsed.value("--draft") == nil, call.parsed.has("--wait") else { return code }
-    let isReturn = !rotate && seats == standing.seats && threshold == standing.threshold
-    return try wait(call, session, seats.map(\.id), invited, keys: standing.keys + (isReturn ? 0 : 1))
+    return try wait(call, session, seats.map(\.id), invited, keys: standing.keys + (cancels ? 0 : 1))
   }
 
   /// Waits until as many nodes as sign say that nothing is on its way, the parties are the wanted ones, and there have been at
@@ -209,13 +212,13 @@ enum MembersCommands {
       _ = try? session.cluster()
       let standing = try? Standing(session)
       let members = standing?.json["members"]
-      if let standing, standing.seats.map(\.id) == ids, !standing.isChanging, standing.keys >= keys {
+      if let standing, standing.seats.map(\.id) == ids, standing.changing == nil, standing.keys >= keys {
         call.remark("the change is over")
         return .ok
       }
-      hasBegun = hasBegun || standing?.isChanging == true
+      hasBegun = hasBegun || standing?.changing != nil
       let isLate = Environment.now >= end
-      if let standing, !standing.isChanging, hasBegun || isLate {
+      if let standing, standing.changing == nil, hasBegun || isLate {
         throw Failure(
           .failed,
           "no change is on its way, and the parties are \(standing.seats.map(\.name).joined(separator: ", ")) with key number "

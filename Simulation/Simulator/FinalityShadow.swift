@@ -70,7 +70,7 @@ extension World {
     }
     return !schedule.items.contains { item in
       switch item.act {
-      case .members, .replace, .program, .activate, .backup: true
+      case .members, .replace, .cancelMembers, .rotateMembers, .program, .activate, .backup: true
       case .clock(_, .drift): false
       case .clock: true
       default: false

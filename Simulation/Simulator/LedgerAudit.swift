@@ -34,6 +34,11 @@ struct LedgerAudit: Sendable {
   private var removed: [(principal: Principal, leaf: UInt64)] = []
   /// What people have lifted, and the leaf that says so.
   private(set) var lifted: [(id: String, leaf: UInt64)] = []
+  /// The act whose change of members is on its way, and whether all decide with both majorities.
+  private var change: (actID: String, isJoint: Bool)?
+  /// How many changes of members were taken back.
+  private(set) var cancelled = 0
+  private var semantics = 1
   /// Whether newer rules have come in the middle.
   private(set) var hasUpgraded = false
   /// A node takes no entry that is more than two seconds ahead of its own clock, and most clocks are right to
@@ -104,15 +109,30 @@ struct LedgerAudit: Sendable {
     case .derivedIncident(let incident):
       if incident.kind == .breaker { restrictions.append((incident.incidentID, incident.target)) }
     case .receipt(let signed): receipts[index] = signed
-    case .version: hasUpgraded = true
+    case .genesis(let genesis): semantics = genesis.semantics
+    case .version(let signed):
+      semantics = signed.content.semantics
+      hasUpgraded = true
+    case .members(let signed, _): return take(signed.content, at: index)
+    case .derivedMembers(let derived): change = derived.step == .joint ? change.map { ($0.actID, true) } : nil
     case .enrol(let signed):
       if let principal = signed.content.revoke { removed.append((principal, index)) }
-    case .genesis, .term, .tick, .withdrawal, .policy, .artifact, .members,
-      .derivedMembers,
-      .key, .recovery:
-      break
+    case .term, .tick, .withdrawal, .policy, .artifact, .key: break
+    case .recovery: change = nil
     }
     return nil
+  }
+
+  /// A change of members ends with its key, or by what two operators signed against it and nothing else.
+  private mutating func take(_ act: MembersAct, at index: UInt64) -> String? {
+    guard let ended = change else {
+      change = (act.actID, isJoint: false)
+      return nil
+    }
+    cancelled += 1
+    if !ended.isJoint { change = nil }
+    guard semantics >= Semantics.namedReturns, act.takesBack != ended.actID else { return nil }
+    return "leaf \(index), \(act.actID), ends the change of \(ended.actID), which it does not name"
   }
 
   private mutating func take(_ signed: Signed<IncidentAct>, at index: UInt64, time: Timestamp) {

@@ -256,9 +256,11 @@ public struct Oracles: Sendable {
       walked += 1
       evaluated("ledger follows its rules")
       let now = wall(time)
+      let cancelled = audit?.cancelled
       if let objection = audit?.take(record, at: walked - 1, now: now) {
         fail("ledger follows its rules", objection, at: time)
       }
+      if audit?.cancelled != cancelled { count(fault: "change of members cancelled") }
       let leaf = walked - 1
       labels.take(record, at: leaf)
       files.take(record, at: leaf, isTaken: audit?.isProposal(at: leaf) ?? false)

@@ -117,12 +117,14 @@ final class SimulatedOperators: SimulatedClient {
   }
 
   /// The parties are to be others.
-  func change(_ parties: [PartySeat], threshold: Int, rotate: Bool = false, wall: Timestamp) {
+  func change(
+    _ parties: [PartySeat], threshold: Int, rotate: Bool = false, takesBack: String? = nil, wall: Timestamp
+  ) {
     haveChangedMembers = true
     nextAct += 1
     let act = MembersAct(
       actID: "members-\(nextAct)", parties: parties, threshold: threshold, rotate: rotate,
-      validUntil: wall.advanced(by: .seconds(3600)))
+      takesBack: takesBack, validUntil: wall.advanced(by: .seconds(3600)))
     let signed = Signed.sign(act, cluster: first.cluster, as: principal, with: first.key)
       .cosigned(cluster: first.cluster, as: second.principal, with: second.key)
     add(.members(act.actID), .members, statement(signed, Attachment()), at: wall, again: nil)

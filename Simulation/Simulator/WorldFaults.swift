@@ -60,6 +60,8 @@ extension World {
       operators.transfer(to: node)
     case .members(let draw): changeMembers(draw)
     case .replace(let parties, let count): replaceParties(parties, by: count)
+    case .cancelMembers: cancelMembers()
+    case .rotateMembers: rotateMembers()
     case .backup: auditor?.makeBackup()
     case .policy(let number):
       oracles.count(fault: "policy change")
@@ -95,7 +97,8 @@ extension World {
     case .crash, .stop, .pause, .flip, .clock, .sleep, .stand, .executorCrash, .executorDrift, .restrict,
       .erase,
       .transfer,
-      .members, .replace, .backup, .policy, .snapshot, .program, .activate, .agent, .vote, .veto:
+      .members, .replace, .cancelMembers, .rotateMembers, .backup, .policy, .snapshot, .program, .activate,
+      .agent, .vote, .veto:
       break
     }
   }

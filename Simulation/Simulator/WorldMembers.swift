@@ -39,10 +39,13 @@ extension World {
       authority: "PEM")
   }
 
-  /// The members by the newest final state that an honest node has.
-  private var newestMembers: MembersCell? {
-    hosts.filter { isHonest($0) && $0.isUp }.max { $0.finalSize < $1.finalSize }?.node?.finalState.membership
+  /// The newest final state that an honest node has.
+  private var newestState: ShieldState? {
+    hosts.filter { isHonest($0) && $0.isUp }.max { $0.finalSize < $1.finalSize }?.node?.finalState
   }
+
+  /// The members by it.
+  private var newestMembers: MembersCell? { newestState?.membership }
 
   /// Whether a host's node is one of the parties of now: others are left behind with what they have.
   func isParty(_ host: NodeHost<Suite>) -> Bool {
@@ -62,7 +65,7 @@ extension World {
   func changeMembers(_ draw: UInt64) {
     var random = SeededRandom(seed: draw)
     guard let members = newestMembers, members.change == nil, !operators.isChangingMembers else { return }
-    var seats = members.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
+    var seats = members.seatsOfNow
     let replaced = min(Int(clamping: draw / 1_000_000), seats.count - 1)
     if replaced > 0 {
       seats.removeLast(replaced)
@@ -89,7 +92,7 @@ extension World {
     guard let members = newestMembers, members.change == nil, !operators.isChangingMembers else { return }
     var random = SeededRandom(
       seed: conditions.seed, for: .schedule, named: UInt64(hosts.count) << 32, log: nil)
-    var seats = members.parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
+    var seats = members.seatsOfNow
     seats.removeAll { leaving.contains(UInt64($0.id)) }
     for _ in 0..<count {
       guard let seat = try? join(using: &random) else { return }
@@ -98,9 +101,31 @@ extension World {
     propose(seats, rotate: false)
   }
 
+  /// Two operators take back the change that is on its way: whoever was to come stays away.
+  func cancelMembers() {
+    guard let members = newestMembers, let change = members.change else { return }
+    let isNamed = newestState?.semantics ?? 0 >= Semantics.namedReturns
+    operators.change(
+      members.seatsOfNow, threshold: members.threshold, takesBack: isNamed ? change.actID : nil, wall: wall())
+  }
+
+  /// Two operators want another key, and do not look whether a change is on its way: it is not to end that one.
+  func rotateMembers() {
+    guard let members = newestMembers, !operators.isChangingMembers else { return }
+    oracles.count(fault: members.change == nil ? "membership change" : "rotation beside a change")
+    operators.change(members.seatsOfNow, threshold: members.threshold, rotate: true, wall: wall())
+  }
+
   private func propose(_ seats: [PartySeat], rotate: Bool) {
     oracles.count(fault: "membership change")
     operators.change(
       seats, threshold: World.threshold(of: seats.count), rotate: rotate, wall: wall())
+  }
+}
+
+extension MembersCell {
+  /// The parties of now, as an act names those that stay.
+  fileprivate var seatsOfNow: [PartySeat] {
+    parties.map { PartySeat(id: $0.id, name: $0.name, key: $0.key) }
   }
 }

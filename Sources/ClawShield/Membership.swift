@@ -1,11 +1,15 @@
 import Crypto
 import Records
 
+#if SIMULATION
+import Mutants
+#endif
+
 extension ShieldState {
   // MARK: Admission
 
-  /// A change of members: two distinct people, also while everything is halted; one change at a time, but the
-  /// parties of now take one back that has no key yet.
+  /// A change of members: two distinct people, also while everything is halted; one change at a time, but an act that
+  /// names it and the parties of now takes back one that has no key yet.
   func admit(_ signed: Signed<MembersAct>, at time: Timestamp) throws(Refusal) -> Admittance {
     let act = signed.content
     try requireOperators(2, of: signed, at: time)
@@ -16,18 +20,16 @@ extension ShieldState {
       return .known(known.leaf)
     }
     try requireValidity(act.validUntil, at: time)
+    guard act.takesBack == nil || semantics >= Semantics.namedReturns else {
+      throw Refusal(
+        .failedPrecondition, "acts that name what they take back need semantics \(Semantics.namedReturns)")
+    }
     if let change = membership.change {
-      guard isReturn(act) else {
-        throw Refusal(
-          .failedPrecondition,
-          "act \(change.actID) is on its way (\(change.stage.rawValue)); "
-            + "wait for its end, or take it back by naming the parties and the threshold of now")
-      }
-      guard change.stage == .learning || change.stage == .joint else {
-        throw Refusal(
-          .failedPrecondition, "act \(change.actID) is too far on its way to be taken back")
-      }
+      try requireReturn(act, of: change)
       return .accept
+    }
+    if let other = act.takesBack {
+      throw Refusal(.failedPrecondition, "there is nothing to take back: act \(other) is not on its way")
     }
     try checkSeats(act)
     guard !isReturn(act) || act.rotate else {
@@ -37,6 +39,28 @@ extension ShieldState {
       throw Refusal(.resourceExhausted, "the key has changed \(MembersCell.maximumEpochs) times")
     }
     return .accept
+  }
+
+  /// Beside a change that is on its way there is room for what takes it back alone.
+  private func requireReturn(_ act: MembersAct, of change: MembersChange) throws(Refusal) {
+    let onItsWay = "act \(change.actID) is on its way (\(change.stage.rawValue))"
+    // Before semantics 6 nothing names a change, and whatever names the parties of now takes back the one there is.
+    var isMeant = semantics < Semantics.namedReturns || act.takesBack == change.actID
+    #if SIMULATION
+    if Mutant.returnUnnamed.isActive { isMeant = true }
+    #endif
+    if let other = act.takesBack, !isMeant {
+      throw Refusal(.failedPrecondition, "\(onItsWay), and not act \(other)")
+    }
+    guard isMeant, isReturn(act) else {
+      throw Refusal(
+        .failedPrecondition,
+        "\(onItsWay): wait for its end, or take it back first, by naming the parties and the threshold of now"
+      )
+    }
+    guard change.stage == .learning || change.stage == .joint else {
+      throw Refusal(.failedPrecondition, "act \(change.actID) is too far on its way to be taken back")
+    }
   }
 
   /// Whether an act names what is in force.

@@ -80,10 +80,13 @@ extension GovernanceNode {
     }
   }
 
-  /// Why an act cannot be taken now, though the state would take it: while a change is on its way the state reads whatever
-  /// names the parties and the threshold of now as taking that change back, and whoever asks for another key did not mean it.
+  /// Why an act cannot be taken now, though the state would take it: before semantics 6 the state reads whatever names the
+  /// parties and the threshold of now as taking back the change that is on its way, and whoever asks for another key did not
+  /// mean it.
   func objection(toChanging act: MembersAct) -> String? {
-    guard act.rotate, let change = overlay.head.membership.change else { return nil }
+    guard overlay.head.semantics < Semantics.namedReturns, act.rotate,
+      let change = overlay.head.membership.change
+    else { return nil }
     return
       "act \(change.actID) is on its way (\(change.stage.rawValue)), and another key is made after it: wait for its end, "
       + "or take it back first"

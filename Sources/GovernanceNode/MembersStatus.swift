@@ -81,6 +81,7 @@ extension GovernanceNode {
           })
       ), ("parties", .array(members.parties.map(\.json))),
       ("seats", .array(seats.map(\.json))), ("members", membersStatus),
+      ("semantics", .integer(overlay.final.semantics)),
     ])
     let response = KeysResponse(json: value.canonicalBytes(), links: anchoredLinks(after: 0))
     effects.answers.append(.respond(key, .ok, payload: response.encode()))

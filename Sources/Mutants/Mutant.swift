@@ -118,6 +118,7 @@ public enum Mutant: String, CaseIterable, Sendable {
   case questionsOnce = "without-asking-again"
   case handoverCounted = "without-handover-leave"
   case partsAsLeader = "without-parting-handover"
+  case returnUnnamed = "without-named-returns"
   case approvalTimeTold = "without-run-times"
   case outputLost = "without-output"
   case droppedLabelsKept = "without-forgotten-labels"

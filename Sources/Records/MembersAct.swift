@@ -65,7 +65,7 @@ public struct MembersAct: StatementContent {
   public static let maximumParties = 16
 
   public var actID: String
-  /// The parties that are to be, ascending by id. Those of now take a change back that has not got its key yet.
+  /// The parties that are to be, ascending by id.
   public var parties: [PartySeat]
   /// How many of them sign: a majority at least.
   public var threshold: Int
@@ -73,17 +73,22 @@ public struct MembersAct: StatementContent {
   public var faultsTolerated: Int
   /// Whether the key is generated anew though nobody leaves, as after a share may have been seen.
   public var rotate: Bool
+  /// The act whose change this one takes back; it names the parties and the threshold of now, and no new key. Since
+  /// semantics 6: before them whatever names the parties of now is read so.
+  public var takesBack: String?
   public var validUntil: Timestamp
 
   /// A members act; `faultsTolerated` follows from the parties and the threshold.
   public init(
-    actID: String, parties: [PartySeat], threshold: Int, rotate: Bool = false, validUntil: Timestamp
+    actID: String, parties: [PartySeat], threshold: Int, rotate: Bool = false, takesBack: String? = nil,
+    validUntil: Timestamp
   ) {
     self.actID = actID
     self.parties = parties.sorted { $0.id < $1.id }
     self.threshold = threshold
     faultsTolerated = max(0, 2 * threshold - parties.count - 1)
     self.rotate = rotate
+    self.takesBack = takesBack
     self.validUntil = validUntil
   }
 
@@ -95,6 +100,9 @@ public struct MembersAct: StatementContent {
     threshold = try fields.integer("threshold", in: 1...Self.maximumParties)
     faultsTolerated = try fields.integer("faults_tolerated", in: 0...Self.maximumParties)
     rotate = try fields.bool("rotate")
+    takesBack = try fields.optionalValue("takes_back", "the id of an act") { json in
+      json.string.flatMap { Identifier.isValid($0) ? $0 : nil }
+    }
     validUntil = try fields.time("valid_until")
     guard zip(parties, parties.dropFirst()).allSatisfy({ $0.id < $1.id }) else {
       throw .field(fields.name("parties"), expected: "parties ascending by id, none twice")
@@ -114,14 +122,19 @@ public struct MembersAct: StatementContent {
         fields.name("faults_tolerated"),
         expected: "2t − n − 1, which is \(max(0, 2 * threshold - parties.count - 1)) here")
     }
+    guard takesBack == nil || !rotate else {
+      throw .field(
+        fields.name("rotate"), expected: "false beside takes_back: another key is an act of its own")
+    }
   }
 
   public var members: [(String, JSON)] {
-    [
+    present([
       ("act_id", .string(actID)), ("parties", .array(parties.map(\.json))),
       ("threshold", .integer(threshold)), ("faults_tolerated", .integer(faultsTolerated)),
-      ("rotate", .bool(rotate)), ("valid_until", .time(validUntil)),
-    ]
+      ("rotate", .bool(rotate)), ("takes_back", takesBack.map(JSON.string)),
+      ("valid_until", .time(validUntil)),
+    ])
   }
 }
 

@@ -12,9 +12,10 @@ import Crypto
 /// | 3 | a bundle may have a policy in Rego; people: OpenSSH signatures under ballots, confirmations by a second key, filters and counts of rejections in demands, ballots judged anew as each arrives, previews, costs no higher than what was set aside, the breaker of retries, memory that only actions write, rates of ballots beyond a person's; limits of egress and names of secrets in a bundle; withheld approvals, bundles with authors, shadows, results held against previews, a tenant's breaker that freezes the tenant, no parameters with text that people do not see, classes of actions and tenants of rules, labels of results and traces, what reads another tenant's files, flags that are forgotten after a week, receipts that name what ran a WebAssembly module, erasures of tenants, constitutions, files that are let go of |
 /// | 4 | certificates can be refused when others have taken their place; a kill, quarantine or revocation that a party has taken in time comes into the log however late; a constitution's version comes back with the contents that it had; a bundle with a call that can have no value, for the kinds of its variables, rules and functions, is refused |
 /// | 5 | an approval keeps the labels of what is erased of its inputs, and files that were let go of bring none back over an erasure |
+/// | 6 | an act takes a change of members back by naming it; a rotation that comes while one is on its way does not |
 public enum Semantics {
   /// The newest that this program applies.
-  public static let newest = 5
+  public static let newest = 6
   /// Since when an approval's results are counted.
   public static let countedResults = 2
   /// Since when people sign, confirm and are counted as Decision 015 says.
@@ -37,6 +38,8 @@ public enum Semantics {
   public static let inferredKinds = 4
   /// Since when an approval remembers the labels of what it reads over an erasure of that (Decision 033).
   public static let erasedInputs = 5
+  /// Since when a change of members is taken back by what names it alone.
+  public static let namedReturns = 6
   /// Since when a bundle may have Rego.
   public static let rego = 3
 }

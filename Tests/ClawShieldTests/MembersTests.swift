@@ -17,12 +17,12 @@ struct MembersTests {
 
   private static func act(
     _ world: Governed, _ ids: [Int], threshold: Int, rotate: Bool = false, id: String = "m",
-    by operators: [String] = ["pat", "quin"], seats: [PartySeat]? = nil
+    takesBack: String? = nil, by operators: [String] = ["pat", "quin"], seats: [PartySeat]? = nil
   ) -> Signed<MembersAct> {
     world.cosigned(
       MembersAct(
         actID: id, parties: seats ?? ids.map { seat($0) }, threshold: threshold, rotate: rotate,
-        validUntil: world.now.advanced(by: .seconds(600))), by: operators)
+        takesBack: takesBack, validUntil: world.now.advanced(by: .seconds(600))), by: operators)
   }
 
   private static func body(_ world: Governed, _ act: Signed<MembersAct>) -> RecordBody {
@@ -247,11 +247,14 @@ struct MembersTests {
     #expect(try world.append(Self.key(world, "group")) == .effective)
   }
 
-  @Test("two operators take a change back until it has its key; whoever was to come never comes again")
-  func takenBack() throws {
-    var world = try Governed()
+  @Test(
+    "two operators take a change back until it has its key; whoever was to come never comes again",
+    arguments: [Semantics.namedReturns - 1, Semantics.newest])
+  func takenBack(semantics: Int) throws {
+    var world = try Governed(semantics: semantics)
     let add = Self.act(world, [1, 2, 3, 4], threshold: 3)
-    let back = Self.act(world, [1, 2, 3], threshold: 2, id: "back")
+    let back = Self.act(
+      world, [1, 2, 3], threshold: 2, id: "back", takesBack: semantics < Semantics.namedReturns ? nil : "m")
     #expect(try world.append(Self.body(world, add)) == .effective)
     var joint = world
     #expect(try world.append(Self.body(world, back)) == .effective)
@@ -275,5 +278,42 @@ struct MembersTests {
 
     #expect(try keyed.append(Self.key(keyed, "group")) == .effective)
     #expect(try refusal(keyed, back) == .failedPrecondition)
+  }
+
+  @Test("an act takes back the change that it names and no other; a rotation beside a change is refused")
+  func namedReturns() throws {
+    var world = try Governed()
+    #expect(
+      try refusal(world, Self.act(world, [1, 2, 3], threshold: 2, id: "early", takesBack: "m"))
+        == .failedPrecondition)
+    #expect(try world.append(Self.body(world, Self.act(world, [1, 2, 3, 4], threshold: 3))) == .effective)
+    var joint = world
+    #expect(try joint.append(Self.step(joint)) == .effective)
+    for world in [world, joint] {
+      func code(_ ids: [Int], threshold: Int = 2, rotate: Bool = false, takesBack: String? = nil) throws
+        -> Refusal.Code?
+      {
+        try refusal(
+          world, Self.act(world, ids, threshold: threshold, rotate: rotate, id: "n", takesBack: takesBack))
+      }
+      #expect(try code([1, 2, 3]) == .failedPrecondition, "it names the parties of now alone")
+      #expect(try code([1, 2, 3], rotate: true) == .failedPrecondition, "another key")
+      #expect(try code([1, 2, 3], takesBack: "l") == .failedPrecondition, "another act")
+      #expect(try code([1, 2, 4], takesBack: "m") == .failedPrecondition, "other parties")
+      #expect(try code([1, 2, 3], threshold: 3, takesBack: "m") == .failedPrecondition, "another threshold")
+      #expect(try code([1, 2, 3], takesBack: "m") == nil)
+    }
+  }
+
+  @Test("before semantics 6 acts name no change, and whatever names the parties of now takes it back")
+  func unnamedReturns() throws {
+    var world = try Governed(semantics: Semantics.namedReturns - 1)
+    #expect(try world.append(Self.body(world, Self.act(world, [1, 2, 3, 4], threshold: 3))) == .effective)
+    #expect(
+      try refusal(world, Self.act(world, [1, 2, 3], threshold: 2, id: "n", takesBack: "m"))
+        == .failedPrecondition)
+    let rotation = Self.act(world, [1, 2, 3], threshold: 2, rotate: true, id: "n")
+    #expect(try world.append(Self.body(world, rotation)) == .effective)
+    #expect(world.state.membership.change == nil)
   }
 }

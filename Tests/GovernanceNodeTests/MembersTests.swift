@@ -15,7 +15,8 @@ extension NodeHost {
   fileprivate var share: PartyShare<Ed25519SHA512>? { node?.signer.share }
   fileprivate var epoch: KeyEpoch<Ed25519SHA512>? { node?.epoch }
   fileprivate var configuration: Raft.Configuration? { node?.raft.configuration }
-  fileprivate var stage: ChangeStage? { node?.overlay.head.membership.change?.stage }
+  fileprivate var change: MembersChange? { node?.overlay.head.membership.change }
+  fileprivate var stage: ChangeStage? { change?.stage }
   fileprivate var links: [LedgerProof] { node?.links.links ?? [] }
   fileprivate var party: PartyIdentifier? { PartyIdentifier(UInt16(truncatingIfNeeded: id.rawValue)) }
 }
@@ -66,8 +67,8 @@ struct MembersTests {
 
     func leave(_ id: UInt64) { seats.removeAll { UInt64($0.id) == id } }
 
-    func change(threshold: Int, rotate: Bool = false) {
-      world.operators.change(seats, threshold: threshold, rotate: rotate, wall: wall)
+    func change(threshold: Int, rotate: Bool = false, takesBack: String? = nil) {
+      world.operators.change(seats, threshold: threshold, rotate: rotate, takesBack: takesBack, wall: wall)
     }
 
     func host(_ id: Int) throws -> NodeHost {
@@ -126,9 +127,11 @@ struct MembersTests {
     town.expectProgress()
   }
 
-  @Test("a rotation takes no change back: it is refused while one waits, and the first key is made")
-  func rotatedTwice() throws {
-    let town = try Town(2, nodes: 4, threshold: 3)
+  @Test(
+    "a rotation takes no change back: it is refused while one waits, and the first key is made",
+    arguments: [Semantics.namedReturns - 1, Semantics.newest])
+  func rotatedTwice(semantics: Int) throws {
+    let town = try Town(2, nodes: 4, threshold: 3, faults: Faults(semantics: semantics))
     town.pass(2)
     let leader = try #require(town.leader)
     let away = try #require(town.world.hosts.first { $0.id != leader.id })
@@ -337,8 +340,9 @@ struct MembersTests {
       town.world.oracles.forget(newcomer.id)
       town.pass(4)
       #expect(town.stage == stage, "it waits")
+      let act = try #require(town.leader?.change?.actID)
       town.seats = before
-      town.change(threshold: 3)
+      town.change(threshold: 3, takesBack: act)
       #expect(town.pass(until: { town.isSettled(keys: 1) }), "\(stage)")
       let leader = try #require(town.leader)
       #expect(leader.configuration?.voters.count == 4 && leader.configuration?.isJoint == false)

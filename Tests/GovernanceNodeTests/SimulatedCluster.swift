@@ -1,4 +1,5 @@
 import FROST
+import Records
 
 @testable import Simulator
 
@@ -12,6 +13,8 @@ struct Faults {
   var lies: [[Lie]] = []
   /// What else happens.
   var items: [Schedule.Item] = []
+  /// What the ledger begins with.
+  var semantics = Semantics.newest
   static let none = Faults()
 }
 
@@ -20,6 +23,7 @@ extension Simulator.World where Suite == Ed25519SHA512 {
   convenience init(seed: UInt64, nodes: Int, threshold: Int, faults: Faults) throws {
     var conditions = Conditions(seed: seed)
     (conditions.nodes, conditions.threshold) = (nodes, threshold)
+    conditions.semantics = faults.semantics
     var items = (0..<700).flatMap { number in
       (1...2 as ClosedRange<UInt64>).map { agent in
         Schedule.Item(
@@ -36,4 +40,12 @@ extension Simulator.World where Suite == Ed25519SHA512 {
     }
     try self.init(Schedule(conditions, items + faults.items))
   }
+}
+
+// The operands of a failed `#expect` are looked into, down to nodes, which cannot be copied.
+extension Simulator.World: CustomReflectable {
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+extension Simulator.NodeHost: CustomReflectable {
+  public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -32,13 +32,6 @@ struct VersionTests {
   /// The semantics in force at each node that is up.
   private func semantics(_ world: World) -> [Int] { world.hosts.compactMap(\.semantics) }
 
-  /// A world among the operands of a failed `#expect` would be looked into, and its nodes cannot be copied.
-  private func expect(
-    _ holds: Bool, _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation
-  ) {
-    #expect(holds, "\(what)", sourceLocation: sourceLocation)
-  }
-
   /// That since a time, when so many had run, at least a third as many ran in a second as before it.
   private func expectLoad(
     _ world: World, ran: Int, since: UInt64, sourceLocation: SourceLocation = #_sourceLocation
@@ -46,7 +39,7 @@ struct VersionTests {
     let more = world.oracles.executions - ran
     let before = Double(ran) / Double(since)
     let after = Double(more) / Double(world.time - since)
-    expect(ran > 0 && 3 * after >= before, "\(more) after \(ran)", sourceLocation: sourceLocation)
+    #expect(ran > 0 && 3 * after >= before, "\(more) after \(ran)", sourceLocation: sourceLocation)
   }
 
   private func pass(_ world: World, _ milliseconds: UInt64) {
@@ -70,15 +63,15 @@ struct VersionTests {
     for node in 1...4 as ClosedRange<UInt64> { upgrade(world, node) }
     world.activate(2)
     pass(world, 3000)
-    expect(semantics(world) == [1, 1, 1, 1, 1])
+    #expect(semantics(world) == [1, 1, 1, 1, 1])
     let waits = world.operators.waitingFor
     #expect(waits.contains("up to 1"))
     let ran = world.oracles.executions
     let since = world.time
     upgrade(world, 5)
     pass(world, 4000)
-    expect(world.operators.isSettled, world.operators.waitingFor)
-    expect(semantics(world) == [2, 2, 2, 2, 2])
+    #expect(world.operators.isSettled, "\(world.operators.waitingFor)")
+    #expect(semantics(world) == [2, 2, 2, 2, 2])
     expectLoad(world, ran: ran, since: since)
   }
 
@@ -92,7 +85,7 @@ struct VersionTests {
     let since = world.time
     // The last restart may have been the leader's: there is another one before the load is carried again.
     pass(world, 5000)
-    expect(semantics(world) == [1, 1, 1, 1, 1])
+    #expect(semantics(world) == [1, 1, 1, 1, 1])
     expectLoad(world, ran: ran, since: since)
   }
 
@@ -105,14 +98,14 @@ struct VersionTests {
     pass(world, 3000)
     upgrade(world, 2, to: 1)
     let old = try #require(world.host(UInt64(2)))
-    expect(!old.isUp)
+    #expect(!old.isUp)
     #expect(throws: NodeFault.state(outgrown(by: 2, newest: 1, "this store's ledger has"))) {
       try old.start(at: world.time)
     }
     upgrade(world, 2)
     pass(world, 2000)
-    expect(old.isUp)
-    expect(old.semantics == 2)
+    #expect(old.isUp)
+    #expect(old.semantics == 2)
   }
 
   /// A node with an old program, the `version` record that two operators signed, and a leader that sends it all the
@@ -135,19 +128,19 @@ struct VersionTests {
     upgrade(world, old.id.rawValue, to: 1)
     world.activate(2)
     pass(world, 4000)
-    expect(!old.isUp)
+    #expect(!old.isUp)
     let reason = old.fatal ?? ""
     #expect(reason.contains("applies them up to 1: start a newer one"))
     // What it holds is from before the act: the old program starts, and stops again at the same record.
     try old.start(at: world.time)
-    expect(old.semantics == 1)
+    #expect(old.semantics == 1)
     old.crash()
     world.oracles.forget(old.id)
     world.tamper = nil
     upgrade(world, old.id.rawValue)
     pass(world, 3000)
-    expect(old.semantics == 2)
-    expect(semantics(world) == [2, 2, 2, 2, 2])
+    #expect(old.semantics == 2)
+    #expect(semantics(world) == [2, 2, 2, 2, 2])
   }
 
   @Test("a leader counts only what members have said themselves, each the last time")
@@ -156,7 +149,7 @@ struct VersionTests {
     pass(world, 1500)
     let leader = try leader(world)
     let other = try #require(world.hosts.first { $0.id != leader.id }).id
-    expect(leader.node?.semanticsStatus["members"]?.array?.count == 5)
+    #expect(leader.node?.semanticsStatus["members"]?.array?.count == 5)
     world.step(leader.id, .peer(from: other, PeerMessage.advert(ProgramAdvert(semantics: 7))))
     world.step(leader.id, .peer(from: other, PeerMessage.advert(ProgramAdvert(semantics: 1))))
     // One that is no member says nothing that counts.

@@ -77,6 +77,12 @@ extension ScenarioLine {
       guard !parties.isEmpty else { throw start.error("a list of parties such as '{4,5}'") }
       try expect("by")
       return .replace(parties, by: try number("a number of new parties", in: 0...7))
+    case "cancel":
+      try expect("members")
+      return .cancelMembers
+    case "rotate":
+      try expect("members")
+      return .rotateMembers
     case "backup": return .backup
     case "policy": return .policy(try number("a bundle's number", in: 1...1_000_000))
     case "snapshot":
@@ -100,7 +106,7 @@ extension ScenarioLine {
     default:
       throw start.error(
         "partition, isolate, cut, link, crash, stop, pause, disk, flip, clock, stand, lie, executor, kill, quarantine, "
-          + "revoke, erase, sleep, transfer, members, replace, backup, policy, snapshot, program, activate, party, agent or approver"
+          + "revoke, erase, sleep, transfer, members, replace, cancel, rotate, backup, policy, snapshot, program, activate, party, agent or approver"
       )
     }
   }

@@ -68,6 +68,8 @@ extension Act {
     case .transfer(let node): "transfer to \(node)"
     case .members(let draw): "members \(draw)"
     case .replace(let parties, let count): "replace \(written(parties)) by \(count)"
+    case .cancelMembers: "cancel members"
+    case .rotateMembers: "rotate members"
     case .backup: "backup"
     case .policy(let number): "policy \(number)"
     case .snapshot(let node): "snapshot to \(node)"

@@ -62,6 +62,10 @@ public enum Act: Hashable, Sendable {
   case members(UInt64)
   /// Operators replace these parties by so many new ones. Nothing while another change is on its way.
   case replace([UInt64], by: UInt64)
+  /// Operators take back the change of members that is on its way. Nothing where none is.
+  case cancelMembers
+  /// Operators want another key for the parties of now, also while a change is on its way.
+  case rotateMembers
   /// An auditor makes a backup; parties that come later begin from it.
   case backup
   /// Operators put another bundle in force, of this number; what runs under the old one is killed where it is odd.

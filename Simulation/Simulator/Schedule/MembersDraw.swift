@@ -18,4 +18,13 @@ extension Conditions {
     }
     return items
   }
+
+  /// Soon after a change began, one in three is taken back, or somebody wants another key who does not know of it.
+  func drawCancels(of items: [Schedule.Item], using random: inout SeededRandom) -> [Schedule.Item] {
+    items.compactMap { item in
+      guard case .members = item.act, random.chance(333_333) else { return nil }
+      let at = item.at + 20_000_000 + random.below(1_500_000_000)
+      return Schedule.Item(at: at, random.chance(600_000) ? .cancelMembers : .rotateMembers)
+    }
+  }
 }

@@ -147,7 +147,9 @@ private struct ScheduleDraw {
     // A change ends when every new party has proven its share, and withstands one lie at least.
     let schedule = Schedule(conditions, items)
     guard conditions.left == nil, schedule.damaged.isEmpty, schedule.liars.count <= 1 else { return }
-    for item in conditions.drawMembers(using: &random) { add(item.at, item.act) }
+    let changes = conditions.drawMembers(using: &random)
+    var cancels = SeededRandom(seed: conditions.seed, for: .schedule, named: 125, log: nil)
+    for item in changes + conditions.drawCancels(of: changes, using: &cancels) { add(item.at, item.act) }
   }
 
   private mutating func drawContamination() {
