@@ -54,8 +54,8 @@ enum MembersCommands {
     let seats: [PartySeat]
     /// The act whose change is on its way.
     let changing: String?
-    /// The semantics in force; 0 where the nodes' programs are too old to say.
-    let semantics: Int
+    /// Whether what takes a change back names it: semantics that came with the nodes' programs that say which are in force.
+    let namesReturns: Bool
     /// How many keys there have been, the one in force included.
     let keys: Int
     /// All that one of those nodes says.
@@ -86,7 +86,7 @@ enum MembersCommands {
       }
       self.threshold = threshold
       changing = json["members"]?["change"].map { $0["act_id"]?.string ?? "a change" }
-      semantics = json["semantics"]?.integer ?? 0
+      namesReturns = (json["semantics"]?.integer ?? 0) >= Semantics.namedReturns
       keys = json["members"]?["keys"]?.integer ?? 0
       var seats: [PartySeat] = []
       for party in parties {
@@ -100,7 +100,7 @@ enum MembersCommands {
 
     static func == (left: Standing, right: Standing) -> Bool {
       left.threshold == right.threshold && left.seats == right.seats && left.changing == right.changing
-        && left.keys == right.keys && left.semantics == right.semantics
+        && left.keys == right.keys && left.namesReturns == right.namesReturns
     }
 
     func seat(_ name: String) throws -> PartySeat {
@@ -179,7 +179,7 @@ enum MembersCommands {
     }
     let act = MembersAct(
       actID: "members-\(Environment.freshID())", parties: seats, threshold: threshold, rotate: rotate,
-      takesBack: cancels && standing.semantics >= Semantics.namedReturns ? standing.changing : nil,
+      takesBack: cancels && standing.namesReturns ? standing.changing : nil,
       validUntil: try Statements.validity(call.parsed))
     guard act.faultsTolerated >= 1 || keepsThreshold || call.parsed.has(CrashOnly.option.name) else {
       throw Failure(

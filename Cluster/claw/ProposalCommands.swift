@@ -235,12 +235,16 @@ enum ProposalCommands {
   ) throws -> CheckedOutcome {
     var last = known
     var breaks = 0
+    var hasHeard = false
     // Of all nodes together: who goes on with a watch has the time that is left.
     let end = session.streamEnd
     while true {
       do {
         try session.stream("Governance/Watch", request, of: Outcome.self, until: end) { outcome in
           let checked = try CheckedOutcome(outcome, keys: session, proposal: proposal)
+          hasHeard = true
+          // A node that is behind says what was so before: it is waited for.
+          if let last, outcome.finalSize < last.outcome.finalSize { return true }
           // Where a watch goes on it begins with what was shown last: that is no change, and no progress.
           if last.map({ hasChanged($0.outcome, outcome) }) ?? true {
             breaks = 0
@@ -262,7 +266,7 @@ enum ProposalCommands {
         do { try session.keepUp() } catch { if session.nodes.isEmpty { throw error } }
       }
     }
-    guard let last else { throw Failure(.other, "the node ended the watch without a word") }
+    guard let last, hasHeard else { throw Failure(.other, "the node ended the watch without a word") }
     return last
   }
 

@@ -118,7 +118,7 @@ struct LedgerAudit: Sendable {
     case .enrol(let signed):
       if let principal = signed.content.revoke { removed.append((principal, index)) }
     case .term, .tick, .withdrawal, .policy, .artifact, .key: break
-    case .recovery: change = nil
+    case .recovery(let record): if record.key != nil { change = nil }
     }
     return nil
   }
@@ -126,6 +126,7 @@ struct LedgerAudit: Sendable {
   /// A change of members ends with its key, or by what two operators signed against it and nothing else.
   private mutating func take(_ act: MembersAct, at index: UInt64) -> String? {
     guard let ended = change else {
+      if let other = act.takesBack { return "leaf \(index) takes back \(other), which is not on its way" }
       change = (act.actID, isJoint: false)
       return nil
     }

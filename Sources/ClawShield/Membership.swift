@@ -44,8 +44,10 @@ extension ShieldState {
   /// Beside a change that is on its way there is room for what takes it back alone.
   private func requireReturn(_ act: MembersAct, of change: MembersChange) throws(Refusal) {
     let onItsWay = "act \(change.actID) is on its way (\(change.stage.rawValue))"
+    let isEarly = change.stage == .learning || change.stage == .joint
     // Before semantics 6 nothing names a change, and whatever names the parties of now takes back the one there is.
-    var isMeant = semantics < Semantics.namedReturns || act.takesBack == change.actID
+    let isNamed = semantics >= Semantics.namedReturns
+    var isMeant = !isNamed || act.takesBack == change.actID
     #if SIMULATION
     if Mutant.returnUnnamed.isActive { isMeant = true }
     #endif
@@ -53,12 +55,15 @@ extension ShieldState {
       throw Refusal(.failedPrecondition, "\(onItsWay), and not act \(other)")
     }
     guard isMeant, isReturn(act) else {
+      let how =
+        isNamed
+        ? "claw members cancel, an act whose takes_back is \(change.actID), with the parties and the threshold of now"
+        : "claw members cancel, an act with the parties and the threshold of now"
       throw Refusal(
         .failedPrecondition,
-        "\(onItsWay): wait for its end, or take it back first, by naming the parties and the threshold of now"
-      )
+        "\(onItsWay): wait for its end" + (isEarly ? ", or take it back first (\(how))" : ""))
     }
-    guard change.stage == .learning || change.stage == .joint else {
+    guard isEarly else {
       throw Refusal(.failedPrecondition, "act \(change.actID) is too far on its way to be taken back")
     }
   }

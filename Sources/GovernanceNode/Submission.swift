@@ -127,23 +127,10 @@ extension GovernanceNode {
   /// Writes down what follows from the log: decisions, breaker incidents, expiries. The leader's only
   /// choice is which eligible executor an approval names. They leave together, with what was held before them.
   ///
-  /// Where none is here that is a denial, and for good. A node that has just begun may not have heard of them yet: it waits
-  /// with that, and with what is owed after it, and looks again with every pulse.
   mutating func writeOwed(into effects: inout NodeEffects) {
     defer { raft.sendHeld(at: now.monotonic, into: &raftEffects) }
     for _ in 0..<256 {
-      guard raft.mayPropose, let owed = overlay.head.owed.first else { return }
-      let body: RecordBody
-      switch owed {
-      case .decision(let decision):
-        let eligible = overlay.head.eligibleExecutors(for: decision).map(\.principal)
-        let executor = executors.choose(
-          among: eligible, needing: overlay.head.isolationClass(for: decision), at: now.monotonic)
-        let isApproval = decision.decisionType == .approve
-        if isApproval, executor == nil, !eligible.isEmpty, !hasHeardOfExecutors { return }
-        body = .decision(overlay.head.decision(for: decision, executor: executor))
-      case .incident(let incident): body = .derivedIncident(incident)
-      }
+      guard raft.mayPropose, let body = nextOwed() else { return }
       let record = Record(at: max(now.wall, raft.log.logTime), body: body)
       let payload = EntryPayload(record: record.bytes, attachment: []).bytes
       let before = raft.log.size
@@ -152,6 +139,26 @@ extension GovernanceNode {
       for evidence in overlay.follow(raft.log) { effects.notices.append(.evidence(evidence)) }
       precondition(raft.log.size == before + 1, "a proposal appends one entry")
     }
+  }
+
+  /// The first of what is owed that can be written now.
+  ///
+  /// An approval for which no executor is here becomes a denial, and for good. A node that has just begun may not have heard of
+  /// them yet: that decision waits, and nothing else with it; every pulse looks again.
+  private mutating func nextOwed() -> RecordBody? {
+    for owed in overlay.head.owed {
+      switch owed {
+      case .incident(let incident): return .derivedIncident(incident)
+      case .decision(let decision):
+        let eligible = overlay.head.eligibleExecutors(for: decision).map(\.principal)
+        let executor = executors.choose(
+          among: eligible, needing: overlay.head.isolationClass(for: decision), at: now.monotonic)
+        let isApproval = decision.decisionType == .approve
+        if isApproval, executor == nil, !eligible.isEmpty, !hasHeardOfExecutors { continue }
+        return .decision(overlay.head.decision(for: decision, executor: executor))
+      }
+    }
+    return nil
   }
 
   /// Whether this node has run for so long that an executor of which it has not heard is not there: executors ask for a lease

@@ -138,8 +138,10 @@ extension RaftInstance {
   /// over, is silent, and the leader's word to it may come after the candidate's.
   mutating func askForVotesAgain(at now: Instant) {
     guard role == .candidate, let due = votesAskedAgainAt, due <= now else { return }
-    requestVotes(term: currentTerm, preVote: false, isTransfer: true)
     votesAskedAgainAt = now + settings.heartbeatInterval
+    // Before the vote is durable nobody has been asked yet: it all waits.
+    guard persistence.isHardStateDurable else { return }
+    requestVotes(term: currentTerm, preVote: false, isTransfer: true)
   }
 
   /// Asks every voter that has not answered in this campaign.

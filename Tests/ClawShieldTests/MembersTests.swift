@@ -186,6 +186,12 @@ struct MembersTests {
       record["content"] = .object(content)
       #expect(throws: RecordError.self) { try Record(parsing: JSON.object(record).canonicalBytes()) }
     }
+    // What takes a change back wants no key.
+    for rotate in [false, true] {
+      let act = Self.act(world, [1, 2, 3], threshold: 2, rotate: rotate, takesBack: "other")
+      let bytes = Record(at: world.now, body: Self.body(world, act)).bytes
+      #expect(((try? Record(parsing: bytes)) == nil) == rotate)
+    }
   }
 
   @Test("a configuration that the act does not call for, and a step out of turn, is evidence")

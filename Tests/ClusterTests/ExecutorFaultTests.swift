@@ -24,8 +24,6 @@ struct ExecutorFaultTests {
     let governance = try ScriptedGovernance()
     self.governance = governance
     node = try ScriptedGovernanceNode(governance)
-    // A machine that stands ready would be through with its job before the test has done anything.
-    try node.configure("warm_machines", 0)
   }
 
   private func wait(_ what: String, seconds: Int = 90, _ condition: () throws -> Bool) throws {

@@ -83,10 +83,11 @@ final class LoopbackCluster: @unchecked Sendable {
 
   /// Founds a cluster. `images` nil leaves the actions' images unnamed; `options` are more of `claw init`; `people` are enrolled by the genesis
   /// besides those of `claw init`. With `semantics` the ledger
-  /// begins with those, and the nodes say that they apply no newer ones.
+  /// begins with those, and the nodes say that they apply no newer ones. Executors boot machines ahead where `warm` says so alone:
+  /// each costs seconds of a processor, and most tests run one job.
   init(
     nodes count: Int = 5, threshold: Int = 4, executors: Int = 0, port: Int, images: String? = nil,
-    founding options: [String] = [], people: [Enrolment] = [], semantics: Int? = nil
+    founding options: [String] = [], people: [Enrolment] = [], semantics: Int? = nil, warm: Bool = false
   ) throws {
     precondition(port + 200 <= 32_768, "expected ports that no outgoing connection gets")
     self.count = count
@@ -105,6 +106,9 @@ final class LoopbackCluster: @unchecked Sendable {
     try #require(founded.code == 0, "\(founded.output)")
     if let semantics { for number in 1...count { try limit(node: number, to: semantics) } }
     if !people.isEmpty { try enrol(people) }
+    if !warm {
+      for number in 0..<executors { try configure(executor: number + 1, "warm_machines", .integer(0)) }
+    }
     for number in 1...count { try start(node: number) }
     // Every answer from here on rests on a note.
     try waitUntil("the cluster signs", seconds: 40) {

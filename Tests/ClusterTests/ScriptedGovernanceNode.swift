@@ -24,6 +24,9 @@ final class ScriptedGovernanceNode: Sendable {
         folder,
       ])
     try #require(founded.code == 0, "\(founded.output)")
+    // A machine that is booted ahead costs seconds of a processor, and would be through with its job before a test has done
+    // anything.
+    try Self.configure("\(folder)/executors/executor-1/executor.json", "warm_machines", .integer(0))
     // The ports of `claw init` are the same for every such node.
     try Self.configure("\(folder)/executors/executor-1/executor.json", "health", "127.0.0.1:0")
     let ready = DispatchSemaphore(value: 0)

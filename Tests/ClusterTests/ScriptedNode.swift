@@ -16,7 +16,8 @@ final class ScriptedNode {
   enum Answer: String, Sendable, CaseIterable {
     case completed, denied, pending, failed
     case refused, notFound
-    /// Pending, and whoever watches is told twice that there is no such proposal, as by a node that is behind.
+    /// Pending, and whoever watches is told twice that there is no such proposal, and then what was so before, as by nodes
+    /// that are behind.
     case pendingBehind
     // Lies.
     case approvedWithoutToken, completedWithoutReceipt, anothersDecision, foreignKey, otherResult
@@ -129,6 +130,11 @@ private final class Script: @unchecked Sendable {
         responder.fail(CallStatus(.notFound, "no such proposal is final here"))
         return
       }
+      if answer == .pendingBehind {
+        var before = outcome
+        (before.status, before.finalSize) = ("withdrawn", outcome.finalSize - 1)
+        responder.send(before.encode())
+      }
       responder.send(outcome.encode())
       responder.finish()
     }
@@ -150,6 +156,7 @@ private final class Script: @unchecked Sendable {
     else { throw CallStatus(.unauthenticated, "the signature does not verify") }
     let index = ledger.append(record.body, attachment)
     outcome = Wire.Outcome(status: status, proposal: index.value, traceID: signed.content.traceID)
+    outcome.finalSize = 9
     var content = signed.content
     if answer == .anothersDecision { content.requestID = "another" }
     try decide(content, at: index)

@@ -6,7 +6,7 @@ import Testing
 struct SpineTests {
   @Test("propose, approve, run in a microVM, receipt, a dead node, a stranger's client and verifier")
   func spine() throws {
-    let cluster = try LoopbackCluster(executors: 2, port: 21_900, images: Machines.images)
+    let cluster = try LoopbackCluster(executors: 2, port: 21_900, images: Machines.images, warm: true)
     let agent = "agents/agent-1"
     try cluster.startExecutor(1)
     try cluster.startExecutor(2)

@@ -165,6 +165,19 @@ struct TransferTests {
     solo.elapse(solo.raft.settings.heartbeatInterval)
     solo.step(.tick)
     #expect(voters() == [3])
+    // Before its vote is durable nobody has been asked, and nothing is asked again.
+    var slow = Solo()
+    slow.receive(from: 2, MemoryLog().request(term: 1, after: 0))
+    slow.persistAll()
+    _ = slow.take()
+    slow.receive(from: 2, .timeoutNow(TimeoutNow(term: 1)))
+    for _ in 0..<5 {
+      slow.elapse(slow.raft.settings.heartbeatInterval)
+      slow.step(.tick)
+    }
+    #expect(slow.take().isEmpty)
+    slow.persistAll()
+    #expect(slow.take().count == 2)
     // One that stands by itself asks once: who is loyal to a leader would count each time.
     var own = Solo()
     own.timeOut()

@@ -45,7 +45,7 @@ struct DocumentedContentTests {
     let absent: [String: Set<String>] = [
       "proposal": ["preview", "crossing", "workspace_id", "tenant_id"],
       "ballot": ["preview_hash", "challenge"], "policy": ["mode"],
-      "enrol": ["revoke", "enrol"], "members": ["takes_back"],
+      "enrol": ["revoke", "enrol"],
     ]
     var known: [String: Set<String>] = [:]
     func names(_ value: JSON) -> [String] {

@@ -104,7 +104,7 @@ enum Samples {
       PartySeat(
         id: 3, name: "p3", key: key("p3").publicKey, address: "p3.example:7201",
         authority: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-    ], threshold: 2, rotate: true, validUntil: later)
+    ], threshold: 2, takesBack: "act-3", validUntil: later)
 
   static let keyContent = KeyContent(
     cause: LeafIndex(9), origin: .generation, groupKey: key("second group").publicKey,
