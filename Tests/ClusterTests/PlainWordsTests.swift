@@ -147,9 +147,7 @@ struct PlainWordsTests {
         && again.output.contains("incarnation 2 (claw enrol)"), "\(again.output)")
     #expect(!files.fileExists(atPath: "\(home)/data"))
     // A new incarnation begins.
-    let text = try String(contentsOfFile: configuration, encoding: .utf8)
-    try text.replacingOccurrences(of: "\"incarnation\": 1", with: "\"incarnation\": 2")
-      .write(toFile: configuration, atomically: true, encoding: .utf8)
+    try cluster.configure(executor: 1, "incarnation", .integer(2))
     #expect(try begin().code == 0, "a new incarnation begins")
   }
 
