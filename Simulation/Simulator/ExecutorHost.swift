@@ -268,7 +268,8 @@ final class ExecutorHost {
   }
 
   private func see(_ lease: LeaseResponse, at time: UInt64) {
-    shadow.shown(lease, at: uptime(time), keys: credentials.keys.chain)
+    shadow.shown(
+      lease, at: uptime(time), keys: credentials.keys.chain, links: instance?.identity.keys.links ?? 0)
   }
 
   private static func token(in proof: LedgerProof) -> String? {

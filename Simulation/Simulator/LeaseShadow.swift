@@ -39,10 +39,13 @@ struct LeaseShadow {
 
   mutating func sent(_ challenge: Challenge, at now: Uptime) { sent.append((challenge, now)) }
 
-  mutating func shown(_ lease: LeaseResponse, at now: Uptime, keys: KeyChain) {
+  /// A lease is shown to the executor, which has been told of the first `links` keys after the genesis's so far: what a newer
+  /// one signs it cannot take.
+  mutating func shown(_ lease: LeaseResponse, at now: Uptime, keys: KeyChain, links: Int) {
     let path = lease.challengePath.compactMap { Digest($0) }
     guard let note = try? SignedNote(parsing: Array(lease.note.utf8)),
       let checkpoint = try? keys.verified(note),
+      keys.epochs.count(where: { $0.firstSize <= checkpoint.size }) <= links + 1,
       let line = checkpoint.lease, path.count == lease.challengePath.count,
       let list = try? RestrictionList(parsing: lease.restrictions), list.hash == line.restrictionsHash
     else { return }
