@@ -39,13 +39,14 @@ struct LeaseShadow {
 
   mutating func sent(_ challenge: Challenge, at now: Uptime) { sent.append((challenge, now)) }
 
-  /// A lease is shown to the executor, which has been told of the first `links` keys after the genesis's so far: what a newer
-  /// one signs it cannot take.
+  /// A lease is shown to the executor, which has been told of the first `links` keys after the genesis's so far: what another
+  /// signs it cannot take. A key that was only shared anew is the one that it knows.
   mutating func shown(_ lease: LeaseResponse, at now: Uptime, keys: KeyChain, links: Int) {
     let path = lease.challengePath.compactMap { Digest($0) }
     guard let note = try? SignedNote(parsing: Array(lease.note.utf8)),
       let checkpoint = try? keys.verified(note),
-      keys.epochs.count(where: { $0.firstSize <= checkpoint.size }) <= links + 1,
+      let signer = keys.epochs.last(where: { $0.firstSize <= checkpoint.size })?.key,
+      keys.epochs.prefix(links + 1).contains(where: { $0.key == signer }),
       let line = checkpoint.lease, path.count == lease.challengePath.count,
       let list = try? RestrictionList(parsing: lease.restrictions), list.hash == line.restrictionsHash
     else { return }
